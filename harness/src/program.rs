@@ -1,0 +1,81 @@
+//! What to run: a command, or a C source to build; arguments, environment, working directory, stdin; and how far it may go.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a scenario names as its program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Program {
+    /// A program and its arguments; a name without a slash is looked up in `PATH`.
+    Command(Vec<String>),
+    /// One C file, built with the machine's `cc`. Looked for beside the scenario and in the nearest `fixtures/` above it.
+    Source(PathBuf),
+}
+
+/// Everything that decides how the program starts. All of it is recorded in a trace, so that a replay starts the same way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Launch {
+    /// The executable file, absolute.
+    pub file: PathBuf,
+    /// What the program sees as its arguments, `argv[0]` included.
+    pub argv: Vec<String>,
+    /// The whole environment.
+    pub env: BTreeMap<String, String>,
+    /// The working directory, absolute.
+    pub cwd: PathBuf,
+    /// A file to read from; `/dev/null` when none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<PathBuf>,
+    /// The C file that `file` was built from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<PathBuf>,
+}
+
+/// How far one run may go. A limit that is reached is an outcome of its own, never a hang.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Wall-clock time of one run, in seconds: the last resort.
+    #[serde(with = "seconds")]
+    pub time: Duration,
+    /// CPU time that a thread may use without making a system call, in seconds, before it counts as spinning.
+    #[serde(with = "seconds")]
+    pub cpu: Duration,
+    /// Points of one run before the program counts as spinning.
+    pub points: u64,
+    /// Points after which a thread yields its turn when others wait.
+    pub turn: u32,
+    /// Processes and threads of one run; making one more fails with EAGAIN, as RLIMIT_NPROC would have it.
+    pub processes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            time: Duration::from_secs(30),
+            cpu: Duration::from_secs(5),
+            points: 200_000,
+            turn: 1_000,
+            processes: 256,
+        }
+    }
+}
+
+/// Durations in RON are plain seconds.
+mod seconds {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        value.as_secs_f64().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds)
+            .map_err(|_| de::Error::custom(format!("{seconds} is no length of time in seconds")))
+    }
+}

@@ -1,0 +1,135 @@
+//! What a person asks for: a program, how to explore it, and what must hold of every outcome.
+
+use crate::program::{Limits, Program};
+use crate::schedule::{Schedule, Site, ThreadName};
+use crate::signal::Signal;
+use crate::trace::Broken;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A scenario, as it is written in a file. Which fields may be left out, and what then holds, is in `scenarios/README.md`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What to run.
+    pub program: Program,
+    /// Arguments, for a `Source`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Variables added to the small environment that every scenario's program gets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// A file for standard input, relative to the scenario's own folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<PathBuf>,
+    /// The working directory, relative to the scenario's own folder, which is the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<PathBuf>,
+    /// How to explore.
+    #[serde(default)]
+    pub explore: Explore,
+    /// How far each run may go.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What must hold of every outcome.
+    #[serde(default)]
+    pub expect: Expect,
+    /// What a broken program is known to do: exactly these findings, with these minimal schedules. Without it none is allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finds: Vec<Known>,
+}
+
+/// How to explore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Explore {
+    /// Signals that the outside world may send; each run sends each once.
+    pub send: Vec<Signal>,
+    /// To which process.
+    pub send_to: ThreadName,
+    /// Send also where the signal is neither caught nor blocked.
+    pub always: bool,
+    /// Only these kinds of points; all when empty.
+    pub points: Vec<Site>,
+    /// How to look for a failing schedule, one after the other.
+    pub strategy: Vec<Strategy>,
+}
+
+impl Default for Explore {
+    fn default() -> Explore {
+        Explore {
+            send: Vec::new(),
+            send_to: ThreadName::root(),
+            always: false,
+            points: Vec::new(),
+            strategy: vec![Strategy::Random { runs: 200 }],
+        }
+    }
+}
+
+/// A way to look for failing schedules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Strategy {
+    /// Random schedules over the points that earlier runs have reached.
+    Random {
+        /// How many runs.
+        runs: u64,
+    },
+}
+
+/// What must hold of every outcome. That nothing hangs, crashes, spins or runs out of time is always expected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expect {
+    /// How the first process ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Exit>,
+    /// Its standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<Text>,
+    /// Its standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<Text>,
+    /// Zombies left, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zombies: Option<u32>,
+    /// Orphans left, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orphans: Option<u32>,
+    /// Programs started with signals blocked that their parent had blocked only for a moment, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exec_blocked: Option<u32>,
+    /// True if the program may end up waiting for the outside (a server that was told nothing).
+    pub idle: bool,
+}
+
+/// How the first process is expected to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Exit {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(Signal),
+    /// In one of these ways.
+    OneOf(Vec<Exit>),
+}
+
+/// What a text is expected to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Text {
+    /// Exactly this.
+    Is(String),
+    /// Something in it matches this regular expression (syntax of the `regex` crate).
+    Matches(String),
+}
+
+/// A finding that a broken program is known to show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// Which expectation breaks.
+    pub breaks: Broken,
+    /// The minimal schedule that breaks it.
+    pub schedule: Schedule,
+}

@@ -1,0 +1,364 @@
+//! Point, action, step, schedule: what the harness does in a run that it would not have done by itself.
+
+use crate::signal::{Signal, Word};
+use serde::de::{self, Deserializer, EnumAccess, VariantAccess, Visitor};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use syscalls::Sysno;
+
+/// A thread's name, the same in every run: `p0` is the first process, `p0.1` its first child, `p0/2` a second thread.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThreadName {
+    /// Which child each ancestor was of its parent, counted from 1; empty for `p0`.
+    lineage: Vec<u32>,
+    /// Counted from 1, which is the process's first thread.
+    thread: u32,
+}
+
+impl ThreadName {
+    /// `p0`
+    pub fn root() -> ThreadName {
+        ThreadName { lineage: Vec::new(), thread: 1 }
+    }
+
+    /// The first thread of this process's `nth` child.
+    pub fn child(&self, nth: u32) -> ThreadName {
+        let mut lineage = self.lineage.clone();
+        lineage.push(nth);
+        ThreadName { lineage, thread: 1 }
+    }
+
+    /// The `nth` thread of the same process.
+    pub fn thread(&self, nth: u32) -> ThreadName {
+        ThreadName { lineage: self.lineage.clone(), thread: nth }
+    }
+
+    /// The first thread of the same process: the process's own name.
+    pub fn process(&self) -> ThreadName {
+        self.thread(1)
+    }
+
+    /// True if this is the name of a process, that is of its first thread.
+    pub fn is_process(&self) -> bool {
+        self.thread == 1
+    }
+
+    /// The process that started this one; none for `p0`.
+    pub fn parent(&self) -> Option<ThreadName> {
+        let (_, lineage) = self.lineage.split_last()?;
+        Some(ThreadName { lineage: lineage.to_vec(), thread: 1 })
+    }
+}
+
+impl fmt::Display for ThreadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("p0")?;
+        self.lineage.iter().try_for_each(|nth| write!(f, ".{nth}"))?;
+        if self.thread > 1 { write!(f, "/{}", self.thread) } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for ThreadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text names no thread.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "`{0}` is no process or thread name: expected p0, p0.1 (its first child), p0.1/2 (that one's second thread)"
+)]
+pub struct BadName(String);
+
+impl FromStr for ThreadName {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<ThreadName, BadName> {
+        let bad = || BadName(text.to_owned());
+        let counted =
+            |word: &str| word.parse::<u32>().ok().filter(|n| *n > 0 && !word.starts_with(['+', '0']));
+        let (process, thread) = match text.split_once('/') {
+            Some((process, thread)) => (process, counted(thread).ok_or_else(bad)?),
+            None => (text, 1),
+        };
+        let children = process.strip_prefix("p0").ok_or_else(bad)?;
+        let lineage = if children.is_empty() {
+            Vec::new()
+        } else {
+            let words = children.strip_prefix('.').ok_or_else(bad)?;
+            words.split('.').map(|word| counted(word).ok_or_else(bad)).collect::<Result<_, _>>()?
+        };
+        Ok(ThreadName { lineage, thread })
+    }
+}
+
+impl Serialize for ThreadName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ThreadName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ThreadName, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// A system call of x86-64, by its number. In RON and messages it is the bare name: `pause`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Syscall(pub u32);
+
+impl Syscall {
+    /// The call as the kernel's table names it; none for a number outside the table.
+    pub fn sysno(self) -> Option<Sysno> {
+        Sysno::new(self.0 as usize)
+    }
+}
+
+impl From<Sysno> for Syscall {
+    fn from(sysno: Sysno) -> Syscall {
+        Syscall(sysno.id() as u32)
+    }
+}
+
+impl fmt::Display for Syscall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.sysno() {
+            Some(sysno) => f.write_str(sysno.name()),
+            None => write!(f, "syscall_{}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Syscall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text names no system call.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is no system call of x86-64 (syscalls(2))")]
+pub struct UnknownSyscall(String);
+
+impl FromStr for Syscall {
+    type Err = UnknownSyscall;
+
+    fn from_str(text: &str) -> Result<Syscall, UnknownSyscall> {
+        let unknown = || UnknownSyscall(text.to_owned());
+        if let Some(number) = text.strip_prefix("syscall_") {
+            return number.parse().map(Syscall).map_err(|_| unknown());
+        }
+        text.parse::<Sysno>().map(Syscall::from).map_err(|_| unknown())
+    }
+}
+
+/// Not from the derive: a serialized enum's names must be `'static`, which those of the table are.
+impl Serialize for Syscall {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.sysno() {
+            Some(sysno) => serializer.serialize_unit_variant("Syscall", self.0, sysno.name()),
+            None => serializer.serialize_newtype_variant("Syscall", self.0, "syscall", &self.0),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Syscall {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Syscall, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Syscall;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a system call's name")
+            }
+
+            fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Syscall, A::Error> {
+                let (Word(name), rest) = access.variant::<Word>()?;
+                if name == "syscall" {
+                    return rest.newtype_variant().map(Syscall);
+                }
+                rest.unit_variant()?;
+                name.parse().map_err(de::Error::custom)
+            }
+        }
+        deserializer.deserialize_enum("Syscall", &[], Names)
+    }
+}
+
+/// The calls that make a process or thread: fork, vfork, clone, clone3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Making {
+    /// Any of the four; which one the C library uses for `fork()` is its own business.
+    Fork,
+}
+
+/// A kind of place where a thread can be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Site {
+    /// The thread is about to make this call.
+    Before(Syscall),
+    /// The thread has just come back from making a process or thread, or has just been made.
+    After(Making),
+    /// The thread is asleep inside this call.
+    In(Syscall),
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Site::Before(call) => write!(f, "before {call}"),
+            Site::After(Making::Fork) => f.write_str("after fork"),
+            Site::In(call) => write!(f, "in {call}"),
+        }
+    }
+}
+
+/// A place where a thread can be held: a kind, a thread, and which time the thread gets there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Point {
+    /// The thread that gets there.
+    pub thread: ThreadName,
+    /// What kind of place it is.
+    pub site: Site,
+    /// Which time, counted from 1 within the thread.
+    pub nth: u32,
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.thread, self.site)?;
+        if self.nth > 1 { write!(f, " #{}", self.nth) } else { Ok(()) }
+    }
+}
+
+/// Who goes first when a thread is held back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Target {
+    /// Everybody else, until nothing else can run or the turn's count is used up.
+    All,
+    /// This thread, until it first sleeps, stops or ends.
+    To(ThreadName),
+}
+
+/// What the harness does at a point.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Action {
+    /// Hold the thread here and let another go first: the kernel may preempt anywhere.
+    Switch(Target),
+    /// The outside world sends this signal to the thread's process now, process-directed as kill(2) does.
+    Send(Signal),
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Switch(Target::All) => f.write_str("let all others run first"),
+            Action::Switch(Target::To(thread)) => write!(f, "let {thread} run first"),
+            Action::Send(signal) => write!(f, "send {signal}"),
+        }
+    }
+}
+
+/// A point and an action.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What kind of place.
+    pub at: Site,
+    /// In which thread.
+    #[serde(rename = "in")]
+    pub thread: ThreadName,
+    /// Which time the thread gets there, counted from 1.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub nth: u32,
+    /// What is done there.
+    pub action: Action,
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn is_first(nth: &u32) -> bool {
+    *nth == 1
+}
+
+impl Step {
+    /// `action` at `point`.
+    pub fn new(point: Point, action: Action) -> Step {
+        Step { at: point.site, thread: point.thread, nth: point.nth, action }
+    }
+
+    /// Where it is taken.
+    pub fn point(&self) -> Point {
+        Point { thread: self.thread.clone(), site: self.at, nth: self.nth }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.point(), self.action)
+    }
+}
+
+/// A list of deviations from the default rule, in the order of the points; the empty one is the baseline.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Schedule {
+    /// At most one `Switch` for a point is of use; steps at one point are taken in this order.
+    pub steps: Vec<Step>,
+}
+
+impl Schedule {
+    /// The baseline: nothing but the default rule.
+    pub fn empty() -> Schedule {
+        Schedule::default()
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.steps.is_empty() {
+            return f.write_str("(no step)");
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            write!(f, "{}{step}", if index > 0 { "; " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for name in ["p0", "p0/2", "p0.1", "p0.1.2", "p0.3/12"] {
+            assert_eq!(name.parse::<ThreadName>().unwrap().to_string(), name);
+        }
+        for bad in ["", "p", "p1", "p0.", "p0.0", "p0.01", "p0/", "p0/0", "p0/+1", "p0.1/x", " p0"] {
+            assert!(bad.parse::<ThreadName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_is_written_as_the_examples_show_it() {
+        let text = r#"[(at:After(Fork),in:"p0",action:Switch(All)),(at:Before(pause),in:"p0",nth:2,action:Send(SIGUSR1))]"#;
+        let schedule: Schedule = ron::from_str(text).unwrap();
+        assert_eq!(schedule.steps.len(), 2);
+        assert_eq!(ron::to_string(&schedule).unwrap(), text);
+    }
+
+    #[test]
+    fn an_unknown_system_call_is_an_error_at_its_place() {
+        let error =
+            ron::from_str::<Schedule>("[\n(at:Before(puase),in:\"p0\",action:Switch(All))]").unwrap_err();
+        assert_eq!(error.span.start.line, 2);
+        assert!(error.to_string().contains("puase"), "{error}");
+    }
+}

@@ -1,0 +1,292 @@
+//! What happened in one run, as values: the events in order, and the outcome.
+//!
+//! Nothing here holds a pid, an address or a time of day: two runs of one schedule have equal events.
+
+use crate::program::{Launch, Limits};
+use crate::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};
+use crate::signal::{Signal, SignalSet};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One run, told in full: what a person keeps, and what `replay` follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trace {
+    /// Which version of sigrace recorded it.
+    pub sigrace: String,
+    /// Kernel release of the machine that recorded it (uname(2)).
+    pub kernel: String,
+    /// Its architecture.
+    pub arch: String,
+    /// How the program was started.
+    pub launch: Launch,
+    /// SHA-256 of the executable file, in hexadecimal.
+    pub digest: String,
+    /// What getrandom and AT_RANDOM gave the program was made from this.
+    pub seed: u64,
+    /// How far the run was allowed to go.
+    pub limits: Limits,
+    /// True if signals may be sent where the program neither catches nor blocks them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub always: bool,
+    /// Which expectations the outcome broke; empty for a trace that was kept all the same.
+    pub breaks: Vec<Broken>,
+    /// What the harness did.
+    pub schedule: Schedule,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// One run as the supervisor reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// What was asked for.
+    pub schedule: Schedule,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The points that the run reached, in order, with what could have been done at each: what the next runs are planned from.
+    pub reached: Vec<Reached>,
+    /// The `In` points of the threads that slept when, for the first time, every thread slept; empty if that never was.
+    pub first_quiet: Vec<Point>,
+    /// Steps of the schedule whose point never came, or that could do nothing when it came.
+    pub unreached: Vec<Step>,
+    /// Why the run proves nothing, if so: something reached a running thread that nobody controlled.
+    pub taint: Option<String>,
+}
+
+/// A point that a run reached, and what could have been done there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// The point.
+    pub point: Point,
+    /// Threads that could have run instead.
+    pub others: Vec<ThreadName>,
+    /// Signals that the process caught or blocked at this moment; only known when the run was asked to look.
+    pub receivable: SignalSet,
+}
+
+/// Something that happened, and who else could have been let run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// To whom.
+    pub thread: ThreadName,
+    /// What.
+    pub what: What,
+    /// The other threads that could have been let run at that moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<ThreadName>,
+}
+
+/// The kinds of event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum What {
+    /// The thread runs a new program from here on: the file's path.
+    Exec(String),
+    /// The thread was let go on from this point, which it had reached for the nth time.
+    Go(Site, u32),
+    /// The harness did this here, by the schedule.
+    Step(Action),
+    /// The thread fell asleep inside a call, for the nth time in this call.
+    Sleep(Syscall, u32),
+    /// It made this process or thread.
+    Make(ThreadName),
+    /// A signal was pending and unblocked when the thread was let go: its handler, or its default action, comes first.
+    Signal(Signal),
+    /// The process was stopped by job control.
+    Stop,
+    /// The stopped process goes on.
+    Continue,
+    /// A sleep or a timeout in this call ran out.
+    Expire(Syscall),
+    /// A timer of this process ran out, and this signal was sent for it.
+    Fire(Signal),
+    /// The call was refused with ENOSYS, and why.
+    Refuse(Syscall, String),
+    /// The thread could not be held at this kind of point, and why.
+    NotHeld(Site, String),
+    /// The process or thread ended.
+    End(Status),
+}
+
+/// How a process ended (wait(2)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Status {
+    /// It exited with this code.
+    Exited(i32),
+    /// This signal ended it.
+    Killed(Signal),
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Exited(code) => write!(f, "exit code {code}"),
+            Status::Killed(signal) => write!(f, "killed by {signal}"),
+        }
+    }
+}
+
+/// How a run ended, as facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// What became of the first process.
+    pub end: End,
+    /// What the program wrote to its standard output.
+    pub stdout: Output,
+    /// What it wrote to its standard error.
+    pub stderr: Output,
+    /// Processes that nobody waited for.
+    pub leftover: Vec<Leftover>,
+    /// Programs that were started with signals blocked which their parent had blocked only for a moment.
+    pub exec_blocked: Vec<ExecBlocked>,
+    /// Every process that was there at the end.
+    pub table: Vec<Row>,
+}
+
+/// What became of the first process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// It ended.
+    Ended(Status),
+    /// Every thread sleeps, and nothing that is left in the run can wake any of them: the proof, thread by thread.
+    Hang(Vec<Sleeper>),
+    /// Every thread sleeps, and only the outside could go on.
+    Idle(Vec<Sleeper>),
+    /// What is left is stopped by job control.
+    Stopped,
+    /// It goes on and on without getting anywhere: what was counted.
+    Spinning(String),
+    /// The time limit was reached; nothing is known of what it was doing.
+    TimedOut,
+}
+
+/// A thread that sleeps, and why it does not wake by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sleeper {
+    /// Who.
+    pub thread: ThreadName,
+    /// In which call.
+    pub call: Syscall,
+    /// Signals that it catches and does not block.
+    pub caught: SignalSet,
+    /// What it waits for, and why that cannot come (or that only the outside can bring it).
+    pub why: String,
+}
+
+/// A process that nobody waited for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leftover {
+    /// Which.
+    pub process: ThreadName,
+    /// In which way it was left.
+    pub how: LeftHow,
+}
+
+/// In which way a process was left over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum LeftHow {
+    /// It has ended, and its parent, which lives, has not waited for it.
+    Zombie,
+    /// Its parent ended without waiting for it; it may live or have ended since.
+    Orphan,
+}
+
+/// A program that was started with signals blocked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecBlocked {
+    /// The process that runs it.
+    pub process: ThreadName,
+    /// The program's file.
+    pub file: String,
+    /// The signals.
+    pub signals: Vec<Signal>,
+}
+
+/// One process at the end of the run, as `ps` would show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Its name.
+    pub process: ThreadName,
+    /// Its parent's name; none if that is the init of the run.
+    pub parent: Option<ThreadName>,
+    /// STAT of ps(1): R, S, D, T, Z.
+    pub stat: char,
+    /// The command's name, at most 15 bytes (proc_pid_comm(5)).
+    pub command: String,
+    /// Signals pending for the process or its first thread.
+    pub pending: SignalSet,
+    /// Signals that its first thread blocks.
+    pub blocked: SignalSet,
+    /// Signals that it catches.
+    pub caught: SignalSet,
+}
+
+/// What a program wrote: text where it is UTF-8.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Output {
+    /// All of it.
+    Text(String),
+    /// All of it, where it is not UTF-8.
+    Bytes(Vec<u8>),
+}
+
+impl Output {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Output::Text(text) => text.as_bytes(),
+            Output::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Vec<u8>> for Output {
+    fn from(bytes: Vec<u8>) -> Output {
+        String::from_utf8(bytes).map_or_else(|error| Output::Bytes(error.into_bytes()), Output::Text)
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(self.bytes()))
+    }
+}
+
+/// The kinds of expectation that an outcome can break, the most telling first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Broken {
+    /// The run hung: proven.
+    Hang,
+    /// The run should have ended, and waits for the outside.
+    Idle,
+    /// SIGSEGV, SIGBUS, SIGFPE, SIGILL or SIGABRT ended a process.
+    Crash,
+    /// The program spins for ever.
+    Spinning,
+    /// What is left is stopped by job control, and should have ended.
+    Stopped,
+    /// The first process ended otherwise than expected.
+    Exit,
+    /// Standard output is not as expected.
+    Stdout,
+    /// Standard error is not as expected.
+    Stderr,
+    /// More zombies than expected.
+    Zombies,
+    /// More orphans than expected.
+    Orphans,
+    /// A program was started with signals blocked that its parent blocked only for a moment.
+    ExecBlocked,
+    /// The time limit was reached.
+    TimedOut,
+}
