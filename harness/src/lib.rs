@@ -8,3 +8,6 @@ pub mod schedule;
 pub mod signal;
 pub mod supervise;
 pub mod trace;
+
+#[expect(unsafe_code, reason = "the one place that talks to the kernel")]
+mod sys;

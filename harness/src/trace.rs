@@ -120,6 +120,18 @@ pub enum Status {
     Exited(i32),
     /// This signal ended it.
     Killed(Signal),
+    /// It ended, its parent took the status, and this kernel does not tell it again.
+    Unseen,
+}
+
+impl Status {
+    /// From the number that wait(2) gives.
+    pub fn from_wait(status: i32) -> Status {
+        match Signal::from_number(status & 0x7f) {
+            Some(signal) => Status::Killed(signal),
+            None => Status::Exited((status >> 8) & 0xff),
+        }
+    }
 }
 
 impl fmt::Display for Status {
@@ -127,6 +139,7 @@ impl fmt::Display for Status {
         match self {
             Status::Exited(code) => write!(f, "exit code {code}"),
             Status::Killed(signal) => write!(f, "killed by {signal}"),
+            Status::Unseen => f.write_str("ended, status unknown"),
         }
     }
 }

@@ -1,11 +1,42 @@
 //! Runs the program once, under control: one thread at a time, by the default rule and the deviations of a schedule.
 //!
 //! This module knows schedules, not scenarios or verdicts: it reports and obeys.
+//!
+//! NOTE [Points]. When things happen, relative to a thread's instructions:
+//!
+//! * `Before(call)`: the thread has executed the `syscall` instruction, and the kernel has not begun the call. A signal
+//!   that is sent here, or that arrived while the thread was held here, is handled first; then the thread executes the
+//!   `syscall` instruction again, which is the same place for the next time (`nth` is one more). A signal that the thread
+//!   blocks stays pending, and the call happens.
+//! * `After(Fork)`: the kernel has returned from fork, vfork, clone or clone3, and the thread has not executed the
+//!   instruction after it. In the child it is the first thing that happens.
+//! * `In(call)`: the thread sleeps inside the call. A signal sent here arrives during the call, with the consequences
+//!   that signal(7) describes (EINTR, or the call again, which is the same `Before` for the next time).
+//! * The dynamic loader's calls up to the first call from elsewhere are no points, and do not count for `nth`.
+//! * A step is taken when the thread is about to be let go from its point, not when it gets there.
+//!
+//! The turn loop (`turn`) lets one thread go, waits until every thread is settled (`settle`), and picks the next.
+
+mod clock;
+mod deliver;
+mod emulate;
+mod held;
+mod outcome;
+mod plant;
+mod quiet;
+mod release;
+mod settle;
+mod tree;
+mod turn;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::Schedule;
 use crate::signal::Signal;
+use crate::sys::cell::{Cell, CellError};
+use crate::sys::sched;
 use crate::trace::Run;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What all runs of one search have in common.
 #[derive(Clone, Debug)]
@@ -20,6 +51,8 @@ pub struct Settings {
     pub always: bool,
     /// Signals whose reception the run has to look up at every point (`Reached::receivable`).
     pub watch: Vec<Signal>,
+    /// Set from outside to end the present run early, with `RunError::Interrupted`.
+    pub cancel: Arc<AtomicBool>,
 }
 
 /// Something that can run the program by a schedule: the supervisor, or a model of it in a test of exploration.
@@ -50,4 +83,67 @@ pub enum RunError {
     /// sigrace itself went wrong.
     #[error("harness fault: {0}")]
     Fault(String),
+}
+
+/// Runs one program again and again, on one CPU. It belongs to the thread that made it, which must outlive it.
+#[derive(Debug)]
+pub struct Supervisor {
+    settings: Settings,
+    cpu: usize,
+    /// The CPUs as the program is to see them: what sched_getaffinity(2) said before pinning.
+    affinity: Vec<u8>,
+    /// None after a fault: what is left in a cell that went wrong is not trusted with another run.
+    cell: Option<Cell>,
+}
+
+impl Supervisor {
+    /// Pins the calling thread to `cpu` and makes a cell there.
+    pub fn new(settings: Settings, cpu: usize) -> Result<Supervisor, RunError> {
+        let fault = |what: &str, errno| RunError::Fault(format!("{what} CPU {cpu}: {errno}"));
+        let affinity =
+            sched::raw_affinity().map_err(|errno| fault("reading the CPUs before pinning to", errno))?;
+        sched::supervise_on(cpu).map_err(|errno| fault("pinning to", errno))?;
+        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None };
+        supervisor.cell()?;
+        Ok(supervisor)
+    }
+
+    fn cell(&mut self) -> Result<&Cell, RunError> {
+        match self.cell {
+            Some(ref cell) => Ok(cell),
+            None => {
+                let launch = &self.settings.launch;
+                let cell = Cell::new(launch, self.cpu).map_err(|error| unmade(error, launch))?;
+                Ok(self.cell.insert(cell))
+            }
+        }
+    }
+}
+
+/// Sorts a cell's errors: the program's own, the host's, ours.
+fn unmade(error: CellError, launch: &Launch) -> RunError {
+    if error.stage.contains("working directory") {
+        RunError::Start {
+            file: launch.file.display().to_string(),
+            stage: format!("{} {}", error.stage, launch.cwd.display()),
+            reason: error.errno.desc().to_owned(),
+        }
+    } else if error.forbidden() {
+        RunError::Unsupported(format!("this host does not allow {}: {}", error.stage, error.errno.desc()))
+    } else {
+        RunError::Fault(error.to_string())
+    }
+}
+
+impl Supervise for Supervisor {
+    fn run(&mut self, schedule: &Schedule) -> Result<Run, RunError> {
+        self.cell()?;
+        // Taken out for the run: after an error it is dropped, which ends everything in it.
+        let Some(cell) = self.cell.take() else { return Err(RunError::Fault("no cell".to_owned())) };
+        let run = turn::Turns::new(&cell, &self.settings, &self.affinity, schedule).run();
+        if run.is_ok() {
+            self.cell = Some(cell);
+        }
+        run
+    }
 }

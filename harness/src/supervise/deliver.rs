@@ -1,0 +1,41 @@
+//! Delivering signals to held threads.
+//!
+//! A held thread's call has not happened yet. If a signal is pending for it, the kernel can be made to handle it first and
+//! to make the call again afterwards (`Held::restart`), but only if it has a reason to look: for a process with one thread
+//! that is a pending, unblocked signal; otherwise it takes a nudge.
+
+use crate::signal::{Signal, SignalSet};
+use crate::sys::pidfd::tgkill;
+use crate::sys::procfs::Status;
+use nix::errno::Errno;
+
+/// Signals that stop a process.
+fn stops() -> SignalSet {
+    [19, 20, 21, 22].into_iter().filter_map(Signal::from_number).collect()
+}
+
+/// Why a thread cannot be nudged: the nudge would take away a signal of the program's own, or be seen by it.
+pub(super) fn nudge_obstacle(status: &Status) -> Option<&'static str> {
+    let cont = Signal::CONT;
+    if status.caught.contains(cont) {
+        Some("the process catches SIGCONT")
+    } else if status.blocked.contains(cont) {
+        Some("the thread blocks SIGCONT")
+    } else if !status.pending().intersection(stops().union(SignalSet::only(cont))).is_empty() {
+        Some("a stop or continue signal is pending")
+    } else {
+        None
+    }
+}
+
+/// Makes the kernel look at a thread's signals although none is there for it: SIGCONT takes back the SIGSTOP before it,
+/// but not the mark that there is something to look at. The process does not stop and nobody is told.
+pub(super) fn nudge(pid: i32, tid: i32) -> Result<(), Errno> {
+    tgkill(pid, tid, Signal::STOP.number())?;
+    tgkill(pid, tid, Signal::CONT.number())
+}
+
+/// What a nudge takes away from a process.
+pub(super) fn taken_away(status: &Status) -> SignalSet {
+    status.pending().intersection(stops())
+}

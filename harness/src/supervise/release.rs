@@ -1,0 +1,409 @@
+//! Letting a held thread go: with its signals first, and with what its call needs.
+
+use super::RunError;
+use super::clock::{Deadline, Kind, Wait};
+use super::deliver;
+use super::held::{Held, Place};
+use super::plant;
+use super::settle::{Guard, News};
+use super::tree::{Birth, BirthKind, ProcessId, State, ThreadId};
+use super::turn::Turns;
+use crate::schedule::{Making, Site, Syscall};
+use crate::signal::{Signal, SignalSet};
+use crate::sys::memory;
+use crate::sys::pidfd;
+use crate::sys::procfs::{self, Doing, Status as ProcStatus};
+use crate::sys::sched;
+use crate::trace::{Event, What};
+use nix::errno::Errno;
+use syscalls::Sysno;
+
+/// What ends the wait of a thread whose call was not let happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WaitEnd {
+    /// A descriptor is ready: the call is let happen, and returns at once.
+    Ready,
+    /// Its time has run out.
+    TimeUp,
+    /// A signal that is handled, or awaited by the call.
+    Signal,
+    /// A signal that stops or ends the process without a handler: a stopped call goes on where it was.
+    Stop,
+}
+
+impl Turns<'_> {
+    /// Lets this thread go on from its point.
+    pub(super) fn let_go(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let Some(held) = self.take_held(id) else { return Ok(()) };
+        let mut status = None;
+        if self.tree.process_of(id).dirty {
+            let Some(read) = self.proc_status(self.tree.thread(id).tid)? else { return Ok(()) };
+            let deliverable = read.deliverable();
+            for signal in deliverable.iter() {
+                self.event(id, What::Signal(signal));
+            }
+            if !deliverable.is_empty() && matches!(held.place(), Place::Before(..)) {
+                return self.signals_first(id, held, &read);
+            }
+            if read.threads == 1 && read.pending().is_empty() {
+                let process = self.tree.thread(id).process;
+                self.tree.process_mut(process).dirty = false;
+            }
+            status = Some(read);
+        }
+        let (site, nth) = held.place().site();
+        let others = self.tree.held().map(|other| self.tree.thread(other).name.clone()).collect();
+        let thread = self.tree.thread(id).name.clone();
+        self.events.push(Event { thread, what: What::Go(site, nth), others });
+        match held.place() {
+            Place::After(_) => self.leave_plant(id, held, status),
+            Place::Before(call, _) => self.release(id, held, call, false),
+        }
+    }
+
+    /// A call of the dynamic loader: no point, and let go as soon as it comes.
+    pub(super) fn let_loader_go(&mut self, id: ThreadId, held: Held) -> Result<(), RunError> {
+        let call = Syscall(held.number() as u32);
+        self.release(id, held, call, true)
+    }
+
+    /// Has the kernel handle what is pending, and then make the call again.
+    fn signals_first(&mut self, id: ThreadId, held: Held, status: &ProcStatus) -> Result<(), RunError> {
+        if status.threads > 1 {
+            // The kernel may have meant the signal for a sibling, which is held as well: have it look at this one.
+            if let Some(why) = deliver::nudge_obstacle(status) {
+                let (site, _) = held.place().site();
+                self.event(id, What::NotHeld(site, format!("the signal arrives as the call begins: {why}")));
+                let answer = held.proceed(self.cell.listener());
+                return self.answered(id, answer);
+            }
+            self.nudge(id)?;
+        }
+        let answer = held.restart(self.cell.listener());
+        self.answered(id, answer)
+    }
+
+    fn nudge(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let (pid, tid) = (self.tree.process_of(id).pid, self.tree.thread(id).tid);
+        match deliver::nudge(pid, tid) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => {
+                let name = &self.tree.thread(id).name;
+                Err(RunError::Unsupported(format!("signalling {name} is not allowed: {errno}")))
+            }
+        }
+    }
+
+    /// Books the answer to a held thread. False means that it was ended while it was held, which it will show by itself.
+    pub(super) fn answered(&mut self, id: ThreadId, answer: Result<bool, Errno>) -> Result<(), RunError> {
+        let thread = self.tree.thread_mut(id);
+        thread.state = State::Running;
+        thread.cpu_at_release = None;
+        answer.map(drop).map_err(|errno| RunError::Fault(format!("answering {}: {errno}", thread.name)))
+    }
+
+    /// Lets a thread go on right after it made a process or thread, or was made.
+    fn leave_plant(&mut self, id: ThreadId, held: Held, status: Option<ProcStatus>) -> Result<(), RunError> {
+        let mut taken_away = SignalSet::EMPTY;
+        let handled =
+            status.as_ref().is_some_and(|status| status.threads == 1 && !status.deliverable().is_empty());
+        if !handled {
+            if let Some(status) = status.filter(|status| deliver::nudge_obstacle(status).is_some()) {
+                taken_away = deliver::taken_away(&status);
+                let name = &self.tree.thread(id).name;
+                self.taint
+                    .get_or_insert(format!("a stop signal came while {name} was held right after fork"));
+            }
+            self.nudge(id)?;
+        }
+        let answer = held.restart(self.cell.listener());
+        self.answered(id, answer)?;
+        for signal in taken_away.iter() {
+            let _ = pidfd::kill(self.tree.process_of(id).pid, signal.number());
+        }
+        Ok(())
+    }
+
+    /// Lets the call happen, or does in its place what control needs.
+    fn release(&mut self, id: ThreadId, held: Held, call: Syscall, loading: bool) -> Result<(), RunError> {
+        self.tree.thread_mut(id).released = Some(held.number());
+        let process = self.tree.thread(id).process;
+        let Some(sysno) = call.sysno() else {
+            let answer = held.proceed(self.cell.listener());
+            return self.answered(id, answer);
+        };
+        match sysno {
+            Sysno::clone | Sysno::clone3 | Sysno::fork | Sysno::vfork => return self.make(id, held, sysno),
+            Sysno::exit_group => self.about_to_end(id, held.args()[0])?,
+            Sysno::exit => {
+                let alone = |turns: &Self| {
+                    let mut siblings = turns.tree.threads_of(process);
+                    siblings
+                        .all(|other| other == id || matches!(turns.tree.thread(other).state, State::Ended))
+                };
+                if alone(self) {
+                    self.about_to_end(id, held.args()[0])?;
+                }
+            }
+            Sysno::execve | Sysno::execveat => {
+                self.tree.process_mut(process).executing = true;
+                self.replant_for_parent(process)?;
+            }
+            Sysno::kill
+            | Sysno::tkill
+            | Sysno::tgkill
+            | Sysno::rt_sigqueueinfo
+            | Sysno::rt_tgsigqueueinfo
+            | Sysno::pidfd_send_signal => {
+                (0..self.tree.processes.len()).map(ProcessId).for_each(|process| self.signalled(process));
+                self.watch_children(process);
+            }
+            Sysno::sched_yield => self.yielded = true,
+            Sysno::io_uring_setup => return self.refuse(id, held, "io_uring does its work outside of calls"),
+            Sysno::seccomp
+                if held.args()[0] == 1 && held.args()[1] & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER != 0 =>
+            {
+                self.unsupported_program(
+                    id,
+                    "installs a seccomp listener of its own, and there can be only one",
+                );
+            }
+            Sysno::prctl if held.args()[0] == libc::PR_SET_SECCOMP as u64 && held.args()[1] == 1 => {
+                self.unsupported_program(id, "uses seccomp's strict mode, which excludes filters");
+            }
+            Sysno::setitimer if held.args()[0] != 0 => self.uncontrolled_timer(id, "a timer of CPU time"),
+            Sysno::timer_settime => self.uncontrolled_timer(id, "a POSIX timer"),
+            _ => {
+                let Some(held) = self.emulate(id, held, sysno)? else { return Ok(()) };
+                if let Some(wait) = self.wait_of(id, &held, call) {
+                    self.tree.thread_mut(id).state = State::Waiting(held, wait);
+                    if !loading {
+                        self.news.push((id, News::Slept(call)));
+                    }
+                    return Ok(());
+                }
+                let answer = held.proceed(self.cell.listener());
+                return self.answered(id, answer);
+            }
+        }
+        let answer = held.proceed(self.cell.listener());
+        self.answered(id, answer)
+    }
+
+    /// The call fails with ENOSYS, and the trace says why.
+    pub(super) fn refuse(&mut self, id: ThreadId, held: Held, why: &str) -> Result<(), RunError> {
+        let call = Syscall(held.number() as u32);
+        self.news.push((id, News::Told(What::Refuse(call, why.to_owned()))));
+        let answer = held.fail(self.cell.listener(), Errno::ENOSYS);
+        self.answered(id, answer)
+    }
+
+    pub(super) fn unsupported_program(&mut self, id: ThreadId, what: &str) {
+        let process = self.tree.process_of(id);
+        let program = &process.program;
+        self.unsupported.get_or_insert(format!("{} ({program}) {what}", process.name));
+    }
+
+    fn uncontrolled_timer(&mut self, id: ThreadId, what: &str) {
+        let name = &self.tree.thread(id).name;
+        self.taint.get_or_insert(format!("{name} arms {what}, which fires when it likes"));
+    }
+
+    fn wait_of(&mut self, id: ThreadId, held: &Held, call: Syscall) -> Option<Wait> {
+        let process = self.tree.process_of(id);
+        let mut wait = Wait::of(&self.clock, process.pid, &process.pidfd, call, &held.args())?;
+        if let Some((ip, args, deadline)) = self.tree.thread_mut(id).resume.take()
+            && (ip, args) == (held.ip(), held.args())
+        {
+            wait.deadline = deadline;
+        }
+        Some(wait)
+    }
+
+    /// Ends the wait of a thread whose call was not let happen.
+    pub(super) fn end_wait(&mut self, id: ThreadId, end: WaitEnd) -> Result<(), RunError> {
+        let state = std::mem::replace(&mut self.tree.thread_mut(id).state, State::Running);
+        let State::Waiting(held, wait) = state else { return Ok(()) };
+        let pid = self.tree.process_of(id).pid;
+        let listener = self.cell.listener();
+        let answer = match (end, &wait.kind) {
+            (WaitEnd::TimeUp, _) => {
+                self.event(id, What::Expire(wait.call));
+                match wait.run_out(pid) {
+                    Ok(value) => held.succeed(listener, value),
+                    Err(errno) => held.fail(listener, errno),
+                }
+            }
+            (WaitEnd::Ready, _) | (WaitEnd::Signal, Kind::Descriptors { .. } | Kind::Signals { .. }) => {
+                held.proceed(listener)
+            }
+            (WaitEnd::Signal, Kind::Sleep { remaining }) => {
+                if let Some(address) = remaining {
+                    let left = self.clock.left(wait.deadline);
+                    let words = [left.as_secs(), u64::from(left.subsec_nanos())];
+                    // As the kernel does it: a bad address spoils only the answer to it, and the sleep has ended anyway.
+                    let _ = memory::write(pid, *address, &words.map(u64::to_le_bytes).concat());
+                }
+                if self.tree.process_of(id).threads > 1 {
+                    self.nudge(id)?;
+                }
+                held.fail(listener, Errno::EINTR)
+            }
+            (WaitEnd::Stop, _) => {
+                self.tree.thread_mut(id).resume = Some((held.ip(), held.args(), wait.deadline));
+                held.restart(listener)
+            }
+        };
+        self.answered(id, answer)
+    }
+
+    /// Lets a thread make a process or thread, and prepares for holding both sides right afterwards.
+    fn make(&mut self, id: ThreadId, held: Held, call: Sysno) -> Result<(), RunError> {
+        if self.tree.live_threads() >= self.settings.limits.processes as usize {
+            let answer = held.fail(self.cell.listener(), Errno::EAGAIN);
+            return self.answered(id, answer);
+        }
+        let pid = self.tree.process_of(id).pid;
+        let flags = match call {
+            Sysno::fork => 0,
+            Sysno::vfork => (libc::CLONE_VM | libc::CLONE_VFORK) as u64,
+            Sysno::clone => held.args()[0],
+            // A bad address is the kernel's to report.
+            _ => memory::read_word(pid, held.args()[0]).unwrap_or(0),
+        };
+        let has = |flag: i32| flags & flag as u64 != 0;
+        let kind = if has(libc::CLONE_THREAD) {
+            BirthKind::Thread
+        } else if has(libc::CLONE_VM) && has(libc::CLONE_VFORK) {
+            BirthKind::Vfork
+        } else if has(libc::CLONE_VM) {
+            BirthKind::Shared
+        } else {
+            BirthKind::Fork
+        };
+        let tid = self.tree.thread(id).tid;
+        let Some(status) = self.proc_status(tid)? else { return self.answered(id, Ok(false)) };
+        let plant = match plant::obstacle(&status) {
+            Some(why) => {
+                self.event(id, What::NotHeld(Site::After(Making::Fork), why.to_owned()));
+                None
+            }
+            None => {
+                let owner = self.memory_of(self.tree.thread(id).process);
+                match self.tree.process_mut(owner).plant(held.ip()) {
+                    Ok(plant) => Some(plant),
+                    Err(error) if procfs::gone(&error) => None,
+                    Err(error) => return Err(plant::refused(&error)),
+                }
+            }
+        };
+        self.tree.birth = Some(Birth { maker: id, kind, plant, happened: false });
+        let answer = held.proceed(self.cell.listener());
+        self.answered(id, answer)
+    }
+
+    /// A child that shares its parent's memory is about to give it back: the parent will return into what was planted for it.
+    fn replant_for_parent(&mut self, child: ProcessId) -> Result<(), RunError> {
+        let process = self.tree.process_mut(child);
+        let (Some(address), true) = (process.parent_returns_to, process.borrows_memory) else {
+            return Ok(());
+        };
+        let owner = self.memory_of(child);
+        match self.tree.process_mut(owner).plant(address) {
+            Err(error) if !procfs::gone(&error) => Err(plant::refused(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The process is about to end with this code.
+    fn about_to_end(&mut self, id: ThreadId, code: u64) -> Result<(), RunError> {
+        let process = self.tree.thread(id).process;
+        self.replant_for_parent(process)?;
+        self.tree.process_mut(process).exit_code = Some(((code & 0xff) << 8) as i32);
+        let spawned_blocked = self.tree.children_of(process).any(|child| !child.exec_blocked.is_empty());
+        if spawned_blocked && let Some(status) = self.proc_status(self.tree.thread(id).tid)? {
+            self.tree.process_mut(process).last_blocked = status.blocked;
+        }
+        // Its other threads end with it, also those that are held.
+        self.signalled(process);
+        self.guard_exit(process)
+    }
+
+    /// Makes sure that no thread of the parent which this exit wakes runs before the exit has also sent its SIGCHLD.
+    fn guard_exit(&mut self, dying: ProcessId) -> Result<(), RunError> {
+        let Some(parent) =
+            self.tree.process(dying).parent.filter(|parent| !self.tree.process(*parent).ended())
+        else {
+            return Ok(());
+        };
+        let early: Vec<ThreadId> =
+            self.tree.threads_of(parent).filter(|id| may_wake_early(&self.tree.thread(*id).state)).collect();
+        let Some(first) = early.first() else { return Ok(()) };
+        let Some(status) = self.proc_status(self.tree.thread(*first).tid)? else { return Ok(()) };
+        if !status.caught.contains(Signal::CHLD) {
+            return Ok(());
+        }
+        let mut watched = Vec::new();
+        for id in early {
+            let thread = self.tree.thread(id);
+            let _ = sched::hold_back(thread.tid);
+            let (_, times) = thread.files.ran().unwrap_or_default();
+            watched.push((id, times));
+        }
+        self.guard = Some(Guard { dying, watched });
+        Ok(())
+    }
+
+    /// A process that signals its children may get SIGCHLD back before it is held again.
+    fn watch_children(&mut self, process: ProcessId) {
+        let all = (0..self.tree.processes.len()).map(ProcessId);
+        let alive = |child: &ProcessId| {
+            let child = self.tree.process(*child);
+            child.parent == Some(process) && !child.ended()
+        };
+        self.signalled_children = all.filter(alive).collect();
+    }
+
+    /// The process that signalled its children is held again: had one of them already died or stopped?
+    pub(super) fn check_children(&mut self, id: ThreadId) -> Result<(), RunError> {
+        if self.signalled_children.is_empty() {
+            return Ok(());
+        }
+        let children = std::mem::take(&mut self.signalled_children);
+        let changed = children.iter().any(|child| {
+            let leader = self.tree.threads_of(*child).next();
+            let doing = leader.map(|leader| self.tree.thread(leader).files.doing());
+            matches!(doing, Some(Ok(Doing::Ended | Doing::Stopped)))
+        });
+        if changed && let Some(status) = self.proc_status(self.tree.thread(id).tid)? {
+            let handles = status.caught.contains(Signal::CHLD) && !status.blocked.contains(Signal::CHLD);
+            if handles {
+                let name = &self.tree.thread(id).name;
+                self.taint
+                    .get_or_insert(format!("a child that {name} signalled changed while {name} was running"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A sleep that something other than SIGCHLD itself may end while a child exits: closed files, shared memory, locks.
+fn may_wake_early(state: &State) -> bool {
+    let State::Asleep(inside) = state else { return false };
+    let only_by_signal = [
+        libc::SYS_pause,
+        libc::SYS_rt_sigsuspend,
+        libc::SYS_wait4,
+        libc::SYS_waitid,
+        libc::SYS_rt_sigtimedwait,
+    ];
+    !only_by_signal.contains(&i64::from(inside.number))
+}
+
+/// The calls that make a process or thread.
+pub(super) fn is_making(number: i32) -> bool {
+    [libc::SYS_clone, libc::SYS_clone3, libc::SYS_fork, libc::SYS_vfork].contains(&i64::from(number))
+}
+
+/// A deadline that a stop has put off.
+pub(super) type Resume = (u64, [u64; 6], Deadline);

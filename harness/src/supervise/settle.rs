@@ -1,0 +1,599 @@
+//! Waiting until every thread is settled: held, asleep, stopped or ended.
+
+use super::RunError;
+use super::clock::Kind;
+use super::held::{Held, Place};
+use super::plant::{self, Plant};
+use super::release::is_making;
+use super::tree::{Birth, BirthKind, ProcessId, State, ThreadId};
+use super::turn::Turns;
+use crate::schedule::{Making, Site, Syscall};
+use crate::signal::Signal;
+use crate::sys::cell::Message;
+use crate::sys::notify::Notification;
+use crate::sys::procfs::{self, Doing, Inside};
+use crate::sys::sched;
+use crate::trace::{End, Status, What};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+use syscalls::Sysno;
+
+/// Something that became of a thread while the threads settled.
+#[derive(Debug)]
+pub(super) enum News {
+    Held,
+    Slept(Syscall),
+    Told(What),
+}
+
+/// Watches over the release of a call that wakes and signals: an exit closes the process's files before it sends SIGCHLD,
+/// so a parent that waits for the files could be running again when the signal comes.
+#[derive(Debug)]
+pub(super) struct Guard {
+    pub(super) dying: ProcessId,
+    /// Threads of the parent that the exit might wake early, and how often each had been put on the CPU.
+    pub(super) watched: Vec<(ThreadId, u64)>,
+}
+
+/// The first wait for the released thread, where its call hardly sleeps.
+const BRIEF: Duration = Duration::from_micros(60);
+/// The same, where it may sleep and would not tell.
+const BRIEFER: Duration = Duration::from_micros(4);
+/// The longest wait between two looks.
+const LONGEST: Duration = Duration::from_millis(1);
+/// A thread that was made but is not seen within this time is a fault of the harness.
+const BIRTH: Duration = Duration::from_secs(10);
+
+impl Turns<'_> {
+    /// Returns when all threads are settled; an end if the run is over because one never will.
+    pub(super) fn settle(&mut self) -> Result<Option<End>, RunError> {
+        let mut pause = self.first_pause();
+        let begun = std::time::Instant::now();
+        let mut arrived = false;
+        loop {
+            if !arrived {
+                self.listen(Some(pause))?;
+            }
+            let candidates = self.look()?;
+            arrived = self.listen(Some(Duration::ZERO))?;
+            if arrived {
+                pause = BRIEFER;
+                continue;
+            }
+            let settled = candidates.running.is_none() && !self.birth_pending()?;
+            self.commit(candidates.found)?;
+            if settled && self.guard.is_none() {
+                return Ok(None);
+            }
+            self.interrupted()?;
+            if let Some(end) = self.limits(candidates.running)? {
+                return Ok(Some(end));
+            }
+            if self.tree.birth.is_some() && begun.elapsed() > BIRTH {
+                return Err(RunError::Fault("a process or thread was made but never seen".to_owned()));
+            }
+            pause = (pause * 3 / 2).min(LONGEST);
+        }
+    }
+
+    fn first_pause(&self) -> Duration {
+        let sleeps = |id: ThreadId| {
+            let thread = self.tree.thread(id);
+            matches!(thread.state, State::Running) && thread.released.is_some_and(may_sleep)
+        };
+        if self.tree.ids().any(sleeps) { BRIEFER } else { BRIEF }
+    }
+
+    /// Waits until a notification, a message or output is there, at most `pause`; true if a notification or message came.
+    pub(super) fn listen(&mut self, pause: Option<Duration>) -> Result<bool, RunError> {
+        let cell = self.cell;
+        let listener = cell.listener().as_fd();
+        let dying = self.guard.as_ref().map(|guard| self.tree.process(guard.dying).pidfd.as_fd());
+        let mut fds = [listener, cell.control(), cell.stdout(), cell.stderr(), dying.unwrap_or(listener)]
+            .map(|fd: BorrowedFd<'_>| PollFd::new(fd, PollFlags::POLLIN));
+        let watched = if dying.is_some() { &mut fds[..] } else { &mut fds[..4] };
+        match ppoll(watched, pause.map(TimeSpec::from_duration), None) {
+            Ok(0) | Err(Errno::EINTR) => return Ok(false),
+            Ok(_) => {}
+            Err(errno) => return Err(RunError::Fault(format!("waiting for the program: {errno}"))),
+        }
+        let [notified, said, out, err, died] =
+            fds.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
+        let died = died && dying.is_some();
+        if notified {
+            let received = cell.listener().receive();
+            match received.map_err(|errno| RunError::Fault(format!("receiving a notification: {errno}")))? {
+                Some(notification) => self.arrive(notification)?,
+                None => return Ok(true),
+            }
+        }
+        if died {
+            self.check_guard()?;
+        }
+        if said {
+            self.hear()?;
+        }
+        if out || err {
+            self.drain()?;
+        }
+        Ok(notified || said || died)
+    }
+
+    /// Reads what the program has written.
+    pub(super) fn drain(&mut self) -> Result<(), RunError> {
+        for (fd, buffer) in [(self.cell.stdout(), &mut self.stdout), (self.cell.stderr(), &mut self.stderr)] {
+            let mut chunk = [0u8; 65536];
+            loop {
+                match nix::unistd::read(fd, &mut chunk) {
+                    Ok(0) | Err(Errno::EAGAIN) => break,
+                    Ok(got) => buffer.extend_from_slice(&chunk[..got]),
+                    Err(Errno::EINTR) => {}
+                    Err(errno) => {
+                        return Err(RunError::Fault(format!("reading the program's output: {errno}")));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the init says something; notifications of threads that are being ended are left alone.
+    pub(super) fn wait_for_init(&self) -> Result<(), RunError> {
+        let mut fds = [PollFd::new(self.cell.control(), PollFlags::POLLIN)];
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(LONGEST)), None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(RunError::Fault(format!("waiting for the run's init: {errno}"))),
+        }
+    }
+
+    /// Takes the init's messages.
+    fn hear(&mut self) -> Result<(), RunError> {
+        let fault = |errno| RunError::Fault(format!("reading from the run's init: {errno}"));
+        while let Some(message) = self.cell.message().map_err(fault)? {
+            match message {
+                Message::Started(_) => {}
+                Message::Failed(stage, errno) => self.failed_start = Some((stage, errno)),
+                Message::Reaped(pid, status) => {
+                    if let Some(process) = self.tree.with_own_pid(pid) {
+                        let process = self.tree.process_mut(process);
+                        process.reaped_by_init = true;
+                        process.exit_code = Some(status);
+                    }
+                }
+                Message::Gone => return Err(RunError::Fault("the run's init has ended".to_owned())),
+                Message::Clean => {
+                    return Err(RunError::Fault("the run's init speaks out of turn".to_owned()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the program started.
+    pub(super) fn start(&mut self) -> Result<(), RunError> {
+        self.cell
+            .go()
+            .map_err(|errno| RunError::Fault(format!("telling the run's init to start: {errno}")))?;
+        while self.tree.threads.is_empty() && self.failed_start.is_none() {
+            self.listen(Some(LONGEST))?;
+            self.interrupted()?;
+            if self.started.elapsed() > BIRTH {
+                return Err(RunError::Fault("the program was not seen to start".to_owned()));
+            }
+        }
+        match self.failed_start.take() {
+            None => Ok(()),
+            Some((stage, errno)) => Err(RunError::Start {
+                file: self.settings.launch.file.display().to_string(),
+                stage: stage.to_owned(),
+                reason: errno.desc().to_owned(),
+            }),
+        }
+    }
+
+    /// A thread waits for an answer: who it is, and where.
+    fn arrive(&mut self, notification: Notification) -> Result<(), RunError> {
+        let known = self.tree.find(notification.tid);
+        let newborn = self.tree.birth.filter(|_| known.is_none() && !self.tree.threads.is_empty());
+        let id = match (known, newborn) {
+            (Some(id), _) => id,
+            (None, Some(birth)) => self.born(birth, notification.tid)?,
+            (None, None) if self.tree.threads.is_empty() => self.tree.add_first(notification.tid)?,
+            (None, None) => {
+                return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
+            }
+        };
+        if self.tree.process_of(id).executing {
+            self.after_execute(id)?;
+        }
+        let process = self.memory_of(self.tree.thread(id).process);
+        if self.tree.process(process).planted_before(notification.ip) {
+            self.back_from_making(id, newborn, notification)?;
+            let nth = self.visit(id, Site::After(Making::Fork));
+            self.hold(id, Held::new(notification, Place::After(nth)));
+            return Ok(());
+        }
+        self.unheld_birth(id)?;
+        self.check_children(id)?;
+        let call = Syscall(notification.number as u32);
+        if !notification.native || call.0 >= 0x4000_0000 {
+            let why = if notification.native { "an x32 call" } else { "a 32-bit call (int 0x80)" };
+            return self.refuse(id, Held::new(notification, Place::Before(call, 0)), why);
+        }
+        let process = self.tree.thread(id).process;
+        if self.tree.process(process).loading {
+            if self.tree.process(process).loader.contains(&notification.ip) {
+                return self.let_loader_go(id, Held::new(notification, Place::Before(call, 0)));
+            }
+            self.tree.process_mut(process).loading = false;
+        }
+        let nth = self.visit(id, Site::Before(call));
+        self.hold(id, Held::new(notification, Place::Before(call, nth)));
+        Ok(())
+    }
+
+    fn hold(&mut self, id: ThreadId, held: Held) {
+        self.tree.thread_mut(id).state = State::Held(held);
+        self.news.push((id, News::Held));
+    }
+
+    /// The process whose memory a process uses: its own, or its parent's until it executes.
+    pub(super) fn memory_of(&self, process: ProcessId) -> ProcessId {
+        let mut owner = process;
+        while let (true, Some(parent)) =
+            (self.tree.process(owner).borrows_memory, self.tree.process(owner).parent)
+        {
+            owner = parent;
+        }
+        owner
+    }
+
+    /// A process or thread that was announced is seen for the first time.
+    fn born(&mut self, birth: Birth, tid: i32) -> Result<ThreadId, RunError> {
+        let id = self.tree.add(birth, tid)?;
+        let name = self.tree.thread(id).name.clone();
+        self.news.push((birth.maker, News::Told(What::Make(name))));
+        self.tree.birth = None;
+        if birth.kind == BirthKind::Vfork {
+            let process = self.tree.thread(id).process;
+            self.tree.process_mut(process).parent_returns_to = birth.plant.map(|plant| plant.address);
+        }
+        Ok(id)
+    }
+
+    /// The maker is back from its call, or what it made comes from it: both run into the planted instruction.
+    fn back_from_making(
+        &mut self,
+        id: ThreadId,
+        newborn: Option<Birth>,
+        notification: Notification,
+    ) -> Result<(), RunError> {
+        let maker = self.tree.birth.filter(|birth| birth.maker == id);
+        let failed = maker.is_some() && notification.number < 0;
+        if failed {
+            self.tree.birth = None;
+        } else if let Some(birth) = maker {
+            self.tree.birth = Some(Birth { happened: true, ..birth });
+        }
+        // Two sides in one memory need it both: the second puts it back.
+        let one_memory = |birth: Birth| matches!(birth.kind, BirthKind::Thread | BirthKind::Shared);
+        let first_of_two = maker.is_some_and(one_memory)
+            || newborn.is_some_and(|birth| one_memory(birth) && !birth.happened);
+        if first_of_two && !failed {
+            return Ok(());
+        }
+        let owner = self.memory_of(self.tree.thread(id).process);
+        self.unplant(owner, notification.ip - 2)
+    }
+
+    pub(super) fn unplant(&mut self, owner: ProcessId, address: u64) -> Result<(), RunError> {
+        self.tree.process_mut(owner).unplant(address).or_else(|error| {
+            // Of a process that has just been ended nothing needs to be put back.
+            if procfs::gone(&error) { Ok(()) } else { Err(plant::refused(&error)) }
+        })
+    }
+
+    /// The maker of a birth is held elsewhere than right behind its call: the call was made again after a signal, or there
+    /// is no plant. Finds out whether anything was made.
+    fn unheld_birth(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let Some(birth) = self.tree.birth.filter(|birth| birth.maker == id) else { return Ok(()) };
+        if let Some(Plant { address, .. }) = birth.plant {
+            let owner = self.memory_of(self.tree.thread(id).process);
+            self.unplant(owner, address)?;
+            self.tree.birth = None;
+            return Ok(());
+        }
+        let made = self.unknown_offspring(birth)?;
+        self.tree.birth = made.then_some(Birth { happened: true, ..birth });
+        Ok(())
+    }
+
+    fn unknown_offspring(&self, birth: Birth) -> Result<bool, RunError> {
+        let thread = self.tree.thread(birth.maker);
+        let numbers = if birth.kind == BirthKind::Thread {
+            procfs::threads(self.tree.process(thread.process).pid)
+        } else {
+            procfs::children(thread.tid)
+        };
+        let numbers = numbers
+            .map_err(|error| RunError::Fault(format!("listing what {} has made: {error}", thread.name)))?;
+        Ok(numbers.into_iter().any(|tid| self.tree.find(tid).is_none()))
+    }
+
+    /// True while a process or thread that was made has not been seen.
+    fn birth_pending(&mut self) -> Result<bool, RunError> {
+        let Some(birth) = self.tree.birth else { return Ok(false) };
+        if matches!(self.tree.thread(birth.maker).state, State::Ended) {
+            // Ended inside its call: what it made, if anything, comes by itself or not at all.
+            self.tree.birth = self.unknown_offspring(birth).unwrap_or(false).then_some(birth);
+            return Ok(self.tree.birth.is_some());
+        }
+        Ok(birth.happened || birth.kind == BirthKind::Vfork)
+    }
+
+    /// Looks at every thread that might have changed by itself.
+    fn look(&mut self) -> Result<Look, RunError> {
+        let mut look = Look::default();
+        for id in self.tree.ids() {
+            let thread = self.tree.thread(id);
+            let dirty = self.tree.process(thread.process).dirty;
+            let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));
+            match &thread.state {
+                State::Ended => {}
+                State::Held(_) if !dirty => {}
+                State::Waiting(..) => {
+                    if self.look_at_waiting(id, dirty)? {
+                        look.running = Some(id);
+                    }
+                }
+                State::Held(_) => match thread.files.doing().map_err(fault)? {
+                    // Held and running means that it is being ended: only that wakes it.
+                    Doing::Running => {
+                        self.tree.thread_mut(id).state = State::Running;
+                        look.running = Some(id);
+                    }
+                    Doing::Ended => look.found.push((id, Found::Ended)),
+                    _ => {}
+                },
+                State::Running | State::Asleep(_) | State::Stopped => {
+                    let doing = thread.files.doing().map_err(fault)?;
+                    let found = match (doing, &thread.state) {
+                        (Doing::Sleeping | Doing::Uninterruptible, State::Asleep(_)) => continue,
+                        (Doing::Stopped, State::Stopped) => continue,
+                        (Doing::Ended, _) => Some(Found::Ended),
+                        (Doing::Stopped, _) => Some(Found::Stopped),
+                        (Doing::Running, _) => None,
+                        (Doing::Sleeping | Doing::Uninterruptible, _) => match thread.files.inside() {
+                            // In a disk's queue it is as good as running; only a vfork waits like this for another.
+                            Ok(Some(inside)) if doing == Doing::Sleeping || is_making(inside.number) => {
+                                (inside.number >= 0).then_some(Found::Asleep(inside))
+                            }
+                            Ok(_) => None,
+                            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                                return Err(RunError::Unsupported(format!(
+                                    "{} runs a program that may not be looked at (its file is not readable)",
+                                    thread.name
+                                )));
+                            }
+                            Err(error) => return Err(fault(error)),
+                        },
+                    };
+                    match found {
+                        Some(found) => look.found.push((id, found)),
+                        None => {
+                            self.tree.thread_mut(id).state = State::Running;
+                            look.running = Some(id);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(look)
+    }
+
+    /// What was found holds: no notification came in between, so none of these waits to be received.
+    fn commit(&mut self, found: Vec<(ThreadId, Found)>) -> Result<(), RunError> {
+        for (id, found) in found {
+            match found {
+                Found::Asleep(inside) => {
+                    let call = Syscall(inside.number as u32);
+                    self.tree.thread_mut(id).state = State::Asleep(inside);
+                    self.news.push((id, News::Slept(call)));
+                }
+                Found::Stopped => {
+                    self.tree.thread_mut(id).state = State::Stopped;
+                    self.news.push((id, News::Told(What::Stop)));
+                    // Its parent may get SIGCHLD for it.
+                    self.signal_parent(self.tree.thread(id).process);
+                }
+                Found::Ended => {
+                    self.tree.thread_mut(id).state = State::Ended;
+                    self.thread_ended(id)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn signal_parent(&mut self, process: ProcessId) {
+        if let Some(parent) = self.tree.process(process).parent {
+            self.signalled(parent);
+        }
+    }
+
+    fn thread_ended(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let process = self.tree.thread(id).process;
+        if self.tree.threads_of(process).any(|other| !matches!(self.tree.thread(other).state, State::Ended)) {
+            return Ok(());
+        }
+        if process == ProcessId(0) {
+            // The init is its parent, and tells how it ended.
+            let begun = std::time::Instant::now();
+            while !self.tree.process(process).reaped_by_init {
+                self.listen(Some(LONGEST))?;
+                if begun.elapsed() > BIRTH {
+                    return Err(RunError::Fault(
+                        "the init did not tell how the first process ended".to_owned(),
+                    ));
+                }
+            }
+            self.first_ended = Some(self.clock.now);
+            self.first_ended_at = Some(std::time::Instant::now());
+        }
+        let ended = self.tree.process(process);
+        let wait = procfs::zombie_status(ended.pid).filter(|_| process != ProcessId(0));
+        let wait = wait.or_else(|| ended.pidfd.exit_status()).or(ended.exit_code);
+        let status = wait.map_or(Status::Unseen, Status::from_wait);
+        self.tree.process_mut(process).status = Some(status);
+        self.tree.process_mut(process).text = None;
+        self.clock.timers.retain(|timer| timer.process != process);
+        self.news.push((id, News::Told(What::End(status))));
+        self.signal_parent(process);
+        // Its children may be sent a signal for it (PR_SET_PDEATHSIG, orphaned process groups).
+        let children: Vec<ProcessId> = (0..self.tree.processes.len())
+            .map(ProcessId)
+            .filter(|child| self.tree.process(*child).parent == Some(process))
+            .collect();
+        children.into_iter().for_each(|child| self.signalled(child));
+        Ok(())
+    }
+
+    /// The dying process is dead. If a thread that its exit might have woken has run before now, the SIGCHLD may have hit it
+    /// at a place that nobody chose.
+    fn check_guard(&mut self) -> Result<(), RunError> {
+        let Some(guard) = self.guard.take() else { return Ok(()) };
+        for (id, before) in guard.watched {
+            let thread = self.tree.thread(id);
+            let ran = thread.files.ran().map(|(_, times)| times).unwrap_or(before);
+            // It may have ended, which is as good.
+            let _ = sched::let_go(thread.tid);
+            if ran != before {
+                let thread = self.tree.thread(id);
+                let name = thread.name.clone();
+                let child = &self.tree.process(guard.dying).name;
+                self.taint.get_or_insert(format!(
+                    "{name} was woken by the exit of {child} and ran before {} was sent",
+                    Signal::CHLD
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks whether something has ended the wait of a thread; true if it runs now.
+    fn look_at_waiting(&mut self, id: ThreadId, dirty: bool) -> Result<bool, RunError> {
+        let process = self.tree.thread(id).process;
+        if self.tree.threads_of(process).any(|other| matches!(self.tree.thread(other).state, State::Running))
+        {
+            // A sibling may be about to take the very signal.
+            return Ok(false);
+        }
+        let State::Waiting(_, wait) = &self.tree.thread(id).state else { return Ok(false) };
+        if wait.ready() {
+            return self.end_wait(id, super::release::WaitEnd::Ready).map(|()| true);
+        }
+        if !dirty {
+            return Ok(false);
+        }
+        let doing = self.tree.thread(id).files.doing();
+        let status = self.proc_status(self.tree.thread(id).tid)?;
+        let (Some(status), Ok(Doing::Sleeping | Doing::Uninterruptible)) = (status, doing) else {
+            // It is being ended: only that wakes a thread that waits for an answer.
+            self.tree.thread_mut(id).state = State::Running;
+            return Ok(true);
+        };
+        let State::Waiting(_, wait) = &self.tree.thread(id).state else { return Ok(false) };
+        let (blocked, awaited) = match &wait.kind {
+            Kind::Descriptors { mask, .. } => (mask.unwrap_or(status.blocked), Default::default()),
+            Kind::Signals { set } => (status.blocked, *set),
+            Kind::Sleep { .. } => (status.blocked, Default::default()),
+        };
+        let deliverable = status.pending().without(blocked).union(status.pending().intersection(awaited));
+        if deliverable.is_empty() {
+            return Ok(false);
+        }
+        let caught = !deliverable.intersection(status.caught.union(awaited)).is_empty();
+        let end = if caught { super::release::WaitEnd::Signal } else { super::release::WaitEnd::Stop };
+        self.end_wait(id, end).map(|()| true)
+    }
+
+    /// The limits that end a run whose threads do not settle.
+    fn limits(&mut self, running: Option<ThreadId>) -> Result<Option<End>, RunError> {
+        let limits = &self.settings.limits;
+        if self.started.elapsed() > limits.time {
+            return Ok(Some(End::TimedOut));
+        }
+        let Some(id) = running else { return Ok(None) };
+        let thread = self.tree.thread(id);
+        let (used, _) = thread.files.ran().unwrap_or_default();
+        let since = used.saturating_sub(thread.cpu_at_release.unwrap_or(used));
+        self.tree.thread_mut(id).cpu_at_release.get_or_insert(used);
+        let thread = self.tree.thread(id);
+        if Duration::from_nanos(since) < limits.cpu {
+            return Ok(None);
+        }
+        if self.tree.held().next().is_some() || !self.clock.timers.is_empty() {
+            // Others could have run, and might have ended the computation: this says nothing about the program.
+            let name = thread.name.clone();
+            self.taint.get_or_insert(format!(
+                "{name} computes without a call, and cannot be held for others to run"
+            ));
+        }
+        let name = &self.tree.thread(id).name;
+        Ok(Some(End::Spinning(format!("{name} used {:.1} s of CPU time without a call", since as f64 / 1e9))))
+    }
+}
+
+/// What a look at the threads found, before it is known to hold.
+#[derive(Debug, Default)]
+struct Look {
+    running: Option<ThreadId>,
+    found: Vec<(ThreadId, Found)>,
+}
+
+#[derive(Debug)]
+enum Found {
+    Asleep(Inside),
+    Stopped,
+    Ended,
+}
+
+/// Calls that often sleep, or end their thread: either way no notification tells that it has settled.
+fn may_sleep(number: i32) -> bool {
+    use Sysno as S;
+    let Some(call) = Syscall(number as u32).sysno() else { return false };
+    matches!(
+        call,
+        S::read
+            | S::readv
+            | S::recvfrom
+            | S::recvmsg
+            | S::accept
+            | S::accept4
+            | S::poll
+            | S::ppoll
+            | S::select
+            | S::pselect6
+            | S::epoll_wait
+            | S::epoll_pwait
+            | S::epoll_pwait2
+            | S::pause
+            | S::rt_sigsuspend
+            | S::rt_sigtimedwait
+            | S::wait4
+            | S::waitid
+            | S::futex
+            | S::exit
+            | S::exit_group
+            | S::vfork
+            | S::flock
+            | S::connect
+            | S::msgrcv
+            | S::semop
+            | S::semtimedop
+            | S::mq_timedreceive
+    )
+}

@@ -1,0 +1,314 @@
+//! The books of a run: its processes and threads, and what each thread is doing as far as the supervisor knows.
+
+use super::RunError;
+use super::clock::Wait;
+use super::held::Held;
+use super::plant::Plant;
+use super::release::Resume;
+use crate::schedule::{Site, ThreadName};
+use crate::signal::SignalSet;
+use crate::sys::memory::Text;
+use crate::sys::pidfd::PidFd;
+use crate::sys::procfs::{Inside, Status as ProcStatus, ThreadFiles};
+use crate::trace::Status;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// Index of a thread in `Tree::threads`; threads are never removed, so it stays good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ThreadId(pub(super) usize);
+
+/// Index of a process in `Tree::processes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ProcessId(pub(super) usize);
+
+/// What a thread is doing. All but `Running` are settled.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Let go, woken, or being ended: it will settle by itself.
+    Running,
+    /// Held at a point, until it is let go.
+    Held(Held),
+    /// Asleep in a call that has not been let happen yet, because it is to end after a time: see `clock`.
+    Waiting(Held, Wait),
+    /// Asleep in the kernel.
+    Asleep(Inside),
+    /// Stopped by job control.
+    Stopped,
+    /// No more.
+    Ended,
+}
+
+#[derive(Debug)]
+pub(super) struct Thread {
+    pub(super) name: ThreadName,
+    pub(super) process: ProcessId,
+    pub(super) tid: i32,
+    pub(super) state: State,
+    /// How often it has been at each kind of place.
+    pub(super) visits: HashMap<Site, u32>,
+    /// When it was last found settled: smaller is longer ago.
+    pub(super) since: u64,
+    /// A `Switch` put it behind all others.
+    pub(super) demoted: bool,
+    pub(super) files: ThreadFiles,
+    /// The call that it was let into last, by number.
+    pub(super) released: Option<i32>,
+    /// A sleep that a stop interrupted, to be taken up where it was: the call's address and arguments, and its end.
+    pub(super) resume: Option<Resume>,
+    /// CPU time it had used when it was first seen running after its release, in nanoseconds.
+    pub(super) cpu_at_release: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) name: ThreadName,
+    pub(super) pid: i32,
+    /// Its number in the run's own namespace.
+    pub(super) own_pid: i32,
+    pub(super) parent: Option<ProcessId>,
+    pub(super) children: u32,
+    pub(super) threads: u32,
+    pub(super) pidfd: PidFd,
+    /// Its memory, opened when first needed, for as long as it runs one program.
+    pub(super) text: Option<Text>,
+    pub(super) plants: Vec<Plant>,
+    /// Where the dynamic loader's code is.
+    pub(super) loader: Range<u64>,
+    /// Still in the loader's start-up: its calls are not points.
+    pub(super) loading: bool,
+    /// A signal may have become pending since its masks were last read.
+    pub(super) dirty: bool,
+    /// Let into execve, and not yet known what came of it.
+    pub(super) executing: bool,
+    /// Shares its memory with its parent until it executes (vfork).
+    pub(super) borrows_memory: bool,
+    /// Where the parent of a vfork comes back to.
+    pub(super) parent_returns_to: Option<u64>,
+    /// Exit code given to exit_group or to the last exit.
+    pub(super) exit_code: Option<i32>,
+    pub(super) status: Option<Status>,
+    /// The run's init reaped it: its parent had ended without waiting for it.
+    pub(super) reaped_by_init: bool,
+    /// Signals blocked when it started its present program, that its parent did not start with.
+    pub(super) exec_blocked: SignalSet,
+    pub(super) program: String,
+    /// Signals blocked when it ran its present program's first instruction.
+    pub(super) initial_blocked: SignalSet,
+    /// Its mask when it was last seen, for the time after its end.
+    pub(super) last_blocked: SignalSet,
+}
+
+impl Process {
+    pub(super) fn ended(&self) -> bool {
+        self.status.is_some()
+    }
+}
+
+/// A process or thread that is being made, until it is first seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Birth {
+    pub(super) maker: ThreadId,
+    pub(super) kind: BirthKind,
+    /// What was planted for it, if anything was.
+    pub(super) plant: Option<Plant>,
+    /// The maker is back from its call, and it had succeeded.
+    pub(super) happened: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BirthKind {
+    /// A process with a copy of the memory.
+    Fork,
+    /// A process that shares the memory while its maker waits.
+    Vfork,
+    /// A process that shares the memory.
+    Shared,
+    /// A thread of the same process.
+    Thread,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub(super) threads: Vec<Thread>,
+    pub(super) processes: Vec<Process>,
+    by_tid: HashMap<i32, ThreadId>,
+    pub(super) birth: Option<Birth>,
+}
+
+impl Tree {
+    pub(super) fn thread(&self, id: ThreadId) -> &Thread {
+        &self.threads[id.0]
+    }
+
+    pub(super) fn thread_mut(&mut self, id: ThreadId) -> &mut Thread {
+        &mut self.threads[id.0]
+    }
+
+    pub(super) fn process(&self, id: ProcessId) -> &Process {
+        &self.processes[id.0]
+    }
+
+    pub(super) fn process_mut(&mut self, id: ProcessId) -> &mut Process {
+        &mut self.processes[id.0]
+    }
+
+    pub(super) fn process_of(&self, id: ThreadId) -> &Process {
+        self.process(self.thread(id).process)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = ThreadId> + use<> {
+        (0..self.threads.len()).map(ThreadId)
+    }
+
+    pub(super) fn find(&self, tid: i32) -> Option<ThreadId> {
+        self.by_tid.get(&tid).copied()
+    }
+
+    pub(super) fn named(&self, name: &ThreadName) -> Option<ThreadId> {
+        self.threads.iter().position(|thread| thread.name == *name).map(ThreadId)
+    }
+
+    pub(super) fn with_own_pid(&self, own_pid: i32) -> Option<ProcessId> {
+        self.processes.iter().rposition(|process| process.own_pid == own_pid).map(ProcessId)
+    }
+
+    pub(super) fn threads_of(&self, process: ProcessId) -> impl Iterator<Item = ThreadId> + '_ {
+        self.ids().filter(move |id| self.thread(*id).process == process)
+    }
+
+    pub(super) fn children_of(&self, parent: ProcessId) -> impl Iterator<Item = &Process> {
+        self.processes.iter().filter(move |process| process.parent == Some(parent))
+    }
+
+    pub(super) fn is_held(&self, id: ThreadId) -> bool {
+        matches!(self.thread(id).state, State::Held(_))
+    }
+
+    /// Threads that are held at a point and could be let go, in order of their making.
+    pub(super) fn held(&self) -> impl Iterator<Item = ThreadId> + '_ {
+        self.ids().filter(|id| self.is_held(*id))
+    }
+
+    pub(super) fn live_threads(&self) -> usize {
+        self.threads.iter().filter(|thread| !matches!(thread.state, State::Ended)).count()
+    }
+
+    /// The first process, when it is first seen.
+    pub(super) fn add_first(&mut self, tid: i32) -> Result<ThreadId, RunError> {
+        self.add_process(ThreadName::root(), tid, None, None)
+    }
+
+    /// A process or thread that `birth` announced, when it is first seen.
+    pub(super) fn add(&mut self, birth: Birth, tid: i32) -> Result<ThreadId, RunError> {
+        let maker = self.thread(birth.maker).process;
+        if birth.kind == BirthKind::Thread {
+            let process = self.process_mut(maker);
+            process.threads += 1;
+            let name = process.name.thread(process.threads);
+            return self.add_thread(name, tid, maker);
+        }
+        let parent = self.process_mut(maker);
+        parent.children += 1;
+        let name = parent.name.child(parent.children);
+        self.add_process(name, tid, Some(maker), Some(birth))
+    }
+
+    fn add_process(
+        &mut self,
+        name: ThreadName,
+        tid: i32,
+        parent: Option<ProcessId>,
+        birth: Option<Birth>,
+    ) -> Result<ThreadId, RunError> {
+        let fault = |what: &str, error: &dyn std::fmt::Display| {
+            RunError::Fault(format!("{what} of new process {name}: {error}"))
+        };
+        let pidfd = PidFd::open(tid).map_err(|errno| fault("opening a descriptor", &errno))?;
+        let status = ProcStatus::read(tid).map_err(|error| fault("reading the status", &error))?;
+        let (plants, loader, loading, initial) = match parent.map(|id| self.process(id)) {
+            Some(parent) => {
+                // Its copy of the memory holds what was planted when it was made; of its parent's that may be gone by now.
+                let copied = birth.filter(|birth| birth.kind == BirthKind::Fork);
+                let mut plants = copied.map_or_else(Vec::new, |_| parent.plants.clone());
+                plants.extend(
+                    copied.and_then(|birth| birth.plant).filter(|plant| !parent.plants.contains(plant)),
+                );
+                (plants, parent.loader.clone(), parent.loading, parent.initial_blocked)
+            }
+            None => Default::default(),
+        };
+        let id = ProcessId(self.processes.len());
+        self.processes.push(Process {
+            name: name.clone(),
+            pid: tid,
+            own_pid: status.as_ref().map_or(0, |status| status.own_pid),
+            parent,
+            children: 0,
+            threads: 1,
+            pidfd,
+            text: None,
+            plants,
+            loader,
+            loading,
+            dirty: false,
+            executing: parent.is_none(),
+            borrows_memory: birth
+                .is_some_and(|birth| matches!(birth.kind, BirthKind::Vfork | BirthKind::Shared)),
+            parent_returns_to: None,
+            exit_code: None,
+            status: None,
+            reaped_by_init: false,
+            exec_blocked: SignalSet::EMPTY,
+            program: String::new(),
+            initial_blocked: initial,
+            last_blocked: status.map_or(SignalSet::EMPTY, |status| status.blocked),
+        });
+        self.add_thread(name, tid, id)
+    }
+
+    fn add_thread(&mut self, name: ThreadName, tid: i32, process: ProcessId) -> Result<ThreadId, RunError> {
+        let files = ThreadFiles::open(tid).map_err(|error| {
+            RunError::Fault(format!("opening the files under /proc of new thread {name}: {error}"))
+        })?;
+        let id = ThreadId(self.threads.len());
+        self.threads.push(Thread {
+            name,
+            process,
+            tid,
+            state: State::Running,
+            visits: HashMap::new(),
+            since: 0,
+            demoted: false,
+            files,
+            released: None,
+            resume: None,
+            cpu_at_release: None,
+        });
+        self.by_tid.insert(tid, id);
+        Ok(id)
+    }
+
+    /// After an exec the executing thread has the process's own number, and is its only thread (execve(2)).
+    pub(super) fn became_leader(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let process = self.thread(id).process;
+        let pid = self.process(process).pid;
+        for other in self.threads_of(process).collect::<Vec<_>>() {
+            if other != id {
+                self.thread_mut(other).state = State::Ended;
+            }
+        }
+        if self.thread(id).tid != pid {
+            let tid = self.thread(id).tid;
+            self.by_tid.remove(&tid);
+            self.by_tid.insert(pid, id);
+            let files = ThreadFiles::open(pid).map_err(|error| {
+                RunError::Fault(format!("opening the files of a thread after exec: {error}"))
+            })?;
+            let thread = self.thread_mut(id);
+            thread.tid = pid;
+            thread.files = files;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,276 @@
+//! A cell: namespaces with an init, in which the runs of one program follow one another.
+//!
+//! Made once and used for many runs, because making namespaces costs as much as starting a program. Between two runs
+//! everything in it is ended and the pid counter is set back, so every run gets the same pids.
+
+use super::gate::call;
+use super::init::{self, Kind, Orders, Report, Stage};
+use super::notify::Listener;
+use crate::program::Launch;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send, socketpair,
+};
+use nix::unistd::{Uid, getegid, geteuid, pipe2};
+use std::ffi::CString;
+use std::io::IoSliceMut;
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Which step of making a cell, or of starting the program in it, failed.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{stage}: {errno}")]
+pub struct CellError {
+    /// What was being done.
+    pub stage: &'static str,
+    /// Why it did not work.
+    pub errno: Errno,
+}
+
+impl CellError {
+    /// True where this host forbids the step; false where the program or the harness is wrong.
+    pub fn forbidden(&self) -> bool {
+        matches!(self.errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::ENOSPC | Errno::EUSERS)
+            || (self.errno == Errno::EINVAL && self.stage == Stage::of(Stage::Filter as i32))
+    }
+}
+
+fn at(stage: &'static str) -> impl Fn(Errno) -> CellError {
+    move |errno| CellError { stage, errno }
+}
+
+/// What the init says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The program runs: its pid in the cell.
+    Started(i32),
+    /// The program could not be started.
+    Failed(&'static str, Errno),
+    /// A process that had no other parent has ended: its pid in the cell, its status as wait(2) encodes it.
+    Reaped(i32, i32),
+    /// Nothing of the run is left.
+    Clean,
+    /// The init has ended, and with it everything in the cell.
+    Gone,
+}
+
+/// Namespaces, their init, and the ends that lead out of them.
+#[derive(Debug)]
+pub struct Cell {
+    pid: i32,
+    control: OwnedFd,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+    listener: Listener,
+}
+
+/// Room for what a program writes between two looks at its output, in bytes: the most that an ordinary user may ask for.
+const PIPE_SIZE: i32 = 1 << 20;
+
+fn text(bytes: &[u8]) -> Result<CString, CellError> {
+    CString::new(bytes)
+        .map_err(|_| CellError { stage: "a zero byte in a path or argument", errno: Errno::EINVAL })
+}
+
+fn path(path: &Path) -> Result<CString, CellError> {
+    text(path.as_os_str().as_bytes())
+}
+
+impl Cell {
+    /// Makes a cell for `launch`, pinned to `cpu`. The calling thread must outlive it: the kernel ends the init when its
+    /// creating thread ends (PR_SET_PDEATHSIG).
+    pub fn new(launch: &Launch, cpu: usize) -> Result<Cell, CellError> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags);
+        let (control, theirs) = pair.map_err(at("making a socket pair"))?;
+        let (stdout, stdout_in) = output_pipe()?;
+        let (stderr, stderr_in) = output_pipe()?;
+
+        let argv = launch.argv.iter().map(|word| text(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
+        let variables = launch.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
+        let env = variables.collect::<Result<Vec<_>, _>>()?;
+        let pointers = |words: &[CString]| {
+            words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>()
+        };
+        let mut cpu_mask = [0u8; 128];
+        *cpu_mask.get_mut(cpu / 8).ok_or(CellError { stage: "pinning to a CPU", errno: Errno::EINVAL })? |=
+            1 << (cpu % 8);
+        let (uid, gid) = (geteuid(), getegid());
+        let orders = Orders {
+            user_namespace: !may_make_namespaces(uid),
+            uid_map: text(format!("{uid} {uid} 1").as_bytes())?,
+            gid_map: text(format!("{gid} {gid} 1").as_bytes())?,
+            file: path(&launch.file)?,
+            argv: pointers(&argv),
+            envp: pointers(&env),
+            cwd: path(&launch.cwd)?,
+            stdin: path(launch.stdin.as_deref().unwrap_or(Path::new("/dev/null")))?,
+            cpu_mask,
+            control: theirs.as_raw_fd(),
+            stdout: stdout_in.as_raw_fd(),
+            stderr: stderr_in.as_raw_fd(),
+        };
+        let pid = start(&orders)?;
+        drop((theirs, stdout_in, stderr_in));
+        match receive_ready(control.as_fd()) {
+            Ok(listener) => Ok(Cell { pid, control, stdout, stderr, listener }),
+            Err(error) => {
+                end(pid);
+                Err(error)
+            }
+        }
+    }
+
+    /// The notifications of everything in the cell.
+    pub fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
+    /// Polls readable when the init has said something.
+    pub fn control(&self) -> BorrowedFd<'_> {
+        self.control.as_fd()
+    }
+
+    /// The end from which the program's standard output is read; it does not block.
+    pub fn stdout(&self) -> BorrowedFd<'_> {
+        self.stdout.as_fd()
+    }
+
+    /// The end from which the program's standard error is read; it does not block.
+    pub fn stderr(&self) -> BorrowedFd<'_> {
+        self.stderr.as_fd()
+    }
+
+    /// Has the init start the program.
+    pub fn go(&self) -> Result<(), Errno> {
+        send(self.control.as_raw_fd(), &[init::GO], MsgFlags::MSG_NOSIGNAL).map(drop)
+    }
+
+    /// Has the init end everything else in the cell.
+    pub fn kill_all(&self) -> Result<(), Errno> {
+        send(self.control.as_raw_fd(), &[init::KILL], MsgFlags::MSG_NOSIGNAL).map(drop)
+    }
+
+    /// The next message of the init; none if it has not said anything.
+    pub fn message(&self) -> Result<Option<Message>, Errno> {
+        let mut bytes = [0u8; size_of::<Report>()];
+        let got = match recv(self.control.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
+            Ok(got) => got,
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+            Err(Errno::ECONNRESET) => 0,
+            Err(errno) => return Err(errno),
+        };
+        if got == 0 {
+            return Ok(Some(Message::Gone));
+        }
+        let word = |n: usize| i32::from_ne_bytes([bytes[n], bytes[n + 1], bytes[n + 2], bytes[n + 3]]);
+        let (kind, a, b) = (word(0), word(4), word(8));
+        Ok(Some(match kind {
+            k if k == Kind::Started as i32 => Message::Started(a),
+            k if k == Kind::Failed as i32 => Message::Failed(Stage::of(a), Errno::from_raw(b)),
+            k if k == Kind::Reaped as i32 => Message::Reaped(a, b),
+            k if k == Kind::Clean as i32 => Message::Clean,
+            _ => return Err(Errno::EBADMSG),
+        }))
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        end(self.pid);
+    }
+}
+
+/// Ends an init and with it everything in its namespace, and waits until that is done.
+fn end(pid: i32) {
+    let pid = nix::unistd::Pid::from_raw(pid);
+    // It is a child that nobody else waits for, so the number is still its own.
+    let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+    while nix::sys::wait::waitpid(pid, Some(nix::sys::wait::WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
+}
+
+/// True if namespaces can be made without a user namespace around them (capabilities(7), CAP_SYS_ADMIN).
+fn may_make_namespaces(uid: Uid) -> bool {
+    uid.is_root() && capabilities().is_some_and(|effective| effective & (1 << 21) != 0)
+}
+
+fn capabilities() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+fn output_pipe() -> Result<(OwnedFd, OwnedFd), CellError> {
+    let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(at("making a pipe"))?;
+    fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(at("making a pipe non-blocking"))?;
+    // Smaller is no harm: the pipe is emptied while the program waits.
+    let _ = fcntl(&read, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+    Ok((read, write))
+}
+
+fn start(orders: &Orders) -> Result<i32, CellError> {
+    let mut flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::SIGCHLD;
+    if orders.user_namespace {
+        flags |= libc::CLONE_NEWUSER;
+    }
+    // The init must not run a handler of the harness: it starts with every signal blocked, and keeps that.
+    let mut before = SigSet::empty();
+    pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))
+        .map_err(at("blocking signals"))?;
+    // SAFETY: as fork(2): no new stack, so the new process runs on its copy of this one. It goes straight to
+    // `init::main`, which keeps to what a copy of a process with several threads may do, and never returns.
+    let pid = unsafe { call(libc::SYS_clone, flags as usize, 0, 0, 0, 0) };
+    if pid == 0 {
+        init::main(orders);
+    }
+    pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None).map_err(at("restoring the signal mask"))?;
+    match i32::try_from(pid) {
+        Ok(pid) if pid > 0 => Ok(pid),
+        _ => Err(CellError {
+            stage: if orders.user_namespace {
+                "making user and pid namespaces"
+            } else {
+                "making a pid namespace"
+            },
+            errno: Errno::from_raw(-pid as i32),
+        }),
+    }
+}
+
+/// Waits for the init's first message, which brings the listener.
+fn receive_ready(control: BorrowedFd<'_>) -> Result<Listener, CellError> {
+    const WAIT: u16 = 10_000;
+    let stage = "waiting for the run's init";
+    let mut poll = [nix::poll::PollFd::new(control, nix::poll::PollFlags::POLLIN)];
+    match nix::poll::poll(&mut poll, WAIT) {
+        Ok(0) => return Err(CellError { stage, errno: Errno::ETIMEDOUT }),
+        Ok(_) => {}
+        Err(errno) => return Err(CellError { stage, errno }),
+    }
+    let mut bytes = [0u8; size_of::<Report>()];
+    let mut space = nix::cmsg_space!([i32; 1]);
+    let mut data = [IoSliceMut::new(&mut bytes)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let message =
+        recvmsg::<()>(control.as_raw_fd(), &mut data, Some(&mut space), flags).map_err(at(stage))?;
+    let listener = message.cmsgs().map_err(at(stage))?.find_map(|part| match part {
+        ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
+        _ => None,
+    });
+    match listener {
+        // SAFETY: the kernel has just made this descriptor for us.
+        Some(fd) => Ok(Listener::new(unsafe { OwnedFd::from_raw_fd(fd) })),
+        None => {
+            let word = |n: usize| i32::from_ne_bytes([bytes[n], bytes[n + 1], bytes[n + 2], bytes[n + 3]]);
+            if word(0) == Kind::Failed as i32 {
+                Err(CellError { stage: Stage::of(word(4)), errno: Errno::from_raw(word(8)) })
+            } else {
+                Err(CellError { stage, errno: Errno::ECHILD })
+            }
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! The run's init: pid 1 of the namespace, in which every run of one cell starts, is reaped, and is ended.
+//!
+//! The code here runs in a copy of a process that had other threads, and the program's first step runs in memory that is
+//! shared with the init (vfork(2)). So it uses what was prepared before, makes calls only through the gate, and neither
+//! allocates nor panics: an error is a message to the supervisor.
+
+use super::filter;
+use super::gate::call;
+use libc::{c_char, c_int, sock_fprog};
+use std::ffi::CString;
+use std::mem::size_of;
+
+/// A message from the init to the supervisor.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) kind: Kind,
+    pub(super) a: i32,
+    pub(super) b: i32,
+}
+
+/// What a message says; the numbers are their own.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The listener comes with this message; the init waits for orders.
+    Ready,
+    /// The program runs: its pid in the namespace.
+    Started,
+    /// A stage failed: its number, the error number.
+    Failed,
+    /// A process without another parent has ended: its pid in the namespace, its status as wait(2) encodes it.
+    Reaped,
+    /// Nothing of the run is left.
+    Clean,
+}
+
+/// What the init was doing when it failed.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    MapUsers = 1,
+    PrivateMounts,
+    MountProc,
+    Session,
+    WorkingDirectory,
+    Descriptors,
+    Scheduling,
+    Personality,
+    NoNewPrivileges,
+    Filter,
+    HandOver,
+    SignalDescriptor,
+    LastPid,
+    Fork,
+    ChildSession,
+    StandardInput,
+    Redirect,
+    Execute,
+}
+
+impl Stage {
+    pub(super) fn of(number: i32) -> &'static str {
+        const NAMES: [&str; 19] = [
+            "an unknown step",
+            "mapping the user into the run's user namespace",
+            "making mounts private",
+            "mounting /proc for the run's pid namespace",
+            "starting a session for the run's init",
+            "changing to the working directory",
+            "arranging descriptors",
+            "pinning to a CPU and setting the scheduling policy",
+            "switching off address space randomisation",
+            "setting no_new_privs",
+            "installing the seccomp filter",
+            "handing over the seccomp listener",
+            "opening a signal descriptor",
+            "setting the next pid",
+            "forking",
+            "starting the program's session",
+            "opening standard input",
+            "redirecting standard input and output",
+            "executing the program",
+        ];
+        NAMES.get(usize::try_from(number).unwrap_or(0)).unwrap_or(&NAMES[0])
+    }
+}
+
+/// Everything that the init needs, prepared before it exists.
+pub(super) struct Orders {
+    pub(super) user_namespace: bool,
+    pub(super) uid_map: CString,
+    pub(super) gid_map: CString,
+    pub(super) file: CString,
+    pub(super) argv: Vec<*const c_char>,
+    pub(super) envp: Vec<*const c_char>,
+    pub(super) cwd: CString,
+    pub(super) stdin: CString,
+    pub(super) cpu_mask: [u8; 128],
+    pub(super) control: c_int,
+    pub(super) stdout: c_int,
+    pub(super) stderr: c_int,
+}
+
+/// Where the init keeps its descriptors; everything else of its creator is closed.
+const CONTROL: usize = 3;
+const STDOUT: usize = 4;
+const STDERR: usize = 5;
+const SIGNALS: usize = 6;
+const PIDS: usize = 7;
+const FIRST_FREE: usize = 8;
+
+/// One order of the supervisor, a byte on the control socket.
+pub(super) const GO: u8 = b'g';
+/// End everything of the run.
+pub(super) const KILL: u8 = b'k';
+
+/// The first pid of every run is one more than this. High, because a planted `syscall` instruction makes the pid that
+/// fork returns look like a call's number, and no real call has such a number.
+const PID_BEFORE_FIRST: &[u8] = b"999";
+
+/// The stack of the program's first step, until it executes.
+const STACK: usize = 64 * 1024;
+
+fn report(kind: Kind, a: i32, b: i32) {
+    let message = Report { kind, a, b };
+    // SAFETY: `message` lives through the call. A supervisor that is gone ends this process by other means.
+    unsafe {
+        call(
+            libc::SYS_sendto,
+            CONTROL,
+            &raw const message as usize,
+            size_of::<Report>(),
+            libc::MSG_NOSIGNAL as usize,
+            0,
+        )
+    };
+}
+
+fn exit(code: i32) -> ! {
+    loop {
+        // SAFETY: no pointers; the call does not return.
+        unsafe { call(libc::SYS_exit_group, code as usize, 0, 0, 0, 0) };
+    }
+}
+
+/// Turns a result of a raw call into a failure of `stage`.
+fn check(stage: Stage, result: isize) -> Result<usize, (Stage, i32)> {
+    usize::try_from(result).map_err(|_| (stage, (-result) as i32))
+}
+
+fn write_file(path: &[u8], text: &[u8]) -> isize {
+    // SAFETY: `path` ends with a zero byte (all callers pass literals that do), `text` lives through the call.
+    unsafe {
+        let fd = call(
+            libc::SYS_open,
+            path.as_ptr() as usize,
+            (libc::O_WRONLY | libc::O_CLOEXEC) as usize,
+            0,
+            0,
+            0,
+        );
+        if fd < 0 {
+            return fd;
+        }
+        let written = call(libc::SYS_write, fd as usize, text.as_ptr() as usize, text.len(), 0, 0);
+        call(libc::SYS_close, fd as usize, 0, 0, 0, 0);
+        written
+    }
+}
+
+/// Runs as pid 1 of a new namespace, with all signals blocked, and never returns.
+pub(super) fn main(orders: &Orders) -> ! {
+    if let Err((stage, errno)) = set_up(orders) {
+        report(Kind::Failed, stage as i32, errno);
+        exit(1);
+    }
+    serve(orders)
+}
+
+fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
+    // SAFETY: throughout, pointers come from `orders`, from literals with a zero byte, or from locals that live through
+    // the call.
+    unsafe {
+        if orders.control != CONTROL as c_int {
+            check(Stage::Descriptors, call(libc::SYS_dup2, orders.control as usize, CONTROL, 0, 0, 0))?;
+        }
+        if orders.user_namespace {
+            // Without it an ordinary user may not map a group (user_namespaces(7)); old kernels do not have the file.
+            write_file(b"/proc/self/setgroups\0", b"deny");
+            check(Stage::MapUsers, write_file(b"/proc/self/uid_map\0", orders.uid_map.as_bytes()))?;
+            check(Stage::MapUsers, write_file(b"/proc/self/gid_map\0", orders.gid_map.as_bytes()))?;
+        }
+        // After the change of credentials, which would reset it.
+        call(libc::SYS_prctl, libc::PR_SET_PDEATHSIG as usize, libc::SIGKILL as usize, 0, 0, 0);
+        // A process group of its own: kill(0, ...) in here must not reach the supervisor.
+        check(Stage::Session, call(libc::SYS_setsid, 0, 0, 0, 0, 0))?;
+        let private = (libc::MS_REC | libc::MS_PRIVATE) as usize;
+        check(Stage::PrivateMounts, call(libc::SYS_mount, 0, c"/".as_ptr() as usize, 0, private, 0))?;
+        let flags = (libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC) as usize;
+        let (proc, name) = (c"/proc".as_ptr() as usize, c"proc".as_ptr() as usize);
+        check(Stage::MountProc, call(libc::SYS_mount, name, proc, name, flags, 0))?;
+        check(Stage::WorkingDirectory, call(libc::SYS_chdir, orders.cwd.as_ptr() as usize, 0, 0, 0, 0))?;
+        descriptors(orders)?;
+        scheduling(orders)?;
+        let personality = libc::ADDR_NO_RANDOMIZE as usize;
+        check(Stage::Personality, call(libc::SYS_personality, personality, 0, 0, 0, 0))?;
+        dispositions();
+        check(Stage::NoNewPrivileges, call(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS as usize, 1, 0, 0, 0))?;
+        supervised()
+    }
+}
+
+/// Keeps what is needed at fixed numbers and closes the rest, which belongs to the creator or to its other threads.
+unsafe fn descriptors(orders: &Orders) -> Result<(), (Stage, i32)> {
+    let stage = Stage::Descriptors;
+    let cloexec = libc::O_CLOEXEC as usize;
+    let high = FIRST_FREE + 100;
+    // SAFETY: only numbers, literals with a zero byte, and `mask`, which lives through the call.
+    unsafe {
+        // First out of the way of the numbers to fill, then into them.
+        for (fd, at) in [(orders.stdout, high), (orders.stderr, high + 1), (CONTROL as i32, high + 2)] {
+            check(stage, call(libc::SYS_dup3, fd as usize, at, cloexec, 0, 0))?;
+        }
+        for (fd, at) in [(high, STDOUT), (high + 1, STDERR), (high + 2, CONTROL)] {
+            check(stage, call(libc::SYS_dup3, fd, at, cloexec, 0, 0))?;
+        }
+        let mask: u64 = 1 << (libc::SIGCHLD - 1);
+        let fd = call(
+            libc::SYS_signalfd4,
+            usize::MAX,
+            &raw const mask as usize,
+            8,
+            (libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) as usize,
+            0,
+        );
+        let signals = check(Stage::SignalDescriptor, fd)?;
+        if signals != SIGNALS {
+            check(stage, call(libc::SYS_dup3, signals, SIGNALS, cloexec, 0, 0))?;
+        }
+        let path = c"/proc/sys/kernel/ns_last_pid".as_ptr() as usize;
+        let fd = call(libc::SYS_open, path, (libc::O_WRONLY | libc::O_CLOEXEC) as usize, 0, 0, 0);
+        let pids = check(Stage::LastPid, fd)?;
+        if pids != PIDS {
+            check(stage, call(libc::SYS_dup3, pids, PIDS, cloexec, 0, 0))?;
+        }
+        for (first, last) in [(0, 2), (FIRST_FREE, u32::MAX as usize)] {
+            check(stage, call(libc::SYS_close_range, first, last, 0, 0, 0))?;
+        }
+    }
+    Ok(())
+}
+
+unsafe fn scheduling(orders: &Orders) -> Result<(), (Stage, i32)> {
+    let param = libc::sched_param { sched_priority: 0 };
+    let mask = &orders.cpu_mask;
+    // A core file is of no use here, and writing it would cost every crashing run its time.
+    let no_core = libc::rlimit64 { rlim_cur: 0, rlim_max: libc::RLIM64_INFINITY };
+    // SAFETY: the structures live through their calls.
+    unsafe {
+        let affinity = call(libc::SYS_sched_setaffinity, 0, mask.len(), mask.as_ptr() as usize, 0, 0);
+        check(Stage::Scheduling, affinity)?;
+        let set = call(
+            libc::SYS_sched_setscheduler,
+            0,
+            libc::SCHED_BATCH as usize,
+            &raw const param as usize,
+            0,
+            0,
+        );
+        check(Stage::Scheduling, set)?;
+        let core = libc::RLIMIT_CORE as usize;
+        let mut old = no_core;
+        call(libc::SYS_prlimit64, 0, core, 0, &raw mut old as usize, 0);
+        let limit = libc::rlimit64 { rlim_cur: 0, rlim_max: old.rlim_max };
+        call(libc::SYS_prlimit64, 0, core, &raw const limit as usize, 0, 0);
+    }
+    Ok(())
+}
+
+/// The program starts with every disposition at its default, whatever the harness ignores (Rust ignores SIGPIPE).
+unsafe fn dispositions() {
+    let default = [0u64; 4];
+    for signal in 1..=64 {
+        // SAFETY: `default` is a kernel sigaction (handler, flags, restorer, mask) of zeroes: SIG_DFL. SIGKILL and SIGSTOP
+        // are refused, which is as well.
+        unsafe { call(libc::SYS_rt_sigaction, signal, &raw const default as usize, 0, 8, 0) };
+    }
+}
+
+/// Installs the filter and sends its listener to the supervisor.
+unsafe fn supervised() -> Result<(), (Stage, i32)> {
+    let mut program = filter::program();
+    let program = sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    let mode = libc::SECCOMP_SET_MODE_FILTER as usize;
+    // SAFETY: `program` and what it points to live through the call.
+    let fd = unsafe { call(libc::SYS_seccomp, mode, flags as usize, &raw const program as usize, 0, 0) };
+    let listener = check(Stage::Filter, fd)?;
+
+    let message = Report { kind: Kind::Ready, a: 0, b: 0 };
+    let data = libc::iovec { iov_base: (&raw const message).cast_mut().cast(), iov_len: size_of::<Report>() };
+    // One control message: struct cmsghdr (16 bytes), one descriptor, padding (unix(7), cmsg(3)).
+    let ancillary: [u64; 3] =
+        [20, (libc::SOL_SOCKET as u64) | ((libc::SCM_RIGHTS as u64) << 32), listener as u64];
+    // SAFETY: all-zero is a valid msghdr; the pointers put into it live through the call.
+    let sent = unsafe {
+        let mut header: libc::msghdr = std::mem::zeroed();
+        header.msg_iov = (&raw const data).cast_mut();
+        header.msg_iovlen = 1;
+        header.msg_control = (&raw const ancillary).cast_mut().cast();
+        header.msg_controllen = size_of::<[u64; 3]>();
+        call(libc::SYS_sendmsg, CONTROL, &raw const header as usize, libc::MSG_NOSIGNAL as usize, 0, 0)
+    };
+    check(Stage::HandOver, sent)?;
+    // SAFETY: only a number.
+    unsafe { call(libc::SYS_close, listener, 0, 0, 0, 0) };
+    Ok(())
+}
+
+/// Obeys orders and reaps until the supervisor is gone.
+fn serve(orders: &Orders) -> ! {
+    loop {
+        let mut fds = [
+            libc::pollfd { fd: CONTROL as i32, events: libc::POLLIN, revents: 0 },
+            libc::pollfd { fd: SIGNALS as i32, events: libc::POLLIN, revents: 0 },
+        ];
+        // SAFETY: `fds` lives through the call.
+        unsafe { call(libc::SYS_poll, fds.as_mut_ptr() as usize, fds.len(), usize::MAX, 0, 0) };
+        if fds[1].revents != 0 {
+            let mut info = [0u8; 128];
+            // SAFETY: `info` is one signalfd_siginfo and lives through the call. What it says does not matter.
+            unsafe { call(libc::SYS_read, SIGNALS, info.as_mut_ptr() as usize, info.len(), 0, 0) };
+            while reap(libc::WNOHANG) {}
+        }
+        if fds[0].revents != 0 {
+            let mut order = 0u8;
+            // SAFETY: `order` lives through the call.
+            let got = unsafe { call(libc::SYS_read, CONTROL, &raw mut order as usize, 1, 0, 0) };
+            match (got, order) {
+                (1, GO) => go(orders),
+                (1, KILL) => end_all(),
+                _ => exit(0),
+            }
+        }
+    }
+}
+
+/// Reaps one process, if there is one to reap, and says so.
+fn reap(flags: c_int) -> bool {
+    let mut status: c_int = 0;
+    // SAFETY: `status` lives through the call.
+    let pid = unsafe {
+        call(libc::SYS_wait4, usize::MAX, &raw mut status as usize, (flags | libc::__WALL) as usize, 0, 0)
+    };
+    if pid > 0 {
+        report(Kind::Reaped, pid as i32, status);
+    }
+    pid > 0
+}
+
+/// Ends every process of the namespace but this one.
+fn end_all() {
+    loop {
+        // SAFETY: only numbers. From pid 1, -1 means everybody else in the namespace.
+        unsafe { call(libc::SYS_kill, usize::MAX, libc::SIGKILL as usize, 0, 0, 0) };
+        if !reap(0) {
+            break;
+        }
+    }
+    report(Kind::Clean, 0, 0);
+}
+
+/// What the program's first step needs, where it finds it: it has no arguments.
+static mut FIRST_STEP: (*const Orders, i32, i32) = (std::ptr::null(), 0, 0);
+
+#[repr(align(16))]
+struct Stack(#[expect(dead_code, reason = "used by address only")] [u8; STACK]);
+static mut FIRST_STACK: Stack = Stack([0; STACK]);
+
+/// Starts the program: it shares the init's memory until it executes, and the init waits for that.
+fn go(orders: &Orders) {
+    // SAFETY: the init has one thread, so nobody else uses the two statics; the new process uses them while the init is
+    // suspended (CLONE_VFORK). Its stack has room for the entry's address at the top, 16-byte aligned as a call leaves it.
+    let (pid, stage, errno) = unsafe {
+        let lseek = call(libc::SYS_lseek, PIDS, 0, libc::SEEK_SET as usize, 0, 0);
+        let text = PID_BEFORE_FIRST;
+        let set = if lseek < 0 {
+            lseek
+        } else {
+            call(libc::SYS_write, PIDS, text.as_ptr() as usize, text.len(), 0, 0)
+        };
+        if set < 0 {
+            report(Kind::Failed, Stage::LastPid as i32, (-set) as i32);
+            return;
+        }
+        FIRST_STEP = (orders, 0, 0);
+        let top = (&raw mut FIRST_STACK).cast::<u8>().add(STACK - 16).cast::<usize>();
+        top.write(first_step as *const () as usize);
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        let pid = call(libc::SYS_clone, flags as usize, top as usize, 0, 0, 0);
+        let (_, stage, errno) = (&raw const FIRST_STEP).read_volatile();
+        (pid, stage, errno)
+    };
+    if pid < 0 {
+        report(Kind::Failed, Stage::Fork as i32, (-pid) as i32);
+    } else if stage != 0 {
+        report(Kind::Failed, stage, errno);
+    } else {
+        report(Kind::Started, pid as i32, 0);
+    }
+}
+
+/// The new process, before it is the program.
+extern "C" fn first_step() -> ! {
+    // SAFETY: `go` has set it, and waits.
+    let orders = unsafe { &*(&raw const FIRST_STEP).read_volatile().0 };
+    let (stage, errno) = execute(orders);
+    // SAFETY: as above.
+    unsafe { (&raw mut FIRST_STEP).write_volatile((orders, stage as i32, errno)) };
+    exit(127);
+}
+
+/// Returns only what went wrong.
+fn execute(orders: &Orders) -> (Stage, i32) {
+    let steps = || -> Result<(), (Stage, i32)> {
+        // SAFETY: pointers come from `orders` or from locals that live through the call.
+        unsafe {
+            check(Stage::ChildSession, call(libc::SYS_setsid, 0, 0, 0, 0, 0))?;
+            let stdin =
+                call(libc::SYS_open, orders.stdin.as_ptr() as usize, libc::O_RDONLY as usize, 0, 0, 0);
+            let stdin = check(Stage::StandardInput, stdin)?;
+            if stdin != 0 {
+                check(Stage::Redirect, call(libc::SYS_dup2, stdin, 0, 0, 0, 0))?;
+                check(Stage::Redirect, call(libc::SYS_close, stdin, 0, 0, 0, 0))?;
+            }
+            check(Stage::Redirect, call(libc::SYS_dup2, STDOUT, 1, 0, 0, 0))?;
+            check(Stage::Redirect, call(libc::SYS_dup2, STDERR, 2, 0, 0, 0))?;
+            let none = 0u64;
+            call(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0);
+            let (argv, envp) = (orders.argv.as_ptr() as usize, orders.envp.as_ptr() as usize);
+            check(Stage::Execute, call(libc::SYS_execve, orders.file.as_ptr() as usize, argv, envp, 0, 0))?;
+        }
+        Ok(())
+    };
+    steps().err().unwrap_or((Stage::Execute, 0))
+}

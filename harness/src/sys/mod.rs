@@ -1,0 +1,13 @@
+//! What sigrace asks of the kernel, and the only place of the product with `unsafe` code.
+//!
+//! Nothing here decides anything: each function does one thing and reports the error number when it fails.
+
+pub mod cell;
+pub mod filter;
+mod gate;
+mod init;
+pub mod memory;
+pub mod notify;
+pub mod pidfd;
+pub mod procfs;
+pub mod sched;

@@ -1,0 +1,256 @@
+//! What the kernel tells about threads and processes under `/proc` (proc(5)).
+
+use crate::signal::SignalSet;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// The files of one thread that are looked at again and again, kept open.
+#[derive(Debug)]
+pub struct ThreadFiles {
+    stat: File,
+    syscall: File,
+    schedstat: File,
+}
+
+/// What a thread is doing, from its `stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// `R`
+    Running,
+    /// `S`
+    Sleeping,
+    /// `D`
+    Uninterruptible,
+    /// `T` or `t`
+    Stopped,
+    /// `Z`, `X`, or no such thread any more
+    Ended,
+}
+
+/// A call that a thread sleeps in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// The call's number; negative outside any call.
+    pub number: i32,
+    /// The call's arguments.
+    pub args: [u64; 6],
+}
+
+impl ThreadFiles {
+    /// Opens them for one thread.
+    pub fn open(tid: i32) -> io::Result<ThreadFiles> {
+        let open = |name: &str| File::open(format!("/proc/{tid}/task/{tid}/{name}"));
+        Ok(ThreadFiles { stat: open("stat")?, syscall: open("syscall")?, schedstat: open("schedstat")? })
+    }
+
+    /// What the thread is doing now.
+    pub fn doing(&self) -> io::Result<Doing> {
+        let mut bytes = [0u8; 512];
+        let text = match read_at(&self.stat, &mut bytes) {
+            Ok(text) => text,
+            Err(error) if gone(&error) => return Ok(Doing::Ended),
+            Err(error) => return Err(error),
+        };
+        // The command in parentheses may hold anything, also parentheses.
+        let after = text.iter().rposition(|byte| *byte == b')').and_then(|end| text.get(end + 2));
+        Ok(match after {
+            Some(b'S') => Doing::Sleeping,
+            Some(b'D' | b'I') => Doing::Uninterruptible,
+            Some(b'T' | b't') => Doing::Stopped,
+            Some(b'Z' | b'X') | None => Doing::Ended,
+            Some(_) => Doing::Running,
+        })
+    }
+
+    /// The call that the thread is inside of, if it is off its CPU; none while it runs.
+    pub fn inside(&self) -> io::Result<Option<Inside>> {
+        let mut bytes = [0u8; 256];
+        let text = match read_at(&self.syscall, &mut bytes) {
+            Ok(text) => text,
+            Err(error) if gone(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let text = std::str::from_utf8(text).unwrap_or("");
+        let mut words = text.split_ascii_whitespace();
+        let Some(number) = words.next().and_then(|word| word.parse().ok()) else { return Ok(None) };
+        let mut args = [0; 6];
+        for arg in &mut args {
+            let word = words.next().and_then(|word| word.strip_prefix("0x"));
+            *arg = word.and_then(|word| u64::from_str_radix(word, 16).ok()).unwrap_or(0);
+        }
+        Ok(Some(Inside { number, args }))
+    }
+
+    /// CPU time used in nanoseconds, and how often the thread was put on a CPU.
+    pub fn ran(&self) -> io::Result<(u64, u64)> {
+        let mut bytes = [0u8; 96];
+        let text = match read_at(&self.schedstat, &mut bytes) {
+            Ok(text) => text,
+            Err(error) if gone(&error) => return Ok((0, 0)),
+            Err(error) => return Err(error),
+        };
+        let mut words = std::str::from_utf8(text).unwrap_or("").split_ascii_whitespace();
+        let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        let time = number();
+        number();
+        Ok((time, number()))
+    }
+}
+
+fn read_at<'a>(file: &File, bytes: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    let got = file.read_at(bytes, 0)?;
+    Ok(&bytes[..got])
+}
+
+/// True for the errors that a thread's files give once the thread is gone.
+pub fn gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENOENT))
+}
+
+/// The parts of a thread's `status` that are of use (proc_pid_status(5)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The process's number in its own, innermost pid namespace.
+    pub own_pid: i32,
+    /// The parent's number, in the reader's namespace.
+    pub parent: i32,
+    /// The command's name.
+    pub command: String,
+    /// R, S, D, T, Z ...
+    pub state: char,
+    /// How many threads the process has.
+    pub threads: u32,
+    /// Pending for this thread alone.
+    pub pending_thread: SignalSet,
+    /// Pending for the process.
+    pub pending_process: SignalSet,
+    /// Blocked by this thread.
+    pub blocked: SignalSet,
+    /// Ignored by the process.
+    pub ignored: SignalSet,
+    /// Caught by the process.
+    pub caught: SignalSet,
+}
+
+impl Status {
+    /// Of one thread; none when it is gone.
+    pub fn read(tid: i32) -> io::Result<Option<Status>> {
+        match fs::read(format!("/proc/{tid}/task/{tid}/status")) {
+            Ok(bytes) => Ok(Some(Status::parse(&String::from_utf8_lossy(&bytes)))),
+            Err(error) if gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn parse(text: &str) -> Status {
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.map_or("", str::trim)
+        };
+        let set = |name: &str| SignalSet(u64::from_str_radix(field(name), 16).unwrap_or(0));
+        let last =
+            |name: &str| field(name).rsplit('\t').next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        Status {
+            own_pid: last("NStgid"),
+            parent: last("PPid"),
+            command: field("Name").to_owned(),
+            state: field("State").chars().next().unwrap_or('?'),
+            threads: field("Threads").parse().unwrap_or(1),
+            pending_thread: set("SigPnd"),
+            pending_process: set("ShdPnd"),
+            blocked: set("SigBlk"),
+            ignored: set("SigIgn"),
+            caught: set("SigCgt"),
+        }
+    }
+
+    /// Pending for the thread or its process.
+    pub fn pending(&self) -> SignalSet {
+        self.pending_thread.union(self.pending_process)
+    }
+
+    /// Pending and not blocked: what the kernel will act on as soon as it looks.
+    pub fn deliverable(&self) -> SignalSet {
+        self.pending().without(self.blocked)
+    }
+}
+
+/// How an ended process that nobody has waited for ended, as wait(2) encodes it (`exit_code` of proc_pid_stat(5)).
+pub fn zombie_status(pid: i32) -> Option<i32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(')')?;
+    let state = fields.split_ascii_whitespace().next()?;
+    if state != "Z" && state != "X" {
+        return None;
+    }
+    // Field 52 of the line; the first after the command is field 3.
+    fields.split_ascii_whitespace().nth(52 - 3)?.parse().ok()
+}
+
+/// One entry of a process's auxiliary vector (getauxval(3)).
+pub fn auxiliary(pid: i32, wanted: &[u64]) -> io::Result<Vec<Option<u64>>> {
+    let bytes = fs::read(format!("/proc/{pid}/auxv"))?;
+    let word = |pair: &[u8], at: usize| pair[at..at + 8].try_into().map(u64::from_ne_bytes).unwrap_or(0);
+    let value = |key: u64| bytes.chunks_exact(16).find(|pair| word(pair, 0) == key).map(|pair| word(pair, 8));
+    Ok(wanted.iter().map(|key| value(*key)).collect())
+}
+
+/// What one of a process's descriptors is, as its link under `/proc/PID/fd` says: a path, `pipe:[123]`, `socket:[123]` ...
+pub fn descriptor(pid: i32, fd: i32) -> io::Result<String> {
+    fs::read_link(format!("/proc/{pid}/fd/{fd}")).map(|path| path.to_string_lossy().into_owned())
+}
+
+/// The file that a process executes.
+pub fn executable(pid: i32) -> io::Result<String> {
+    fs::read_link(format!("/proc/{pid}/exe")).map(|path| path.to_string_lossy().into_owned())
+}
+
+/// What `/proc/PID/fdinfo/FD` says.
+pub fn descriptor_info(pid: i32, fd: i32) -> io::Result<String> {
+    fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))
+}
+
+/// Children of one thread, by number.
+pub fn children(tid: i32) -> io::Result<Vec<i32>> {
+    let text = match fs::read_to_string(format!("/proc/{tid}/task/{tid}/children")) {
+        Err(error) if gone(&error) => return Ok(Vec::new()),
+        other => other?,
+    };
+    Ok(text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect())
+}
+
+/// Threads of a process, by number.
+pub fn threads(pid: i32) -> io::Result<Vec<i32>> {
+    let entries = match fs::read_dir(format!("/proc/{pid}/task")) {
+        Err(error) if gone(&error) => return Ok(Vec::new()),
+        other => other?,
+    };
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::Signal;
+
+    #[test]
+    fn a_status_is_understood() {
+        let text = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nNStgid:\t4211\t1002\nThreads:\t3\n\
+                    SigPnd:\t0000000000000000\nShdPnd:\t0000000000010000\nSigBlk:\t0000000000010000\n\
+                    SigIgn:\t0000000000000000\nSigCgt:\t0000000000004002\n";
+        let status = Status::parse(text);
+        assert_eq!((status.own_pid, status.parent, status.state, status.threads), (1002, 1, 'S', 3));
+        assert!(status.pending().contains(Signal::CHLD) && status.deliverable().is_empty());
+        assert!(status.caught.contains(Signal::TERM));
+    }
+
+    #[test]
+    fn a_thread_sees_itself_running() {
+        let tid = nix::unistd::gettid().as_raw();
+        let files = ThreadFiles::open(tid).unwrap();
+        assert_eq!(files.doing().unwrap(), Doing::Running);
+        assert_eq!(files.inside().unwrap(), None);
+        assert!(files.ran().unwrap().1 > 0);
+    }
+}

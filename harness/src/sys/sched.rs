@@ -1,0 +1,54 @@
+//! Pinning and scheduling policy (sched(7)).
+//!
+//! The program's threads run under SCHED_BATCH on the supervisor's CPU: then a woken thread does not preempt its waker, at
+//! least up to the next tick. A real-time policy would hold for longer, but it stops the machine: the supervisor opens
+//! files under `/proc`, and the kernel waits there, busily, for a process of the tree that is just being reaped on the
+//! same CPU, and which a higher real-time priority would never let go on (`shrink_dcache_parent`; seen on Linux 6.18).
+
+use nix::errno::Errno;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+fn set(tid: i32, policy: i32) -> Result<(), Errno> {
+    let param = libc::sched_param { sched_priority: 0 };
+    // SAFETY: `param` lives through the call.
+    Errno::result(unsafe { libc::sched_setscheduler(tid, policy, &param) }).map(drop)
+}
+
+/// Pins the calling thread to one CPU, and makes its timed waits exact.
+pub fn supervise_on(cpu: usize) -> Result<(), Errno> {
+    let mut set_of_one = CpuSet::new();
+    set_of_one.set(cpu)?;
+    sched_setaffinity(Pid::from_raw(0), &set_of_one)?;
+    // The shortest timed waits are a few microseconds; the default slack would add fifty to each.
+    // SAFETY: this prctl takes numbers only.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
+    Ok(())
+}
+
+/// CPUs that the calling thread may run on.
+pub(crate) fn allowed_cpus() -> Result<Vec<usize>, Errno> {
+    let set = sched_getaffinity(Pid::from_raw(0))?;
+    Ok((0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect())
+}
+
+/// Holds a thread of a SCHED_BATCH tree back: it runs only when nobody else of the tree wants to.
+pub fn hold_back(tid: i32) -> Result<(), Errno> {
+    set(tid, libc::SCHED_IDLE)
+}
+
+/// Undoes `hold_back`.
+pub fn let_go(tid: i32) -> Result<(), Errno> {
+    set(tid, libc::SCHED_BATCH)
+}
+
+/// The calling thread's CPU mask exactly as sched_getaffinity(2) writes it: as many bytes as the kernel uses.
+pub fn raw_affinity() -> Result<Vec<u8>, Errno> {
+    let mut mask = vec![0u8; 1024];
+    // SAFETY: `mask` is as long as said and lives through the call.
+    let length = Errno::result(unsafe {
+        libc::syscall(libc::SYS_sched_getaffinity, 0, mask.len(), mask.as_mut_ptr())
+    })?;
+    mask.truncate(length as usize);
+    Ok(mask)
+}
