@@ -2,9 +2,12 @@
 //!
 //! The modules in the order of the story: a [`scenario`] asks, a [`schedule`] decides, a [`trace`] tells.
 
+pub mod compile;
 pub mod program;
+pub mod resolve;
 pub mod scenario;
 pub mod schedule;
 pub mod signal;
+pub mod slots;
 pub mod supervise;
 pub mod trace;
