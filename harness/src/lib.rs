@@ -2,9 +2,13 @@
 //!
 //! The modules in the order of the story: a [`scenario`] asks, a [`schedule`] decides, a [`trace`] tells.
 
+#[cfg(test)]
+mod arbitrary;
+pub mod judge;
 pub mod program;
 pub mod scenario;
 pub mod schedule;
 pub mod signal;
+pub mod store;
 pub mod supervise;
 pub mod trace;
