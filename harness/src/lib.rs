@@ -8,6 +8,7 @@ pub mod judge;
 pub mod program;
 pub mod scenario;
 pub mod schedule;
+pub mod show;
 pub mod signal;
 pub mod store;
 pub mod supervise;
