@@ -10,6 +10,7 @@ pub mod program;
 pub mod resolve;
 pub mod scenario;
 pub mod schedule;
+pub mod show;
 pub mod signal;
 pub mod slots;
 pub mod store;

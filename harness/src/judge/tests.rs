@@ -214,8 +214,7 @@ proptest! {
         let found = broken(&expect, &run);
         prop_assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "{found:?}");
         for kind in found {
-            let sentence = explain(&expect, kind, &run);
-            prop_assert!(!sentence.is_empty() && !sentence.ends_with('.'));
+            prop_assert!(!explain(&expect, kind, &run).is_empty());
         }
     }
 }

@@ -110,7 +110,13 @@ impl FileError {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 120;
-        writeln!(f, "{}:{}: {}", self.line, self.column, self.message)?;
+        const LONGEST: usize = 600;
+        // A message can quote the file, which may hold anything.
+        let mut message = String::new();
+        for c in self.message.chars().take(LONGEST) {
+            if c.is_control() { message.extend(c.escape_default()) } else { message.push(c) }
+        }
+        writeln!(f, "{}:{}: {message}", self.line, self.column)?;
         // One column for each character, so that the mark stands right below a tab as well.
         let plain = |c: char| if c.is_control() { ' ' } else { c };
         let long = self.source.chars().count() > MOST;
