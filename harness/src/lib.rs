@@ -1,10 +1,11 @@
 //! sigrace finds signal races in programs that nobody prepared for it, and replays them exactly.
 //!
-//! The modules in the order of the story: a [`scenario`] asks, a [`schedule`] decides, a [`trace`] tells.
+//! The modules in the order of the story: a [`scenario`] asks, [`explore`] plans, a [`schedule`] decides, a [`trace`] tells.
 
-pub mod compile;
 #[cfg(test)]
 mod arbitrary;
+pub mod compile;
+pub mod explore;
 pub mod judge;
 pub mod program;
 pub mod resolve;
