@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod arbitrary;
+pub mod cli;
 pub mod compile;
 pub mod explore;
 pub mod judge;
@@ -15,5 +16,6 @@ pub mod show;
 pub mod signal;
 pub mod slots;
 pub mod store;
+pub mod suite;
 pub mod supervise;
 pub mod trace;

@@ -122,6 +122,28 @@ impl Slots {
     }
 }
 
+impl Slots {
+    /// Takes one CPU as [`Slots::take`] does, and then as many more as are free just now, `most` together.
+    ///
+    /// Nobody waits for a second CPU while holding a first, so searches that share a machine cannot block each other.
+    pub fn take_several(
+        &self,
+        most: usize,
+        bound: Duration,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Slot>, SlotError> {
+        let mut slots = vec![self.take(bound, stop)?];
+        while slots.len() < most {
+            match self.take(Duration::ZERO, stop) {
+                Ok(slot) => slots.push(slot),
+                Err(SlotError::Busy { .. }) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(slots)
+    }
+}
+
 impl Drop for Slot {
     /// Unlocking, not only closing: a process that was just forked may still have a copy of the descriptor.
     fn drop(&mut self) {
@@ -192,6 +214,20 @@ mod tests {
         assert!(matches!(mine.take(NOW, &stop), Err(SlotError::Busy { cpus: 2, .. })));
         drop(first);
         assert_eq!(theirs.take(NOW, &stop).unwrap().cpu, 3);
+    }
+
+    #[test]
+    fn further_cpus_are_taken_only_if_they_are_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let stop = AtomicBool::new(false);
+        let slots = Slots::in_directory(folder.path(), &[0, 1, 2]).unwrap();
+        let taken = |most| {
+            let slots = slots.take_several(most, NOW, &stop).unwrap();
+            (slots.iter().map(|slot| slot.cpu).collect::<Vec<_>>(), slots)
+        };
+        let (two, _held) = taken(2);
+        assert_eq!(two, [0, 1]);
+        assert_eq!(taken(2).0, [2]);
     }
 
     #[test]

@@ -66,10 +66,14 @@ pub fn terminal(trace: &Trace, page: Page) -> String {
     text += &format!("recorded by sigrace {sigrace} on Linux {kernel} {arch}, seed {}\n", trace.seed);
     text += &schedule(&trace.schedule, "schedule", page);
     text += "\n";
-    text += &picture::picture(&trace.events, &trace.schedule, page);
-    text += "\n";
-    text += &ending::ending(&trace.outcome, page);
+    text += &run(trace, page);
     text
+}
+
+/// Only the run itself: the picture with a column for each thread, and how it ended.
+pub fn run(trace: &Trace, page: Page) -> String {
+    let picture = picture::picture(&trace.events, &trace.schedule, page);
+    format!("{picture}\n{}", ending::ending(&trace.outcome, page))
 }
 
 /// A finding in short: what broke, in one sentence, and the schedule that breaks it.

@@ -6,6 +6,8 @@ use crate::program::{Launch, Limits};
 use crate::schedule::Schedule;
 use crate::signal::Signal;
 use crate::trace::Run;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What all runs of one search have in common.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub struct Settings {
     pub always: bool,
     /// Signals whose reception the run has to look up at every point (`Reached::receivable`).
     pub watch: Vec<Signal>,
+    /// Set from outside to end the present run early, with `RunError::Interrupted`.
+    pub cancel: Arc<AtomicBool>,
 }
 
 /// Something that can run the program by a schedule: the supervisor, or a model of it in a test of exploration.
