@@ -1,0 +1,261 @@
+//! Strategies for whole scenarios, traces and runs, for the tests that hold for any value.
+
+use crate::program::{Launch, Limits, Program};
+use crate::scenario::{Exit, Expect, Explore, Known, Scenario, Strategy as Search, Text};
+use crate::schedule::{Action, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
+use crate::signal::{Signal, SignalSet};
+use crate::trace::*;
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use std::time::Duration;
+
+/// Texts with what a file format can get wrong: quotes, newlines, backslashes, controls, any Unicode.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z]{0,6}",
+        "\\PC{0,6}",
+        vec(any::<char>(), 0..6).prop_map(|chars| chars.into_iter().collect()),
+        Just("\"#\"##\n\r\t\\0\0\u{1b}[31m//*/".to_owned()),
+    ]
+}
+
+fn thread() -> impl Strategy<Value = ThreadName> {
+    (vec(1u32..4, 0..3), 1u32..4).prop_map(|(line, nth)| {
+        line.into_iter().fold(ThreadName::root(), |name, n| name.child(n)).thread(nth)
+    })
+}
+
+fn process() -> impl Strategy<Value = ThreadName> {
+    thread().prop_map(|name| name.process())
+}
+
+fn signal() -> impl Strategy<Value = Signal> {
+    (1..=64).prop_filter_map("a signal", Signal::from_number)
+}
+
+fn signals() -> impl Strategy<Value = SignalSet> {
+    any::<u64>().prop_map(SignalSet)
+}
+
+fn syscall() -> impl Strategy<Value = Syscall> {
+    prop_oneof![0u32..450, any::<u32>()].prop_map(Syscall)
+}
+
+fn site() -> impl Strategy<Value = Site> {
+    prop_oneof![
+        syscall().prop_map(Site::Before),
+        Just(Site::After(Making::Fork)),
+        syscall().prop_map(Site::In)
+    ]
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        Just(Action::Switch(Target::All)),
+        thread().prop_map(|to| Action::Switch(Target::To(to))),
+        signal().prop_map(Action::Send)
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (site(), thread(), 1..u32::MAX, action()).prop_map(|(at, thread, nth, action)| Step {
+        at,
+        thread,
+        nth,
+        action,
+    })
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    vec(step(), 0..4).prop_map(|steps| Schedule { steps })
+}
+
+fn exit() -> impl Strategy<Value = Exit> {
+    let leaf = || prop_oneof![(0..256).prop_map(Exit::Code), signal().prop_map(Exit::Signal)];
+    prop_oneof![leaf(), vec(leaf(), 1..3).prop_map(Exit::OneOf)]
+}
+
+fn wanted() -> impl Strategy<Value = Text> {
+    prop_oneof![text().prop_map(Text::Is), "[a-z.*]{1,4}".prop_map(|end| Text::Matches(format!("a{end}")))]
+}
+
+prop_compose! {
+    fn limits()(
+        time in 1u64..1_000_000_000, cpu in 1u64..1_000_000_000, points in 1..u64::MAX, turn in 1..u32::MAX, processes in 1..u32::MAX
+    ) -> Limits {
+        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), points, turn, processes }
+    }
+}
+
+fn broken() -> impl Strategy<Value = Broken> {
+    use Broken::*;
+    proptest::sample::select(vec![
+        Hang,
+        Idle,
+        Crash,
+        Spinning,
+        Stopped,
+        Exit,
+        Stdout,
+        Stderr,
+        Zombies,
+        Orphans,
+        ExecBlocked,
+        TimedOut,
+    ])
+}
+
+prop_compose! {
+    pub(crate) fn expect()(
+        exit in option::of(exit()), stdout in option::of(wanted()), stderr in option::of(wanted()),
+        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool
+    ) -> Expect {
+        Expect { exit, stdout, stderr, zombies, orphans, exec_blocked, idle }
+    }
+}
+
+prop_compose! {
+    fn explore()(
+        send in vec(signal(), 0..3), send_to in process(), points in vec(site(), 0..3),
+        runs in vec((1u64..9).prop_map(|runs| Search::Random { runs }), 0..3)
+    ) -> Explore {
+        Explore { send, send_to, always: true, points, strategy: runs }
+    }
+}
+
+prop_compose! {
+    fn known()(breaks in broken(), first in step(), rest in schedule()) -> Known {
+        let mut schedule = rest;
+        schedule.steps.push(first);
+        Known { breaks, schedule }
+    }
+}
+
+/// Only scenarios that pass every check.
+pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
+    let name = "[a-z/]{1,6}";
+    let program = prop_oneof![
+        vec(name, 1..3).prop_map(|words| (Program::Command(words), Vec::new())),
+        (name, vec("[^\0]{0,4}", 0..3)).prop_map(|(file, args)| (Program::Source(file.into()), args))
+    ];
+    let places = (option::of(name), option::of(name), btree_map("[A-Z]{1,3}", "[^\0]{0,4}", 0..3));
+    (program, places, explore(), limits(), expect(), vec(known(), 0..3)).prop_map(
+        |((program, args), (stdin, cwd, env), explore, limits, expect, finds)| Scenario {
+            program,
+            args,
+            env,
+            stdin: stdin.map(Into::into),
+            cwd: cwd.map(Into::into),
+            explore,
+            limits,
+            expect,
+            finds,
+        },
+    )
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    prop_oneof![any::<i32>().prop_map(Status::Exited), signal().prop_map(Status::Killed)]
+}
+
+fn what() -> impl Strategy<Value = What> {
+    prop_oneof![
+        text().prop_map(What::Exec),
+        (site(), any::<u32>()).prop_map(|(site, nth)| What::Go(site, nth)),
+        action().prop_map(What::Step),
+        (syscall(), any::<u32>()).prop_map(|(call, nth)| What::Sleep(call, nth)),
+        thread().prop_map(What::Make),
+        signal().prop_map(What::Signal),
+        Just(What::Stop),
+        Just(What::Continue),
+        syscall().prop_map(What::Expire),
+        signal().prop_map(What::Fire),
+        (syscall(), text()).prop_map(|(call, why)| What::Refuse(call, why)),
+        (site(), text()).prop_map(|(site, why)| What::NotHeld(site, why)),
+        status().prop_map(What::End),
+    ]
+}
+
+prop_compose! {
+    fn event()(thread in thread(), what in what(), others in vec(thread(), 0..3)) -> Event {
+        Event { thread, what, others }
+    }
+}
+
+fn output() -> impl Strategy<Value = Output> {
+    prop_oneof![text().prop_map(Output::Text), vec(any::<u8>(), 0..9).prop_map(Output::from)]
+}
+
+prop_compose! {
+    fn sleeper()(thread in thread(), call in syscall(), caught in signals(), why in text()) -> Sleeper {
+        Sleeper { thread, call, caught, why }
+    }
+}
+
+prop_compose! {
+    fn row()(
+        process in process(), parent in option::of(process()), stat in proptest::char::range('A', 'Z'), command in text(),
+        pending in signals(), blocked in signals(), caught in signals()
+    ) -> Row {
+        Row { process, parent, stat, command, pending, blocked, caught }
+    }
+}
+
+prop_compose! {
+    fn exec_blocked()(process in process(), file in text(), signals in vec(signal(), 1..3)) -> ExecBlocked {
+        ExecBlocked { process, file, signals }
+    }
+}
+
+fn leftover() -> impl Strategy<Value = Leftover> {
+    (process(), prop_oneof![Just(LeftHow::Zombie), Just(LeftHow::Orphan)])
+        .prop_map(|(process, how)| Leftover { process, how })
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![
+        status().prop_map(End::Ended),
+        vec(sleeper(), 0..3).prop_map(End::Hang),
+        vec(sleeper(), 0..3).prop_map(End::Idle),
+        Just(End::Stopped),
+        text().prop_map(End::Spinning),
+        Just(End::TimedOut),
+    ]
+}
+
+prop_compose! {
+    fn outcome()(
+        end in end(), stdout in output(), stderr in output(), leftover in vec(leftover(), 0..3),
+        exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3)
+    ) -> Outcome {
+        Outcome { end, stdout, stderr, leftover, exec_blocked, table }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn run()(schedule in schedule(), events in vec(event(), 0..6), outcome in outcome()) -> Run {
+        Run { schedule, events, outcome, reached: Vec::new(), first_quiet: Vec::new(), unreached: Vec::new(), taint: None }
+    }
+}
+
+prop_compose! {
+    fn launch()(
+        file in text(), argv in vec(text(), 0..3), env in btree_map(text(), text(), 0..3), cwd in text(),
+        stdin in option::of(text()), source in option::of(text())
+    ) -> Launch {
+        let path = Into::into;
+        Launch { file: file.into(), argv, env, cwd: cwd.into(), stdin: stdin.map(path), source: source.map(Into::into) }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn trace()(
+        words in [text(), text(), text(), text()], launch in launch(), seed: u64, limits in limits(), always: bool,
+        breaks in vec(broken(), 0..3), run in run()
+    ) -> Trace {
+        let [sigrace, kernel, arch, digest] = words;
+        let Run { schedule, events, outcome, .. } = run;
+        Trace { sigrace, kernel, arch, launch, digest, seed, limits, always, breaks, schedule, events, outcome }
+    }
+}

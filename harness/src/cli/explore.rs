@@ -1,0 +1,239 @@
+//! `sigrace explore`: look for races in a program that has no scenario, by comparing its runs with an undisturbed one.
+
+use super::exit::{Exit, Stop};
+use super::interrupt;
+use super::options::Search;
+use super::progress::Progress;
+use super::say::{count, page, say, warn};
+use super::target::Target;
+use crate::explore::{self, Cut, Plan, Report, Standing};
+use crate::judge::Comparison;
+use crate::program::{Limits, Program};
+use crate::scenario::{Exit as ExpectedExit, Expect, Explore, Known, Scenario, Strategy, Text};
+use crate::schedule::{Making, Site, Syscall, ThreadName};
+use crate::signal::Signal;
+use crate::slots::Slots;
+use crate::store;
+use crate::suite::{self, Against, Done, Job};
+use crate::trace::{End, LeftHow, Output, Run, Status};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Look for races in a program, without a scenario
+///
+/// Every run is compared with one that nothing disturbed. A finding is a hang, a crash, a program that goes on for ever,
+/// more left over than the undisturbed run left, and, unless signals are sent, another exit status.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// A signal that the outside world may send, by name or number; each run sends each once; repeatable
+    #[arg(long, value_name = "SIG", help_heading = "Disturbance")]
+    send: Vec<Signal>,
+    /// The process that it is sent to: p0, p0.1, ... [default: p0]
+    #[arg(long, value_name = "NAME", default_value_t = ThreadName::root(), value_parser = process, hide_default_value = true, requires = "send", help_heading = "Disturbance")]
+    send_to: ThreadName,
+    /// Send also where the signal is neither caught nor blocked
+    #[arg(long, requires = "send", help_heading = "Disturbance")]
+    always: bool,
+    /// Disturb only at these kinds of points, like `before:read`, `in:pause`, `after:fork`; separated by commas
+    #[arg(long, value_name = "POINT", value_delimiter = ',', value_parser = site, help_heading = "Disturbance")]
+    points: Vec<Site>,
+    /// The exit code that every run must have
+    #[arg(long, value_name = "CODE", help_heading = "Expectation")]
+    exit: Option<i32>,
+    /// A regular expression that must match something in every run's standard output
+    #[arg(long, value_name = "REGEX", value_parser = regex, help_heading = "Expectation")]
+    stdout: Option<String>,
+    /// Every run must write the same standard output as the undisturbed one
+    #[arg(long, conflicts_with = "stdout", help_heading = "Expectation")]
+    same_output: bool,
+    /// Write the search down as a scenario, with what it found
+    #[arg(long, value_name = "FILE.ron")]
+    save: Option<PathBuf>,
+    #[command(flatten)]
+    search: Search,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// The name of a process.
+fn process(text: &str) -> Result<ThreadName, String> {
+    let name: ThreadName = text.parse().map_err(|error: crate::schedule::BadName| error.to_string())?;
+    if name.is_process() {
+        Ok(name)
+    } else {
+        Err(format!("signals are sent to processes, and {name} is a thread"))
+    }
+}
+
+/// `before:CALL`, `in:CALL` or `after:fork`.
+fn site(text: &str) -> Result<Site, String> {
+    let call = |name: &str| name.parse::<Syscall>().map_err(|error| error.to_string());
+    match text.split_once(':') {
+        Some(("before", name)) => Ok(Site::Before(call(name)?)),
+        Some(("in", name)) => Ok(Site::In(call(name)?)),
+        Some(("after", "fork")) => Ok(Site::After(Making::Fork)),
+        _ => Err("expected before:CALL, in:CALL or after:fork".to_owned()),
+    }
+}
+
+fn regex(text: &str) -> Result<String, String> {
+    crate::judge::regex(text).map_err(|error| error.reason)?;
+    Ok(text.to_owned())
+}
+
+/// Runs of a search if nobody says otherwise.
+const RUNS: u64 = 1000;
+
+pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
+    let cancel = interrupt::flag()?;
+    let slots = Slots::new()?;
+    let launch = args.target.launch()?;
+    let seed = args.search.seed.or_new();
+    let jobs = args.search.jobs.map_or(slots.count(), usize::from);
+    let how = args.search.how(seed, jobs, &cancel);
+    let strategies = how.strategies(&[Strategy::Random { runs: RUNS }]);
+    let plan = Plan {
+        send: args.send.clone(),
+        send_to: args.send_to.clone(),
+        always: args.always,
+        points: args.points.clone(),
+        ..how.plan(&strategies)
+    };
+    let job = Job {
+        name: launch.argv.first().cloned().unwrap_or_default(),
+        settings: suite::settings(launch, Limits::default(), &plan, &cancel),
+        plan,
+        against: Against::Reference(Comparison {
+            sends: !args.send.is_empty(),
+            exit: args.exit,
+            same_output: args.same_output,
+            stdout: args.stdout.clone(),
+        }),
+        trace_dir: how.trace_dir.clone(),
+        keep_all: how.keep_all,
+    };
+    let start = Instant::now();
+    let progress = Progress::new(Some(total(&strategies)).filter(|runs| *runs < u64::MAX));
+    let result = suite::search(&job, &slots, &progress);
+    drop(progress);
+    let done = match result {
+        Ok(done) => done,
+        Err(error) => {
+            warn(format_args!("seed {seed}"));
+            return Err(error.into());
+        }
+    };
+    let saved = args.save.as_ref().map(|path| store::write_scenario(path, &args.scenario(&job, &done)));
+    say(text(&job, &done, start.elapsed()).trim_end())?;
+    if let Some(Err(error)) = &saved {
+        return Err(Stop::new(Exit::Harness, error));
+    }
+    if let Some(error) = done.unwritten() {
+        return Err(Stop::new(Exit::Harness, error));
+    }
+    Ok(match done.report.cut {
+        Some(Cut::Interrupted) => Exit::Interrupted,
+        _ => done.report.verdict.into(),
+    })
+}
+
+fn total(strategies: &[Strategy]) -> u64 {
+    let runs = |strategy: &Strategy| match strategy {
+        Strategy::Random { runs } => *runs,
+    };
+    strategies.iter().map(runs).fold(0, u64::saturating_add)
+}
+
+/// What came of it: the search in a few lines, then each finding, which ends with the command that continues.
+pub(super) fn text(job: &Job, done: &Done, elapsed: Duration) -> String {
+    let Report { seed, verdict, outcomes, cut, reference, .. } = &done.report;
+    let findings = done.report.findings.len();
+    let name = &job.name;
+    let mut text = format!(
+        "{name}: {verdict}, {}, {} in {:.1} s; seed {seed}\n",
+        count(findings as u64, "finding"),
+        done.extent(),
+        elapsed.as_secs_f64()
+    );
+    if *cut == Some(Cut::Interrupted) {
+        text += "interrupted: this is what was found so far\n";
+    }
+    text += &format!("the reference run ({}): {}\n", reference.schedule, suite::ending(&reference.run));
+    if outcomes.len() > 1 {
+        text += "distinct outcomes:\n";
+        for seen in outcomes {
+            let run = Run { outcome: seen.outcome.clone(), ..reference.run.clone() };
+            text += &format!("  {:>6} x {}, first by {}\n", seen.runs, suite::ending(&run), seen.example);
+        }
+    }
+    if done.report.coverage.steps == 0 {
+        text += "no step was taken in any run, so nothing was tested\n";
+    }
+    text += &done.tell_unstable(page());
+    if let Some((broken, run)) = &done.report.unfinished {
+        text += &format!("not confirmed: {broken:?} by {}\n", run.schedule);
+    }
+    for index in 0..findings {
+        text += &format!("\n{}", done.tell(index, name, page()));
+    }
+    text
+}
+
+impl Args {
+    /// The search as a scenario, with what the reference run did as its expectation and what was found as known.
+    ///
+    /// Of the environment only the variables given on the command line are written down.
+    fn scenario(&self, job: &Job, done: &Done) -> Scenario {
+        let launch = &job.settings.launch;
+        let outcome = &done.report.reference.run.outcome;
+        let exit = match (&outcome.end, self.exit) {
+            (_, Some(code)) => Some(ExpectedExit::Code(code)),
+            (End::Ended(_), None) if !self.send.is_empty() => None,
+            (End::Ended(Status::Exited(code)), None) => Some(ExpectedExit::Code(*code)),
+            (End::Ended(Status::Killed(signal)), None) => Some(ExpectedExit::Signal(*signal)),
+            (_, None) => None,
+        };
+        let stdout = match (&self.stdout, &outcome.stdout) {
+            (Some(pattern), _) => Some(Text::Matches(pattern.clone())),
+            (None, Output::Text(text)) if self.same_output => Some(Text::Is(text.clone())),
+            (None, _) => None,
+        };
+        let left = |how| {
+            let left = outcome.leftover.iter().filter(|left| left.how == how).count();
+            Some(u32::try_from(left).unwrap_or(u32::MAX))
+        };
+        let known =
+            |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
+        Scenario {
+            program: Program::Command(launch.argv.clone()),
+            args: Vec::new(),
+            env: self.target.given_env(),
+            stdin: launch.stdin.clone(),
+            cwd: Some(launch.cwd.clone()),
+            explore: Explore {
+                send: self.send.clone(),
+                send_to: self.send_to.clone(),
+                always: self.always,
+                points: self.points.clone(),
+                strategy: vec![Strategy::Random { runs: done.report.runs.max(1) }],
+            },
+            limits: job.settings.limits.clone(),
+            expect: Expect {
+                exit,
+                stdout,
+                zombies: left(LeftHow::Zombie),
+                orphans: left(LeftHow::Orphan),
+                idle: matches!(outcome.end, End::Idle(_)),
+                ..Expect::default()
+            },
+            finds: done.report.findings.iter().map(known).collect(),
+        }
+    }
+}
+
+impl explore::Progress for Progress {
+    fn at(&self, standing: &Standing) {
+        let Standing { runs, points, findings, .. } = *standing;
+        self.set(runs, format!("{}, {}", count(points as u64, "point"), count(findings as u64, "finding")));
+    }
+}

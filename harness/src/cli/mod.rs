@@ -1,0 +1,67 @@
+//! The command: one verb per file, exit codes in one place. Nothing else in sigrace writes to the terminal.
+
+mod check;
+mod exit;
+mod explore;
+mod interrupt;
+mod options;
+mod points;
+mod progress;
+mod replay;
+mod run;
+mod say;
+mod show;
+mod shrink;
+mod target;
+
+use clap::{Parser, Subcommand};
+use exit::{Exit, Stop};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Finds signal races in programs that nobody prepared for it, and replays them exactly
+#[derive(Parser, Debug)]
+#[command(name = "sigrace", version, after_help = exit::HELP, arg_required_else_help = true, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    Run(run::Args),
+    Explore(Box<explore::Args>),
+    Points(points::Args),
+    Replay(replay::Args),
+    Shrink(shrink::Args),
+    Show(show::Args),
+    Check(check::Args),
+}
+
+/// Does what the command line says, and tells how that ended.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to the parser, but not to us. Nobody is left to tell if printing fails.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::AsExpected.into() };
+        }
+    };
+    let result = match cli.verb {
+        Verb::Run(args) => run::main(&args),
+        Verb::Explore(args) => explore::main(&args),
+        Verb::Points(args) => points::main(&args),
+        Verb::Replay(args) => replay::main(&args),
+        Verb::Shrink(args) => shrink::main(&args),
+        Verb::Show(args) => show::main(&args),
+        Verb::Check(args) => check::main(&args),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(Stop { exit, message }) => {
+            say::warn(format_args!("sigrace: {message}"));
+            exit.into()
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The flags that several verbs share, and what follows from them.
+
+use crate::suite::{self, How};
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// How to search.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Search")]
+pub(super) struct Search {
+    /// How many runs each search may take [default: the scenario's own number; 1000 for `explore`]
+    #[arg(long, env = "SIGRACE_RUNS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) runs: Option<u64>,
+    /// How long to search, like `30s` or `5min`; with `--runs`, until the first of both is used up
+    #[arg(long, env = "SIGRACE_TIME", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) time: Option<Duration>,
+    /// How to look for failing schedules
+    #[arg(long, env = "SIGRACE_STRATEGY", value_enum, default_value_t)]
+    pub(super) strategy: Strategy,
+    /// How many runs may go on at once [default: one for each CPU]
+    #[arg(long, short, env = "SIGRACE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+    /// Stop at the first finding
+    #[arg(long, env = "SIGRACE_FIRST", value_parser = FalseyValueParser::new())]
+    pub(super) first: bool,
+    #[command(flatten)]
+    pub(super) shrink: Shrink,
+    #[command(flatten)]
+    pub(super) seed: Seed,
+    #[command(flatten)]
+    pub(super) traces: Traces,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+impl Search {
+    /// How to try, with this seed and so many workers for each search.
+    pub(super) fn how(&self, seed: u64, jobs: usize, cancel: &Arc<AtomicBool>) -> How {
+        // There is one strategy and one format so far.
+        let (Strategy::Random, Format::Human) = (self.strategy, self.output.format);
+        How {
+            seed,
+            runs: self.runs,
+            time: self.time,
+            jobs,
+            first: self.first,
+            shrink: !self.shrink.no_shrink,
+            shrink_runs: self.shrink.shrink_runs,
+            confirm: self.shrink.confirm,
+            trace_dir: self.traces.directory(),
+            keep_all: self.traces.keep_all,
+            cancel: Arc::clone(cancel),
+        }
+    }
+}
+
+/// What is done with a failing schedule.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Search")]
+pub(super) struct Shrink {
+    /// Report failing schedules as they were found
+    #[arg(long, env = "SIGRACE_NO_SHRINK", value_parser = FalseyValueParser::new())]
+    pub(super) no_shrink: bool,
+    /// How many runs shrinking one finding may take
+    #[arg(long, env = "SIGRACE_SHRINK_RUNS", value_name = "N", default_value_t = 500)]
+    pub(super) shrink_runs: u64,
+    /// How often a finding must end the same way again before it is reported
+    #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) confirm: u32,
+}
+
+/// Where chance comes from.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Search")]
+pub(super) struct Seed {
+    /// Makes the same search again [default: 1 for `run`, so that a suite gives the same result every time; else a new one]
+    #[arg(long, env = "SIGRACE_SEED", value_name = "N")]
+    pub(super) seed: Option<u64>,
+}
+
+impl Seed {
+    /// The seed given, or a new one, short enough to be typed again.
+    pub(super) fn or_new(&self) -> u64 {
+        self.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()))
+    }
+}
+
+/// Where traces go.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Traces")]
+pub(super) struct Traces {
+    /// Where traces are written [default: target/sigrace/traces, or sigrace-traces where there is no target folder]
+    #[arg(long, env = "SIGRACE_TRACE_DIR", value_name = "DIR")]
+    trace_dir: Option<PathBuf>,
+    /// Write a trace of every run, not only of findings
+    #[arg(long, env = "SIGRACE_KEEP_ALL", value_parser = FalseyValueParser::new())]
+    pub(super) keep_all: bool,
+}
+
+impl Traces {
+    /// The folder for traces; it need not exist yet.
+    pub(super) fn directory(&self) -> PathBuf {
+        self.trace_dir.clone().unwrap_or_else(suite::trace_directory)
+    }
+}
+
+/// For whom the report is.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Output {
+    /// For whom the report is
+    #[arg(long, env = "SIGRACE_FORMAT", value_enum, default_value_t)]
+    pub(super) format: Format,
+}
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Format {
+    /// For a person
+    #[default]
+    Human,
+}
+
+/// Ways to look for failing schedules.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Strategy {
+    /// Random schedules over the points that earlier runs have reached
+    #[default]
+    Random,
+}

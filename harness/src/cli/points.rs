@@ -1,0 +1,85 @@
+//! `sigrace points`: where a program can be disturbed.
+
+use super::exit::{Exit, Stop};
+use super::interrupt;
+use super::say::{count, say};
+use super::target::Target;
+use crate::program::Limits;
+use crate::schedule::Schedule;
+use crate::signal::{Signal, SignalSet};
+use crate::slots::Slots;
+use crate::suite::ending;
+use crate::suite::worker::{self, WAIT_FOR_CPU};
+use crate::supervise::{Settings, Supervise};
+use crate::trace::{Reached, Run};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// List the points that the unperturbed run reaches, and what could be done at each
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Only tell where these signals could be sent [default: all]; repeatable
+    #[arg(long, value_name = "SIG")]
+    send: Vec<Signal>,
+    #[command(flatten)]
+    target: Target,
+}
+
+pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
+    let stop = interrupt::flag()?;
+    let all = || (1..=64).filter_map(Signal::from_number).collect();
+    let settings = Settings {
+        launch: args.target.launch()?,
+        limits: Limits::default(),
+        seed: 1,
+        always: false,
+        cancel: Arc::clone(&stop),
+        watch: if args.send.is_empty() { all() } else { args.send.clone() },
+    };
+    let slot = Slots::new()?.take(WAIT_FOR_CPU, &stop)?;
+    let run = worker::supervisor(settings, slot.cpu)?.run(&Schedule::empty())?;
+    say(table(&run))?;
+    Ok(Exit::AsExpected)
+}
+
+/// One line for each point, and a last one that counts them.
+fn table(run: &Run) -> String {
+    let width = run.reached.iter().map(|reached| reached.point.to_string().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for reached in &run.reached {
+        let line = format!("{:width$}{}", reached.point.to_string(), possible(reached));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    let threads: BTreeSet<_> = run.reached.iter().map(|reached| &reached.point.thread).collect();
+    let switches = run.reached.iter().filter(|reached| !reached.others.is_empty()).count() as u64;
+    let sends = run.reached.iter().filter(|reached| !reached.receivable.is_empty()).count() as u64;
+    let _ = write!(
+        text,
+        "{} in {}; another thread could run at {}, a signal could be sent at {}; the run's end: {}",
+        count(run.reached.len() as u64, "point"),
+        count(threads.len() as u64, "thread"),
+        switches,
+        sends,
+        ending(run),
+    );
+    text
+}
+
+/// What could be done at a point.
+fn possible(reached: &Reached) -> String {
+    let mut text = String::new();
+    if !reached.others.is_empty() {
+        let names: Vec<String> = reached.others.iter().map(ToString::to_string).collect();
+        let _ = write!(text, "  could run: {}", names.join(" "));
+    }
+    if !reached.receivable.is_empty() {
+        let _ = write!(text, "  could be sent: {}", signals(reached.receivable));
+    }
+    text
+}
+
+fn signals(set: SignalSet) -> String {
+    set.iter().map(|signal| signal.to_string()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,112 @@
+//! `sigrace replay`: exactly that run again.
+
+use super::exit::{Exit, Stop};
+use super::interrupt;
+use super::say::{count, page, say, warn};
+use crate::compile;
+use crate::explore::{self, ExploreError, Replay};
+use crate::program::Launch;
+use crate::show;
+use crate::slots::Slots;
+use crate::store;
+use crate::suite::worker::{self, WAIT_FOR_CPU};
+use crate::supervise::{RunError, Settings};
+use crate::trace::{Run, Trace};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Make a recorded run again, and say where it differs if it does
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// The trace
+    trace: PathBuf,
+    /// How often
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    times: u64,
+}
+
+pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
+    let trace = store::read_trace(&args.trace).map_err(Stop::refused)?;
+    let stop = interrupt::flag()?;
+    let slot = Slots::new()?.take(WAIT_FOR_CPU, &stop)?;
+    let mut supervisor = worker::supervisor(settings(&trace, &stop)?, slot.cpu)?;
+    for done in 0..args.times {
+        let (replay, run) = match explore::replay(&mut supervisor, &trace) {
+            Ok(result) => result,
+            Err(ExploreError::Run { source: RunError::Interrupted, .. }) => {
+                say(format_args!("interrupted; followed in {} of {}", done, count(args.times, "run")))?;
+                return Ok(Exit::Interrupted);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if replay != Replay::Followed {
+            say(differs(&trace, &replay, &run).trim_end())?;
+            say(format_args!("not followed in run {} of {}", done + 1, args.times))?;
+            return Ok(Exit::Unclear);
+        }
+    }
+    say(format_args!("{}", show::terminal(&trace, page())))?;
+    say(format_args!("followed in {} of {}, and ended as recorded", args.times, count(args.times, "run")))?;
+    Ok(Exit::AsExpected)
+}
+
+/// The settings under which a trace was recorded, with the program where it is now.
+pub(super) fn settings(trace: &Trace, stop: &Arc<AtomicBool>) -> Result<Settings, Stop> {
+    Ok(Settings {
+        launch: Launch { file: program(trace)?, ..trace.launch.clone() },
+        limits: trace.limits.clone(),
+        seed: trace.seed,
+        always: trace.always,
+        watch: Vec::new(),
+        cancel: Arc::clone(stop),
+    })
+}
+
+/// The program's file: as recorded, or built again where this user cannot read that one.
+///
+/// A program that has changed since is run all the same, after a warning: whether a race is gone is what one wants to know.
+fn program(trace: &Trace) -> Result<PathBuf, Stop> {
+    let file = &trace.launch.file;
+    let found = compile::digest(file);
+    if found.as_ref().is_ok_and(|digest| *digest == trace.digest) {
+        return Ok(file.clone());
+    }
+    let (file, digest) = match (&trace.launch.source, found) {
+        (Some(source), _) => {
+            let built = compile::compile(source).map_err(Stop::refused)?;
+            let digest = compile::digest(&built).map_err(|error| unreadable(&built, &error))?;
+            (built, digest)
+        }
+        (None, Ok(digest)) => (file.clone(), digest),
+        (None, Err(error)) => return Err(unreadable(file, &error)),
+    };
+    if digest != trace.digest {
+        warn(format_args!("sigrace: warning: {} is not the program that was recorded", file.display()));
+    }
+    Ok(file)
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> Stop {
+    Stop::refused(format_args!("cannot read the program {}: {error}", file.display()))
+}
+
+/// What a replay did otherwise than the recorded run.
+fn differs(trace: &Trace, replay: &Replay, run: &Run) -> String {
+    match replay {
+        Replay::Followed => String::new(),
+        Replay::Tainted(why) => format!("the run proves nothing: {why}"),
+        Replay::EndedOtherwise => format!(
+            "every event was as recorded, but the outcome is another\nrecorded: {:?}\nreplayed: {:?}",
+            trace.outcome, run.outcome
+        ),
+        Replay::Diverged { index, unreached, .. } => {
+            let mut text = show::diverged(&trace.events, &run.events, *index, page());
+            for step in unreached {
+                text += &format!("not taken: {}\n", show::step_words(step));
+            }
+            text
+        }
+    }
+}

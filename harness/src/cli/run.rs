@@ -1,0 +1,239 @@
+//! `sigrace run`: scenarios, as many at once as there are CPUs.
+
+use super::exit::{Code, Exit, Stop};
+use super::interrupt;
+use super::options::Search;
+use super::progress::Progress;
+use super::say::{count, page, say, warn};
+use crate::explore::{self, Standing, Verdict};
+use crate::show::Page;
+use crate::slots::Slots;
+use crate::suite::{Case, Found, How, Outcome, SEED, SearchError, Selection, Trial};
+use std::fmt::Write;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Run scenarios, and compare what is found with what they expect
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Scenario files, folders, and parts of scenario names [default: the folder `scenarios`]
+    #[arg(value_name = "SCENARIO|DIR|FILTER")]
+    words: Vec<String>,
+    /// List the scenarios, and run none
+    #[arg(long)]
+    list: bool,
+    /// Filters must be equal to a scenario's name
+    #[arg(long)]
+    exact: bool,
+    /// Leave out scenarios with this in their name; repeatable
+    #[arg(long, value_name = "FILTER")]
+    skip: Vec<String>,
+    #[command(flatten)]
+    search: Search,
+}
+
+pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
+    let Args { words, exact, skip, .. } = args;
+    let selection = Selection { words: words.clone(), exact: *exact, skip: skip.clone() };
+    let found = selection.find().map_err(Stop::refused)?;
+    if found.is_empty() {
+        return Err(Stop::new(Exit::Nothing, "no scenario selected, so nothing was tested"));
+    }
+    if args.list {
+        let names: Vec<String> = found.into_iter().map(|found| found.name).collect();
+        return say(names.join("\n")).map(|()| Exit::AsExpected);
+    }
+    let trials = prepare(found)?;
+    let cancel = interrupt::flag()?;
+    let slots = Slots::new()?;
+    let jobs = args.search.jobs.map_or(slots.count(), usize::from);
+    let seed = args.search.seed.seed.unwrap_or(SEED);
+    let together = jobs.min(trials.len());
+    let how = args.search.how(seed, (jobs / together).max(1), &cancel);
+    let start = Instant::now();
+    let results = all(&trials, together, &how, &slots)?;
+    summary(&trials, &results, seed, start.elapsed())
+}
+
+/// Reads all scenarios and finds or builds all programs: what is refused is refused before anything is run.
+fn prepare(found: Vec<Found>) -> Result<Vec<Trial>, Stop> {
+    let mut trials = Vec::new();
+    let mut refused = Vec::new();
+    for found in found {
+        match Case::read(found) {
+            Ok(case) => trials.push(case),
+            Err(error) => refused.push(error.to_string()),
+        }
+    }
+    if refused.is_empty() {
+        let build = |case: Case| {
+            let name = case.name.clone();
+            Trial::new(case).map_err(|error| Stop::refused(format_args!("{name}: {error}")))
+        };
+        return trials.into_iter().map(build).collect();
+    }
+    Err(Stop::refused(refused.join("\n")))
+}
+
+/// What became of one trial.
+type Tried = Result<Outcome, SearchError>;
+
+/// Tries all trials, `together` at once, and tells of each as it ends. The results are in the order of the trials.
+fn all(trials: &[Trial], together: usize, how: &How, slots: &Slots) -> Result<Vec<Option<Tried>>, Stop> {
+    let page = page();
+    let budget = trials.iter().map(|trial| trial.budget(how)).sum::<Option<u64>>();
+    let board = Board::new(trials.len(), budget);
+    let next = AtomicUsize::new(0);
+    let (report, ended) = channel();
+    let mut results: Vec<Option<Tried>> = Vec::new();
+    results.resize_with(trials.len(), || None);
+    thread::scope(|scope| {
+        for _ in 0..together {
+            let report = report.clone();
+            scope.spawn(|| work(trials, &next, how, slots, &board, page, report));
+        }
+        drop(report);
+        for (index, result) in ended {
+            if let (Some(trial), Some(place)) = (trials.get(index), results.get_mut(index)) {
+                board.progress.aside(|| tell(trial, &result))?;
+                *place = Some(result);
+            }
+        }
+        Ok(results)
+    })
+}
+
+/// Takes one trial after the other, until none is left or the user asks to stop.
+fn work(
+    trials: &[Trial],
+    next: &AtomicUsize,
+    how: &How,
+    slots: &Slots,
+    board: &Board,
+    page: Page,
+    report: Sender<(usize, Tried)>,
+) {
+    while !how.cancel.load(Ordering::Relaxed) {
+        let index = next.fetch_add(1, Ordering::Relaxed);
+        let Some(trial) = trials.get(index) else { return };
+        let result = trial.run(how, slots, &Line { board, index }, page);
+        if report.send((index, result)).is_err() {
+            return;
+        }
+    }
+}
+
+/// One line for each trial as it ends, and what a person needs if it is not green.
+fn tell(trial: &Trial, result: &Tried) -> Result<(), Stop> {
+    let name = &trial.case.name;
+    match result {
+        Ok(outcome) => {
+            let Some(done) = &outcome.done else { return say(outcome.text.trim_end()) };
+            say(format_args!("{:9}  {name}  {}", outcome.verdict.to_string(), done.extent()))?;
+            if let Some(error) = done.unwritten() {
+                warn(format_args!("sigrace: {name}: {error}"));
+            }
+            if outcome.text.is_empty() { Ok(()) } else { say(format_args!("\n{}", outcome.text)) }
+        }
+        Err(error) => {
+            warn(format_args!("sigrace: {name}: {error}"));
+            Ok(())
+        }
+    }
+}
+
+/// The last lines, which end with the commands that continue, and the exit code: the gravest that there was.
+fn summary(trials: &[Trial], results: &[Option<Tried>], seed: u64, elapsed: Duration) -> Result<Exit, Stop> {
+    let outcomes = || results.iter().flatten().filter_map(|result| result.as_ref().ok());
+    let mut text = format!("{}:", count(trials.len() as u64, "scenario"));
+    let mut separator = "";
+    let mut part = |number: usize, words: &str| {
+        if number > 0 || words == "passed" {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{separator} {number} {words}");
+            separator = ",";
+        }
+    };
+    for (verdict, words) in [
+        (Verdict::Pass, "passed"),
+        (Verdict::Fail, "failed"),
+        (Verdict::Unreached, "unreached"),
+        (Verdict::Diverged, "diverged"),
+        (Verdict::Unstable, "unstable"),
+        (Verdict::Unsupported, "unsupported"),
+    ] {
+        part(outcomes().filter(|outcome| outcome.verdict == verdict && !outcome.interrupted).count(), words);
+    }
+    let errors: Vec<&SearchError> =
+        results.iter().flatten().filter_map(|result| result.as_ref().err()).collect();
+    part(errors.len(), "not run to the end");
+    part(outcomes().filter(|outcome| outcome.interrupted).count(), "interrupted");
+    part(results.iter().filter(|result| result.is_none()).count(), "not begun");
+    let runs: u64 = outcomes().filter_map(|outcome| outcome.done.as_ref()).map(|done| done.report.runs).sum();
+    let _ = write!(text, " in {:.1} s, {}; seed {seed}", elapsed.as_secs_f64(), count(runs, "run"));
+    say(text)?;
+    for line in outcomes().flat_map(|outcome| &outcome.replay) {
+        say(line)?;
+    }
+
+    let interrupted = results.iter().any(Option::is_none) || outcomes().any(|outcome| outcome.interrupted);
+    let exits = errors.iter().map(|error| error.code());
+    let exits = exits.chain(outcomes().map(|outcome| Exit::from(outcome.verdict)));
+    let unwritten = outcomes().filter_map(|outcome| outcome.done.as_ref()?.unwritten());
+    let exits = exits.chain(unwritten.map(|_| Exit::Harness));
+    let exits = exits.chain(interrupted.then_some(Exit::Interrupted));
+    Ok(exits.max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::AsExpected))
+}
+
+/// Which of several codes a suite ends with: the one of the largest gravity.
+fn gravity(exit: Exit) -> u8 {
+    match exit {
+        Exit::AsExpected | Exit::Usage | Exit::Nothing => 0,
+        Exit::HostCannot => 1,
+        Exit::Unclear => 2,
+        Exit::Failed => 3,
+        Exit::Refused => 4,
+        Exit::Harness => 5,
+        Exit::Interrupted => 6,
+    }
+}
+
+/// How far all trials together are.
+struct Board {
+    progress: Progress,
+    standings: Mutex<Vec<Option<Standing>>>,
+}
+
+impl Board {
+    fn new(trials: usize, budget: Option<u64>) -> Board {
+        Board { progress: Progress::new(budget), standings: Mutex::new(vec![None; trials]) }
+    }
+
+    fn set(&self, index: usize, standing: &Standing) {
+        let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = standings.get_mut(index) {
+            *place = Some(*standing);
+        }
+        let known = || standings.iter().flatten();
+        let points: usize = known().map(|standing| standing.points).sum();
+        let findings: usize = known().map(|standing| standing.findings).sum();
+        let message = format!("{}, {}", count(points as u64, "point"), count(findings as u64, "finding"));
+        self.progress.set(known().map(|standing| standing.runs).sum(), message);
+    }
+}
+
+/// One trial's line on the board.
+struct Line<'a> {
+    board: &'a Board,
+    index: usize,
+}
+
+impl explore::Progress for Line<'_> {
+    fn at(&self, standing: &Standing) {
+        self.board.set(self.index, standing);
+    }
+}

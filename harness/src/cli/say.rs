@@ -1,0 +1,33 @@
+//! Writing to the terminal, and what becomes of it when nobody reads.
+
+use super::exit::{Exit, Stop};
+use crate::show::Page;
+use std::fmt::Display;
+use std::io::{self, Write};
+
+/// Writes a line to standard output. A reader that has gone away has seen enough: that is no error, and no reason to stop.
+pub(super) fn say(text: impl Display) -> Result<(), Stop> {
+    let mut stdout = anstream::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Stop::new(Exit::Harness, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error. If that fails there is nobody left to tell.
+pub(super) fn warn(text: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// A number with its noun: `1 run`, `2 runs`.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The page that standard output is. Colours are always asked for: they are left out where no terminal shows them.
+pub(super) fn page() -> Page {
+    let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));
+    Page { color: true, width: width.clamp(40, 200) }
+}

@@ -1,0 +1,19 @@
+//! `sigrace show`: a trace for a person.
+
+use super::exit::{Exit, Stop};
+use super::say::{page, say};
+use crate::{show, store};
+use std::path::PathBuf;
+
+/// Show a recorded run to a person
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// The trace
+    trace: PathBuf,
+}
+
+pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
+    let trace = store::read_trace(&args.trace).map_err(Stop::refused)?;
+    say(show::terminal(&trace, page()).trim_end())?;
+    Ok(Exit::AsExpected)
+}

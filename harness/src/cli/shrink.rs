@@ -1,0 +1,90 @@
+//! `sigrace shrink`: look for a simpler schedule than a trace's that breaks the same.
+
+use super::exit::{Exit, Stop};
+use super::explore::text;
+use super::interrupt;
+use super::options::Traces;
+use super::progress::Progress;
+use super::replay;
+use super::say::say;
+use crate::explore::{Cut, Plan};
+use crate::judge::Comparison;
+use crate::slots::Slots;
+use crate::store;
+use crate::suite::{self, Against, Job};
+use crate::trace::Broken;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Shrink a recorded failing schedule further
+///
+/// What the trace broke is measured against the undisturbed run, as `sigrace explore` does it.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// The trace
+    trace: PathBuf,
+    /// How many runs shrinking may take
+    #[arg(long, env = "SIGRACE_SHRINK_RUNS", value_name = "N", default_value_t = 5000)]
+    shrink_runs: u64,
+    /// How often the result must end the same way again
+    #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    confirm: u32,
+    /// How many runs may go on at once [default: one for each CPU]
+    #[arg(long, short, env = "SIGRACE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    #[command(flatten)]
+    traces: Traces,
+}
+
+pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
+    let trace = store::read_trace(&args.trace).map_err(Stop::refused)?;
+    if trace.breaks.is_empty() {
+        return Err(Stop::refused(format_args!(
+            "{}: nothing broke in this run, so there is nothing to shrink towards",
+            args.trace.display()
+        )));
+    }
+    let cancel = interrupt::flag()?;
+    let slots = Slots::new()?;
+    let plan = Plan {
+        always: trace.always,
+        seed: trace.seed,
+        shrink_runs: args.shrink_runs,
+        confirm: args.confirm,
+        jobs: args.jobs.map_or(slots.count(), usize::from),
+        ..Plan::to_shrink(trace.schedule.clone())
+    };
+    let settings = crate::supervise::Settings { watch: plan.signals(), ..replay::settings(&trace, &cancel)? };
+    let against = Against::Reference(Comparison {
+        sends: !plan.send.is_empty() && !trace.breaks.contains(&Broken::Exit),
+        same_output: trace.breaks.contains(&Broken::Stdout),
+        ..Comparison::default()
+    });
+    let job = Job {
+        name: trace.launch.argv.first().cloned().unwrap_or_default(),
+        settings,
+        plan,
+        against: Against::Only(trace.breaks.clone(), Box::new(against)),
+        trace_dir: args.traces.directory(),
+        keep_all: args.traces.keep_all,
+    };
+    let start = Instant::now();
+    let progress = Progress::new(None);
+    let result = suite::search(&job, &slots, &progress);
+    drop(progress);
+    let done = result?;
+    if done.report.findings.is_empty() && done.report.cut != Some(Cut::Interrupted) {
+        say("the recorded schedule breaks nothing now, measured against the undisturbed run")?;
+    } else if done.report.findings.iter().all(|finding| finding.schedule == trace.schedule) {
+        say("no simpler schedule was found")?;
+    }
+    say(text(&job, &done, start.elapsed()).trim_end())?;
+    if let Some(error) = done.unwritten() {
+        return Err(Stop::new(Exit::Harness, error));
+    }
+    Ok(match done.report.cut {
+        Some(Cut::Interrupted) => Exit::Interrupted,
+        _ if done.report.findings.is_empty() => Exit::Unclear,
+        _ => Exit::AsExpected,
+    })
+}

@@ -1,0 +1,296 @@
+//! Builds the C program of a scenario, once: what was built is kept, named after everything that went into it.
+//!
+//! The compiler runs in the source's own folder and the folder's path is mapped away, so that the program is the same byte for
+//! byte wherever it is built: a trace that was recorded elsewhere finds its program again by its digest.
+
+use nix::unistd::{AccessFlags, Uid, access};
+use sha2::{Digest, Sha256};
+use std::env;
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// How every program is compiled. Debug information is for whoever attaches a debugger to a replay.
+const FLAGS: [&str; 5] = ["-std=gnu17", "-g", "-O1", "-Wall", "-pthread"];
+
+/// Why a program could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The source has no usable path.
+    #[error("cannot read {}: {reason}", source_file.display())]
+    Source {
+        /// The source.
+        source_file: PathBuf,
+        /// Why not.
+        reason: io::Error,
+    },
+    /// The compiler could not be started.
+    #[error("cannot start the C compiler `cc`: {0}; install one (Debian: apt install gcc)")]
+    NoCompiler(io::Error),
+    /// The compiler refused the program.
+    #[error("cc refused {}:\n{text}", source_file.display())]
+    Refused {
+        /// The source.
+        source_file: PathBuf,
+        /// What the compiler said.
+        text: String,
+    },
+    /// Nowhere could the program be kept.
+    #[error("cannot keep the program built from {} in {}: {reason}", source_file.display(), directory.display())]
+    Keep {
+        /// The source.
+        source_file: PathBuf,
+        /// The last directory that was tried.
+        directory: PathBuf,
+        /// Why not.
+        reason: io::Error,
+    },
+}
+
+/// Builds this C file, or finds it built already, and returns the program's absolute path.
+pub fn compile(source: &Path) -> Result<PathBuf, CompileError> {
+    compile_into(source, &directories())
+}
+
+/// The same, with the places for what is built, best first.
+fn compile_into(source: &Path, directories: &[PathBuf]) -> Result<PathBuf, CompileError> {
+    let unreadable = |reason| CompileError::Source { source_file: source.to_owned(), reason };
+    let source = &fs::canonicalize(source).map_err(unreadable)?;
+    let (Some(folder), Some(name), Some(stem)) = (source.parent(), source.file_name(), source.file_stem())
+    else {
+        return Err(unreadable(io::ErrorKind::InvalidInput.into()));
+    };
+    let job = Job { source, folder, name, stem, flags: flags(folder) };
+    let key = job.key()?;
+    for directory in directories {
+        let kept = directory.join(&key).join(stem);
+        if access(&kept, AccessFlags::X_OK).is_ok() {
+            return Ok(kept);
+        }
+    }
+    let mut failed = None;
+    for directory in directories {
+        match job.build(directory, &key) {
+            Err(error @ CompileError::Keep { .. }) => failed = Some(error),
+            other => return other,
+        }
+    }
+    Err(failed.unwrap_or_else(|| unreadable(io::ErrorKind::NotFound.into())))
+}
+
+/// One C file to build.
+struct Job<'a> {
+    source: &'a Path,
+    folder: &'a Path,
+    name: &'a OsStr,
+    stem: &'a OsStr,
+    flags: Vec<String>,
+}
+
+impl Job<'_> {
+    /// A name for what will be built: from the source with all that it includes, the flags, and the compiler's version.
+    fn key(&self) -> Result<String, CompileError> {
+        let mut hash = Sha256::new();
+        for part in
+            [compiler_version()?.as_bytes(), FLAGS.join(" ").as_bytes(), &self.cc(&["-E"], None)?.stdout]
+        {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Ok(hexadecimal(&hash.finalize()[..16]))
+    }
+
+    /// Builds aside and renames, so that there is never half a program, and two builders at once do not clash.
+    fn build(&self, directory: &Path, key: &str) -> Result<PathBuf, CompileError> {
+        let keep = |reason| CompileError::Keep {
+            source_file: self.source.to_owned(),
+            directory: directory.to_owned(),
+            reason,
+        };
+        own_directory(directory).map_err(keep)?;
+        let aside = tempfile::Builder::new().prefix(".build-").tempdir_in(directory).map_err(keep)?;
+        self.cc(&[], Some(&aside.path().join(self.stem)))?;
+        // Other users replay what was built here.
+        fs::set_permissions(aside.path(), Permissions::from_mode(0o755)).map_err(keep)?;
+        let place = directory.join(key);
+        let program = place.join(self.stem);
+        match fs::rename(aside.path(), &place) {
+            Ok(()) => Ok(program),
+            // Somebody else was faster; his program has the same bytes.
+            Err(_) if access(&program, AccessFlags::X_OK).is_ok() => Ok(program),
+            Err(reason) => Err(keep(reason)),
+        }
+    }
+
+    /// Runs the compiler in the source's folder.
+    fn cc(&self, options: &[&str], output: Option<&Path>) -> Result<Output, CompileError> {
+        let mut cc = Command::new("cc");
+        cc.current_dir(self.folder).args(&self.flags).args(options).arg(self.name);
+        if let Some(output) = output {
+            cc.arg("-o").arg(output);
+        }
+        let result = cc.output().map_err(CompileError::NoCompiler)?;
+        if result.status.success() {
+            return Ok(result);
+        }
+        let mut text = String::from_utf8_lossy(&result.stderr).trim_end().to_owned();
+        if text.is_empty() {
+            text = result.status.to_string();
+        }
+        Err(CompileError::Refused { source_file: self.source.to_owned(), text })
+    }
+}
+
+/// The flags for a source in this folder: no path of the machine gets into the program.
+fn flags(folder: &Path) -> Vec<String> {
+    let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+    if let Some(folder) = folder.to_str() {
+        flags.push(format!("-ffile-prefix-map={folder}=."));
+    }
+    flags
+}
+
+/// What the compiler says that it is; asked once.
+fn compiler_version() -> Result<&'static str, CompileError> {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    if let Some(version) = VERSION.get() {
+        return Ok(version);
+    }
+    let output = Command::new("cc").arg("--version").output().map_err(CompileError::NoCompiler)?;
+    Ok(VERSION.get_or_init(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+/// Where programs may be kept, best first: cargo's target directory, the user's cache, a directory of this user for temporary files.
+fn directories() -> Vec<PathBuf> {
+    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let target = target_directory().map(|target| target.join("sigrace").join("programs"));
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    let cache = cache.map(|cache| cache.join("sigrace").join("programs"));
+    let temporary = env::temp_dir().join(format!("sigrace-{}", Uid::effective())).join("programs");
+    [target, cache, Some(temporary)].into_iter().flatten().collect()
+}
+
+/// Cargo's target directory, if this program was built in one: the marked folder (CACHEDIR.TAG) above it.
+pub fn target_directory() -> Option<PathBuf> {
+    let program = env::current_exe().ok()?;
+    program.ancestors().skip(1).find(|folder| folder.join("CACHEDIR.TAG").is_file()).map(Path::to_owned)
+}
+
+/// Makes the directory. One that belongs to another user is refused: he could put anything there under our names.
+fn own_directory(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let owner = fs::metadata(directory)?.uid();
+    if owner == Uid::effective().as_raw() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("the directory belongs to user {owner}")))
+}
+
+/// The SHA-256 of a file's content, in hexadecimal.
+pub fn digest(file: &Path) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    io::copy(&mut fs::File::open(file)?, &mut HashWriter(&mut hash))?;
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+/// A hash that is written to.
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &str = "#include <assert.h>\nint main(void) { assert(1); return 42; }\n";
+
+    fn source(folder: &Path, text: &str) -> PathBuf {
+        let path = folder.join("answer.c");
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_program_is_the_same_wherever_it_is_built() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let deeper = two.path().join("a folder = with a longer name");
+        fs::create_dir(&deeper).unwrap();
+        let first = compile_into(&source(one.path(), ANSWER), &[one.path().join("kept")]).unwrap();
+        let second = compile_into(&source(&deeper, ANSWER), &[deeper.join("kept")]).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(digest(&first).unwrap(), digest(&second).unwrap());
+        assert_eq!(first.file_name(), Some(OsStr::new("answer")));
+        assert_eq!(Command::new(first).status().unwrap().code(), Some(42));
+    }
+
+    #[test]
+    fn what_is_built_is_kept_until_the_source_or_what_it_includes_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = [folder.path().join("kept")];
+        let path = source(folder.path(), "#include \"value.h\"\nint main(void) { return VALUE; }\n");
+        fs::write(folder.path().join("value.h"), "#define VALUE 1\n").unwrap();
+        let first = compile_into(&path, &kept).unwrap();
+        let inode = fs::metadata(&first).unwrap().ino();
+        assert_eq!(compile_into(&path, &kept).unwrap(), first);
+        assert_eq!(fs::metadata(&first).unwrap().ino(), inode);
+        fs::write(folder.path().join("value.h"), "#define VALUE 2\n").unwrap();
+        assert_ne!(compile_into(&path, &kept).unwrap(), first);
+        let names: Vec<_> = fs::read_dir(&kept[0]).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 2, "nothing but the two programs is left: {names:?}");
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_used_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = source(folder.path(), ANSWER);
+        let good = folder.path().join("kept");
+        let program = compile_into(&path, &[path.join("below a file"), good.clone()]).unwrap();
+        assert!(program.starts_with(good));
+        let error = compile_into(&source(folder.path(), "int main(void) { return 7; }"), &[path.join("x")])
+            .unwrap_err();
+        assert!(matches!(error, CompileError::Keep { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_error_shows_what_the_compiler_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = source(folder.path(), "int main(void) { return x; }\n");
+        let error = compile_into(&path, &[folder.path().join("kept")]).unwrap_err().to_string();
+        assert!(error.contains("answer.c:1:25: error: 'x' undeclared") || error.contains("‘x’"), "{error}");
+    }
+
+    #[test]
+    fn builders_at_once_do_not_clash() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = source(folder.path(), ANSWER);
+        let kept = [folder.path().join("kept")];
+        let programs: Vec<PathBuf> = std::thread::scope(|scope| {
+            let builders: Vec<_> = (0..4).map(|_| scope.spawn(|| compile_into(&path, &kept))).collect();
+            builders.into_iter().map(|builder| builder.join().unwrap().unwrap()).collect()
+        });
+        assert!(programs.iter().all(|program| *program == programs[0]));
+        assert_eq!(fs::read_dir(&kept[0]).unwrap().count(), 1);
+    }
+}

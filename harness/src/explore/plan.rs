@@ -1,0 +1,138 @@
+//! What a search may do, and how it tells how far it is.
+
+use crate::scenario::{Known, Strategy};
+use crate::schedule::{Action, Schedule, Site, ThreadName};
+use crate::signal::Signal;
+use std::time::Duration;
+
+/// What a search may do, how long it looks, and what it does with a failing run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Signals that the outside world sends, once each in every run. `Settings::watch` is to hold the same.
+    pub send: Vec<Signal>,
+    /// The process that they are sent to.
+    pub send_to: ThreadName,
+    /// Send also where the signal is neither caught nor blocked; `Settings::always` is to say the same.
+    pub always: bool,
+    /// Steps are planned only at these kinds of points; at all when empty.
+    pub points: Vec<Site>,
+    /// Schedules that are tried before the strategies begin: kept cases, or the one that is to be shrunk further.
+    pub fixed: Vec<Schedule>,
+    /// How to look, one after the other. Each holds its own budget of runs.
+    pub strategies: Vec<Strategy>,
+    /// What chance is made from.
+    pub seed: u64,
+    /// No new round begins after this time; none means that only runs count.
+    pub time: Option<Duration>,
+    /// False keeps failing schedules as they were found.
+    pub shrink: bool,
+    /// Runs that shrinking one finding may cost.
+    pub shrink_runs: u64,
+    /// How often a finding is run again before it is reported; at least once.
+    pub confirm: u32,
+    /// How many runs are made at the same time; at least one.
+    pub jobs: usize,
+    /// When to stop before the budget is used up.
+    pub stop: Stop,
+    /// Findings that are known. Their schedules are tried when a finding of two or more steps is shrunk.
+    pub known: Vec<Known>,
+}
+
+/// When a search stops before its budget is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Never.
+    Never,
+    /// At the first finding.
+    FirstFinding,
+    /// When every known finding was found; never if none is known.
+    KnownFound,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan {
+            send: Vec::new(),
+            send_to: ThreadName::root(),
+            always: false,
+            points: Vec::new(),
+            fixed: Vec::new(),
+            strategies: vec![Strategy::Random { runs: 200 }],
+            seed: 0,
+            time: None,
+            shrink: true,
+            shrink_runs: 500,
+            confirm: 5,
+            jobs: 1,
+            stop: Stop::Never,
+            known: Vec::new(),
+        }
+    }
+}
+
+impl Plan {
+    /// The plan that shrinks `schedule` further: it is tried first, and nothing else is.
+    ///
+    /// The signals that the schedule sends are taken for those that every run sends. Without that, a server that waits
+    /// for its SIGTERM would "hang" just as well when it is sent none.
+    pub fn to_shrink(schedule: Schedule) -> Plan {
+        let mut plan = Plan { strategies: Vec::new(), ..Plan::default() };
+        for step in &schedule.steps {
+            if let Action::Send(signal) = step.action {
+                plan.send.push(signal);
+                plan.send_to = step.thread.process();
+            }
+        }
+        plan.fixed.push(schedule);
+        plan
+    }
+
+    /// The signals to send, each once.
+    pub fn signals(&self) -> Vec<Signal> {
+        let mut signals = Vec::new();
+        for &signal in &self.send {
+            if !signals.contains(&signal) {
+                signals.push(signal);
+            }
+        }
+        signals
+    }
+}
+
+/// How far a search is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Runs done by the strategies; those of shrinking and confirming come on top.
+    pub runs: u64,
+    /// Runs that the strategies may make in all.
+    pub budget: u64,
+    /// Different points seen so far.
+    pub points: usize,
+    /// Findings so far.
+    pub findings: usize,
+    /// Distinct outcomes so far.
+    pub outcomes: usize,
+    /// What is being done.
+    pub doing: Doing,
+}
+
+/// What a search is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Looking for failing schedules.
+    Searching,
+    /// Shrinking one; runs made for that so far.
+    Shrinking(u64),
+    /// Running a shrunk one again.
+    Confirming,
+}
+
+/// Is told how a search gets on, from the thread that called it. `()` takes no notice.
+pub trait Progress {
+    /// Called after every run that was looked at.
+    fn at(&self, standing: &Standing) {
+        let _ = standing;
+    }
+}
+
+impl Progress for () {}

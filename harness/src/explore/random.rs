@@ -1,0 +1,168 @@
+//! Random schedules, by a seeded proptest strategy.
+//!
+//! Of every eight schedules seven take one step that was not tried before (besides the signals that every run sends),
+//! as long as there is one: each such step is tried once before any is tried again, in random order, switches to one
+//! thread after all others since a switch to all mostly does the same. The eighth, and all when the single steps are
+//! used up, takes two or three steps; a later step is drawn half of the time from those that only an earlier one has
+//! made possible. A schedule that was tried is drawn again a few times; when chance finds no new one, it is run again,
+//! and the search checks that it goes as before.
+
+use super::ExploreError;
+use super::space::{Space, sends, weight};
+use super::strategy::Planner;
+use super::tree::ScheduleTree;
+use crate::schedule::{Schedule, Step};
+use proptest::strategy::{NewTree, Strategy, ValueTree};
+use proptest::test_runner::{Config, Reason, RngAlgorithm, TestRng, TestRunner};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// One schedule in so many takes several steps while single ones are left.
+const SEVERAL_EVERY: u64 = 8;
+/// How often a schedule that was tried before is drawn again.
+const DRAWS: usize = 16;
+
+/// The strategy at work.
+pub(super) struct Random {
+    runner: TestRunner,
+    runs: u64,
+    planned: u64,
+}
+
+impl Random {
+    /// The `index`th strategy of a plan with this seed.
+    pub(super) fn new(seed: u64, index: u64, runs: u64) -> Random {
+        let mut bytes = [0; 32];
+        for (place, byte) in bytes.iter_mut().zip(seed.to_le_bytes().into_iter().chain(index.to_le_bytes())) {
+            *place = byte;
+        }
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        Random { runner: TestRunner::new_with_rng(Config::default(), rng), runs, planned: 0 }
+    }
+}
+
+impl Planner for Random {
+    fn budget(&self) -> u64 {
+        self.runs
+    }
+
+    fn round(
+        &mut self,
+        space: &Arc<Space>,
+        tried: &dyn Fn(&Schedule) -> bool,
+        size: usize,
+    ) -> Result<Vec<ScheduleTree>, ExploreError> {
+        let mut trees = Vec::new();
+        if space.steps.is_empty() {
+            return Ok(trees);
+        }
+        let mut single: Vec<Step> =
+            space.first_steps().filter(|step| !tried(&space.one(step))).cloned().collect();
+        let mut drawn: HashSet<Schedule> = HashSet::new();
+        for _ in 0..size {
+            self.planned += 1;
+            let alone = !single.is_empty() && !self.planned.is_multiple_of(SEVERAL_EVERY);
+            let schedules = if alone {
+                // Classes, not odds: so many runs try so many steps.
+                let class = |step: &Step| weight(&step.action) == 1;
+                let later = single.iter().all(class);
+                let from = single.iter().filter(|step| class(step) == later).cloned().collect();
+                Schedules::Single(space.clone(), from)
+            } else {
+                Schedules::Several(space.clone())
+            };
+            let mut tree = schedules.new_tree(&mut self.runner).map_err(planning)?;
+            for _ in 0..DRAWS {
+                if !tried(&tree.current()) && !drawn.contains(&tree.current()) {
+                    break;
+                }
+                tree = schedules.new_tree(&mut self.runner).map_err(planning)?;
+            }
+            let schedule = tree.current();
+            single.retain(|step| space.one(step) != schedule);
+            drawn.insert(schedule);
+            trees.push(tree);
+        }
+        Ok(trees)
+    }
+}
+
+fn planning(reason: Reason) -> ExploreError {
+    ExploreError::Planning(reason.to_string())
+}
+
+/// Schedules over the steps of a space.
+#[derive(Debug)]
+enum Schedules {
+    /// One of these steps, besides the signals at home.
+    Single(Arc<Space>, Vec<Step>),
+    /// Two or three steps, or one and the signals, which may be anywhere.
+    Several(Arc<Space>),
+}
+
+impl Strategy for Schedules {
+    type Tree = ScheduleTree;
+    type Value = Schedule;
+
+    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Schedules> {
+        match self {
+            Schedules::Single(space, steps) => {
+                let step = pick(runner, steps)?.ok_or("no step is left")?;
+                Ok(ScheduleTree::new(space.clone(), space.one(step)))
+            }
+            Schedules::Several(space) => Ok(ScheduleTree::new(space.clone(), several(space, runner)?)),
+        }
+    }
+}
+
+/// A schedule of several steps.
+fn several(space: &Space, runner: &mut TestRunner) -> Result<Schedule, Reason> {
+    let switches = |step: &&Step| sends(&step.action).is_none();
+    let fewest = if space.signals.is_empty() { 2 } else { 1 };
+    let mut steps: Vec<Step> = Vec::new();
+    for _ in 0..fewest + below(runner, 2)? {
+        let all = if steps.is_empty() {
+            space.first_steps().filter(switches).collect()
+        } else {
+            space.steps.iter().filter(switches).collect()
+        };
+        if let Some(step) = later(space, runner, &steps, all, &|step| sends(&step.action).is_none())?
+            && !steps.iter().any(|other| other.point() == step.point())
+        {
+            steps.push(step);
+        }
+    }
+    for &signal in &space.signals {
+        let sends_it = |step: &Step| sends(&step.action) == Some(signal);
+        let home = space.home.steps.iter().find(|step| sends_it(step));
+        let away = below(runner, 2)? == 1;
+        let all = space.steps.iter().filter(|step| sends_it(step)).collect();
+        let drawn = if away || home.is_none() { later(space, runner, &steps, all, &sends_it)? } else { None };
+        steps.extend(drawn.or_else(|| home.cloned()));
+    }
+    Ok(space.sorted(steps))
+}
+
+/// One of `all`, or half of the time one that only the steps so far have made possible.
+fn later(
+    space: &Space,
+    runner: &mut TestRunner,
+    steps: &[Step],
+    all: Vec<&Step>,
+    wanted: &dyn Fn(&Step) -> bool,
+) -> Result<Option<Step>, Reason> {
+    let opened = steps.iter().filter_map(|step| space.opened.get(step)).flatten();
+    let opened: Vec<&Step> =
+        opened.filter_map(|&index| space.steps.get(index)).filter(|step| wanted(step)).collect();
+    let from = if !opened.is_empty() && below(runner, 2)? == 0 { opened } else { all };
+    Ok(pick(runner, &from)?.map(|step| (*step).clone()))
+}
+
+fn pick<'a, T>(runner: &mut TestRunner, from: &'a [T]) -> Result<Option<&'a T>, Reason> {
+    if from.is_empty() { Ok(None) } else { Ok(from.get(below(runner, from.len())?)) }
+}
+
+/// A number below `count`, which is not 0.
+fn below(runner: &mut TestRunner, count: usize) -> Result<usize, Reason> {
+    Ok((0..count).new_tree(runner)?.current())
+}

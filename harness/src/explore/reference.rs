@@ -1,0 +1,68 @@
+//! The reference run: what the program does when the harness adds nothing of its own to it.
+//!
+//! Without signals to send it is the empty schedule. With signals it sends them, in their order, when everything first
+//! sleeps: the moment at which a person who types `kill` would meet the program. That moment is known from a run of the
+//! empty schedule, made before.
+
+use super::crew::attempt;
+use super::{ExploreError, Plan};
+use crate::schedule::{Action, Point, Schedule, Step};
+use crate::supervise::Supervise;
+use crate::trace::{End, Run};
+
+/// The reference run, and the run of the empty schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// What the reference run was asked to do: nothing, or to send each signal once.
+    pub schedule: Schedule,
+    /// The reference run.
+    pub run: Run,
+    /// The run of the empty schedule, where that is another.
+    pub plain: Option<Run>,
+}
+
+impl Reference {
+    /// The run of the empty schedule.
+    pub fn plain(&self) -> &Run {
+        self.plain.as_ref().unwrap_or(&self.run)
+    }
+}
+
+/// Makes the reference run for `plan`.
+///
+/// It is an error if the run of the empty schedule neither sleeps nor ends, and if signals are to be sent to a process
+/// that is not asleep when everything first sleeps. If nothing ever sleeps but the program ends, the reference is the
+/// run of the empty schedule, even with signals to send.
+pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Result<Reference, ExploreError> {
+    let empty = Schedule::empty();
+    let plain =
+        attempt(supervisor, &empty).map_err(ExploreError::run("making the run without any step"))?.run;
+    if plain.first_quiet.is_empty() {
+        match &plain.outcome.end {
+            End::Spinning(counted) => return Err(ExploreError::NeverQuiet(counted.clone())),
+            End::TimedOut => return Err(ExploreError::NeverQuiet("the time limit was reached".to_owned())),
+            _ => {}
+        }
+    }
+    let signals = plan.signals();
+    if signals.is_empty() || plain.first_quiet.is_empty() {
+        return Ok(Reference { schedule: empty, run: plain, plain: None });
+    }
+    let point = receiver(plan, &plain.first_quiet)?;
+    let steps = signals.into_iter().map(|signal| Step::new(point.clone(), Action::Send(signal))).collect();
+    let schedule = Schedule { steps };
+    let doing = format!("making the reference run ({schedule})");
+    let run = attempt(supervisor, &schedule).map_err(ExploreError::run(doing))?.run;
+    Ok(Reference { schedule, run, plain: Some(plain) })
+}
+
+/// Where the process that gets the signals sleeps; its first thread where that sleeps too.
+fn receiver<'a>(plan: &Plan, quiet: &'a [Point]) -> Result<&'a Point, ExploreError> {
+    let mut points: Vec<&Point> =
+        quiet.iter().filter(|point| point.thread.process() == plan.send_to.process()).collect();
+    points.sort();
+    points.first().copied().ok_or_else(|| ExploreError::NoReceiver {
+        to: plan.send_to.clone(),
+        asleep: quiet.iter().map(Point::to_string).collect::<Vec<_>>().join(", "),
+    })
+}

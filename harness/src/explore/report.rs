@@ -1,0 +1,147 @@
+//! What came of a search, as values.
+
+use super::{Reference, Verdict};
+use crate::schedule::Schedule;
+use crate::trace::{Broken, Outcome, Run};
+
+/// What came of a search. The same for the same program, plan and seed, with any number of workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What chance was made from.
+    pub seed: u64,
+    /// The verdict if no finding is known; [`Report::against`] gives that of a scenario which knows some.
+    pub verdict: Verdict,
+    /// The reference run.
+    pub reference: Reference,
+    /// Runs made by the strategies. The reference run is number 0 and not among them.
+    pub runs: u64,
+    /// Runs made to shrink and to confirm.
+    pub extra_runs: u64,
+    /// Runs that broke an expectation.
+    pub failing: u64,
+    /// Runs that proved nothing, since something reached a running thread that nobody controlled.
+    pub tainted: u64,
+    /// Runs of a schedule that had been run before, and went otherwise this time.
+    pub irregular: u64,
+    /// Signals that were to be sent, but could not be in any run.
+    pub signals_unsent: usize,
+    /// Where steps were taken.
+    pub coverage: Coverage,
+    /// The distinct outcomes, in the order in which they were first seen.
+    pub outcomes: Vec<Seen>,
+    /// True if there were more distinct outcomes than were kept.
+    pub more_outcomes: bool,
+    /// Confirmed findings, in the order in which they were first seen.
+    pub findings: Vec<Finding>,
+    /// What failed but did not repeat itself; the first few.
+    pub unstable: Vec<Unstable>,
+    /// A failing run that an interrupt kept from being shrunk and confirmed.
+    pub unfinished: Option<(Broken, Run)>,
+    /// Why the search ended before its budget was used up, if so.
+    pub cut: Option<Cut>,
+}
+
+/// Why a search ended before its budget was used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The user asked to stop.
+    Interrupted,
+    /// The time was used up.
+    Time,
+    /// There was a finding, and one was enough.
+    FirstFinding,
+    /// All known findings were found.
+    KnownFound,
+    /// There were more findings than anybody reads.
+    Full,
+}
+
+/// Where steps were taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Points that the baseline reaches: the run of the empty schedule and the reference run.
+    pub reached: usize,
+    /// Of these, the points where a step is legal: another thread could run, or the signal is caught or blocked.
+    pub open: usize,
+    /// Of these, the points where a step was taken. `taken` of `open` is what a pass can say.
+    pub taken: usize,
+    /// Single sends that the baseline offers: a signal at a point.
+    pub sends: usize,
+    /// Of these, how many were made.
+    pub sends_taken: usize,
+    /// Single switches that the baseline offers: a point, and all others or one thread.
+    pub switches: usize,
+    /// Of these, how many were made.
+    pub switches_taken: usize,
+    /// Points that only other runs reached.
+    pub discovered: usize,
+    /// Steps taken in all runs of the search together.
+    pub steps: u64,
+}
+
+/// An outcome, and an example of how it comes about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The outcome. Two are distinct if they differ in the end, stdout, stderr, what is left over, or what was started
+    /// with signals blocked.
+    pub outcome: Outcome,
+    /// What it breaks.
+    pub breaks: Vec<Broken>,
+    /// The first schedule that led to it.
+    pub example: Schedule,
+    /// The number of the first run that ended so; 0 is the reference run.
+    pub first: u64,
+    /// How many runs ended so, the reference run included.
+    pub runs: u64,
+}
+
+/// A schedule whose outcome breaks an expectation, shrunk and confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The most telling expectation that breaks.
+    pub breaks: Broken,
+    /// The minimal schedule, in the order in which the run takes the steps.
+    pub schedule: Schedule,
+    /// One of the confirming runs.
+    pub run: Run,
+    /// What else the run breaks.
+    pub also: Vec<Broken>,
+    /// The number of the run in which it was first seen; 0 is the reference run.
+    pub first: u64,
+    /// Runs of the search that showed it.
+    pub runs: u64,
+    /// Runs that shrinking it took.
+    pub shrink_runs: u64,
+    /// True if the budget for shrinking was used up: a simpler schedule may exist.
+    pub shrink_cut: bool,
+    /// How often it was run again, with equal events each time.
+    pub confirmed: u32,
+}
+
+/// Something that did not repeat itself, so it proves nothing: evidence against the harness or the program's
+/// repeatability, never a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unstable {
+    /// The expectation that broke; none if no run was without taint.
+    pub breaks: Option<Broken>,
+    /// The schedule that was run several times.
+    pub schedule: Schedule,
+    /// What is wrong with it.
+    pub why: String,
+    /// One run: where something broke, the one that did.
+    pub one: Run,
+    /// Another.
+    pub other: Option<Run>,
+    /// The first event in which the two differ, counted from 0, where both are runs of the same schedule.
+    pub differs: Option<usize>,
+}
+
+/// True if two outcomes count as the same.
+pub(super) fn alike(one: &Outcome, other: &Outcome) -> bool {
+    let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _ } = one;
+    *end == other.end
+        && *stdout == other.stdout
+        && *stderr == other.stderr
+        && *leftover == other.leftover
+        && *exec_blocked == other.exec_blocked
+}

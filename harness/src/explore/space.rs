@@ -1,0 +1,198 @@
+//! The space of schedules: the steps that could be taken, as far as runs have shown, and their order.
+//!
+//! NOTE \[Legal steps\] A `Switch` is planned only before or after a call, where another thread could run; a `Send` only
+//! at points of the receiving process that come before the signal was sent in that run, where it is caught or blocked
+//! (or anywhere, if the plan says so). The plan may narrow the kinds of points.
+//!
+//! NOTE \[Order of points\] A point is earlier than another if it was seen first: the run of the empty schedule comes
+//! first, in its order, then the reference run, then the others by their number. For a schedule of one step this is
+//! the order in which the program gets there.
+
+use super::{Plan, Reference};
+use crate::schedule::{Action, Point, Schedule, Site, Step, Target, ThreadName};
+use crate::signal::Signal;
+use crate::trace::{Reached, Run};
+use std::collections::HashMap;
+
+/// No more steps than this are remembered; a program with more points is explored at those it reaches first.
+const MOST_STEPS: usize = 100_000;
+
+/// What could be done, as far as completed rounds have shown.
+#[derive(Clone, Debug)]
+pub(super) struct Space {
+    /// Signals that each run sends once.
+    pub(super) signals: Vec<Signal>,
+    /// The schedule of the reference run: signals are sent there unless a schedule says otherwise.
+    pub(super) home: Schedule,
+    /// Every step that could be taken, in the order of discovery.
+    pub(super) steps: Vec<Step>,
+    /// Indices of the steps that need no other one before them.
+    pub(super) first: Vec<usize>,
+    /// Indices of the steps that only came up in a run which took this one.
+    pub(super) opened: HashMap<Step, Vec<usize>>,
+    order: HashMap<Point, usize>,
+    known: HashMap<Step, usize>,
+    to: ThreadName,
+    always: bool,
+    sites: Vec<Site>,
+}
+
+/// How simple a schedule is; less is simpler. See NOTE \[Shrink order\] in `tree`.
+pub(super) type Simplicity = (usize, usize, Vec<usize>, Vec<Step>);
+
+impl Space {
+    /// The space that the reference run shows.
+    pub(super) fn new(plan: &Plan, reference: &Reference) -> Space {
+        let mut space = Space {
+            signals: plan.signals(),
+            home: reference.schedule.clone(),
+            steps: Vec::new(),
+            first: Vec::new(),
+            opened: HashMap::new(),
+            order: HashMap::new(),
+            known: HashMap::new(),
+            to: plan.send_to.process(),
+            always: plan.always,
+            sites: plan.points.clone(),
+        };
+        // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; a switch
+        // leaves the signals at home.
+        let sends = !reference.schedule.steps.is_empty();
+        space.note(reference.plain(), |action| !sends || matches!(action, Action::Send(_)));
+        space.note(&reference.run, |action| !sends || matches!(action, Action::Switch(_)));
+        space.first = (0..space.steps.len()).collect();
+        space
+    }
+
+    /// Takes in the points that a run reached.
+    pub(super) fn absorb(&mut self, run: &Run) {
+        let new = self.note(run, |_| true);
+        if !new.is_empty() {
+            for step in taken(run) {
+                self.opened.entry(step.clone()).or_default().extend(&new);
+            }
+        }
+    }
+
+    /// Remembers points and steps of `run`; gives the indices of the new steps.
+    fn note(&mut self, run: &Run, wanted: impl Fn(&Action) -> bool) -> Vec<usize> {
+        let start = self.steps.len();
+        let mut sent: Vec<Signal> = Vec::new();
+        let done = taken(run);
+        for reached in &run.reached {
+            let next = self.order.len();
+            self.order.entry(reached.point.clone()).or_insert(next);
+            for action in self.actions(reached, &sent) {
+                let step = Step::new(reached.point.clone(), action);
+                if wanted(&step.action) && self.steps.len() < MOST_STEPS && !self.known.contains_key(&step) {
+                    self.known.insert(step.clone(), self.steps.len());
+                    self.steps.push(step);
+                }
+            }
+            let here = done.iter().filter(|step| step.point() == reached.point);
+            sent.extend(here.filter_map(|step| sends(&step.action)));
+        }
+        (start..self.steps.len()).collect()
+    }
+
+    /// What could be done at a point, when `sent` were sent before.
+    fn actions(&self, reached: &Reached, sent: &[Signal]) -> Vec<Action> {
+        let Reached { point, others, receivable } = reached;
+        let mut actions = Vec::new();
+        if !self.sites.is_empty() && !self.sites.contains(&point.site) {
+            return actions;
+        }
+        if point.thread.process() == self.to {
+            let can = |signal: &Signal| self.always || receivable.contains(*signal);
+            let unsent = self.signals.iter().filter(|signal| !sent.contains(signal));
+            actions.extend(unsent.copied().filter(can).map(Action::Send));
+        }
+        if !matches!(point.site, Site::In(_)) && !others.is_empty() {
+            actions.push(Action::Switch(Target::All));
+            actions.extend(others.iter().cloned().map(Target::To).map(Action::Switch));
+        }
+        actions
+    }
+
+    /// Number of different points seen.
+    pub(super) fn points(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The steps that need no other one before them.
+    pub(super) fn first_steps(&self) -> impl Iterator<Item = &Step> {
+        self.first.iter().filter_map(|&index| self.steps.get(index))
+    }
+
+    /// The schedule that deviates from home by this step only: a `Send` takes the place of the one at home.
+    pub(super) fn one(&self, step: &Step) -> Schedule {
+        let home = self.home.steps.iter().filter(|other| other.action != step.action);
+        self.sorted(home.cloned().chain([step.clone()]).collect())
+    }
+
+    /// The schedule with these steps in their order: by point, and at one point signals before the switch.
+    pub(super) fn sorted(&self, mut steps: Vec<Step>) -> Schedule {
+        // Stable, since the order of two signals at one point is part of the schedule.
+        steps.sort_by_cached_key(|step| (self.position(step), sends(&step.action).is_none()));
+        Schedule { steps }
+    }
+
+    /// How early the step's point is; last for a point that no run has shown.
+    pub(super) fn position(&self, step: &Step) -> usize {
+        self.order.get(&step.point()).copied().unwrap_or(usize::MAX)
+    }
+
+    /// How simple a schedule is; less is simpler.
+    pub(super) fn simplicity(&self, schedule: &Schedule) -> Simplicity {
+        let mut positions: Vec<usize> = schedule.steps.iter().map(|step| self.position(step)).collect();
+        positions.sort_unstable();
+        let actions = schedule.steps.iter().map(|step| weight(&step.action)).sum();
+        (schedule.steps.len(), actions, positions, schedule.steps.clone())
+    }
+}
+
+/// How much there is to an action: a switch to all names nobody, and a signal is more than a switch.
+pub(super) fn weight(action: &Action) -> usize {
+    match action {
+        Action::Switch(Target::All) => 0,
+        Action::Switch(Target::To(_)) => 1,
+        Action::Send(_) => 2,
+    }
+}
+
+/// The signal that the action sends, if it sends one.
+pub(super) fn sends(action: &Action) -> Option<Signal> {
+    match action {
+        Action::Send(signal) => Some(*signal),
+        Action::Switch(_) => None,
+    }
+}
+
+/// The steps of the run's schedule that were taken.
+pub(super) fn taken(run: &Run) -> Vec<Step> {
+    let mut missed = run.unreached.clone();
+    let mut taken = Vec::new();
+    for step in &run.schedule.steps {
+        match missed.iter().position(|other| other == step) {
+            Some(index) => drop(missed.swap_remove(index)),
+            None => taken.push(step.clone()),
+        }
+    }
+    taken
+}
+
+/// True if all steps of `part` are in `whole`.
+pub(super) fn within(part: &Schedule, whole: &Schedule) -> bool {
+    part.steps.iter().all(|step| whole.steps.contains(step))
+}
+
+/// The steps in the order in which the run got to their points.
+pub(super) fn in_run_order(schedule: &Schedule, run: &Run) -> Schedule {
+    let mut steps = schedule.steps.clone();
+    steps.sort_by_cached_key(|step| {
+        let point = step.point();
+        let place = run.reached.iter().position(|reached| reached.point == point);
+        (place.unwrap_or(usize::MAX), sends(&step.action).is_none())
+    });
+    Schedule { steps }
+}

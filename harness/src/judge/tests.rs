@@ -1,0 +1,220 @@
+use super::*;
+use crate::arbitrary;
+use crate::schedule::{Making, Point, Schedule, Site, Step, Syscall};
+use crate::trace::{Event, Sleeper};
+use proptest::prelude::*;
+
+fn signal(name: &str) -> Signal {
+    name.parse().unwrap()
+}
+
+fn name(text: &str) -> ThreadName {
+    text.parse().unwrap()
+}
+
+fn run(end: End) -> Run {
+    let text = |text: &str| Output::Text(text.to_owned());
+    let outcome = Outcome {
+        end,
+        stdout: text("done\n"),
+        stderr: text(""),
+        leftover: Vec::new(),
+        exec_blocked: Vec::new(),
+        table: Vec::new(),
+    };
+    Run {
+        schedule: Schedule::empty(),
+        events: Vec::new(),
+        outcome,
+        reached: Vec::new(),
+        first_quiet: Vec::new(),
+        unreached: Vec::new(),
+        taint: None,
+    }
+}
+
+fn ended(code: i32) -> Run {
+    run(End::Ended(Status::Exited(code)))
+}
+
+fn sleeping() -> Vec<Sleeper> {
+    let why = "no signal can come".to_owned();
+    vec![Sleeper { thread: name("p0"), call: Syscall(34), caught: Default::default(), why }]
+}
+
+fn killed(who: &str, by: &str) -> Event {
+    let what = What::End(Status::Killed(signal(by)));
+    Event { thread: name(who), what, others: Vec::new() }
+}
+
+fn left(who: &str, how: LeftHow) -> Leftover {
+    Leftover { process: name(who), how }
+}
+
+fn scenario(expect: &str) -> Expectations {
+    let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+    Expectations::of_scenario(&options.from_str::<Expect>(expect).unwrap()).unwrap()
+}
+
+fn against(reference: &Run, how: Comparison) -> Expectations {
+    Expectations::against(reference, &how).unwrap()
+}
+
+fn sends() -> Comparison {
+    Comparison { sends: true, ..Comparison::default() }
+}
+
+#[test]
+fn another_exit_is_said_in_one_sentence() {
+    let expect = scenario("(exit: Code(0))");
+    assert_eq!(broken(&expect, &ended(0)), []);
+    assert_eq!(broken(&expect, &ended(1)), [Broken::Exit]);
+    assert_eq!(explain(&expect, Broken::Exit, &ended(1)), "expected exit code 0, got exit code 1");
+    let expect = scenario("(exit: OneOf([Code(0), Signal(SIGTERM)]))");
+    let by_term = run(End::Ended(Status::Killed(Signal::TERM)));
+    assert_eq!(broken(&expect, &by_term), []);
+    assert_eq!(
+        explain(&expect, Broken::Exit, &ended(3)),
+        "expected exit code 0 or killed by SIGTERM, got exit code 3"
+    );
+}
+
+#[test]
+fn a_run_that_never_ended_breaks_neither_exit_nor_output() {
+    let expect = scenario(r#"(exit: Code(0), stdout: Is("other"))"#);
+    for (end, breaks) in [
+        (End::Hang(sleeping()), Broken::Hang),
+        (End::Idle(sleeping()), Broken::Idle),
+        (End::Stopped, Broken::Stopped),
+        (End::Spinning("9 points".into()), Broken::Spinning),
+        (End::TimedOut, Broken::TimedOut),
+    ] {
+        assert_eq!(broken(&expect, &run(end)), [breaks]);
+    }
+    let sentence = explain(&expect, Broken::Hang, &run(End::Hang(sleeping())));
+    assert_eq!(sentence, "every thread sleeps and nothing can wake any of them: p0 in pause");
+}
+
+#[test]
+fn a_scenario_can_allow_idle_and_then_the_output_counts() {
+    let expect = scenario(r#"(idle: true, exit: Code(0), stdout: Matches("^ready"))"#);
+    let idle = run(End::Idle(sleeping()));
+    assert_eq!(broken(&expect, &idle), [Broken::Stdout]);
+    assert_eq!(
+        explain(&expect, Broken::Stdout, &idle),
+        r#"expected standard output to match "^ready", got "done\n""#
+    );
+}
+
+#[test]
+fn leftovers_are_counted_in_a_scenario_and_named_against_a_reference() {
+    let mut two = ended(0);
+    two.outcome.leftover = vec![left("p0.1", LeftHow::Zombie), left("p0.2", LeftHow::Zombie)];
+    assert_eq!(broken(&scenario("()"), &two), []);
+    assert_eq!(broken(&scenario("(zombies: 2)"), &two), []);
+    let expect = scenario("(zombies: 1)");
+    assert_eq!(broken(&expect, &two), [Broken::Zombies]);
+    assert_eq!(explain(&expect, Broken::Zombies, &two), "expected at most 1 zombies, got 2: p0.1, p0.2");
+
+    let mut reference = ended(0);
+    reference.outcome.leftover = vec![left("p0.1", LeftHow::Orphan)];
+    let expect = against(&reference, Comparison::default());
+    assert_eq!(broken(&expect, &two), [Broken::Zombies]);
+    assert_eq!(
+        explain(&expect, Broken::Zombies, &two),
+        "expected no zombies beyond those of the reference run, got 1 more: p0.2"
+    );
+    two.outcome.leftover.pop();
+    assert_eq!(broken(&expect, &two), [], "the same process, dead instead of alive");
+}
+
+#[test]
+fn a_crash_of_any_process_is_broken_unless_it_was_asked_for() {
+    let mut child = ended(0);
+    child.events = vec![killed("p0.1", "SIGTERM")];
+    let expect = against(&ended(0), Comparison::default());
+    assert_eq!(broken(&expect, &child), []);
+    child.events.push(killed("p0.1", "SIGABRT"));
+    assert_eq!(broken(&expect, &child), [Broken::Crash]);
+    assert_eq!(explain(&expect, Broken::Crash, &child), "p0.1 was killed by SIGABRT");
+
+    let point = Point { thread: name("p0.1"), site: Site::After(Making::Fork), nth: 1 };
+    child.schedule.steps = vec![Step::new(point, Action::Send(signal("SIGABRT")))];
+    assert_eq!(broken(&expect, &child), [], "the outside sent it");
+
+    let mut first = run(End::Ended(Status::Killed(signal("SIGSEGV"))));
+    first.events = vec![killed("p0", "SIGSEGV")];
+    assert_eq!(broken(&expect, &first), [Broken::Crash], "and not another exit as well");
+    assert_eq!(broken(&scenario("(exit: Signal(SIGSEGV))"), &first), []);
+}
+
+#[test]
+fn without_a_sent_signal_the_exit_is_that_of_the_reference() {
+    let expect = against(&ended(0), Comparison::default());
+    assert_eq!(broken(&expect, &ended(1)), [Broken::Exit]);
+    assert_eq!(broken(&against(&ended(0), sends()), &ended(1)), []);
+    let exit = Comparison { exit: Some(2), ..sends() };
+    assert_eq!(broken(&against(&ended(0), exit), &ended(1)), [Broken::Exit]);
+
+    let waits = against(&run(End::Idle(sleeping())), Comparison::default());
+    assert_eq!(broken(&waits, &ended(1)), [Broken::Exit]);
+    assert_eq!(
+        explain(&waits, Broken::Exit, &ended(1)),
+        "expected it to go on waiting as the reference run did, got exit code 1"
+    );
+}
+
+#[test]
+fn a_lost_signal_is_broken_where_the_reference_ended() {
+    let expect = against(&ended(0), sends());
+    assert_eq!(broken(&expect, &run(End::Idle(sleeping()))), [Broken::Idle]);
+    assert_eq!(broken(&expect, &run(End::Hang(sleeping()))), [Broken::Hang]);
+    let waits = against(&run(End::Idle(sleeping())), sends());
+    assert_eq!(broken(&waits, &run(End::Idle(sleeping()))), []);
+}
+
+#[test]
+fn another_output_is_broken_only_when_asked_for() {
+    let mut other = ended(0);
+    other.outcome.stdout = Output::Text("else\n".into());
+    let same = Comparison { same_output: true, ..Comparison::default() };
+    let matches = Comparison { stdout: Some("^d".into()), ..Comparison::default() };
+    assert_eq!(broken(&against(&ended(0), Comparison::default()), &other), []);
+    assert_eq!(broken(&against(&ended(0), same), &other), [Broken::Stdout]);
+    assert_eq!(broken(&against(&ended(0), matches), &other), [Broken::Stdout]);
+}
+
+#[test]
+fn a_bad_regular_expression_is_told_in_one_line() {
+    assert_eq!(regex("a(b").unwrap_err().to_string(), "`a(b` is no regular expression: unclosed group");
+}
+
+proptest! {
+    #[test]
+    fn a_run_judged_against_itself_breaks_only_what_is_always_broken(
+        run in arbitrary::run(), sends: bool, same_output: bool
+    ) {
+        let how = Comparison { sends, same_output, ..Comparison::default() };
+        let expect = Expectations::against(&run, &how).unwrap();
+        for kind in broken(&expect, &run) {
+            let always = [Broken::Hang, Broken::Crash, Broken::Spinning, Broken::TimedOut];
+            prop_assert!(always.contains(&kind), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_tainted_run_breaks_nothing(expect in arbitrary::expect(), mut run in arbitrary::run()) {
+        run.taint = Some("a signal reached a running thread".to_owned());
+        prop_assert_eq!(broken(&Expectations::of_scenario(&expect).unwrap(), &run), []);
+    }
+
+    #[test]
+    fn what_is_broken_is_sorted_and_can_be_explained(expect in arbitrary::expect(), run in arbitrary::run()) {
+        let expect = Expectations::of_scenario(&expect).unwrap();
+        let found = broken(&expect, &run);
+        prop_assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "{found:?}");
+        for kind in found {
+            prop_assert!(!explain(&expect, kind, &run).is_empty());
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! How a run ended: the end itself, the proof of a hang, the output, what is left over, and the process table.
+
+use super::Page;
+use super::words::plain;
+use crate::schedule::ThreadName;
+use crate::signal::{Signal, SignalSet};
+use crate::trace::{End, LeftHow, Outcome, Output, Sleeper};
+
+/// Lines of output that are shown at its beginning and at its end.
+const FIRST: usize = 5;
+const LAST: usize = 10;
+
+pub(super) fn ending(outcome: &Outcome, page: Page) -> String {
+    let mut text = end(&outcome.end, page);
+    text += &output("standard output", &outcome.stdout, page);
+    text += &output("standard error", &outcome.stderr, page);
+    if !outcome.leftover.is_empty() {
+        text += &page.strong("left over:");
+        text += "\n";
+        for left in &outcome.leftover {
+            let how = match left.how {
+                LeftHow::Zombie => "a zombie: it has ended, and its parent has not waited for it",
+                LeftHow::Orphan => "an orphan: its parent ended without waiting for it",
+            };
+            text += &format!("  {} is {how}\n", left.process);
+        }
+    }
+    if !outcome.exec_blocked.is_empty() {
+        text += &page.strong("started with signals blocked that the parent blocked only for a moment:");
+        text += "\n";
+        for one in &outcome.exec_blocked {
+            let signals: Vec<_> = one.signals.iter().map(Signal::to_string).collect();
+            text += &format!("  {} ({}): {}\n", one.process, plain(&one.file), signals.join(" "));
+        }
+    }
+    if !outcome.table.is_empty() {
+        text += &page.strong("processes at the end:");
+        text += "\n";
+        text += &table(outcome);
+    }
+    text
+}
+
+fn end(end: &End, page: Page) -> String {
+    let line = |what: &str, why: &str| format!("{} {why}\n", page.strong(format!("end: {what}")));
+    match end {
+        End::Ended(status) => format!("{}\n", page.strong(format!("end: {status}"))),
+        End::Hang(sleepers) => {
+            let why = "Every thread sleeps, and nothing that is left in the run can wake any of them:";
+            format!("{} {why}\n{}", page.wrong("end: HANG."), proof(sleepers))
+        }
+        End::Idle(sleepers) => {
+            line("idle.", "Every thread sleeps, and only the outside could go on:") + &proof(sleepers)
+        }
+        End::Stopped => line("stopped.", "What is left is stopped by job control."),
+        End::Spinning(count) => {
+            line("spinning.", &format!("It goes on without getting anywhere: {}.", plain(count)))
+        }
+        End::TimedOut => line("time limit.", "Nothing is known of what it was doing."),
+    }
+}
+
+/// Thread by thread: where it sleeps, what could interrupt it, and why that cannot come.
+fn proof(sleepers: &[Sleeper]) -> String {
+    let rows = sleepers.iter().map(|one| {
+        let caught = if one.caught.is_empty() {
+            "catches nothing".to_owned()
+        } else {
+            format!("catches {}", signals(one.caught))
+        };
+        vec![one.thread.to_string(), format!("asleep in {}", one.call), caught, plain(&one.why)]
+    });
+    aligned(rows.collect())
+}
+
+fn output(what: &str, output: &Output, page: Page) -> String {
+    let text = String::from_utf8_lossy(output.bytes());
+    if text.is_empty() {
+        return format!("{} nothing\n", page.strong(format!("{what}:")));
+    }
+    let lines: Vec<_> = text.lines().collect();
+    let room = page.width.saturating_sub(4).max(20);
+    let mut shown = format!("{}\n", page.strong(format!("{what}:")));
+    for (index, line) in lines.iter().enumerate() {
+        let left_out = lines.len().saturating_sub(FIRST + LAST);
+        if left_out > 1 && (FIRST..FIRST + left_out).contains(&index) {
+            if index == FIRST {
+                shown += &format!("  {}\n", page.faint(format!("… {left_out} lines")));
+            }
+            continue;
+        }
+        let line = plain(line);
+        let mut short: String = line.chars().take(room).collect();
+        if short.len() < line.len() {
+            short.pop();
+            short.push('…');
+        }
+        shown += &format!("  | {short}\n");
+    }
+    if !text.ends_with('\n') {
+        shown += &format!("  {}\n", page.faint("(no line break at the end)"));
+    }
+    shown
+}
+
+fn table(outcome: &Outcome) -> String {
+    let head = ["NAME", "PARENT", "STAT", "COMMAND", "PENDING", "BLOCKED", "CAUGHT"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for row in &outcome.table {
+        rows.push(vec![
+            row.process.to_string(),
+            row.parent.as_ref().map_or_else(|| "init".to_owned(), ThreadName::to_string),
+            plain(&row.stat.to_string()),
+            plain(&row.command),
+            signals(row.pending),
+            signals(row.blocked),
+            signals(row.caught),
+        ]);
+    }
+    aligned(rows)
+}
+
+/// A set in few characters: without `SIG`, and by what is missing where nearly all are in it.
+fn signals(set: SignalSet) -> String {
+    let short = |set: SignalSet| {
+        let names: Vec<_> = set.iter().map(|signal| signal.to_string().replacen("SIG", "", 1)).collect();
+        names.join(",")
+    };
+    let missing = SignalSet(!set.0);
+    // Nobody can block or catch these two.
+    let never: SignalSet = [Signal::KILL, Signal::STOP].into_iter().collect();
+    match (set.iter().count(), missing.without(never)) {
+        (0, _) => "-".to_owned(),
+        (1..=16, _) => short(set),
+        (_, SignalSet::EMPTY) => "all".to_owned(),
+        (_, missing) if missing.iter().count() <= 16 => format!("all but {}", short(missing)),
+        _ => short(set),
+    }
+}
+
+/// Cells in columns, two blanks before each.
+fn aligned(rows: Vec<Vec<String>>) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<_> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells: String =
+            row.iter().zip(&widths).map(|(cell, width)| format!("  {cell:<width$}")).collect();
+        text += cells.trim_end();
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,105 @@
+//! Runs for people: a trace as a picture in the terminal, a finding in three lines, and where a replay left its trace.
+//!
+//! Everything here makes texts; nothing prints. Texts end with a line break. What a program wrote or was called is
+//! shown with its control characters escaped, so that a trace cannot command the reader's terminal.
+
+mod diverged;
+mod ending;
+mod picture;
+mod words;
+
+pub use diverged::diverged;
+pub use words::{event_words, step_words, title};
+
+use crate::schedule::Schedule;
+use crate::trace::{Broken, Trace};
+use anstyle::{AnsiColor, Style};
+use std::fmt::Display;
+use words::plain;
+
+/// What the text is laid out for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// True if it may hold colours.
+    pub color: bool,
+    /// Characters on a line; lines of tables and messages may be longer.
+    pub width: usize,
+}
+
+impl Page {
+    fn paint(self, style: Style, text: impl Display) -> String {
+        if self.color { format!("{style}{text}{style:#}") } else { text.to_string() }
+    }
+
+    fn strong(self, text: impl Display) -> String {
+        self.paint(Style::new().bold(), text)
+    }
+
+    fn faint(self, text: impl Display) -> String {
+        self.paint(Style::new().dimmed(), text)
+    }
+
+    /// What the harness did.
+    fn step(self, text: impl Display) -> String {
+        self.paint(AnsiColor::Yellow.on_default().bold(), text)
+    }
+
+    /// What is wrong.
+    fn wrong(self, text: impl Display) -> String {
+        self.paint(AnsiColor::Red.on_default().bold(), text)
+    }
+}
+
+/// A whole trace: what it is about, the run as a picture with a column for each thread, and how it ended.
+pub fn terminal(trace: &Trace, page: Page) -> String {
+    let mut text = String::new();
+    let launch = &trace.launch;
+    let name = launch.source.as_deref().unwrap_or(&launch.file).file_name().unwrap_or_default();
+    let titles: Vec<_> = trace.breaks.iter().copied().map(title).collect();
+    let about = if titles.is_empty() { "nothing broke".to_owned() } else { titles.join("; ") };
+    let about = if titles.is_empty() { about } else { page.wrong(about) };
+    text += &format!("{}: {about}\n", page.strong(plain(&name.to_string_lossy())));
+
+    let command: Vec<_> = launch.argv.iter().map(|word| plain(word)).collect();
+    text += &format!("command: {}\n", command.join(" "));
+    let (sigrace, kernel, arch) = (plain(&trace.sigrace), plain(&trace.kernel), plain(&trace.arch));
+    text += &format!("recorded by sigrace {sigrace} on Linux {kernel} {arch}, seed {}\n", trace.seed);
+    text += &schedule(&trace.schedule, "schedule", page);
+    text += "\n";
+    text += &run(trace, page);
+    text
+}
+
+/// Only the run itself: the picture with a column for each thread, and how it ended.
+pub fn run(trace: &Trace, page: Page) -> String {
+    let picture = picture::picture(&trace.events, &trace.schedule, page);
+    format!("{picture}\n{}", ending::ending(&trace.outcome, page))
+}
+
+/// A finding in short: what broke, in one sentence, and the schedule that breaks it.
+///
+/// `name` is that of the scenario or program, `sentence` what [`judge::explain`](crate::judge::explain) says of it.
+pub fn finding(name: &str, broken: Broken, sentence: &str, minimal: &Schedule, page: Page) -> String {
+    let headline = page.wrong(format!("finding: {}: {}", plain(name), title(broken)));
+    format!("{headline}\n  {}\n{}", plain(sentence), indented(&schedule(minimal, "minimal schedule", page)))
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// A schedule, one step a line.
+fn schedule(schedule: &Schedule, what: &str, page: Page) -> String {
+    let count = schedule.steps.len();
+    if count == 0 {
+        return format!("{what}: no step; this is the run that nobody disturbs\n");
+    }
+    let mut text = format!("{what}, {count} {}:\n", if count == 1 { "step" } else { "steps" });
+    for (index, step) in schedule.steps.iter().enumerate() {
+        text += &format!("  {}. {}\n", index + 1, page.step(step_words(step)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

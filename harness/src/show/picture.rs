@@ -1,0 +1,255 @@
+//! The picture of a run: a column for each thread, time downwards.
+
+use super::Page;
+use super::words::words_at;
+use crate::schedule::{Schedule, Site, ThreadName};
+use crate::trace::{Event, What};
+use std::collections::BTreeMap;
+
+/// A column narrower than this cannot be read.
+const NARROWEST: usize = 18;
+/// Blanks between columns.
+const GAP: usize = 2;
+/// Calls in a row from which on only their number is shown.
+const RUN: usize = 3;
+/// Lines kept at the beginning, at the end and around each step when a picture is too long for a person.
+const HEAD: usize = 60;
+const TAIL: usize = 240;
+const AROUND: usize = 6;
+
+/// Something to write into a column.
+#[derive(Clone, Debug)]
+struct Note {
+    lane: usize,
+    text: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// What the harness did.
+    Step,
+    /// What a reader looks for.
+    Telling,
+    /// One call among others.
+    Plain,
+    /// Said by the event right after it.
+    Said,
+}
+
+/// Draws the events; those that the schedule caused are marked.
+pub(super) fn picture(events: &[Event], schedule: &Schedule, page: Page) -> String {
+    let lanes = lanes(events);
+    let notes = shorten(collapse(notes(events, schedule, &lanes)));
+    if notes.is_empty() {
+        return "(no event)\n".to_owned();
+    }
+    let mut names = vec![""; lanes.len()];
+    let shown: Vec<_> = lanes.keys().map(ThreadName::to_string).collect();
+    for (name, lane) in shown.iter().zip(lanes.values()) {
+        if let Some(place) = names.get_mut(*lane) {
+            *place = name;
+        }
+    }
+    match widths(&names, &notes, page.width) {
+        Some(widths) => columns(&names, &widths, &notes, page),
+        None => list(&names, &notes, page),
+    }
+}
+
+/// Which thread has which column: in the order in which they are made.
+fn lanes(events: &[Event]) -> BTreeMap<ThreadName, usize> {
+    let mut lanes = BTreeMap::new();
+    let mut add = |name: &ThreadName| {
+        let next = lanes.len();
+        lanes.entry(name.clone()).or_insert(next);
+    };
+    for event in events {
+        add(&event.thread);
+        if let What::Make(made) = &event.what {
+            add(made);
+        }
+    }
+    lanes
+}
+
+fn notes(events: &[Event], schedule: &Schedule, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
+    let mut steps: Vec<_> = schedule.steps.iter().map(Some).collect();
+    let mut notes = Vec::with_capacity(events.len());
+    for (index, event) in events.iter().enumerate() {
+        let mut text = words_at(events, index).unwrap_or_default();
+        let next = events.get(index + 1).filter(|next| next.thread == event.thread).map(|next| &next.what);
+        let kind = match &event.what {
+            What::Step(action) => {
+                // The event tells what was done; the schedule tells where.
+                let mut left = steps.iter_mut();
+                let same = |step: &&mut Option<&crate::schedule::Step>| {
+                    step.is_some_and(|step| step.thread == event.thread && step.action == *action)
+                };
+                if let Some(step) = left.find(same).and_then(Option::take) {
+                    text = format!("{}: {text}", step.at);
+                }
+                text += " <<<";
+                Kind::Step
+            }
+            What::Go(Site::Before(call), _) => match next {
+                Some(What::Sleep(asleep, _)) if asleep == call => Kind::Said,
+                Some(What::Make(_) | What::Exec(_) | What::End(_) | What::Refuse(..)) => Kind::Said,
+                _ => Kind::Plain,
+            },
+            _ => Kind::Telling,
+        };
+        let lane = lanes.get(&event.thread).copied().unwrap_or_default();
+        notes.push(Note { lane, text, kind });
+    }
+    notes
+}
+
+/// Leaves the calls next to a step or a signal, and only counts those in a row that nothing happened at.
+fn collapse(notes: Vec<Note>) -> Vec<Note> {
+    let notes: Vec<_> = notes.into_iter().filter(|note| note.kind != Kind::Said).collect();
+    let near = |index: usize| {
+        let lane = notes.get(index).map(|note| note.lane);
+        let step = |note: &&Note| note.kind == Kind::Step;
+        let same = |note: &&Note| Some(note.lane) == lane;
+        let before = notes.iter().take(index).rev().find(same);
+        let after = notes.iter().skip(index + 1).find(same);
+        before.is_some_and(|note| note.kind == Kind::Step || note.text.ends_with(" handler first"))
+            || after.as_ref().is_some_and(step)
+    };
+    let quiet: Vec<_> =
+        notes.iter().enumerate().map(|(index, note)| note.kind == Kind::Plain && !near(index)).collect();
+    let mut shown: Vec<Note> = Vec::new();
+    let mut index = 0;
+    while let Some(note) = notes.get(index) {
+        let in_row = notes.iter().zip(&quiet).skip(index);
+        let length = in_row.take_while(|(other, quiet)| **quiet && other.lane == note.lane).count();
+        if length >= RUN {
+            let text = format!("… {length} calls");
+            shown.push(Note { lane: note.lane, text, kind: Kind::Plain });
+            index += length;
+        } else {
+            shown.push(note.clone());
+            index += 1;
+        }
+    }
+    shown
+}
+
+/// Keeps a long picture readable: its beginning, its end, and what is around the steps.
+fn shorten(notes: Vec<Note>) -> Vec<Note> {
+    let count = notes.len();
+    if count <= HEAD + TAIL {
+        return notes;
+    }
+    let mut keep: Vec<_> = (0..count).map(|index| index < HEAD || index >= count - TAIL).collect();
+    for (index, _) in notes.iter().enumerate().filter(|(_, note)| note.kind == Kind::Step) {
+        keep.iter_mut().skip(index.saturating_sub(AROUND)).take(2 * AROUND + 1).for_each(|keep| *keep = true);
+    }
+    let mut shown = Vec::new();
+    let mut left_out = 0;
+    for (note, keep) in notes.into_iter().zip(keep) {
+        if !keep {
+            left_out += 1;
+            continue;
+        }
+        if left_out > 0 {
+            shown.push(Note {
+                lane: note.lane,
+                text: format!("… {left_out} lines left out"),
+                kind: Kind::Plain,
+            });
+            left_out = 0;
+        }
+        shown.push(note);
+    }
+    shown
+}
+
+/// The columns' widths: as wide as they need, or less where the line is too short; none if that cannot be read.
+fn widths(names: &[&str], notes: &[Note], width: usize) -> Option<Vec<usize>> {
+    let mut widths: Vec<_> = names.iter().map(|name| name.chars().count()).collect();
+    for note in notes {
+        if let Some(width) = widths.get_mut(note.lane) {
+            *width = (*width).max(note.text.chars().count());
+        }
+    }
+    let room = width.saturating_sub(GAP * widths.len());
+    while widths.iter().sum::<usize>() > room {
+        let widest = widths.iter_mut().max()?;
+        if *widest <= NARROWEST {
+            return None;
+        }
+        *widest -= 1;
+    }
+    Some(widths)
+}
+
+fn columns(names: &[&str], widths: &[usize], notes: &[Note], page: Page) -> String {
+    let mut text = String::new();
+    let gap = " ".repeat(GAP);
+    let mut line = |cells: Vec<String>| {
+        text += format!("{gap}{}", cells.join(&gap)).trim_end();
+        text.push('\n');
+    };
+    let padded = |(name, width): (&&str, &usize)| {
+        page.strong(name) + &" ".repeat(width.saturating_sub(name.chars().count()))
+    };
+    line(names.iter().zip(widths).map(padded).collect());
+    line(widths.iter().map(|width| "─".repeat(*width)).collect());
+    for note in notes {
+        let width = widths.get(note.lane).copied().unwrap_or(NARROWEST);
+        for part in wrap(&note.text, width) {
+            let mut cells: Vec<_> = widths.iter().take(note.lane).map(|width| " ".repeat(*width)).collect();
+            cells.push(painted(&part, note.kind, page));
+            line(cells);
+        }
+    }
+    text
+}
+
+/// One line for each note, the thread's name before it: for more threads than a line has room for.
+fn list(names: &[&str], notes: &[Note], page: Page) -> String {
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    let mut text = String::new();
+    for note in notes {
+        let name = names.get(note.lane).copied().unwrap_or_default();
+        text += &format!("  {name:<width$}  {}\n", painted(&note.text, note.kind, page));
+    }
+    text
+}
+
+fn painted(text: &str, kind: Kind, page: Page) -> String {
+    match kind {
+        Kind::Step => page.step(text),
+        Kind::Telling => text.to_owned(),
+        Kind::Plain | Kind::Said => page.faint(text),
+    }
+}
+
+/// Breaks a text between words, or inside a word that is too long; lines after the first are indented.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut length = 0;
+    for word in text.split(' ') {
+        let word_length = word.chars().count();
+        if length > 0 && length + 1 + word_length > width {
+            lines.push(std::mem::replace(&mut line, "  ".to_owned()));
+            length = 2;
+        } else if length > 0 {
+            line.push(' ');
+            length += 1;
+        }
+        for c in word.chars() {
+            if length >= width.max(3) {
+                lines.push(std::mem::replace(&mut line, "  ".to_owned()));
+                length = 2;
+            }
+            line.push(c);
+            length += 1;
+        }
+    }
+    lines.push(line);
+    lines
+}

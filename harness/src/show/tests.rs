@@ -1,0 +1,286 @@
+use super::*;
+use crate::arbitrary;
+use crate::program::Limits;
+use crate::schedule::{Action, Site, Syscall, Target, ThreadName};
+use crate::trace::{Event, Output, What};
+use proptest::prelude::*;
+
+const PAGE: Page = Page { color: false, width: 100 };
+
+/// Events as a trace file has them, without their brackets: `p0 Go(Before(read), 1)`.
+fn events(text: &str) -> Vec<Event> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let event = |line: &str| {
+        let (thread, what) = line.split_once(' ').unwrap();
+        let what: What = ron::from_str(what).unwrap_or_else(|error| panic!("{what}: {error}"));
+        Event { thread: thread.parse().unwrap(), what, others: Vec::new() }
+    };
+    lines.map(event).collect()
+}
+
+fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &str) -> Trace {
+    let launch = format!("(file: \"/tmp/{name}\", argv: [\"{name}\"], env: {{}}, cwd: \"/\")");
+    let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+    Trace {
+        sigrace: "0.1.0".into(),
+        kernel: "6.12.1".into(),
+        arch: "x86_64".into(),
+        launch: ron::from_str(&launch).unwrap(),
+        digest: "00".into(),
+        seed: 7,
+        limits: Limits::default(),
+        always: false,
+        breaks: vec![breaks],
+        schedule: ron::from_str(schedule).unwrap(),
+        events: events(happened),
+        outcome: options.from_str(outcome).unwrap(),
+    }
+}
+
+fn addjob() -> Trace {
+    trace(
+        "addjob",
+        Broken::Exit,
+        r#"[(at: After(Fork), in: "p0", action: Switch(All))]"#,
+        r#"p0 Exec("/tmp/addjob")
+        p0 Go(Before(rt_sigaction), 1)
+        p0 Go(Before(getpid), 1)
+        p0 Go(Before(write), 1)
+        p0 Go(Before(clone), 1)
+        p0 Make("p0.1")
+        p0 Step(Switch(All))
+        p0.1 Go(After(Fork), 1)
+        p0.1 Go(Before(exit_group), 1)
+        p0.1 End(Exited(0))
+        p0 Signal(SIGCHLD)
+        p0 Go(After(Fork), 1)
+        p0 Go(Before(wait4), 1)
+        p0 Go(Before(wait4), 2)
+        p0 Go(Before(rt_sigreturn), 1)
+        p0 Go(Before(exit_group), 1)
+        p0 End(Exited(1))"#,
+        r#"(
+            end: Ended(Exited(1)), stdout: Text("1 job is left\n"), stderr: Text(""), leftover: [], exec_blocked: [],
+            table: [],
+        )"#,
+    )
+}
+
+fn pause() -> Trace {
+    trace(
+        "pause",
+        Broken::Hang,
+        r#"[(at: Before(pause), in: "p0", nth: 2, action: Send(SIGUSR1))]"#,
+        r#"p0 Exec("/tmp/pause")
+        p0 Go(Before(rt_sigaction), 1)
+        p0 Go(Before(pause), 1)
+        p0 Sleep(pause, 1)
+        p0 Signal(SIGUSR2)
+        p0 Go(In(pause), 1)
+        p0 Step(Send(SIGUSR1))
+        p0 Signal(SIGUSR1)
+        p0 Go(Before(rt_sigreturn), 1)
+        p0 Go(Before(pause), 2)
+        p0 Sleep(pause, 2)"#,
+        r#"(
+            end: Hang([(thread: "p0", call: pause, caught: [SIGUSR1], why: "no process is left that could send a signal")]),
+            stdout: Text("a\u{1b}[31m\nb"), stderr: Text(""),
+            leftover: [(process: "p0.1", how: Zombie)],
+            exec_blocked: [(process: "p0.1", file: "/bin/true", signals: [SIGINT])],
+            table: [
+                (process: "p0", parent: None, stat: 'S', command: "pause", pending: [], blocked: [], caught: [SIGUSR1]),
+                (process: "p0.1", parent: "p0", stat: 'Z', command: "true", pending: [SIGTERM], blocked: [], caught: []),
+            ],
+        )"#,
+    )
+}
+
+#[test]
+fn a_trace_ends_in_a_picture_with_a_column_for_each_thread() {
+    let expected = "\
+addjob: another exit than expected
+command: addjob
+recorded by sigrace 0.1.0 on Linux 6.12.1 x86_64, seed 7
+schedule, 1 step:
+  1. p0 after fork: let all others run first
+
+  p0                                        p0.1
+  ────────────────────────────────────────  ───────────
+  runs /tmp/addjob
+  … 3 calls
+  makes p0.1
+  after fork: let all others run first <<<
+                                            after fork
+                                            exit code 0
+  SIGCHLD handler first
+  after fork
+  … 3 calls
+  exit code 1
+
+end: exit code 1
+standard output:
+  | 1 job is left
+standard error: nothing
+";
+    assert_eq!(terminal(&addjob(), PAGE), expected);
+}
+
+#[test]
+fn a_hang_is_shown_with_its_proof_and_what_is_left() {
+    let expected = "\
+pause: it hangs
+command: pause
+recorded by sigrace 0.1.0 on Linux 6.12.1 x86_64, seed 7
+schedule, 1 step:
+  1. p0 before pause, the 2nd time: send SIGUSR1 to p0
+
+  p0
+  ──────────────────────────────
+  runs /tmp/pause
+  before rt_sigaction
+  asleep in pause
+  SIGUSR2 handler first
+  goes on in pause
+  before pause: send SIGUSR1 <<<
+  SIGUSR1 handler first
+  before rt_sigreturn
+  asleep in pause #2
+
+end: HANG. Every thread sleeps, and nothing that is left in the run can wake any of them:
+  p0  asleep in pause  catches USR1  no process is left that could send a signal
+standard output:
+  | a\\u{1b}[31m
+  | b
+  (no line break at the end)
+standard error: nothing
+left over:
+  p0.1 is a zombie: it has ended, and its parent has not waited for it
+started with signals blocked that the parent blocked only for a moment:
+  p0.1 (/bin/true): SIGINT
+processes at the end:
+  NAME  PARENT  STAT  COMMAND  PENDING  BLOCKED  CAUGHT
+  p0    init    S     pause    -        -        USR1
+  p0.1  p0      Z     true     TERM     -        -
+";
+    assert_eq!(terminal(&pause(), PAGE), expected);
+}
+
+fn drawn(trace: &Trace, width: usize) -> String {
+    picture::picture(&trace.events, &trace.schedule, Page { width, color: false })
+}
+
+#[test]
+fn a_narrow_terminal_gets_wrapped_columns_and_a_very_narrow_one_a_list() {
+    let columns = drawn(&addjob(), 44);
+    assert!(columns.contains("\n  after fork: let all others\n    run first <<<\n"), "{columns}");
+    assert!(columns.lines().all(|line| line.chars().count() <= 44), "{columns}");
+    let list = drawn(&addjob(), 20);
+    assert!(list.starts_with("  p0    runs /tmp/addjob\n  p0    … 3 calls\n  p0    makes p0.1\n"), "{list}");
+}
+
+#[test]
+fn a_signal_that_ends_its_process_is_no_handler() {
+    let ends = events("p0 Signal(SIGTERM)\np0.1 Stop\np0 End(Killed(SIGTERM))");
+    assert_eq!(words::words_at(&ends, 0).unwrap(), "SIGTERM takes effect");
+    assert_eq!(words::words_at(&ends, 2).unwrap(), "killed by SIGTERM");
+}
+
+#[test]
+fn a_long_picture_keeps_its_ends_and_what_is_around_a_step() {
+    let mut trace = pause();
+    let at = |thread: &str, what| Event { thread: thread.parse().unwrap(), what, others: Vec::new() };
+    let switch = Action::Switch(Target::To(ThreadName::root()));
+    let calls = (1..=1000).flat_map(|nth| {
+        let go = What::Go(Site::Before(Syscall(39)), nth);
+        let step = (nth == 500).then(|| at("p0", What::Step(switch.clone())));
+        [at("p0", go.clone()), at("p0.1", go)].into_iter().chain(step)
+    });
+    trace.events = calls.collect();
+    let text = drawn(&trace, 80);
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines.len() < 400, "{}", lines.len());
+    for wanted in ["before getpid", "let p0 run first <<<", "before getpid #499", "before getpid #1000"] {
+        assert!(lines.iter().any(|line| line.trim() == wanted), "{wanted}");
+    }
+    assert!(text.contains("lines left out"), "{text}");
+    assert!(!text.contains("#300"), "{text}");
+}
+
+#[test]
+fn a_finding_says_what_broke_and_the_schedule() {
+    let text =
+        finding("addjob", Broken::Exit, "expected exit code 0, got exit code 1", &addjob().schedule, PAGE);
+    let expected = "\
+finding: addjob: another exit than expected
+  expected exit code 0, got exit code 1
+  minimal schedule, 1 step:
+    1. p0 after fork: let all others run first
+";
+    assert_eq!(text, expected);
+    let none = finding("a", Broken::Hang, "it hung", &Schedule::empty(), PAGE);
+    assert!(
+        none.ends_with("\n  minimal schedule: no step; this is the run that nobody disturbs\n"),
+        "{none}"
+    );
+}
+
+#[test]
+fn a_divergence_is_shown_with_three_events_on_each_side() {
+    let (recorded, mut replayed) = (addjob().events, addjob().events);
+    replayed.swap(8, 9);
+    let expected = "\
+the replay left the recorded run at event 9
+      recorded                      replayed
+   6  p0: makes p0.1                p0: makes p0.1
+   7  p0: let all others run first  p0: let all others run first
+   8  p0.1: after fork              p0.1: after fork
+>  9  p0.1: before exit_group       p0.1: exit code 0
+  10  p0.1: exit code 0             p0.1: before exit_group
+  11  p0: SIGCHLD handler first     p0: SIGCHLD handler first
+  12  p0: after fork                p0: after fork
+";
+    assert_eq!(diverged(&recorded, &replayed, 8, PAGE), expected);
+
+    let ends = diverged(&recorded, recorded.get(..3).unwrap(), 3, PAGE);
+    assert!(
+        ends.contains("\n> 4  p0: before write              (no more events)\n  5  p0: before clone\n"),
+        "{ends}"
+    );
+
+    let mut others = recorded.clone();
+    others[2].others = vec!["p0.1".parse().unwrap()];
+    let text = diverged(&recorded, &others, 2, PAGE);
+    assert!(text.ends_with("\nwho else could have run: recorded nobody; replayed p0.1\n"), "{text}");
+}
+
+#[test]
+fn output_is_shortened_in_the_middle_and_on_the_right() {
+    let mut trace = addjob();
+    let lines: String = (1..=40).map(|n| format!("line {n} {}\n", "x".repeat(200))).collect();
+    trace.outcome.stdout = Output::Text(lines);
+    let text = terminal(&trace, PAGE);
+    assert!(text.contains("\n  … 25 lines\n  | line 31 xx"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    for trace in [addjob(), pause()] {
+        let colored = terminal(&trace, Page { color: true, ..PAGE });
+        assert!(colored.contains("\u{1b}["));
+        assert_eq!(anstream::adapter::strip_str(&colored).to_string(), terminal(&trace, PAGE));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_trace_can_be_shown_and_commands_no_terminal(
+        trace in arbitrary::trace(), width in 0usize..120, at in 0usize..9
+    ) {
+        let page = Page { color: false, width };
+        let text = terminal(&trace, page) + &diverged(&trace.events, &[], at, page);
+        let bad = text.chars().find(|c| c.is_control() && *c != '\n');
+        prop_assert_eq!(bad, None, "{}", text);
+        prop_assert!(text.ends_with('\n'));
+    }
+}

@@ -1,0 +1,88 @@
+//! Events, steps and broken expectations in short words.
+
+use crate::schedule::{Action, Site, Step};
+use crate::trace::{Broken, Event, Status, What};
+
+/// What broke, in a few words that follow a name and a colon.
+pub fn title(broken: Broken) -> &'static str {
+    match broken {
+        Broken::Hang => "it hangs",
+        Broken::Idle => "it waits for the outside",
+        Broken::Crash => "a process crashes",
+        Broken::Spinning => "it spins for ever",
+        Broken::Stopped => "it is left stopped",
+        Broken::Exit => "another exit than expected",
+        Broken::Stdout => "another standard output than expected",
+        Broken::Stderr => "another standard error than expected",
+        Broken::Zombies => "zombies are left",
+        Broken::Orphans => "orphans are left",
+        Broken::ExecBlocked => "a program starts with signals blocked",
+        Broken::TimedOut => "the time limit was reached",
+    }
+}
+
+/// A step for a list of steps: `p0 before pause, the 2nd time: send SIGUSR1 to p0`.
+pub fn step_words(step: &Step) -> String {
+    let nth = if step.nth > 1 { format!(", the {} time", ordinal(step.nth)) } else { String::new() };
+    let to = match step.action {
+        Action::Send(_) => format!(" to {}", step.thread.process()),
+        Action::Switch(_) => String::new(),
+    };
+    format!("{} {}{nth}: {}{to}", step.thread, step.at, step.action)
+}
+
+fn ordinal(nth: u32) -> String {
+    let ending = match (nth % 10, nth % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{nth}{ending}")
+}
+
+/// An event, without its thread. `next` is the thread's next event: a signal that ends or stops it runs no handler.
+pub fn event_words(what: &What, next: Option<&What>) -> String {
+    let times = |nth: u32| if nth > 1 { format!(" #{nth}") } else { String::new() };
+    match what {
+        What::Exec(file) => format!("runs {}", plain(file)),
+        What::Go(Site::In(call), nth) => format!("goes on in {call}{}", times(*nth)),
+        What::Go(site, nth) => format!("{site}{}", times(*nth)),
+        What::Step(action) => action.to_string(),
+        What::Sleep(call, nth) => format!("asleep in {call}{}", times(*nth)),
+        What::Make(thread) => format!("makes {thread}"),
+        What::Signal(signal) => match next {
+            Some(What::Stop) => format!("{signal} takes effect"),
+            Some(What::End(Status::Killed(by))) if by == signal => format!("{signal} takes effect"),
+            _ => format!("{signal} handler first"),
+        },
+        What::Stop => "stopped".to_owned(),
+        What::Continue => "continued".to_owned(),
+        What::Expire(call) => format!("{call} runs out of time"),
+        What::Fire(signal) => format!("timer runs out: {signal}"),
+        What::Refuse(call, why) => format!("{call} refused: {}", plain(why)),
+        What::NotHeld(site, why) => format!("not held {site}: {}", plain(why)),
+        What::End(status) => status.to_string(),
+    }
+}
+
+/// The words of the event at `index`, with those of its thread that follow taken into account.
+pub(super) fn words_at(events: &[Event], index: usize) -> Option<String> {
+    let event = events.get(index)?;
+    let next = events.iter().skip(index + 1).find(|later| later.thread == event.thread);
+    Some(event_words(&event.what, next.map(|event| &event.what)))
+}
+
+/// A foreign text without anything that a terminal would obey, or that would reorder the line.
+pub(super) fn plain(text: &str) -> String {
+    let obeyed = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if obeyed(c) { plain.extend(c.escape_default()) } else { plain.push(c) }
+    }
+    plain
+}

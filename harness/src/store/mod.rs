@@ -1,0 +1,115 @@
+//! Reading and writing the files that people keep: scenarios and traces, in RON.
+//!
+//! Every file begins with `format: N`, which is read before anything else: a file of a newer format is refused with
+//! the remedy, not with a complaint about its first unknown field.
+//!
+//! Format 1 is what the current types say: [`Scenario`] and [`Trace`] are its definition. The day one of them changes
+//! in a way that old files do not follow, a frozen copy of the old types goes into `store/format1.rs` with a
+//! conversion, and [`SCENARIO_FORMAT`] or [`TRACE_FORMAT`] is counted up; released formats stay readable.
+
+mod check;
+mod error;
+mod ron_text;
+mod write;
+
+pub use error::{FileError, Place};
+pub use write::{command, trace_file_name};
+
+use crate::scenario::Scenario;
+use crate::trace::{Broken, Trace};
+use error::Doing;
+use ron_text::Kind;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The newest format of scenario files, which is the one that is written.
+pub const SCENARIO_FORMAT: u32 = 1;
+
+/// The newest format of trace files, which is the one that is written.
+pub const TRACE_FORMAT: u32 = 1;
+
+/// Reads a scenario and checks what its types cannot say: regular expressions, signals that can be sent, limits above 0.
+///
+/// # Errors
+///
+/// The file cannot be read, is not UTF-8, is of a newer format, or says something that is refused; the error then
+/// names line and column.
+pub fn read_scenario(path: &Path) -> Result<Scenario, FileError> {
+    parse_scenario(path, read(path)?)
+}
+
+/// Reads a trace.
+///
+/// # Errors
+///
+/// As for [`read_scenario`].
+pub fn read_trace(path: &Path) -> Result<Trace, FileError> {
+    let text = text(path, read(path)?)?;
+    Kind::TRACE.parse(&text).map_err(|fault| FileError::at(path, &text, fault))
+}
+
+/// Writes a scenario; a file that was there is replaced as a whole or not at all.
+///
+/// # Errors
+///
+/// The file cannot be written, or a path in the scenario is not UTF-8.
+pub fn write_scenario(path: &Path, scenario: &Scenario) -> Result<(), FileError> {
+    let text = ron_text::scenario(scenario, path).map_err(|error| FileError::unwritable(path, error))?;
+    write::whole(path, &text)
+}
+
+/// Writes a trace into a directory, which is made if need be, under a name that follows from what it holds, and lets
+/// the directory's `latest` link name it. Gives the path of the file.
+///
+/// # Errors
+///
+/// The directory, the file or the link cannot be written, or a path in the trace is not UTF-8. No half-written file
+/// is left.
+pub fn write_trace(dir: &Path, trace: &Trace) -> Result<PathBuf, FileError> {
+    fs::create_dir_all(dir).map_err(|error| FileError::io(Doing::Make, dir, error))?;
+    let name = trace_file_name(trace);
+    let path = dir.join(&name);
+    let text = ron_text::trace(trace, &path).map_err(|error| FileError::unwritable(&path, error))?;
+    write::whole(&path, &text)?;
+    write::link(&dir.join("latest"), Path::new(&name))?;
+    Ok(path)
+}
+
+/// The name of a kind of broken expectation as file names and machine-readable reports have it: `exec-blocked`.
+pub fn broken_name(broken: Broken) -> &'static str {
+    match broken {
+        Broken::Hang => "hang",
+        Broken::Idle => "idle",
+        Broken::Crash => "crash",
+        Broken::Spinning => "spinning",
+        Broken::Stopped => "stopped",
+        Broken::Exit => "exit",
+        Broken::Stdout => "stdout",
+        Broken::Stderr => "stderr",
+        Broken::Zombies => "zombies",
+        Broken::Orphans => "orphans",
+        Broken::ExecBlocked => "exec-blocked",
+        Broken::TimedOut => "timed-out",
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(|error| FileError::io(Doing::Read, path, error))
+}
+
+fn text(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
+    String::from_utf8(bytes).map_err(|error| FileError::not_utf8(path, error))
+}
+
+fn parse_scenario(path: &Path, bytes: Vec<u8>) -> Result<Scenario, FileError> {
+    let text = text(path, bytes)?;
+    let at = |fault| FileError::at(path, &text, fault);
+    let scenario: Scenario = Kind::SCENARIO.parse(&text).map_err(at)?;
+    match check::scenario(&scenario) {
+        Some(complaint) => Err(at(ron_text::locate(&text, &complaint))),
+        None => Ok(scenario),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! Writing whole files, or none: aside in the same directory, to the disk, then renamed.
+
+use super::broken_name;
+use super::error::{Doing, FileError};
+use crate::trace::Trace;
+use sha2::{Digest, Sha256};
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use tempfile::Builder;
+
+/// Hidden, so that nobody takes one that a crash left for a finished file.
+const ASIDE: &str = ".sigrace-";
+
+/// Writes `text` to `path`: afterwards the file holds all of it, or what it held before.
+pub(super) fn whole(path: &Path, text: &str) -> Result<(), FileError> {
+    write_aside(path, text).map_err(|error| FileError::io(Doing::Write, path, error))
+}
+
+fn write_aside(path: &Path, text: &str) -> io::Result<()> {
+    let dir = directory(path);
+    // Readable by others, as the user's umask has it: a trace is replayed by other users as well.
+    let permissions = Permissions::from_mode(0o666);
+    let mut aside = Builder::new().prefix(ASIDE).permissions(permissions).tempfile_in(dir)?;
+    aside.write_all(text.as_bytes())?;
+    aside.as_file().sync_all()?;
+    aside.persist(path).map_err(|error| error.error)?;
+    File::open(dir)?.sync_all()
+}
+
+/// Lets the symbolic link `path` lead to `target`; whoever looks meanwhile sees the old one or the new one.
+pub(super) fn link(path: &Path, target: &Path) -> Result<(), FileError> {
+    let made = Builder::new().prefix(ASIDE).make_in(directory(path), |aside| symlink(target, aside));
+    made.and_then(|aside| aside.into_temp_path().persist(path).map_err(|error| error.error))
+        .map_err(|error| FileError::io(Doing::Link, path, error))
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// `addjob-exit-1a2b3c4d.ron`: the program's name, the most telling broken expectation, and a short hash of the
+/// program, its arguments and the schedule. The same finding gets the same name, another one another.
+pub fn trace_file_name(trace: &Trace) -> String {
+    let launch = &trace.launch;
+    let stem = launch.source.as_deref().and_then(Path::file_stem).or_else(|| launch.file.file_name());
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let name: String = stem.unwrap_or_default().to_string_lossy().chars().take(40).map(plain).collect();
+    let name = name.trim_start_matches(['.', '-']);
+    let name = if name.is_empty() { "program" } else { name };
+    let breaks = trace.breaks.iter().min().map_or("kept", |broken| broken_name(*broken));
+
+    let mut hash = Sha256::new();
+    hash.update(&trace.digest);
+    for word in &launch.argv {
+        hash.update(word.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(trace.schedule.to_string());
+    let hash: String = hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("{name}-{breaks}-{hash}.ron")
+}
+
+/// The command that does something with a file, such as `sigrace replay t.ron`: quoted for a shell, and on one line.
+pub fn command(verb: &str, path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !path.is_empty() && !path.starts_with('-') && path.chars().all(plain) {
+        return format!("sigrace {verb} {path}");
+    }
+    if path.chars().any(char::is_control) {
+        // Only this form of quoting keeps a line break on the line.
+        let escaped: String = path
+            .bytes()
+            .map(|byte| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+                0x20..0x7f => char::from(byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            })
+            .collect();
+        return format!("sigrace {verb} -- $'{escaped}'");
+    }
+    format!("sigrace {verb} -- '{}'", path.replace('\'', r"'\''"))
+}

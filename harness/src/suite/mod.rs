@@ -1,0 +1,16 @@
+//! A folder of scenarios, each of them a trial.
+
+mod files;
+mod libtest;
+mod record;
+mod search;
+mod select;
+mod trial;
+pub mod worker;
+
+pub use files::{Case, FindError, Found, find};
+pub use libtest::{SuiteError, trace_directory, trials};
+pub use record::DigestError;
+pub use search::{Against, Done, Job, SearchError, ending, search, settings};
+pub use select::{DEFAULT_FOLDER, Selection};
+pub use trial::{How, Outcome, SEED, Trial};

@@ -1,0 +1,258 @@
+//! One search, from its settings to its report and its traces.
+
+use super::record::{DigestError, KeepAll, Recorder};
+use super::worker::{self, WAIT_FOR_CPU};
+use crate::explore::{self, ExploreError, Finding, Plan, Progress, Reference, Report, Verdict};
+use crate::judge::{self, BadRegex, Expectations};
+use crate::scenario::Expect;
+use crate::show::{self, Page};
+use crate::slots::{Slot, SlotError, Slots};
+use crate::store::{self, FileError};
+use crate::supervise::{RunError, Settings};
+use crate::trace::{Broken, Run, Trace};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+/// What runs are compared with.
+#[derive(Clone, Debug)]
+pub enum Against {
+    /// What a scenario expects.
+    Scenario(Expect),
+    /// The reference run.
+    Reference(judge::Comparison),
+    /// Only these expectations of the first, those that a trace broke: what else breaks is another matter.
+    Only(Vec<Broken>, Box<Against>),
+}
+
+/// Everything that one search needs.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The scenario's name, or the program's.
+    pub name: String,
+    /// How the program runs.
+    pub settings: Settings,
+    /// How to look. `jobs` is the most workers to use: one for each CPU that is free.
+    pub plan: Plan,
+    /// What must hold.
+    pub against: Against,
+    /// Where traces go.
+    pub trace_dir: PathBuf,
+    /// Keep a trace of every run.
+    pub keep_all: bool,
+}
+
+/// What came of a search.
+#[derive(Debug)]
+pub struct Done {
+    /// The report.
+    pub report: Report,
+    /// What was expected.
+    pub expectations: Expectations,
+    /// Each finding's trace, in the order of the findings, and its file or why there is none.
+    pub traces: Vec<(Trace, Result<PathBuf, FileError>)>,
+}
+
+/// Why a search came to no end.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// No CPU.
+    #[error(transparent)]
+    Slot(#[from] SlotError),
+    /// The program cannot be read.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// An expectation is none.
+    #[error(transparent)]
+    Regex(#[from] BadRegex),
+    /// The search itself failed.
+    #[error(transparent)]
+    Explore(#[from] ExploreError),
+}
+
+impl SearchError {
+    /// The verdict of a scenario that ended with this error; none if it says nothing about program or host.
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self {
+            SearchError::Explore(ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. }) => {
+                Some(Verdict::Unreached)
+            }
+            SearchError::Explore(error) => error.verdict(),
+            _ => None,
+        }
+    }
+
+    /// True if the user asked to stop.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(
+            self,
+            SearchError::Slot(SlotError::Interrupted)
+                | SearchError::Explore(ExploreError::Run { source: RunError::Interrupted, .. })
+        )
+    }
+}
+
+/// Searches, and writes the traces of what was found.
+pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done, SearchError> {
+    let cancel: &AtomicBool = &job.settings.cancel;
+    let held = slots.take_several(job.plan.jobs, WAIT_FOR_CPU, cancel)?;
+    let plan = Plan { jobs: held.len(), ..job.plan.clone() };
+    let recorder = Recorder::new(&job.settings, &job.trace_dir)?;
+    let factory = |index: usize| {
+        let cpu = cpu(&held, index)?;
+        let supervisor = worker::supervisor(job.settings.clone(), cpu)?;
+        Ok(KeepAll { supervisor, recorder: job.keep_all.then(|| recorder.clone()) })
+    };
+    let reference = reference(&plan, &factory)?;
+    let expectations = expectations(&job.against, &reference.run)?;
+    let judge = |run: &Run| {
+        let mut broken = judge::broken(&expectations, run);
+        if let Against::Only(kinds, _) = &job.against {
+            broken.retain(|kind| kinds.contains(kind));
+        }
+        broken
+    };
+    let report = explore::search(&plan, reference, &factory, &judge, progress, cancel)?;
+    let record = |finding: &Finding| {
+        let trace = recorder.trace(&finding.run, &breaks(finding));
+        let path = recorder.write(&trace);
+        (trace, path)
+    };
+    let traces = report.findings.iter().map(record).collect();
+    Ok(Done { report, expectations, traces })
+}
+
+/// Makes the reference run in a thread of its own: a supervisor pins its thread, and the workers that are started later
+/// must not inherit that, since their programs would see fewer CPUs than the reference run did.
+fn reference<S, F>(plan: &Plan, factory: &F) -> Result<Reference, ExploreError>
+where
+    S: crate::supervise::Supervise,
+    F: Fn(usize) -> Result<S, RunError> + Sync,
+{
+    let doing = |source| ExploreError::Run { doing: "preparing the reference run".to_owned(), source };
+    let make = || {
+        let mut supervisor = factory(0).map_err(doing)?;
+        explore::reference(plan, &mut supervisor)
+    };
+    let died = |_| Err(doing(RunError::Fault("the thread of the reference run panicked".to_owned())));
+    thread::scope(|scope| scope.spawn(make).join()).unwrap_or_else(died)
+}
+
+fn cpu(held: &[Slot], index: usize) -> Result<usize, RunError> {
+    held.get(index)
+        .map(|slot| slot.cpu)
+        .ok_or_else(|| RunError::Fault(format!("there is no CPU for worker {index}")))
+}
+
+fn expectations(against: &Against, reference: &Run) -> Result<Expectations, BadRegex> {
+    match against {
+        Against::Scenario(expect) => Expectations::of_scenario(expect),
+        Against::Reference(how) => Expectations::against(reference, how),
+        Against::Only(_, whole) => expectations(whole, reference),
+    }
+}
+
+/// All that a finding breaks, the most telling first.
+fn breaks(finding: &Finding) -> Vec<Broken> {
+    std::iter::once(finding.breaks).chain(finding.also.iter().copied()).collect()
+}
+
+impl Done {
+    /// A finding for a person: what broke, in one sentence; the schedule, the run, and how to see it again.
+    pub fn tell(&self, index: usize, name: &str, page: Page) -> String {
+        let Some(finding) = self.report.findings.get(index) else { return String::new() };
+        let sentence = judge::explain(&self.expectations, finding.breaks, &finding.run);
+        let mut text = show::finding(name, finding.breaks, &sentence, &finding.schedule, page);
+        if finding.shrink_cut {
+            text += "  (the runs for shrinking were used up: a simpler schedule may exist)\n";
+        }
+        if let Some((trace, path)) = self.traces.get(index) {
+            text += &format!("\n{}\n", show::run(trace, page));
+            text += &match path {
+                Ok(path) => format!("{}\n", replay(path)),
+                Err(error) => format!("there is no trace of it: {error}\n"),
+            };
+        }
+        text
+    }
+
+    /// The command that makes the run of a finding again, if its trace could be written: `replay: sigrace replay PATH`.
+    pub fn replay(&self, index: usize) -> Option<String> {
+        let (_, path) = self.traces.get(index)?;
+        path.as_ref().ok().map(|path| replay(path))
+    }
+
+    /// Why a trace could not be written, if one could not.
+    pub fn unwritten(&self) -> Option<&FileError> {
+        self.traces.iter().find_map(|(_, path)| path.as_ref().err())
+    }
+
+    /// What did not repeat itself, for a person: why, and how both runs ended.
+    pub fn tell_unstable(&self, page: Page) -> String {
+        let mut text = String::new();
+        for unstable in &self.report.unstable {
+            text += &format!("unstable ({}): {}\n", unstable.schedule, unstable.why);
+            text += &format!("  one run:     {}\n", ending(&unstable.one));
+            if let Some(other) = &unstable.other {
+                text += &format!("  another run: {}\n", ending(other));
+                if let Some(index) = unstable.differs {
+                    text += &show::diverged(&unstable.one.events, &other.events, index, page);
+                }
+            }
+        }
+        text
+    }
+
+    /// How far the search went: `200 runs, steps at 12 of 12 points, 3 outcomes`.
+    pub fn extent(&self) -> String {
+        let Report { runs, coverage, outcomes, tainted, .. } = &self.report;
+        let tainted = if *tainted > 0 { format!(", {tainted} tainted runs") } else { String::new() };
+        let more = if self.report.more_outcomes { " or more" } else { "" };
+        format!(
+            "{runs} runs, steps at {} of {} points, {}{more} outcomes{tainted}",
+            coverage.taken,
+            coverage.open,
+            outcomes.len()
+        )
+    }
+}
+
+/// The last line of a finding: the one command that continues.
+fn replay(path: &Path) -> String {
+    format!("replay: {}", store::command("replay", path))
+}
+
+/// How a run ended, in a few words.
+pub fn ending(run: &Run) -> String {
+    use crate::trace::{End, Sleeper};
+    let asleep = |sleepers: &[Sleeper]| {
+        let each: Vec<_> = sleepers.iter().map(|one| format!("{} in {}", one.thread, one.call)).collect();
+        each.join(", ")
+    };
+    match &run.outcome.end {
+        End::Ended(status) => status.to_string(),
+        End::Hang(sleepers) => format!("hangs ({})", asleep(sleepers)),
+        End::Idle(sleepers) => format!("waits for the outside ({})", asleep(sleepers)),
+        End::Stopped => "stopped".to_owned(),
+        End::Spinning(why) => format!("goes on for ever ({why})"),
+        End::TimedOut => "the time limit was reached".to_owned(),
+    }
+}
+
+/// The settings of a search that may be ended from outside.
+pub fn settings(
+    launch: crate::program::Launch,
+    limits: crate::program::Limits,
+    plan: &Plan,
+    cancel: &Arc<AtomicBool>,
+) -> Settings {
+    Settings {
+        launch,
+        limits,
+        seed: plan.seed,
+        always: plan.always,
+        watch: plan.signals(),
+        cancel: Arc::clone(cancel),
+    }
+}

@@ -1,0 +1,79 @@
+//! Which scenarios are meant: paths and filters, as people type them.
+
+use super::files::{FindError, Found, find};
+use std::path::{Path, PathBuf};
+
+/// The folder that is meant when none is named.
+pub const DEFAULT_FOLDER: &str = "scenarios";
+
+/// What to select.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Files, folders, and parts of names.
+    pub words: Vec<String>,
+    /// Names must be equal to a filter, not only contain it.
+    pub exact: bool,
+    /// Leave out names that contain (with `exact`: are) one of these.
+    pub skip: Vec<String>,
+}
+
+impl Selection {
+    /// The scenarios selected; none is no error here.
+    ///
+    /// A word is a path if there is such a file or folder, or if it ends in `.ron`; every other word is a filter. Without
+    /// a path the folder `scenarios` is meant, where a missing one holds no scenario.
+    pub fn find(&self) -> Result<Vec<Found>, FindError> {
+        let is_path = |word: &&String| word.ends_with(".ron") || Path::new(word).exists();
+        let (mut paths, filters): (Vec<&String>, Vec<&String>) = self.words.iter().partition(is_path);
+        let default = DEFAULT_FOLDER.to_owned();
+        if paths.is_empty() && Path::new(&default).exists() {
+            paths.push(&default);
+        }
+        let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
+        let matches = |found: &Found, filter: &str| {
+            if self.exact { found.name == filter } else { found.name.contains(filter) }
+        };
+        let mut found = find(&paths)?;
+        found.retain(|found| {
+            (filters.is_empty() || filters.iter().any(|filter| matches(found, filter)))
+                && !self.skip.iter().any(|skip| matches(found, skip))
+        });
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn names(folder: &Path, words: &[&str], exact: bool, skip: &[&str]) -> Vec<String> {
+        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let mut all = vec![folder.display().to_string()];
+        all.extend(owned(words));
+        let selection = Selection { words: all, exact, skip: owned(skip) };
+        selection.find().unwrap().into_iter().map(|found| found.name).collect()
+    }
+
+    #[test]
+    fn filters_choose_by_name_and_skips_leave_out() {
+        let top = tempfile::tempdir().unwrap();
+        for name in ["addjob/broken", "addjob/sound", "eintr/sound"] {
+            let path = top.path().join(name).with_extension("ron");
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let names = |words: &[&str], exact, skip: &[&str]| names(top.path(), words, exact, skip);
+        assert_eq!(names(&[], false, &[]), ["addjob/broken", "addjob/sound", "eintr/sound"]);
+        assert_eq!(names(&["sound"], false, &["eintr"]), ["addjob/sound"]);
+        assert_eq!(names(&["broken", "eintr"], false, &[]), ["addjob/broken", "eintr/sound"]);
+        assert_eq!(names(&["addjob"], true, &[]), [""; 0]);
+        assert_eq!(names(&["addjob/sound"], true, &[]), ["addjob/sound"]);
+    }
+
+    #[test]
+    fn a_scenario_file_that_is_missing_is_an_error_and_no_filter() {
+        let selection = Selection { words: vec!["missing.ron".to_owned()], ..Selection::default() };
+        assert!(selection.find().unwrap_err().to_string().contains("missing.ron"));
+    }
+}

@@ -1,0 +1,209 @@
+//! A scenario as a trial: what it asks for is looked for, and what was found is compared with what it knows.
+
+use super::files::Case;
+use super::search::{Against, Done, Job, SearchError, search, settings};
+use crate::explore::{self, Cut, Plan, Progress, Verdict};
+use crate::program::Launch;
+use crate::resolve::{self, ResolveError};
+use crate::scenario::Strategy;
+use crate::show::Page;
+use crate::slots::Slots;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// The seed of a suite if nobody gives another: the same every time, so that its result is.
+pub const SEED: u64 = 1;
+
+/// How the scenarios of a suite are tried.
+#[derive(Clone, Debug)]
+pub struct How {
+    /// What chance is made from.
+    pub seed: u64,
+    /// Runs of each strategy, instead of the scenario's own numbers.
+    pub runs: Option<u64>,
+    /// Time for each scenario; it ends with whichever is used up first.
+    pub time: Option<Duration>,
+    /// The most workers of one scenario.
+    pub jobs: usize,
+    /// Stop a scenario at its first finding.
+    pub first: bool,
+    /// Shrink failing schedules.
+    pub shrink: bool,
+    /// Runs that shrinking one finding may cost.
+    pub shrink_runs: u64,
+    /// How often a finding is run again.
+    pub confirm: u32,
+    /// Where traces go.
+    pub trace_dir: PathBuf,
+    /// Keep a trace of every run.
+    pub keep_all: bool,
+    /// Set from outside to end early.
+    pub cancel: Arc<AtomicBool>,
+}
+
+impl How {
+    /// As the scenarios say, with one worker each.
+    pub fn plain(trace_dir: PathBuf) -> How {
+        let Plan { shrink, shrink_runs, confirm, .. } = Plan::default();
+        How {
+            seed: SEED,
+            runs: None,
+            time: None,
+            jobs: 1,
+            first: false,
+            shrink,
+            shrink_runs,
+            confirm,
+            trace_dir,
+            keep_all: false,
+            cancel: Arc::default(),
+        }
+    }
+
+    /// The strategies with the budget that was asked for. A time without a number of runs means any number.
+    pub fn strategies(&self, asked: &[Strategy]) -> Vec<Strategy> {
+        let given = self.runs.or(self.time.map(|_| u64::MAX));
+        let with = |strategy: &Strategy| match strategy {
+            Strategy::Random { runs } => Strategy::Random { runs: given.unwrap_or(*runs) },
+        };
+        asked.iter().map(with).collect()
+    }
+
+    /// A plan with all that does not come from a scenario.
+    pub fn plan(&self, asked: &[Strategy]) -> Plan {
+        Plan {
+            strategies: self.strategies(asked),
+            seed: self.seed,
+            time: self.time,
+            shrink: self.shrink,
+            shrink_runs: self.shrink_runs,
+            confirm: self.confirm,
+            jobs: self.jobs,
+            stop: if self.first { explore::Stop::FirstFinding } else { explore::Stop::Never },
+            ..Plan::default()
+        }
+    }
+}
+
+/// A scenario whose program is there.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The scenario.
+    pub case: Case,
+    /// How its program starts.
+    pub launch: Launch,
+}
+
+/// How a trial came out.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What came of the search; none if it came to no end, for instance on a host that does not allow it.
+    pub done: Option<Done>,
+    /// What a person needs to know if it is not green; empty if it is. Ends with the command that continues, if there is one.
+    pub text: String,
+    /// The commands that continue: one for each finding that was not expected.
+    pub replay: Vec<String>,
+    /// True if the user asked to stop.
+    pub interrupted: bool,
+}
+
+impl Trial {
+    /// Finds the program, and builds it if it is a source.
+    pub fn new(case: Case) -> Result<Trial, ResolveError> {
+        let launch = resolve::scenario(&case.scenario, case.folder())?;
+        Ok(Trial { case, launch })
+    }
+
+    /// Runs in all that the scenario's strategies may make, if that is limited.
+    pub fn budget(&self, how: &How) -> Option<u64> {
+        let runs = |strategy: &Strategy| match strategy {
+            Strategy::Random { runs } => *runs,
+        };
+        let all = how.strategies(&self.case.scenario.explore.strategy);
+        Some(all.iter().map(runs).fold(0, u64::saturating_add)).filter(|runs| *runs < u64::MAX)
+    }
+
+    /// Searches, and compares. An error is the harness's own.
+    pub fn run(
+        &self,
+        how: &How,
+        slots: &Slots,
+        progress: &dyn Progress,
+        page: Page,
+    ) -> Result<Outcome, SearchError> {
+        let scenario = &self.case.scenario;
+        let plan = Plan {
+            send: scenario.explore.send.clone(),
+            send_to: scenario.explore.send_to.clone(),
+            always: scenario.explore.always,
+            points: scenario.explore.points.clone(),
+            known: scenario.finds.clone(),
+            ..how.plan(&scenario.explore.strategy)
+        };
+        let job = Job {
+            name: self.case.name.clone(),
+            settings: settings(self.launch.clone(), scenario.limits.clone(), &plan, &how.cancel),
+            plan,
+            against: Against::Scenario(scenario.expect.clone()),
+            trace_dir: how.trace_dir.clone(),
+            keep_all: how.keep_all,
+        };
+        match search(&job, slots, progress) {
+            Ok(done) => Ok(self.judge(done, page)),
+            Err(error) => match error.verdict() {
+                Some(verdict) => {
+                    let text = format!("{}: {verdict}: {error}\n", self.case.name);
+                    Ok(Outcome { verdict, done: None, text, replay: Vec::new(), interrupted: false })
+                }
+                None if error.is_interrupt() => Ok(Outcome {
+                    verdict: Verdict::Unreached,
+                    done: None,
+                    text: format!("{}: interrupted\n", self.case.name),
+                    replay: Vec::new(),
+                    interrupted: true,
+                }),
+                None => Err(error),
+            },
+        }
+    }
+
+    /// Compares what was found with what is known.
+    fn judge(&self, done: Done, page: Page) -> Outcome {
+        let name = &self.case.name;
+        let known = &self.case.scenario.finds;
+        let verdict = done.report.against(known);
+        let interrupted = done.report.cut == Some(Cut::Interrupted);
+        let (mut text, mut replay) = (String::new(), Vec::new());
+        if verdict != Verdict::Pass {
+            let explore::Comparison { missing, unknown } =
+                explore::Comparison::new(&done.report.findings, known);
+            text += &format!("{name}: {verdict}, seed {} ({})\n", done.report.seed, done.extent());
+            if interrupted {
+                text += "the search was interrupted\n";
+            }
+            for known in missing {
+                text += &format!("not found: {:?} by {}\n", known.breaks, known.schedule);
+            }
+            text += &done.tell_unstable(page);
+            if let Some((broken, run)) = &done.report.unfinished {
+                text += &format!("not confirmed: {broken:?} by {}\n", run.schedule);
+            }
+            if done.report.coverage.steps == 0 {
+                text += "no step was taken in any run, so nothing was tested\n";
+            }
+            if done.report.signals_unsent > 0 {
+                text +=
+                    &format!("{} of the signals could not be sent in any run\n", done.report.signals_unsent);
+            }
+            for index in unknown {
+                text += &format!("\n{}", done.tell(index, name, page));
+                replay.extend(done.replay(index));
+            }
+        }
+        Outcome { verdict, done: Some(done), text, replay, interrupted }
+    }
+}

@@ -1,0 +1,244 @@
+//! The command as a script sees it: exit codes, what is refused and how, what is left behind.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+fn sigrace(folder: &Path, words: &[&str]) -> Output {
+    command(folder, words).output().expect("the command that cargo has built starts")
+}
+
+fn command(folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigrace"));
+    // The user's own settings must not reach the tests.
+    let ours = std::env::vars_os().map(|(name, _)| name);
+    for name in ours.filter(|name| name.to_string_lossy().starts_with("SIGRACE_")) {
+        command.env_remove(name);
+    }
+    command.current_dir(folder).args(words).stdin(Stdio::null());
+    command
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[track_caller]
+fn ends(output: &Output, code: i32) {
+    assert_eq!(output.status.code(), Some(code), "stdout: {}\nstderr: {}", stdout(output), stderr(output));
+}
+
+/// A folder with one scenario in `scenarios/family/`.
+fn folder_with(name: &str, text: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let family = folder.path().join("scenarios/family");
+    fs::create_dir_all(&family).unwrap();
+    fs::write(family.join(name), text).unwrap();
+    folder
+}
+
+/// Everything below a folder.
+fn listing(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        names.push(entry.path().display().to_string());
+        if entry.file_type().unwrap().is_dir() {
+            names.extend(listing(&entry.path()));
+        }
+    }
+    names.sort();
+    names
+}
+
+const GOOD: &str = "(format: 1, program: Command([\"true\"]), expect: (exit: Code(0)))\n";
+
+/// If this scenario is run, it leaves a file.
+const LEAVES_A_FILE: &str = "(format: 1, program: Command([\"sh\", \"-c\", \"echo ran > ran\"]))\n";
+
+#[test]
+fn help_names_every_verb_and_every_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = sigrace(folder.path(), &["--help"]);
+    ends(&output, 0);
+    let help = stdout(&output);
+    for word in ["run", "explore", "points", "replay", "shrink", "show", "check", "100", "101", "102", "130"]
+    {
+        assert!(help.contains(word), "{word} is missing:\n{help}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_2_and_says_what_was_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [
+        &["frobnicate"][..],
+        &[],
+        &["explore"],
+        &["explore", "--runs", "0", "--", "true"],
+        &["explore", "--time", "soon", "--", "true"],
+        &["explore", "--send", "SIGFOO", "--", "true"],
+        &["explore", "--env", "novalue", "--", "true"],
+        &["explore", "--strategy", "pct", "--", "true"],
+        &["explore", "--stdout", "(", "--", "true"],
+        &["run", "--format", "json"],
+        &["replay"],
+        &["check"],
+    ] {
+        let output = sigrace(folder.path(), words);
+        ends(&output, 2);
+        assert!(!stderr(&output).is_empty(), "{words:?} says nothing");
+    }
+}
+
+#[test]
+fn a_malformed_scenario_is_refused_at_its_place_and_nothing_is_run() {
+    let text = "(\n    format: 1,\n    program: Command([\"true\"]),\n    expcet: (),\n)\n";
+    let folder = folder_with("bad.ron", text);
+    fs::write(folder.path().join("scenarios/family/good.ron"), LEAVES_A_FILE).unwrap();
+    let before = listing(folder.path());
+    for words in [&["run"][..], &["check", "scenarios"], &["run", "scenarios/family/bad.ron"]] {
+        let output = sigrace(folder.path(), words);
+        ends(&output, 102);
+        let error = stderr(&output);
+        assert!(error.contains("bad.ron:4:5"), "{error}");
+        assert!(error.contains("expcet") && error.contains("expect"), "{error}");
+    }
+    assert_eq!(listing(folder.path()), before);
+}
+
+#[test]
+fn check_accepts_a_good_scenario_without_running_it() {
+    let folder = folder_with("good.ron", LEAVES_A_FILE);
+    let before = listing(folder.path());
+    let output = sigrace(folder.path(), &["check", "scenarios"]);
+    ends(&output, 0);
+    assert_eq!(stdout(&output), "1 scenario: well-formed\n");
+    assert_eq!(listing(folder.path()), before);
+}
+
+#[test]
+fn list_names_scenarios_and_runs_nothing() {
+    let folder = folder_with("good.ron", LEAVES_A_FILE);
+    let before = listing(folder.path());
+    let output = sigrace(folder.path(), &["run", "--list"]);
+    ends(&output, 0);
+    assert_eq!(stdout(&output), "family/good\n");
+    ends(&sigrace(folder.path(), &["run", "--list", "nothing-like-it"]), 4);
+    assert_eq!(listing(folder.path()), before);
+}
+
+#[test]
+fn nothing_selected_ends_4() {
+    let folder = folder_with("good.ron", GOOD);
+    for words in
+        [&["run", "nothing-like-it"][..], &["run", "--exact", "family"], &["run", "--skip", "family"]]
+    {
+        let output = sigrace(folder.path(), words);
+        ends(&output, 4);
+        assert!(stderr(&output).contains("no scenario"), "{}", stderr(&output));
+    }
+    let empty = tempfile::tempdir().unwrap();
+    for words in [&["run"][..], &["run", "."], &["check", "."]] {
+        ends(&sigrace(empty.path(), words), 4);
+    }
+}
+
+#[test]
+fn files_that_are_not_there_end_102_with_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [
+        &["run", "missing.ron"][..],
+        &["check", "missing.ron"],
+        &["show", "missing.ron"],
+        &["replay", "missing.ron"],
+        &["shrink", "missing.ron"],
+        &["explore", "--stdin", "missing.ron", "--", "true"],
+        &["explore", "--cwd", "missing.ron", "--", "true"],
+    ] {
+        let output = sigrace(folder.path(), words);
+        ends(&output, 102);
+        assert!(stderr(&output).contains("missing.ron"), "{words:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_started_ends_102_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("plain"), "no program").unwrap();
+    for (program, reason) in [
+        ("no-such-program-anywhere", "no program `no-such-program-anywhere` in PATH"),
+        ("./missing", "No such file or directory"),
+        ("./plain", "Permission denied"),
+        ("/", "it is a directory"),
+    ] {
+        for verb in ["explore", "points"] {
+            let output = sigrace(folder.path(), &[verb, "--", program]);
+            ends(&output, 102);
+            assert!(stderr(&output).contains(reason), "{program}: {}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn a_source_that_does_not_compile_is_refused_with_the_compilers_words() {
+    let folder = folder_with("bad.ron", "(format: 1, program: Source(\"bad.c\"))\n");
+    fs::write(folder.path().join("scenarios/family/bad.c"), "int main(void) { return nothing; }\n").unwrap();
+    let output = sigrace(folder.path(), &["run"]);
+    ends(&output, 102);
+    assert!(stderr(&output).contains("bad.c:1:25: error:"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_missing_source_is_refused_with_the_places_where_it_may_be() {
+    let folder = folder_with("lost.ron", "(format: 1, program: Source(\"lost.c\"))\n");
+    fs::create_dir(folder.path().join("fixtures")).unwrap();
+    let output = sigrace(folder.path(), &["run"]);
+    ends(&output, 102);
+    let error = stderr(&output);
+    assert!(error.contains("scenarios/family/lost.c") && error.contains("fixtures/lost.c"), "{error}");
+}
+
+#[test]
+fn the_seed_is_always_printed_and_a_flag_wins_over_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |words: &[&str]| {
+        let output = command(folder.path(), words).env("SIGRACE_SEED", "7").output().unwrap();
+        stdout(&output) + &stderr(&output)
+    };
+    let said_seed = |words: &[&str], seed| {
+        let text = said(words);
+        assert!(text.contains(seed), "{words:?}: {text}");
+    };
+    said_seed(&["explore", "--runs", "1", "--", "true"], "seed 7");
+    said_seed(&["explore", "--runs", "1", "--seed", "5", "--", "true"], "seed 5");
+    let output =
+        command(folder.path(), &["explore", "--", "true"]).env("SIGRACE_SEED", "x").output().unwrap();
+    ends(&output, 2);
+}
+
+#[test]
+fn a_closed_standard_output_is_no_panic() {
+    let folder = folder_with("good.ron", GOOD);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output =
+        command(folder.path(), &["run", "--list"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    ends(&output, 0);
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_full_standard_output_is_an_error() {
+    let folder = folder_with("good.ron", GOOD);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output =
+        command(folder.path(), &["run", "--list"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    ends(&output, 111);
+    assert!(stderr(&output).contains("No space left on device"), "{}", stderr(&output));
+}
