@@ -144,7 +144,9 @@ impl Expectations {
             (None, End::Ended(Status::Exited(code))) => Ending::As(Exit::Code(*code)),
             (None, End::Ended(Status::Killed(signal))) => Ending::As(Exit::Signal(*signal)),
             (None, End::Idle(_) | End::Stopped) => Ending::Never,
-            (None, End::Hang(_) | End::Spinning(_) | End::TimedOut) => Ending::Any,
+            (None, End::Hang(_) | End::Spinning(_) | End::TimedOut | End::Ended(Status::Unseen)) => {
+                Ending::Any
+            }
         };
         let stdout = match &how.stdout {
             Some(pattern) => Some(Wanted::Matching(regex(pattern)?)),

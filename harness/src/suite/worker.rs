@@ -1,8 +1,6 @@
 //! Who runs the program: a supervisor with its own CPU.
 
-use crate::schedule::Schedule;
-use crate::supervise::{RunError, Settings, Supervise};
-use crate::trace::Run;
+use crate::supervise::{RunError, Settings, Supervise, Supervisor};
 use std::time::Duration;
 
 /// How long to wait for a CPU that other runs of sigrace use: longer than a suite's single scenario takes.
@@ -10,14 +8,5 @@ pub const WAIT_FOR_CPU: Duration = Duration::from_secs(600);
 
 /// The supervisor of a program, pinned with it to this CPU. It belongs to the thread that makes it.
 pub fn supervisor(settings: Settings, cpu: usize) -> Result<impl Supervise + use<>, RunError> {
-    let _ = (settings, cpu);
-    Err::<Missing, _>(RunError::Unsupported("there is no supervisor yet".to_owned()))
-}
-
-struct Missing;
-
-impl Supervise for Missing {
-    fn run(&mut self, _: &Schedule) -> Result<Run, RunError> {
-        Err(RunError::Unsupported("there is no supervisor yet".to_owned()))
-    }
+    Supervisor::new(settings, cpu)
 }

@@ -13,7 +13,6 @@ use crate::signal::{Signal, SignalSet};
 use crate::sys::memory;
 use crate::sys::pidfd;
 use crate::sys::procfs::{self, Doing, Status as ProcStatus};
-use crate::sys::sched;
 use crate::trace::{Event, What};
 use nix::errno::Errno;
 use syscalls::Sysno;
@@ -326,11 +325,11 @@ impl Turns<'_> {
         }
         // Its other threads end with it, also those that are held.
         self.signalled(process);
-        self.guard_exit(process)
+        self.guard_exit(id, process)
     }
 
     /// Makes sure that no thread of the parent which this exit wakes runs before the exit has also sent its SIGCHLD.
-    fn guard_exit(&mut self, dying: ProcessId) -> Result<(), RunError> {
+    fn guard_exit(&mut self, by: ThreadId, dying: ProcessId) -> Result<(), RunError> {
         let Some(parent) =
             self.tree.process(dying).parent.filter(|parent| !self.tree.process(*parent).ended())
         else {
@@ -343,14 +342,8 @@ impl Turns<'_> {
         if !status.caught.contains(Signal::CHLD) {
             return Ok(());
         }
-        let mut watched = Vec::new();
-        for id in early {
-            let thread = self.tree.thread(id);
-            let _ = sched::hold_back(thread.tid);
-            let (_, times) = thread.files.ran().unwrap_or_default();
-            watched.push((id, times));
-        }
-        self.guard = Some(Guard { dying, watched });
+        let times = |id: ThreadId| (id, self.tree.thread(id).files.ran().unwrap_or_default().1);
+        self.guard = Some(Guard { dying, by: times(by), watched: early.into_iter().map(times).collect() });
         Ok(())
     }
 
@@ -396,6 +389,8 @@ fn may_wake_early(state: &State) -> bool {
         libc::SYS_wait4,
         libc::SYS_waitid,
         libc::SYS_rt_sigtimedwait,
+        libc::SYS_accept,
+        libc::SYS_accept4,
     ];
     !only_by_signal.contains(&i64::from(inside.number))
 }

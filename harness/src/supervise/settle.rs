@@ -12,7 +12,6 @@ use crate::signal::Signal;
 use crate::sys::cell::Message;
 use crate::sys::notify::Notification;
 use crate::sys::procfs::{self, Doing, Inside};
-use crate::sys::sched;
 use crate::trace::{End, Status, What};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -34,6 +33,8 @@ pub(super) enum News {
 #[derive(Debug)]
 pub(super) struct Guard {
     pub(super) dying: ProcessId,
+    /// The thread that ends it, and how often that had been put on the CPU.
+    pub(super) by: (ThreadId, u64),
     /// Threads of the parent that the exit might wake early, and how often each had been put on the CPU.
     pub(super) watched: Vec<(ThreadId, u64)>,
 }
@@ -55,7 +56,8 @@ impl Turns<'_> {
         let mut arrived = false;
         loop {
             if !arrived {
-                self.listen(Some(pause))?;
+                // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
+                self.listen(Some(if self.guard.is_some() { LONGEST } else { pause }))?;
             }
             let candidates = self.look()?;
             arrived = self.listen(Some(Duration::ZERO))?;
@@ -461,24 +463,21 @@ impl Turns<'_> {
         Ok(())
     }
 
-    /// The dying process is dead. If a thread that its exit might have woken has run before now, the SIGCHLD may have hit it
-    /// at a place that nobody chose.
+    /// The dying process is dead. Had its exit left the CPU on the way, and has a thread that it woke run by now, then the
+    /// SIGCHLD may have hit that thread at a place that nobody chose.
     fn check_guard(&mut self) -> Result<(), RunError> {
         let Some(guard) = self.guard.take() else { return Ok(()) };
-        for (id, before) in guard.watched {
-            let thread = self.tree.thread(id);
-            let ran = thread.files.ran().map(|(_, times)| times).unwrap_or(before);
-            // It may have ended, which is as good.
-            let _ = sched::let_go(thread.tid);
-            if ran != before {
-                let thread = self.tree.thread(id);
-                let name = thread.name.clone();
-                let child = &self.tree.process(guard.dying).name;
-                self.taint.get_or_insert(format!(
-                    "{name} was woken by the exit of {child} and ran before {} was sent",
-                    Signal::CHLD
-                ));
-            }
+        let times = |id: ThreadId| self.tree.thread(id).files.ran().map_or(u64::MAX, |(_, times)| times);
+        let (by, before) = guard.by;
+        if times(by) <= before + 1 {
+            return Ok(());
+        }
+        if let Some((woken, _)) = guard.watched.iter().find(|(id, before)| times(*id) != *before) {
+            let (name, child) = (&self.tree.thread(*woken).name, &self.tree.process(guard.dying).name);
+            let signal = Signal::CHLD;
+            self.taint.get_or_insert(format!(
+                "{name} was woken by the exit of {child} and may have run before {signal} was sent"
+            ));
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ pub(super) enum Stage {
     SignalDescriptor,
     LastPid,
     Fork,
-    ChildSession,
+    ChildGroup,
     StandardInput,
     Redirect,
     Execute,
@@ -77,7 +77,7 @@ impl Stage {
             "opening a signal descriptor",
             "setting the next pid",
             "forking",
-            "starting the program's session",
+            "making the program's process group",
             "opening standard input",
             "redirecting standard input and output",
             "executing the program",
@@ -426,7 +426,8 @@ fn execute(orders: &Orders) -> (Stage, i32) {
     let steps = || -> Result<(), (Stage, i32)> {
         // SAFETY: pointers come from `orders` or from locals that live through the call.
         unsafe {
-            check(Stage::ChildSession, call(libc::SYS_setsid, 0, 0, 0, 0, 0))?;
+            // As a shell starts a job: the leader of a process group, in a session that is not its own.
+            check(Stage::ChildGroup, call(libc::SYS_setpgid, 0, 0, 0, 0, 0))?;
             let stdin =
                 call(libc::SYS_open, orders.stdin.as_ptr() as usize, libc::O_RDONLY as usize, 0, 0, 0);
             let stdin = check(Stage::StandardInput, stdin)?;

@@ -9,12 +9,6 @@ use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-fn set(tid: i32, policy: i32) -> Result<(), Errno> {
-    let param = libc::sched_param { sched_priority: 0 };
-    // SAFETY: `param` lives through the call.
-    Errno::result(unsafe { libc::sched_setscheduler(tid, policy, &param) }).map(drop)
-}
-
 /// Pins the calling thread to one CPU, and makes its timed waits exact.
 pub fn supervise_on(cpu: usize) -> Result<(), Errno> {
     let mut set_of_one = CpuSet::new();
@@ -24,22 +18,6 @@ pub fn supervise_on(cpu: usize) -> Result<(), Errno> {
     // SAFETY: this prctl takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
     Ok(())
-}
-
-/// CPUs that the calling thread may run on.
-pub(crate) fn allowed_cpus() -> Result<Vec<usize>, Errno> {
-    let set = sched_getaffinity(Pid::from_raw(0))?;
-    Ok((0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect())
-}
-
-/// Holds a thread of a SCHED_BATCH tree back: it runs only when nobody else of the tree wants to.
-pub fn hold_back(tid: i32) -> Result<(), Errno> {
-    set(tid, libc::SCHED_IDLE)
-}
-
-/// Undoes `hold_back`.
-pub fn let_go(tid: i32) -> Result<(), Errno> {
-    set(tid, libc::SCHED_BATCH)
 }
 
 /// The calling thread's CPU mask exactly as sched_getaffinity(2) writes it: as many bytes as the kernel uses.
