@@ -75,9 +75,7 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
     let cell = found(host.cell())?;
     let can_run = cell == Found::Works;
     // Without a cell there are no runs to try the rest with.
-    let within = |result: &dyn Fn() -> Result<(), Failure>| {
-        if can_run { found(result()) } else { Ok(Found::Untried) }
-    };
+    let pids = if can_run { found(host.same_pids())? } else { Found::Untried };
     let memory = found(code_can_be_written())?;
     let forked = if can_run { Some(host.shell("true & wait")) } else { None };
     let forked = match forked {
@@ -92,7 +90,10 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
     };
     let held = of_fork(held_after_fork);
     // A thread that is never held right after fork does not have to leave from there.
-    let restarted = if held == Found::Works { of_fork(went_on_unharmed) } else { Found::Untried };
+    let can_fork = held == Found::Works;
+    let restarted = if can_fork { of_fork(went_on_unharmed) } else { Found::Untried };
+    // No shell makes a pipe for itself without a second process at its other end.
+    let hang = if can_fork { found(host.hang())? } else { Found::Untried };
     Ok(vec![
         Check {
             name: "supervision",
@@ -103,7 +104,7 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
         },
         Check {
             name: "the same pids every time",
-            result: within(&|| host.same_pids())?,
+            result: pids,
             loses: "Runs of a program that uses its pid cannot be repeated exactly, so no finding can be confirmed or \
                     replayed.",
             needed: true,
@@ -130,7 +131,7 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
         },
         Check {
             name: "proof of a hang",
-            result: within(&|| host.hang())?,
+            result: hang,
             loses: "Hangs cannot be proven: a run that never ends counts as idle, or takes until its time limit.",
             needed: true,
         },
