@@ -352,11 +352,9 @@ impl Turns<'_> {
                     }
                 }
                 State::Held(_) => match thread.files.doing().map_err(fault)? {
-                    // Held and running means that it is being ended: only that wakes it.
-                    Doing::Running => {
-                        self.tree.thread_mut(id).state = State::Running;
-                        look.running = Some(id);
-                    }
+                    // The first signal makes it wait in another way, and a fatal one ends it: either way it runs
+                    // for a moment, and which it was is seen afterwards.
+                    Doing::Running => look.running = Some(id),
                     Doing::Ended => look.found.push((id, Found::Ended)),
                     _ => {}
                 },
@@ -499,9 +497,11 @@ impl Turns<'_> {
         }
         let doing = self.tree.thread(id).files.doing();
         let status = self.proc_status(self.tree.thread(id).tid)?;
-        let (Some(status), Ok(Doing::Sleeping | Doing::Uninterruptible)) = (status, doing) else {
-            // It is being ended: only that wakes a thread that waits for an answer.
-            self.tree.thread_mut(id).state = State::Running;
+        let (Some(status), Ok(Doing::Sleeping | Doing::Uninterruptible)) = (status, &doing) else {
+            if !matches!(doing, Ok(Doing::Running)) {
+                // Ended while it waited for an answer.
+                self.tree.thread_mut(id).state = State::Running;
+            }
             return Ok(true);
         };
         let State::Waiting(_, wait) = &self.tree.thread(id).state else { return Ok(false) };

@@ -6,7 +6,7 @@
 //! same CPU, and which a higher real-time priority would never let go on (`shrink_dcache_parent`; seen on Linux 6.18).
 
 use nix::errno::Errno;
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
 /// Pins the calling thread to one CPU, and makes its timed waits exact.
