@@ -1,0 +1,66 @@
+//! Running a command under the supervisor by the empty schedule, for the tests of what a program can see and do.
+
+use sigrace::program::{Launch, Limits};
+use sigrace::resolve;
+use sigrace::schedule::Schedule;
+use sigrace::slots::Slots;
+use sigrace::supervise::{RunError, Settings, Supervise, Supervisor};
+use sigrace::trace::Run;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+/// The whole environment of the programs of these tests.
+pub fn environment() -> BTreeMap<String, String> {
+    [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("LC_ALL", "C"), ("TZ", "UTC0")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+/// How this command starts in this folder.
+pub fn launch(argv: &[&str], cwd: &Path) -> Launch {
+    let argv = argv.iter().map(|&word| word.to_owned()).collect();
+    resolve::command(argv, environment(), cwd, None).expect("the machine has the programs of these tests")
+}
+
+/// One run by the empty schedule, and what `look` sees right after it, while its supervisor still lives.
+///
+/// The supervisor pins the thread that makes it, so it gets one of its own.
+pub fn run<T: Send>(
+    launch: Launch,
+    limits: Limits,
+    look: impl FnOnce() -> T + Send,
+) -> (Result<Run, RunError>, T) {
+    let slots = Slots::new().expect("this process may use a CPU");
+    thread::scope(|scope| {
+        let supervised = scope.spawn(|| {
+            let slot =
+                slots.take(Duration::from_secs(600), &AtomicBool::new(false)).expect("a CPU gets free");
+            let cancel = Arc::new(AtomicBool::new(false));
+            let settings = Settings { launch, limits, seed: 1, always: false, watch: Vec::new(), cancel };
+            let mut supervisor = Supervisor::new(settings, slot.cpu).expect("this host allows a cell");
+            let run = supervisor.run(&Schedule::empty());
+            (run, look())
+        });
+        supervised.join().expect("the supervisor does not panic")
+    })
+}
+
+/// Builds a C file of `programs/` into `folder`, and says where it is.
+pub fn build(name: &str, flags: &[&str], folder: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs").join(name);
+    let program = folder.join(name.trim_end_matches(".c"));
+    let built = Command::new("cc")
+        .args(["-O1", "-Wall", "-Werror", "-pthread", "-D_GNU_SOURCE"])
+        .args(flags)
+        .arg("-o")
+        .args([&program, &source])
+        .output()
+        .expect("there is a C compiler");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    program
+}
