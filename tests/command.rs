@@ -67,8 +67,9 @@ fn help_names_every_verb_and_every_exit_code() {
     let output = sigrace(folder.path(), &["--help"]);
     ends(&output, 0);
     let help = stdout(&output);
-    for word in ["run", "explore", "points", "replay", "shrink", "show", "check", "100", "101", "102", "130"]
-    {
+    for word in [
+        "run", "explore", "points", "replay", "shrink", "show", "check", "doctor", "100", "101", "102", "130",
+    ] {
         assert!(help.contains(word), "{word} is missing:\n{help}");
     }
 }

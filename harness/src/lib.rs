@@ -6,6 +6,7 @@
 mod arbitrary;
 pub mod cli;
 pub mod compile;
+pub mod doctor;
 pub mod explore;
 pub mod judge;
 pub mod program;

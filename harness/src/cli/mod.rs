@@ -1,6 +1,7 @@
 //! The command: one verb per file, exit codes in one place. Nothing else in sigrace writes to the terminal.
 
 mod check;
+mod doctor;
 mod exit;
 mod explore;
 mod interrupt;
@@ -36,6 +37,7 @@ enum Verb {
     Shrink(shrink::Args),
     Show(show::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
 }
 
 /// Does what the command line says, and tells how that ended.
@@ -56,6 +58,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Shrink(args) => shrink::main(&args),
         Verb::Show(args) => show::main(&args),
         Verb::Check(args) => check::main(&args),
+        Verb::Doctor(args) => doctor::main(&args),
     };
     match result {
         Ok(exit) => exit.into(),

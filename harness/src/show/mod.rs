@@ -45,7 +45,7 @@ impl Page {
     }
 
     /// What is wrong.
-    fn wrong(self, text: impl Display) -> String {
+    pub(crate) fn wrong(self, text: impl Display) -> String {
         self.paint(AnsiColor::Red.on_default().bold(), text)
     }
 }

@@ -119,7 +119,7 @@ impl Turns<'_> {
             let State::Asleep(known) = &thread.state else { continue };
             let doing = thread.files.doing().map_err(fault)?;
             let inside = thread.files.inside().map_err(fault)?;
-            let asleep = matches!(doing, Doing::Sleeping | Doing::Uninterruptible);
+            let asleep = doing == Doing::Sleeping || (doing == Doing::Uninterruptible && thread.vforks);
             if !asleep || inside != Some(*known) {
                 return Ok(None);
             }

@@ -125,7 +125,9 @@ impl Turns<'_> {
 
     /// Lets the call happen, or does in its place what control needs.
     fn release(&mut self, id: ThreadId, held: Held, call: Syscall, loading: bool) -> Result<(), RunError> {
-        self.tree.thread_mut(id).released = Some(held.number());
+        let thread = self.tree.thread_mut(id);
+        thread.released = Some(held.number());
+        thread.vforks = false;
         let process = self.tree.thread(id).process;
         let Some(sysno) = call.sysno() else {
             let answer = held.proceed(self.cell.listener());
@@ -297,6 +299,7 @@ impl Turns<'_> {
             }
         };
         self.tree.birth = Some(Birth { maker: id, kind, plant, happened: false });
+        self.tree.thread_mut(id).vforks = has(libc::CLONE_VFORK);
         let answer = held.proceed(self.cell.listener());
         self.answered(id, answer)
     }

@@ -43,6 +43,8 @@ pub(super) struct Guard {
 const BRIEF: Duration = Duration::from_micros(60);
 /// The same, where it may sleep and would not tell.
 const BRIEFER: Duration = Duration::from_micros(4);
+/// What an end sets going is given this much of a start.
+const AFTER_END: Duration = Duration::from_micros(20);
 /// The longest wait between two looks.
 const LONGEST: Duration = Duration::from_millis(1);
 /// A thread that was made but is not seen within this time is a fault of the harness.
@@ -53,25 +55,33 @@ impl Turns<'_> {
     pub(super) fn settle(&mut self) -> Result<Option<End>, RunError> {
         let mut pause = self.first_pause();
         let begun = std::time::Instant::now();
-        let mut arrived = false;
         loop {
-            if !arrived {
+            if self.awaited() {
                 // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
-                self.listen(Some(if self.guard.is_some() { LONGEST } else { pause }))?;
+                let most = if self.guard.is_some() { LONGEST } else { pause };
+                if self.listen(Some(most))? {
+                    pause = self.first_pause();
+                    continue;
+                }
             }
-            let candidates = self.look()?;
-            arrived = self.listen(Some(Duration::ZERO))?;
-            if arrived {
-                pause = BRIEFER;
+            let look = self.look()?;
+            if look.at_some && self.listen(Some(Duration::ZERO))? {
                 continue;
             }
-            let settled = candidates.running.is_none() && !self.birth_pending()?;
-            self.commit(candidates.found)?;
+            // A look is not instant: what changed during it may have woken a thread that was looked at before. So only a
+            // look that finds nothing new is believed.
+            let settled = look.running.is_none() && look.found.is_empty() && !self.birth_pending()?;
+            let ended = look.found.iter().any(|(_, found)| matches!(found, Found::Ended));
+            self.commit(look.found)?;
+            if ended {
+                // A parent that was just woken gets the CPU before it is looked at again.
+                self.listen(Some(AFTER_END))?;
+            }
             if settled && self.guard.is_none() {
                 return Ok(None);
             }
             self.interrupted()?;
-            if let Some(end) = self.limits(candidates.running)? {
+            if let Some(end) = self.limits(look.running)? {
                 return Ok(Some(end));
             }
             if self.tree.birth.is_some() && begun.elapsed() > BIRTH {
@@ -79,6 +89,12 @@ impl Turns<'_> {
             }
             pause = (pause * 3 / 2).min(LONGEST);
         }
+    }
+
+    /// True while something is known to be on its way.
+    fn awaited(&self) -> bool {
+        let running = |thread: &super::tree::Thread| matches!(thread.state, State::Running);
+        self.guard.is_some() || self.tree.birth.is_some() || self.tree.threads.iter().any(running)
     }
 
     fn first_pause(&self) -> Duration {
@@ -359,16 +375,21 @@ impl Turns<'_> {
                     _ => {}
                 },
                 State::Running | State::Asleep(_) | State::Stopped => {
+                    look.at_some = true;
+                    let vforks = thread.vforks;
                     let doing = thread.files.doing().map_err(fault)?;
                     let found = match (doing, &thread.state) {
-                        (Doing::Sleeping | Doing::Uninterruptible, State::Asleep(_)) => continue,
+                        (Doing::Sleeping, State::Asleep(_)) => continue,
+                        (Doing::Uninterruptible, State::Asleep(_)) if vforks => continue,
                         (Doing::Stopped, State::Stopped) => continue,
                         (Doing::Ended, _) => Some(Found::Ended),
                         (Doing::Stopped, _) => Some(Found::Stopped),
                         (Doing::Running, _) => None,
                         (Doing::Sleeping | Doing::Uninterruptible, _) => match thread.files.inside() {
                             // In a disk's queue it is as good as running; only a vfork waits like this for another.
-                            Ok(Some(inside)) if doing == Doing::Sleeping || is_making(inside.number) => {
+                            Ok(Some(inside))
+                                if doing == Doing::Sleeping || (vforks && is_making(inside.number)) =>
+                            {
                                 (inside.number >= 0).then_some(Found::Asleep(inside))
                             }
                             Ok(_) => None,
@@ -550,6 +571,8 @@ impl Turns<'_> {
 #[derive(Debug, Default)]
 struct Look {
     running: Option<ThreadId>,
+    /// Threads were looked at whose sleep could be the wait for an answer to a notification that is still to be received.
+    at_some: bool,
     found: Vec<(ThreadId, Found)>,
 }
 

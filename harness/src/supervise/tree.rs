@@ -54,6 +54,8 @@ pub(super) struct Thread {
     pub(super) files: ThreadFiles,
     /// The call that it was let into last, by number.
     pub(super) released: Option<i32>,
+    /// It was let into a call that waits for its vfork child: the one sleep that is uninterruptible and may last.
+    pub(super) vforks: bool,
     /// A sleep that a stop interrupted, to be taken up where it was: the call's address and arguments, and its end.
     pub(super) resume: Option<Resume>,
     /// CPU time it had used when it was first seen running after its release, in nanoseconds.
@@ -282,6 +284,7 @@ impl Tree {
             demoted: false,
             files,
             released: None,
+            vforks: false,
             resume: None,
             cpu_at_release: None,
         });

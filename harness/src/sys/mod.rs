@@ -8,6 +8,7 @@ mod gate;
 mod init;
 pub mod memory;
 pub mod notify;
+pub mod perf;
 pub mod pidfd;
 pub mod procfs;
 pub mod sched;

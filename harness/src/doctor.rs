@@ -1,0 +1,294 @@
+//! What this host allows, found out by doing it.
+//!
+//! Each check does the very thing that a run does, with the code that a run does it with, and says what is lost when it
+//! does not work. Nothing is concluded from version numbers, settings or identities.
+
+use crate::program::{Launch, Limits};
+use crate::resolve;
+use crate::schedule::{Making, Schedule, Site};
+use crate::supervise::{RunError, Settings, Supervise, Supervisor};
+use crate::sys::memory::Text;
+use crate::sys::perf;
+use crate::sys::pidfd::PidFd;
+use crate::trace::{End, Run, Status, What};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// One thing that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// What, in a few words.
+    pub name: &'static str,
+    /// What came of it.
+    pub result: Found,
+    /// What a user goes without where it does not work, as a whole sentence.
+    pub loses: &'static str,
+    /// True if some run cannot be done without it.
+    pub needed: bool,
+}
+
+/// What came of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It works.
+    Works,
+    /// It does not work, and why.
+    Lost(String),
+    /// It could not be tried, because an earlier check failed.
+    Untried,
+}
+
+impl Check {
+    /// True if this keeps some run from being done.
+    pub fn hinders(&self) -> bool {
+        self.needed && self.result != Found::Works
+    }
+}
+
+/// Why a check failed.
+#[derive(Debug)]
+enum Failure {
+    Lost(String),
+    Interrupted,
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        match error {
+            RunError::Interrupted => Failure::Interrupted,
+            // The heading says already that something is unsupported.
+            RunError::Unsupported(why) => Failure::Lost(why),
+            RunError::Start { .. } | RunError::Fault(_) => Failure::Lost(error.to_string()),
+        }
+    }
+}
+
+/// Tries everything, with runs on `cpu`; the calling thread stays pinned to it. The checks are in the order in which they
+/// depend on each other.
+///
+/// The only error is [`RunError::Interrupted`], after `cancel` has become true.
+pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunError> {
+    let host = Host { cpu, cancel };
+    let cell = found(host.cell())?;
+    let can_run = cell == Found::Works;
+    // Without a cell there are no runs to try the rest with.
+    let pids = if can_run { found(host.same_pids())? } else { Found::Untried };
+    let memory = found(code_can_be_written())?;
+    let forked = if can_run { Some(host.shell("true & wait")) } else { None };
+    let forked = match forked {
+        Some(Err(Failure::Interrupted)) => return Err(RunError::Interrupted),
+        other => other,
+    };
+    let of_fork = |judge: fn(&Run) -> Result<(), String>| match &forked {
+        None => Found::Untried,
+        Some(Ok(run)) => judge(run).map_or_else(Found::Lost, |()| Found::Works),
+        Some(Err(Failure::Lost(why))) => Found::Lost(why.clone()),
+        Some(Err(Failure::Interrupted)) => Found::Untried,
+    };
+    let held = of_fork(held_after_fork);
+    // A thread that is never held right after fork does not have to leave from there.
+    let can_fork = held == Found::Works;
+    let restarted = if can_fork { of_fork(went_on_unharmed) } else { Found::Untried };
+    // No shell makes a pipe for itself without a second process at its other end.
+    let hang = if can_fork { found(host.hang())? } else { Found::Untried };
+    Ok(vec![
+        Check {
+            name: "supervision",
+            result: cell,
+            loses: "Nothing can be run: a run needs namespaces of its own (root, or user namespaces for ordinary users) and \
+                    seccomp notifications that wait killably (Linux 5.19).",
+            needed: true,
+        },
+        Check {
+            name: "the same pids every time",
+            result: pids,
+            loses: "Runs of a program that uses its pid cannot be repeated exactly, so no finding can be confirmed or \
+                    replayed.",
+            needed: true,
+        },
+        Check {
+            name: "writing a process's code",
+            result: memory,
+            loses: "Points right after fork, and code points: both need writes to /proc/PID/mem.",
+            needed: true,
+        },
+        Check {
+            name: "holding after fork",
+            result: held,
+            loses: "Points right after fork: whether parent or child goes first there cannot be decided, so programs that \
+                    fork are unsupported.",
+            needed: true,
+        },
+        Check {
+            name: "going on without a signal",
+            result: restarted,
+            loses: "Points right after fork, and signals before a call of a program with threads: both are left by having \
+                    the kernel make a call again.",
+            needed: true,
+        },
+        Check {
+            name: "proof of a hang",
+            result: hang,
+            loses: "Hangs cannot be proven: a run that never ends counts as idle, or takes until its time limit.",
+            needed: true,
+        },
+        Check {
+            name: "exit status after the wait",
+            result: found(status_after_wait())?,
+            loses: "How a child ended that a signal killed and whose parent has waited for it (Linux 6.15).",
+            needed: false,
+        },
+        Check {
+            name: "hardware breakpoints",
+            result: found(breakpoint())?,
+            loses: "Not needed yet: code points (`At`) will need perf events.",
+            needed: false,
+        },
+    ])
+}
+
+fn found(result: Result<(), Failure>) -> Result<Found, RunError> {
+    match result {
+        Ok(()) => Ok(Found::Works),
+        Err(Failure::Lost(why)) => Ok(Found::Lost(why)),
+        Err(Failure::Interrupted) => Err(RunError::Interrupted),
+    }
+}
+
+fn lost<T>(why: impl Into<String>) -> Result<T, Failure> {
+    Err(Failure::Lost(why.into()))
+}
+
+/// Where the runs of the checks take place.
+struct Host<'a> {
+    cpu: usize,
+    cancel: &'a Arc<AtomicBool>,
+}
+
+impl Host<'_> {
+    fn run(&self, words: &[&str]) -> Result<Run, Failure> {
+        let settings = Settings {
+            launch: launch(words)?,
+            limits: Limits::default(),
+            seed: 1,
+            always: false,
+            watch: Vec::new(),
+            cancel: Arc::clone(self.cancel),
+        };
+        Ok(Supervisor::new(settings, self.cpu)?.run(&Schedule::empty())?)
+    }
+
+    fn shell(&self, script: &str) -> Result<Run, Failure> {
+        self.run(&["sh", "-c", script])
+    }
+
+    /// Namespaces, the init, the filter and its notifications: the least that a run needs.
+    fn cell(&self) -> Result<(), Failure> {
+        match self.run(&["true"])?.outcome.end {
+            End::Ended(Status::Exited(0)) => Ok(()),
+            other => lost(format!("`true` was run, and did not end with exit code 0: {other:?}")),
+        }
+    }
+
+    /// The program's pid, by its own word and by that of its own `/proc`.
+    fn same_pids(&self) -> Result<(), Failure> {
+        let script = "read pid rest </proc/self/stat; echo $$ $pid";
+        let said = || {
+            let run = self.shell(script)?;
+            Ok::<_, Failure>(String::from_utf8_lossy(run.outcome.stdout.bytes()).into_owned())
+        };
+        let (first, second) = (said()?, said()?);
+        match first.split_ascii_whitespace().collect::<Vec<_>>()[..] {
+            _ if first != second => lost(format!("two runs differ: `{}`, `{}`", first.trim(), second.trim())),
+            [own, proc] if own == proc => Ok(()),
+            _ => lost(format!("the program's pid, and its pid in its /proc: `{}`", first.trim())),
+        }
+    }
+
+    /// Two shells that read from one pipe, into which only they themselves could write.
+    fn hang(&self) -> Result<(), Failure> {
+        match self.shell("read x </proc/self/fd/1 | read y")?.outcome.end {
+            End::Hang(_) => Ok(()),
+            other => lost(format!("a program that waits for itself was not seen to hang: {other:?}")),
+        }
+    }
+}
+
+fn launch(words: &[&str]) -> Result<Launch, Failure> {
+    let argv = words.iter().map(|word| (*word).to_owned()).collect();
+    let env = BTreeMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap_or_default())]);
+    resolve::command(argv, env, Path::new("/"), None).or_else(|error| lost(error.to_string()))
+}
+
+/// Both sides of the fork went on from right behind it.
+fn held_after_fork(run: &Run) -> Result<(), String> {
+    let not_held = run.events.iter().find_map(|event| match &event.what {
+        What::NotHeld(site, why) => Some(format!("{} was not held {site}: {why}", event.thread)),
+        _ => None,
+    });
+    if let Some(why) = not_held {
+        return Err(why);
+    }
+    let after = |what: &What| matches!(what, What::Go(Site::After(Making::Fork), _));
+    let went: BTreeSet<_> =
+        run.events.iter().filter(|event| after(&event.what)).map(|event| event.thread.to_string()).collect();
+    if went == BTreeSet::from(["p0".to_owned(), "p0.1".to_owned()]) {
+        Ok(())
+    } else {
+        Err(format!("of p0 and p0.1, those held right after fork were: {went:?}"))
+    }
+}
+
+/// No signal was there for the threads that were held after the fork, and they came to a good end all the same.
+fn went_on_unharmed(run: &Run) -> Result<(), String> {
+    match (&run.taint, &run.outcome.end) {
+        (Some(taint), _) => Err(taint.clone()),
+        (None, End::Ended(Status::Exited(0))) => Ok(()),
+        (None, other) => Err(format!("a program that forked did not end with exit code 0: {other:?}")),
+    }
+}
+
+/// Writes two bytes of this process's own code, as they are: the file that the code comes from is not writable memory, so
+/// this is what planting an instruction needs.
+fn code_can_be_written() -> Result<(), Failure> {
+    let address = code_can_be_written as fn() -> Result<(), Failure> as usize as u64;
+    let pid = nix::unistd::getpid().as_raw();
+    let rewrite = || {
+        let text = Text::open(pid)?;
+        let bytes: [u8; 2] = text.read(address)?;
+        text.write(address, &bytes)
+    };
+    rewrite().or_else(|error: std::io::Error| lost(format!("writing to /proc/PID/mem: {error}")))
+}
+
+/// What a process's descriptor tells when somebody has waited for the process.
+fn status_after_wait() -> Result<(), Failure> {
+    const CODE: i32 = 7;
+    let failed = |what: &'static str| {
+        move |error: &dyn std::fmt::Display| Failure::Lost(format!("{what} a shell: {error}"))
+    };
+    let script = format!("exit {CODE}");
+    let mut child =
+        Command::new("sh").args(["-c", &script]).spawn().map_err(|error| failed("starting")(&error))?;
+    // Until the wait its number is its own.
+    let descriptor = PidFd::open(child.id() as i32);
+    child.wait().map_err(|error| failed("waiting for")(&error))?;
+    match descriptor.map_err(|error| failed("opening a descriptor of")(&error))?.exit_status() {
+        Some(status) if Status::from_wait(status) == Status::Exited(CODE) => Ok(()),
+        Some(status) => {
+            lost(format!("the kernel tells status {status:#x} of a shell that ended with {CODE}"))
+        }
+        None => lost("the kernel does not tell (PIDFD_GET_INFO)"),
+    }
+}
+
+fn breakpoint() -> Result<(), Failure> {
+    match perf::counted_executions() {
+        Ok(1) => Ok(()),
+        Ok(count) => lost(format!("a breakpoint on code that ran once counted {count}")),
+        Err(errno) => lost(format!("perf_event_open(2): {}", errno.desc())),
+    }
+}
