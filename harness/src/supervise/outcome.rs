@@ -17,7 +17,7 @@ impl Turns<'_> {
         let statuses = self.tree.processes.iter().map(|process| self.proc_status(process.pid));
         let statuses = statuses.collect::<Result<Vec<_>, _>>()?;
         let table = statuses.iter().zip(&self.tree.processes);
-        let table = table.filter_map(|(status, process)| Some(self.row(process, status.as_ref()?))).collect();
+        let table = table.filter_map(|(status, process)| self.row(process, status.as_ref()?)).collect();
         let exec_blocked = self.exec_blocked(&statuses);
         self.end_everything()?;
         self.drain()?;
@@ -35,9 +35,13 @@ impl Turns<'_> {
         })
     }
 
-    fn row(&self, process: &Process, status: &ProcStatus) -> Row {
+    /// None for an ended process that is the init's to reap: whether that has happened by now is chance.
+    fn row(&self, process: &Process, status: &ProcStatus) -> Option<Row> {
         let parent = self.tree.processes.iter().find(|other| other.pid == status.parent);
-        Row {
+        if parent.is_none() && matches!(status.state, 'Z' | 'X') {
+            return None;
+        }
+        Some(Row {
             process: process.name.clone(),
             parent: parent.map(|parent| parent.name.clone()),
             stat: status.state,
@@ -45,7 +49,7 @@ impl Turns<'_> {
             pending: status.pending(),
             blocked: status.blocked,
             caught: status.caught,
-        }
+        })
     }
 
     /// In which way nobody waited for this process; none if somebody did, or nobody had to.

@@ -193,7 +193,8 @@ impl<'a> Turns<'a> {
     /// noticed may differ from run to run.
     fn tell_news(&mut self) -> Result<(), RunError> {
         let mut news = std::mem::take(&mut self.news);
-        news.sort_by_key(|(thread, _)| *thread);
+        // A thread that waits for what it made (vfork) has made it before.
+        news.sort_by_key(|(thread, what)| (*thread, !matches!(what, News::Told(What::Make(_)))));
         for (thread, what) in news {
             let stamp = self.next_stamp();
             self.tree.thread_mut(thread).since = stamp;
