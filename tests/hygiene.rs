@@ -1,1 +1,169 @@
-//! Rules of the code, as tests.
+//! Rules of the code, as tests: where unsafe is, who may name whom, that every fixture is used, that the README is true.
+
+use regex::Regex;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every file below `folder` with this ending, relative to the project's root, with its text.
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(ending) {
+                let text = fs::read_to_string(&path).unwrap();
+                let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+                found.push((name, text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no {ending} file below {folder}");
+    found
+}
+
+/// The product's own code: without unit tests and what only they use.
+fn sources() -> Vec<(String, String)> {
+    let tests = ["/tests.rs", "/arbitrary.rs", "/model.rs"];
+    let mut files = files("harness/src", ".rs");
+    files.retain(|(name, _)| !tests.iter().any(|test| name.ends_with(test)));
+    for (_, text) in &mut files {
+        let end = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+        text.truncate(end);
+    }
+    files
+}
+
+/// Files in whose code (comments aside) the pattern occurs, except where it is allowed.
+fn offenders(pattern: &str, allowed: impl Fn(&str) -> bool) -> Vec<String> {
+    let pattern = Regex::new(pattern).unwrap();
+    let code = |text: &str| {
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let mut found: Vec<String> = sources()
+        .into_iter()
+        .filter(|(name, text)| !allowed(name) && pattern.is_match(&code(text)))
+        .map(|(name, _)| name)
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn unsafe_code_has_one_address() {
+    assert_eq!(offenders(r"\bunsafe\b", |name| name.starts_with("harness/src/sys/")), [""; 0]);
+}
+
+#[test]
+fn only_the_supervisor_and_the_doctor_talk_to_the_kernel_interface() {
+    let may = ["harness/src/sys/", "harness/src/supervise/", "harness/src/doctor.rs"];
+    assert_eq!(
+        offenders(r"\b(crate|super)::sys\b", |name| may.iter().any(|may| name.starts_with(may))),
+        [""; 0]
+    );
+}
+
+#[test]
+fn the_supervisor_knows_no_scenario_and_no_verdict() {
+    let others = |name: &str| !name.starts_with("harness/src/supervise/");
+    assert_eq!(offenders(r"crate::(scenario|judge|explore|suite|show|store|cli)\b|Verdict", others), [""; 0]);
+}
+
+#[test]
+fn only_the_command_prints() {
+    assert_eq!(offenders(r"\be?println!|\be?print!", |name| name.starts_with("harness/src/cli/")), [""; 0]);
+}
+
+#[test]
+fn values_do_no_input_or_output() {
+    let values = ["signal", "schedule", "program", "scenario", "trace"];
+    let others = |name: &str| !values.iter().any(|value| name == format!("harness/src/{value}.rs"));
+    assert_eq!(offenders(r"std::(fs|process|net|io)\b|\bnix::|\blibc::", others), [""; 0]);
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let long = |(name, text): &(String, String)| {
+        (text.lines().count() > 650).then(|| format!("{name}: {} lines", text.lines().count()))
+    };
+    assert_eq!(sources().iter().filter_map(long).collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn every_fixture_is_used_and_every_broken_one_has_a_cure() {
+    let scenarios: String = files("scenarios", ".ron").into_iter().map(|(_, text)| text).collect();
+    for (name, _) in files("fixtures", ".c") {
+        let name = name.trim_start_matches("fixtures/").to_owned();
+        assert!(scenarios.contains(&format!("Source(\"{name}\")")), "no scenario uses {name}");
+        let twin = match name.split_once('/') {
+            Some(("broken", file)) => format!("fixtures/sound/{file}"),
+            Some(("sound", file)) => format!("fixtures/broken/{file}"),
+            _ => panic!("{name} is neither broken nor sound"),
+        };
+        assert!(root().join(&twin).exists(), "{twin} is missing");
+    }
+}
+
+#[test]
+fn the_readme_has_the_two_commands_and_ci_runs_the_second() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.contains("\n    cargo run --release -- run\n") && readme.contains("\n    cargo test\n"));
+    let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
+    assert!(ci.lines().any(|line| line.starts_with("cargo test")), ".ci/run does not run the tests");
+}
+
+/// What differs from machine to machine and is no part of what the example shows: seconds, the place and name of the
+/// trace, and the C library's own calls before `main`.
+fn neutral(output: &str) -> String {
+    let seconds = Regex::new(r"in \d+\.\d s").unwrap();
+    let trace = Regex::new(r"replay \S+").unwrap();
+    let output = trace.replace(&seconds.replace(output, "in N s"), "replay TRACE").into_owned();
+    let mut startup = false;
+    let kept = output.lines().filter(|line| {
+        let line = line.trim();
+        if line.starts_with("before rt_sigaction") {
+            startup = false;
+        }
+        let skip = startup;
+        if line.starts_with("runs ") {
+            startup = true;
+        }
+        !skip
+    });
+    kept.map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
+#[test]
+fn the_readme_shows_what_the_command_prints() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let block = readme.split("```console\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let (commands, shown): (Vec<&str>, Vec<&str>) = block.lines().partition(|line| line.starts_with("$ "));
+    let folder = tempfile::tempdir().unwrap();
+    let mut printed = String::new();
+    for command in commands {
+        let command = command[2..].replace("fixtures/", &format!("{}/fixtures/", root().display()));
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let program = if words[0] == "sigrace" { env!("CARGO_BIN_EXE_sigrace") } else { words[0] };
+        let run = Command::new(program)
+            .args(&words[1..])
+            .current_dir(&folder)
+            .env("SIGRACE_TRACE_DIR", folder.path().join("traces"))
+            .output()
+            .unwrap();
+        printed += &String::from_utf8_lossy(&run.stdout);
+        assert!(
+            run.status.success() || words[0] == "sigrace",
+            "{command}: {}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+    }
+    assert_eq!(neutral(&shown.join("\n")), neutral(&printed));
+}

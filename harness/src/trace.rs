@@ -56,6 +56,8 @@ pub struct Run {
     pub unreached: Vec<Step>,
     /// Why the run proves nothing, if so: something reached a running thread that nobody controlled.
     pub taint: Option<String>,
+    /// Real time from letting a thread go for the last time to knowing how the run had ended.
+    pub verdict_after: std::time::Duration,
 }
 
 /// A point that a run reached, and what could have been done there.

@@ -139,6 +139,7 @@ impl Supervise for Model {
             table: Vec::new(),
         };
         Ok(Run {
+            verdict_after: Default::default(),
             schedule: schedule.clone(),
             events,
             outcome,

@@ -30,6 +30,7 @@ fn run(end: End) -> Run {
         first_quiet: Vec::new(),
         unreached: Vec::new(),
         taint: None,
+        verdict_after: Default::default(),
     }
 }
 

@@ -108,7 +108,7 @@ impl Turns<'_> {
     }
 
     fn get_affinity(&self, pid: i32, args: &[u64; 6]) -> Result<i64, Errno> {
-        if (args[1] as usize) < self.affinity.len() || args[1] % 8 != 0 {
+        if (args[1] as usize) < self.affinity.len() || !args[1].is_multiple_of(8) {
             return Err(Errno::EINVAL);
         }
         memory::write(pid, args[2], self.affinity)?;
@@ -157,6 +157,10 @@ impl Turns<'_> {
         let blocked = status.map_or(SignalSet::EMPTY, |status| status.blocked);
         let inherited =
             self.tree.process(process).parent.map(|parent| self.tree.process(parent).initial_blocked);
+        // The program itself goes by the name that it was started with: where its file lies is not what happened.
+        let launch = &self.settings.launch;
+        let own = id == ThreadId(0) && self.tree.process_of(id).program.is_empty();
+        let name = launch.argv.first().filter(|_| own).cloned().unwrap_or_else(|| file.clone());
         let loader = if base == 0 { 0..0 } else { base..base + loader_size(pid, base) };
         let process = self.tree.process_mut(process);
         process.text = None;
@@ -168,7 +172,7 @@ impl Turns<'_> {
         process.initial_blocked = blocked;
         process.last_blocked = blocked;
         process.program.clone_from(&file);
-        self.news.push((id, super::settle::News::Told(What::Exec(file))));
+        self.news.push((id, super::settle::News::Told(What::Exec(name))));
         Ok(())
     }
 

@@ -102,7 +102,9 @@ impl Supervisor {
         let fault = |what: &str, errno| RunError::Fault(format!("{what} CPU {cpu}: {errno}"));
         let affinity =
             sched::raw_affinity().map_err(|errno| fault("reading the CPUs before pinning to", errno))?;
-        sched::supervise_on(cpu).map_err(|errno| fault("pinning to", errno))?;
+        sched::supervise_on(cpu).map_err(|errno| {
+            RunError::Unsupported(format!("this host does not allow pinning to CPU {cpu}: {}", errno.desc()))
+        })?;
         let mut supervisor = Supervisor { settings, cpu, affinity, cell: None };
         supervisor.cell()?;
         Ok(supervisor)

@@ -47,6 +47,9 @@ enum Waker {
     Time,
 }
 
+/// A sleeping thread at one moment: its call, and how long and how often it has run.
+type Look = (Inside, (u64, u64));
+
 #[derive(Clone, Copy, Debug)]
 enum Due {
     Wait(ThreadId),
@@ -112,7 +115,7 @@ impl Turns<'_> {
         Ok(!self.listen(Some(Duration::ZERO))? && still)
     }
 
-    fn look_at_sleepers(&self) -> Result<Option<Vec<(Inside, (u64, u64))>>, RunError> {
+    fn look_at_sleepers(&self) -> Result<Option<Vec<Look>>, RunError> {
         let mut seen = Vec::new();
         for thread in &self.tree.threads {
             let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));

@@ -98,7 +98,10 @@ impl Turns<'_> {
         let thread = self.tree.thread_mut(id);
         thread.state = State::Running;
         thread.cpu_at_release = None;
-        answer.map(drop).map_err(|errno| RunError::Fault(format!("answering {}: {errno}", thread.name)))
+        self.released_at = std::time::Instant::now();
+        answer
+            .map(drop)
+            .map_err(|errno| RunError::Fault(format!("answering {}: {errno}", self.tree.thread(id).name)))
     }
 
     /// Lets a thread go on right after it made a process or thread, or was made.

@@ -11,6 +11,7 @@ use crate::sys::memory::Text;
 use crate::sys::pidfd::PidFd;
 use crate::sys::procfs::{Inside, Status as ProcStatus, ThreadFiles};
 use crate::trace::Status;
+use nix::errno::Errno;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -130,6 +131,10 @@ pub(super) enum BirthKind {
     Thread,
 }
 
+fn forbidden(call: &str, errno: Errno) -> RunError {
+    RunError::Unsupported(format!("this host does not allow {call}: {}", errno.desc()))
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     pub(super) threads: Vec<Thread>,
@@ -226,7 +231,16 @@ impl Tree {
         let fault = |what: &str, error: &dyn std::fmt::Display| {
             RunError::Fault(format!("{what} of new process {name}: {error}"))
         };
-        let pidfd = PidFd::open(tid).map_err(|errno| fault("opening a descriptor", &errno))?;
+        let pidfd = PidFd::open(tid).map_err(|errno| match errno {
+            Errno::EPERM | Errno::ENOSYS => forbidden("pidfd_open", errno),
+            _ => fault("opening a descriptor", &errno),
+        })?;
+        if parent.is_none()
+            && let Err(errno @ (Errno::EPERM | Errno::EACCES | Errno::ENOSYS)) = pidfd.duplicate(1)
+        {
+            // Timeouts and the proof of a hang look at what the program's descriptors are.
+            return Err(forbidden("pidfd_getfd", errno));
+        }
         let status = ProcStatus::read(tid).map_err(|error| fault("reading the status", &error))?;
         let (plants, loader, loading, initial) = match parent.map(|id| self.process(id)) {
             Some(parent) => {

@@ -47,6 +47,8 @@ pub(super) struct Turns<'a> {
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
     pub(super) started: Instant,
+    /// When a thread was let go last.
+    pub(super) released_at: Instant,
     pub(super) guard: Option<Guard>,
     /// Children of a process that has just signalled somebody, until it is held again.
     pub(super) signalled_children: Vec<ProcessId>,
@@ -101,6 +103,7 @@ impl<'a> Turns<'a> {
             stdout: Vec::new(),
             stderr: Vec::new(),
             started: Instant::now(),
+            released_at: Instant::now(),
             guard: None,
             signalled_children: Vec::new(),
             random_calls: 0,
@@ -114,6 +117,7 @@ impl<'a> Turns<'a> {
     pub(super) fn run(mut self) -> Result<Run, RunError> {
         self.start()?;
         let end = self.drive()?;
+        let verdict_after = self.released_at.elapsed();
         let outcome = self.finish(end)?;
         if let Some(what) = self.unsupported {
             return Err(RunError::Unsupported(what));
@@ -128,6 +132,7 @@ impl<'a> Turns<'a> {
             first_quiet: self.first_quiet,
             unreached,
             taint: self.taint,
+            verdict_after,
         })
     }
 
@@ -234,26 +239,27 @@ impl<'a> Turns<'a> {
                 let receivable = self.receivable(id)?;
                 self.reached.push(Reached { point: point.clone(), others: Vec::new(), receivable });
             }
-            while let Some((index, step)) = self.next_step(&point) {
+            for (index, step) in self.steps_for(&point) {
                 if let Action::Send(signal) = step.action
                     && self.send(id, signal)?
                 {
                     self.taken[index] = true;
                     return Ok(true);
                 }
-                break;
             }
         }
         Ok(false)
     }
 
-    /// The next step for this point that was not taken, if any.
-    fn next_step(&self, point: &Point) -> Option<(usize, Step)> {
-        let mut steps = self.schedule.steps.iter().enumerate();
+    /// The steps for this point that were not taken, in their order.
+    fn steps_for(&self, point: &Point) -> Vec<(usize, Step)> {
         let matches =
             |step: &Step| step.at == point.site && step.nth == point.nth && step.thread == point.thread;
-        let (index, step) = steps.find(|(index, step)| !self.taken[*index] && matches(step))?;
-        Some((index, step.clone()))
+        let steps = self.schedule.steps.iter().enumerate();
+        steps
+            .filter(|(index, step)| !self.taken[*index] && matches(step))
+            .map(|(n, step)| (n, step.clone()))
+            .collect()
     }
 
     /// By the default rule: the current thread goes on; when it cannot, the one that has waited longest.
@@ -277,17 +283,18 @@ impl<'a> Turns<'a> {
                 held.told = true;
             }
         }
-        let Some((index, step)) = self.next_step(&point) else { return Ok(Picked::One(thread)) };
-        let done = match &step.action {
-            Action::Send(signal) => self.send(thread, *signal)?,
-            Action::Switch(target) => self.switch(thread, target, &others),
-        };
-        if !done {
-            // It can do nothing here: left untaken, so that the run says so, and the thread goes on.
-            return Ok(Picked::One(thread));
+        for (index, step) in self.steps_for(&point) {
+            let done = match &step.action {
+                Action::Send(signal) => self.send(thread, *signal)?,
+                Action::Switch(target) => self.switch(thread, target, &others),
+            };
+            // One that can do nothing here is left untaken, so that the run says so.
+            if done {
+                self.taken[index] = true;
+                return Ok(Picked::Again);
+            }
         }
-        self.taken[index] = true;
-        Ok(Picked::Again)
+        Ok(Picked::One(thread))
     }
 
     fn candidate(&mut self) -> Option<ThreadId> {

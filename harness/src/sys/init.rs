@@ -363,7 +363,11 @@ fn reap(flags: c_int) -> bool {
 fn end_all() {
     loop {
         // SAFETY: only numbers. From pid 1, -1 means everybody else in the namespace.
-        unsafe { call(libc::SYS_kill, usize::MAX, libc::SIGKILL as usize, 0, 0, 0) };
+        let killed = unsafe { call(libc::SYS_kill, usize::MAX, libc::SIGKILL as usize, 0, 0, 0) };
+        if killed < 0 && killed != -(libc::ESRCH as isize) {
+            // The end of pid 1 ends everybody else all the same.
+            exit(1);
+        }
         if !reap(0) {
             break;
         }
