@@ -197,12 +197,12 @@ impl Turns<'_> {
 fn loader_size(pid: i32, base: u64) -> u64 {
     const PT_LOAD: u32 = 1;
     let span = || -> Option<u64> {
-        let header: [u8; 64] = memory::read_array(pid, base).ok()?;
-        let offset = u64::from_le_bytes(header[32..40].try_into().ok()?);
-        let count = u16::from_le_bytes(header[56..58].try_into().ok()?);
+        // The program headers follow the file's header, and all of them fit into the first page.
+        let page: [u8; 4096] = memory::read_array(pid, base).ok()?;
+        let offset = usize::try_from(u64::from_le_bytes(page[32..40].try_into().ok()?)).ok()?;
+        let count = usize::from(u16::from_le_bytes(page[56..58].try_into().ok()?));
         let mut end = 0;
-        for n in 0..u64::from(count) {
-            let entry: [u8; 56] = memory::read_array(pid, base + offset + n * 56).ok()?;
+        for entry in page.get(offset..)?.chunks_exact(56).take(count) {
             let word = |at: usize| entry[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or(0);
             if entry[..4] == PT_LOAD.to_le_bytes() {
                 end = end.max(word(16).saturating_add(word(40)));

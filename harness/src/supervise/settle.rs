@@ -39,8 +39,9 @@ pub(super) struct Guard {
     pub(super) watched: Vec<(ThreadId, u64)>,
 }
 
-/// The first wait for the released thread, where its call hardly sleeps.
-const BRIEF: Duration = Duration::from_micros(60);
+/// The first wait for the released thread, where its call hardly sleeps. Longer than the scheduler's tick: a shorter one
+/// would cost setting the machine's timer, each time, for a wait that a notification nearly always ends.
+const BRIEF: Duration = Duration::from_millis(5);
 /// The same, where it may sleep and would not tell.
 const BRIEFER: Duration = Duration::from_micros(4);
 /// What an end sets going is given this much of a start.

@@ -136,8 +136,13 @@ pub struct Status {
 impl Status {
     /// Of one thread; none when it is gone.
     pub fn read(tid: i32) -> io::Result<Option<Status>> {
-        match fs::read(format!("/proc/{tid}/task/{tid}/status")) {
-            Ok(bytes) => Ok(Some(Status::parse(&String::from_utf8_lossy(&bytes)))),
+        // One read of more than the file ever has: reading it to its end piece by piece makes the kernel write it again.
+        let mut bytes = [0u8; 8192];
+        let read = File::open(format!("/proc/{tid}/task/{tid}/status")).and_then(|file| {
+            read_at(&file, &mut bytes).map(|text| Status::parse(&String::from_utf8_lossy(text)))
+        });
+        match read {
+            Ok(status) => Ok(Some(status)),
             Err(error) if gone(&error) => Ok(None),
             Err(error) => Err(error),
         }
@@ -190,7 +195,8 @@ pub fn zombie_status(pid: i32) -> Option<i32> {
 
 /// One entry of a process's auxiliary vector (getauxval(3)).
 pub fn auxiliary(pid: i32, wanted: &[u64]) -> io::Result<Vec<Option<u64>>> {
-    let bytes = fs::read(format!("/proc/{pid}/auxv"))?;
+    let mut bytes = [0u8; 1024];
+    let bytes = read_at(&File::open(format!("/proc/{pid}/auxv"))?, &mut bytes)?.to_owned();
     let word = |pair: &[u8], at: usize| pair[at..at + 8].try_into().map(u64::from_ne_bytes).unwrap_or(0);
     let value = |key: u64| bytes.chunks_exact(16).find(|pair| word(pair, 0) == key).map(|pair| word(pair, 8));
     Ok(wanted.iter().map(|key| value(*key)).collect())
