@@ -2,7 +2,7 @@
 //!
 //! This module knows schedules, not scenarios or verdicts: it reports and obeys.
 //!
-//! NOTE [Points]. When things happen, relative to a thread's instructions:
+//! NOTE \[Points\]. When things happen, relative to a thread's instructions:
 //!
 //! * `Before(call)`: the thread has executed the `syscall` instruction, and the kernel has not begun the call. A signal
 //!   that is sent here, or that arrived while the thread was held here, is handled first; then the thread executes the
