@@ -5,10 +5,9 @@
 //! instruction, its call number being what fork returned. Then the two bytes are put back, and the restart of the
 //! "call" takes the thread back to the original instruction with its registers as fork left them.
 
+use super::RunError;
 use super::tree::Process;
-use super::{RunError, deliver};
 use crate::sys::memory::Text;
-use crate::sys::procfs::Status;
 use std::io;
 
 /// The two bytes of `syscall`.
@@ -55,11 +54,6 @@ impl Process {
         self.plants.remove(at);
         Ok(())
     }
-}
-
-/// Why no instruction can be planted for this thread; none when it can. Leaving the planted instruction takes a nudge.
-pub(super) fn obstacle(status: &Status) -> Option<&'static str> {
-    deliver::nudge_obstacle(status)
 }
 
 /// Explains a refused write to a process's code.

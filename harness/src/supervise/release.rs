@@ -287,7 +287,8 @@ impl Turns<'_> {
         };
         let tid = self.tree.thread(id).tid;
         let Some(status) = self.proc_status(tid)? else { return self.answered(id, Ok(false)) };
-        let plant = match plant::obstacle(&status) {
+        let plant = match deliver::nudge_obstacle(&status) {
+            // Leaving the planted instruction takes a nudge.
             Some(why) => {
                 self.event(id, What::NotHeld(Site::After(Making::Fork), why.to_owned()));
                 None
@@ -325,7 +326,10 @@ impl Turns<'_> {
         let process = self.tree.thread(id).process;
         self.replant_for_parent(process)?;
         self.tree.process_mut(process).exit_code = Some(((code & 0xff) << 8) as i32);
-        let spawned_blocked = self.tree.children_of(process).any(|child| !child.exec_blocked.is_empty());
+        let spawned_blocked = {
+            let mut children = self.tree.children_of(process);
+            children.any(|child| !self.tree.process(child).exec_blocked.is_empty())
+        };
         if spawned_blocked && let Some(status) = self.proc_status(self.tree.thread(id).tid)? {
             self.tree.process_mut(process).last_blocked = status.blocked;
         }
@@ -355,12 +359,8 @@ impl Turns<'_> {
 
     /// A process that signals its children may get SIGCHLD back before it is held again.
     fn watch_children(&mut self, process: ProcessId) {
-        let all = (0..self.tree.processes.len()).map(ProcessId);
-        let alive = |child: &ProcessId| {
-            let child = self.tree.process(*child);
-            child.parent == Some(process) && !child.ended()
-        };
-        self.signalled_children = all.filter(alive).collect();
+        let children = self.tree.children_of(process);
+        self.signalled_children = children.filter(|child| !self.tree.process(*child).ended()).collect();
     }
 
     /// The process that signalled its children is held again: had one of them already died or stopped?

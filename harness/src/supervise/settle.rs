@@ -475,10 +475,7 @@ impl Turns<'_> {
         self.news.push((id, News::Told(What::End(status))));
         self.signal_parent(process);
         // Its children may be sent a signal for it (PR_SET_PDEATHSIG, orphaned process groups).
-        let children: Vec<ProcessId> = (0..self.tree.processes.len())
-            .map(ProcessId)
-            .filter(|child| self.tree.process(*child).parent == Some(process))
-            .collect();
+        let children: Vec<ProcessId> = self.tree.children_of(process).collect();
         children.into_iter().for_each(|child| self.signalled(child));
         Ok(())
     }

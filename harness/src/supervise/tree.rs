@@ -184,8 +184,9 @@ impl Tree {
         self.ids().filter(move |id| self.thread(*id).process == process)
     }
 
-    pub(super) fn children_of(&self, parent: ProcessId) -> impl Iterator<Item = &Process> {
-        self.processes.iter().filter(move |process| process.parent == Some(parent))
+    pub(super) fn children_of(&self, parent: ProcessId) -> impl Iterator<Item = ProcessId> + '_ {
+        let all = (0..self.processes.len()).map(ProcessId);
+        all.filter(move |child| self.process(*child).parent == Some(parent))
     }
 
     pub(super) fn is_held(&self, id: ThreadId) -> bool {
