@@ -17,6 +17,7 @@
 //!
 //! The turn loop (`turn`) lets one thread go, waits until every thread is settled (`settle`), and picks the next.
 
+mod arrive;
 mod clock;
 mod deliver;
 mod emulate;
