@@ -7,6 +7,7 @@ use super::settle::News;
 use super::tree::{Birth, BirthKind, ProcessId, State, ThreadId};
 use super::turn::Turns;
 use crate::schedule::{Making, Site, Syscall};
+use crate::sys::filter::LOADER_CALLS;
 use crate::sys::notify::Notification;
 use crate::sys::procfs;
 use crate::trace::What;
@@ -42,10 +43,12 @@ impl Turns<'_> {
             return self.refuse(id, Held::new(notification, Place::Before(call, 0)), why);
         }
         let process = self.tree.thread(id).process;
-        if self.tree.process(process).loading {
-            if self.tree.process(process).loader.contains(&notification.ip) {
+        if self.tree.process(process).loader.contains(&notification.ip) {
+            // Calls on files are never points here, also when the loader comes back to work (dlopen): see the filter.
+            if self.tree.process(process).loading || LOADER_CALLS.contains(&i64::from(notification.number)) {
                 return self.let_loader_go(id, Held::new(notification, Place::Before(call, 0)));
             }
+        } else {
             self.tree.process_mut(process).loading = false;
         }
         let nth = self.visit(id, Site::Before(call));

@@ -61,6 +61,8 @@ impl Turns<'_> {
                     pause = self.first_pause();
                     continue;
                 }
+            } else if self.undisturbed {
+                return Ok(None);
             }
             let look = self.look()?;
             if look.at_some && self.listen(Some(Duration::ZERO))? {
@@ -69,9 +71,12 @@ impl Turns<'_> {
             // A look is not instant: what changed during it may have woken a thread that was looked at before. So only a
             // look that finds nothing new is believed.
             let settled = look.running.is_none() && look.found.is_empty() && !self.birth_pending()?;
-            let ended = look.found.iter().any(|(_, found)| matches!(found, Found::Ended));
+            let woken = look
+                .found
+                .iter()
+                .any(|(id, found)| matches!(found, Found::Ended) && self.awaited_by_parent(*id));
             self.commit(look.found)?;
-            if ended {
+            if woken {
                 // A parent that was just woken gets the CPU before it is looked at again.
                 self.listen(Some(AFTER_END))?;
             }
@@ -93,6 +98,13 @@ impl Turns<'_> {
     fn awaited(&self) -> bool {
         let running = |thread: &super::tree::Thread| matches!(thread.state, State::Running);
         self.guard.is_some() || self.tree.birth.is_some() || self.tree.threads.iter().any(running)
+    }
+
+    /// True if the parent of this thread's process sleeps, so that the end of the process may wake it.
+    fn awaited_by_parent(&self, id: ThreadId) -> bool {
+        let Some(parent) = self.tree.process_of(id).parent else { return false };
+        let asleep = |id: ThreadId| matches!(self.tree.thread(id).state, State::Asleep(_));
+        self.tree.threads_of(parent).any(asleep)
     }
 
     fn first_pause(&self) -> Duration {
@@ -170,7 +182,6 @@ impl Turns<'_> {
         let fault = |errno| RunError::Fault(format!("reading from the run's init: {errno}"));
         while let Some(message) = self.cell.message().map_err(fault)? {
             match message {
-                Message::Started(_) => {}
                 Message::Failed(stage, errno) => self.failed_start = Some((stage, errno)),
                 Message::Reaped(pid, status) => {
                     if let Some(process) = self.tree.with_own_pid(pid) {
@@ -323,8 +334,12 @@ impl Turns<'_> {
             self.first_ended_at = Some(std::time::Instant::now());
         }
         let ended = self.tree.process(process);
-        let wait = procfs::zombie_status(ended.pid).filter(|_| process != ProcessId(0));
-        let wait = wait.or_else(|| ended.pidfd.exit_status()).or(ended.exit_code);
+        // The init has told of the first process. Another is known in one way until it is waited for, and then in the
+        // other: that may happen between two questions.
+        let told = ended.exit_code.filter(|_| process == ProcessId(0));
+        let waited_for = || ended.pidfd.exit_status();
+        let zombie = || procfs::zombie_status(ended.pid);
+        let wait = told.or_else(waited_for).or_else(zombie).or_else(waited_for).or(ended.exit_code);
         let status = wait.map_or(Status::Unseen, Status::from_wait);
         self.tree.process_mut(process).status = Some(status);
         self.tree.process_mut(process).text = None;
@@ -372,7 +387,7 @@ impl Turns<'_> {
             return Ok(false);
         }
         let doing = self.tree.thread(id).files.doing();
-        let status = self.proc_status(self.tree.thread(id).tid)?;
+        let status = self.proc_status(id)?;
         let (Some(status), Ok(Doing::Sleeping | Doing::Uninterruptible)) = (status, &doing) else {
             if !matches!(doing, Ok(Doing::Running)) {
                 // Ended while it waited for an answer.
