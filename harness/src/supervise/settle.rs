@@ -3,7 +3,7 @@
 use super::RunError;
 use super::clock::Kind;
 use super::release::is_making;
-use super::tree::{ProcessId, State, ThreadId};
+use super::tree::{ProcessId, State, Thread, ThreadId};
 use super::turn::Turns;
 use crate::schedule::Syscall;
 use crate::signal::Signal;
@@ -41,8 +41,6 @@ pub(super) struct Guard {
 const BRIEF: Duration = Duration::from_millis(5);
 /// The same, where it may sleep and would not tell.
 const BRIEFER: Duration = Duration::from_micros(4);
-/// What an end sets going is given this much of a start.
-const AFTER_END: Duration = Duration::from_micros(20);
 /// The longest wait between two looks.
 const LONGEST: Duration = Duration::from_millis(1);
 /// A thread that was made but is not seen within this time is a fault of the harness.
@@ -71,15 +69,7 @@ impl Turns<'_> {
             // A look is not instant: what changed during it may have woken a thread that was looked at before. So only a
             // look that finds nothing new is believed.
             let settled = look.running.is_none() && look.found.is_empty() && !self.birth_pending()?;
-            let woken = look
-                .found
-                .iter()
-                .any(|(id, found)| matches!(found, Found::Ended) && self.awaited_by_parent(*id));
             self.commit(look.found)?;
-            if woken {
-                // A parent that was just woken gets the CPU before it is looked at again.
-                self.listen(Some(AFTER_END))?;
-            }
             if settled && self.guard.is_none() {
                 return Ok(None);
             }
@@ -96,15 +86,8 @@ impl Turns<'_> {
 
     /// True while something is known to be on its way.
     fn awaited(&self) -> bool {
-        let running = |thread: &super::tree::Thread| matches!(thread.state, State::Running);
+        let running = |thread: &Thread| matches!(thread.state, State::Running);
         self.guard.is_some() || self.tree.birth.is_some() || self.tree.threads.iter().any(running)
-    }
-
-    /// True if the parent of this thread's process sleeps, so that the end of the process may wake it.
-    fn awaited_by_parent(&self, id: ThreadId) -> bool {
-        let Some(parent) = self.tree.process_of(id).parent else { return false };
-        let asleep = |id: ThreadId| matches!(self.tree.thread(id).state, State::Asleep(_));
-        self.tree.threads_of(parent).any(asleep)
     }
 
     fn first_pause(&self) -> Duration {
@@ -248,8 +231,12 @@ impl Turns<'_> {
                     let vforks = thread.vforks;
                     let doing = thread.files.doing().map_err(fault)?;
                     let found = match (doing, &thread.state) {
-                        (Doing::Sleeping, State::Asleep(_)) => continue,
-                        (Doing::Uninterruptible, State::Asleep(_)) if vforks => continue,
+                        (Doing::Sleeping, State::Asleep(call)) if still_inside(thread, call)? => continue,
+                        (Doing::Uninterruptible, State::Asleep(call))
+                            if vforks && still_inside(thread, call)? =>
+                        {
+                            continue;
+                        }
                         (Doing::Stopped, State::Stopped) => continue,
                         (Doing::Ended, _) => Some(Found::Ended),
                         (Doing::Stopped, _) => Some(Found::Stopped),
@@ -435,6 +422,18 @@ impl Turns<'_> {
         let name = &self.tree.thread(id).name;
         Ok(Some(End::Spinning(format!("{name} used {:.1} s of CPU time without a call", since as f64 / 1e9))))
     }
+}
+
+/// True if a thread that was found asleep in this call still is.
+///
+/// Its state alone does not tell. A call that waits sets the state to sleeping before it looks once more for what it
+/// waits for; wait4 even reaps a child in that state. Taken off its CPU there, the thread is ready to run and yet says S.
+/// The kernel shows the call only of a thread that is off its CPU and in no queue for it, and lets the asker wait for that.
+fn still_inside(thread: &Thread, call: &Inside) -> Result<bool, RunError> {
+    let inside = thread.files.inside();
+    inside
+        .map(|inside| inside == Some(*call))
+        .map_err(|error| RunError::Fault(format!("looking at the call of {}: {error}", thread.name)))
 }
 
 /// What a look at the threads found, before it is known to hold.
