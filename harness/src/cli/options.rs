@@ -1,5 +1,6 @@
 //! The flags that several verbs share, and what follows from them.
 
+use crate::scenario;
 use crate::suite::{self, How};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
@@ -7,6 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+/// Runs of a strategy that is named on the command line, if their number is not.
+pub(super) const RUNS: u64 = 1000;
 
 /// How to search.
 #[derive(Args, Clone, Debug)]
@@ -18,9 +22,15 @@ pub(super) struct Search {
     /// How long to search, like `30s` or `5min`; with `--runs`, until the first of both is used up
     #[arg(long, env = "SIGRACE_TIME", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(super) time: Option<Duration>,
-    /// How to look for failing schedules
-    #[arg(long, env = "SIGRACE_STRATEGY", value_enum, default_value_t)]
-    pub(super) strategy: Strategy,
+    /// How to look for failing schedules [default: the scenario's own; else random, then exhaustive]
+    #[arg(long, env = "SIGRACE_STRATEGY", value_enum)]
+    pub(super) strategy: Option<Strategy>,
+    /// Up to how many steps to exhaust; means `--strategy exhaustive` [default: 1]
+    #[arg(long, env = "SIGRACE_BOUND", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) bound: Option<u32>,
+    /// Make every run twice: what does not repeat itself is unstable
+    #[arg(long, env = "SIGRACE_VERIFY", value_parser = FalseyValueParser::new())]
+    pub(super) verify: bool,
     /// How many runs may go on at once [default: one for each CPU]
     #[arg(long, short, env = "SIGRACE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
@@ -40,10 +50,11 @@ pub(super) struct Search {
 impl Search {
     /// How to try, with this seed and so many workers for each search.
     pub(super) fn how(&self, seed: u64, jobs: usize, cancel: &Arc<AtomicBool>) -> How {
-        // There is one strategy and one format so far.
-        let (Strategy::Random, Format::Human) = (self.strategy, self.output.format);
+        // There is one format so far.
+        let Format::Human = self.output.format;
         How {
             seed,
+            strategy: self.strategy(),
             runs: self.runs,
             time: self.time,
             jobs,
@@ -51,9 +62,23 @@ impl Search {
             shrink: !self.shrink.no_shrink,
             shrink_runs: self.shrink.shrink_runs,
             confirm: self.shrink.confirm,
+            verify: self.verify,
             trace_dir: self.traces.directory(),
             keep_all: self.traces.keep_all,
             cancel: Arc::clone(cancel),
+        }
+    }
+}
+
+impl Search {
+    /// The strategy that was asked for. Its runs are those of `--runs`, or a scenario's usual number.
+    fn strategy(&self) -> Option<scenario::Strategy> {
+        let exhaustive =
+            |bound: Option<u32>| scenario::Strategy::Exhaustive { bound: bound.unwrap_or(1), runs: None };
+        match self.strategy {
+            Some(Strategy::Random) => Some(scenario::Strategy::Random { runs: RUNS }),
+            Some(Strategy::Exhaustive) => Some(exhaustive(self.bound)),
+            None => self.bound.map(|bound| exhaustive(Some(bound))),
         }
     }
 }
@@ -126,9 +151,10 @@ pub(super) enum Format {
 }
 
 /// Ways to look for failing schedules.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Strategy {
     /// Random schedules over the points that earlier runs have reached
-    #[default]
     Random,
+    /// Every schedule of up to `--bound` steps
+    Exhaustive,
 }
