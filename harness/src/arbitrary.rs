@@ -118,6 +118,7 @@ prop_compose! {
 fn search() -> impl Strategy<Value = Search> {
     prop_oneof![
         (1u64..9).prop_map(|runs| Search::Random { runs }),
+        (1u32..4, 1u64..9).prop_map(|(depth, runs)| Search::Pct { depth, runs }),
         (1u32..4, option::of(1u64..9)).prop_map(|(bound, runs)| Search::Exhaustive { bound, runs }),
     ]
 }

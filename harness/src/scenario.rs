@@ -76,6 +76,13 @@ pub enum Strategy {
         /// How many runs.
         runs: u64,
     },
+    /// Probabilistic concurrency testing: threads with random priorities.
+    Pct {
+        /// How many orderings of threads a bug may need, at least 1.
+        depth: u32,
+        /// How many runs; a sample takes several.
+        runs: u64,
+    },
     /// Every schedule of up to so many steps, over the points that are reachable by fewer.
     Exhaustive {
         /// How many steps: deviations from the reference run, at least 1.
@@ -95,7 +102,7 @@ impl Strategy {
     /// How many runs it may make.
     pub fn runs(&self) -> Option<u64> {
         match self {
-            Strategy::Random { runs } => Some(*runs),
+            Strategy::Random { runs } | Strategy::Pct { runs, .. } => Some(*runs),
             Strategy::Exhaustive { runs, .. } => *runs,
         }
     }
@@ -104,6 +111,7 @@ impl Strategy {
     pub fn with_runs(&self, runs: u64) -> Strategy {
         match self {
             Strategy::Random { .. } => Strategy::Random { runs },
+            Strategy::Pct { depth, .. } => Strategy::Pct { depth: *depth, runs },
             Strategy::Exhaustive { bound, .. } => Strategy::Exhaustive { bound: *bound, runs: Some(runs) },
         }
     }

@@ -28,6 +28,9 @@ pub(super) struct Search {
     /// Up to how many steps to exhaust; means `--strategy exhaustive` [default: 1]
     #[arg(long, env = "SIGRACE_BOUND", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) bound: Option<u32>,
+    /// For bugs of how many orderings; means `--strategy pct` [default: 2]
+    #[arg(long, env = "SIGRACE_DEPTH", value_name = "D", conflicts_with = "bound", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) depth: Option<u32>,
     /// Make every run twice: what does not repeat itself is unstable
     #[arg(long, env = "SIGRACE_VERIFY", value_parser = FalseyValueParser::new())]
     pub(super) verify: bool,
@@ -75,10 +78,15 @@ impl Search {
     fn strategy(&self) -> Option<scenario::Strategy> {
         let exhaustive =
             |bound: Option<u32>| scenario::Strategy::Exhaustive { bound: bound.unwrap_or(1), runs: None };
+        let pct = |depth: Option<u32>| scenario::Strategy::Pct { depth: depth.unwrap_or(2), runs: RUNS };
         match self.strategy {
             Some(Strategy::Random) => Some(scenario::Strategy::Random { runs: RUNS }),
             Some(Strategy::Exhaustive) => Some(exhaustive(self.bound)),
-            None => self.bound.map(|bound| exhaustive(Some(bound))),
+            Some(Strategy::Pct) => Some(pct(self.depth)),
+            None => {
+                let bound = self.bound.map(|bound| exhaustive(Some(bound)));
+                bound.or(self.depth.map(|depth| pct(Some(depth))))
+            }
         }
     }
 }
@@ -157,4 +165,6 @@ pub(super) enum Strategy {
     Random,
     /// Every schedule of up to `--bound` steps
     Exhaustive,
+    /// Random priorities, for bugs of up to `--depth` orderings
+    Pct,
 }

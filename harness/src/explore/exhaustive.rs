@@ -330,12 +330,12 @@ impl Planner for Exhaustive {
         Ok(round)
     }
 
-    fn learn(&mut self, space: &Space, runs: &[Run], own: bool) {
+    fn learn(&mut self, space: &Space, runs: &[Run], own: bool) -> Result<(), ExploreError> {
         for run in runs.iter().filter(|run| self.prune && run.taint.is_none() && ran_alone(&run.events)) {
             self.alone.insert(run.schedule.clone());
         }
         if !own {
-            return;
+            return Ok(());
         }
         for (node, run) in std::mem::take(&mut self.asked).iter().zip(runs) {
             if run.taint.is_some() {
@@ -345,6 +345,7 @@ impl Planner for Exhaustive {
             self.level(node).into_iter().for_each(|level| level.run += 1);
             self.expand(space, node, run, None);
         }
+        Ok(())
     }
 
     fn cover(&self, coverage: &mut Coverage, tried: &dyn Fn(&Schedule) -> bool) {

@@ -19,6 +19,7 @@ mod crew;
 mod exhaustive;
 mod fixed;
 mod follow;
+mod pct;
 mod plan;
 mod random;
 mod reference;
@@ -38,7 +39,7 @@ mod tests;
 pub use fixed::{Replay, compare, replay};
 pub use plan::{Doing, Plan, Progress, Standing, Stop};
 pub use reference::{Reference, reference};
-pub use report::{Coverage, Cut, Finding, Level, Report, Seen, Unstable};
+pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};
 pub use search::search;
 pub use verdict::{Comparison, Verdict};
 

@@ -66,6 +66,8 @@ pub struct Coverage {
     /// The schedules of one step, whatever the strategies were, and those of more steps as far as they were to be
     /// exhausted; by the number of steps.
     pub levels: Vec<Level>,
+    /// What probabilistic concurrency testing has tried, if it was asked for.
+    pub chance: Option<Chance>,
     /// Points that the baseline reaches: the run of the empty schedule and the reference run.
     pub reached: usize,
     /// Of these, the points where a step is legal: another thread could run, or the signal is caught or blocked.
@@ -118,6 +120,37 @@ impl Level {
     /// True if there is no schedule of so many steps of which it is not known how it goes.
     pub fn exhausted(&self) -> bool {
         !self.open && self.missing() == 0
+    }
+}
+
+/// What samples of probabilistic concurrency testing are good for (`explore::pct`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chance {
+    /// How many orderings of threads a bug may need: d.
+    pub depth: u32,
+    /// The most threads that a run has had: n.
+    pub threads: u64,
+    /// The most moments (points at which a thread was let go, and falls into sleep) that a run has had: k.
+    pub moments: u64,
+    /// Signals that each run sends.
+    pub signals: u64,
+    /// Samples that were made, each drawn among so many moments.
+    pub samples: u64,
+    /// Samples that were given up.
+    pub given_up: u64,
+    /// False if steps were planned at some kinds of points only.
+    pub everywhere: bool,
+}
+
+impl Chance {
+    /// Each sample meets a bug of this depth with a probability of at least one in this number: n k^(d-1), times k for each
+    /// signal. None if no bound is claimed (NOTE \[What the bound says\] in `explore::pct`), or it is beyond all numbers.
+    pub fn one_in(&self) -> Option<u64> {
+        if !self.everywhere || self.given_up > 0 {
+            return None;
+        }
+        let power = u32::try_from(self.signals).ok()?.checked_add(self.depth.saturating_sub(1))?;
+        self.moments.checked_pow(power)?.checked_mul(self.threads)
     }
 }
 

@@ -181,7 +181,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
                 own += round.len() as u64;
                 let (cut, runs) = self.round(round)?;
                 for (other, planner) in planners.iter_mut().enumerate() {
-                    planner.learn(&self.space, &runs, other == index);
+                    planner.learn(&self.space, &runs, other == index)?;
                 }
                 if cut.is_some() {
                     return Ok(cut);

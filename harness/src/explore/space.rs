@@ -99,7 +99,7 @@ impl Space {
     pub(super) fn actions(&self, reached: &Reached, sent: &[Signal]) -> Vec<Action> {
         let Reached { point, others, receivable } = reached;
         let mut actions = Vec::new();
-        if !self.sites.is_empty() && !self.sites.contains(&point.site) {
+        if !self.allows(&point.site) {
             return actions;
         }
         if point.thread.process() == self.to {
@@ -112,6 +112,16 @@ impl Space {
             actions.extend(others.iter().cloned().map(Target::To).map(Action::Switch));
         }
         actions
+    }
+
+    /// True if steps may be planned at this kind of point.
+    pub(super) fn allows(&self, site: &Site) -> bool {
+        self.is_everywhere() || self.sites.contains(site)
+    }
+
+    /// True if steps may be planned at every kind of point.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.sites.is_empty()
     }
 
     /// Number of different points seen.

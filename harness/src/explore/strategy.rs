@@ -2,6 +2,7 @@
 
 use super::exhaustive::Exhaustive;
 use super::fixed::Fixed;
+use super::pct::Pct;
 use super::random::Random;
 use super::space::Space;
 use super::tree::ScheduleTree;
@@ -54,8 +55,9 @@ pub(super) trait Planner {
     ) -> Result<Vec<Planned>, ExploreError>;
 
     /// Is shown the runs of each round, in order. `own` is true for the rounds that it has planned itself.
-    fn learn(&mut self, space: &Space, runs: &[Run], own: bool) {
+    fn learn(&mut self, space: &Space, runs: &[Run], own: bool) -> Result<(), ExploreError> {
         let _ = (space, runs, own);
+        Ok(())
     }
 
     /// What it adds to the coverage of the search.
@@ -70,6 +72,9 @@ pub(super) fn planners(plan: &Plan, space: &Space, reference: &Reference) -> Vec
     for (index, strategy) in (0_u64..).zip(&plan.strategies) {
         planners.push(match strategy {
             Strategy::Random { runs } => Box::new(Random::new(plan.seed, index, *runs)),
+            Strategy::Pct { depth, runs } => {
+                Box::new(Pct::new((plan.seed, index), (*depth, *runs), space, reference))
+            }
             Strategy::Exhaustive { bound, runs } => {
                 let runs = runs.unwrap_or(u64::MAX);
                 Box::new(Exhaustive::new(*bound, runs, plan.prune, space, reference))

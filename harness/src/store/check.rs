@@ -88,7 +88,8 @@ fn explore(explore: &Explore) -> Option<Complaint> {
         match strategy {
             _ if strategy.runs() == Some(0) => complain(at, "expected at least 1 run"),
             Strategy::Exhaustive { bound: 0, .. } => complain(at, "expected a bound of at least 1 step"),
-            Strategy::Random { .. } | Strategy::Exhaustive { .. } => None,
+            Strategy::Pct { depth: 0, .. } => complain(at, "expected a depth of at least 1"),
+            Strategy::Random { .. } | Strategy::Exhaustive { .. } | Strategy::Pct { .. } => None,
         }
     })
 }

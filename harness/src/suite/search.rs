@@ -3,7 +3,7 @@
 use super::record::{DigestError, KeepAll, Recorder};
 use super::worker::{self, WAIT_FOR_CPU};
 use crate::explore::{
-    self, Coverage, Cut, ExploreError, Finding, Level, Plan, Progress, Reference, Report, Verdict,
+    self, Chance, Coverage, Cut, ExploreError, Finding, Level, Plan, Progress, Reference, Report, Verdict,
 };
 use crate::judge::{self, BadRegex, Expectations};
 use crate::scenario::Expect;
@@ -209,7 +209,7 @@ impl Done {
     /// How far the search went: `200 runs, 212 of 212 one-step schedules, 38 points, 9 distinct outcomes`.
     pub fn extent(&self) -> String {
         let Report { runs, outcomes, tainted, .. } = &self.report;
-        let Coverage { levels, taken, open, .. } = &self.report.coverage;
+        let Coverage { levels, taken, open, chance, .. } = &self.report.coverage;
         let mut parts = vec![count(*runs, "run", "runs")];
         parts.extend(levels.iter().map(|level| self.level(level)));
         let points = count(*open as u64, "point", "points");
@@ -217,6 +217,7 @@ impl Done {
         let more = if self.report.more_outcomes { "more than " } else { "" };
         parts
             .push(format!("{more}{}", count(outcomes.len() as u64, "distinct outcome", "distinct outcomes")));
+        parts.extend(chance.as_ref().map(told));
         if *tainted > 0 {
             parts.push(count(*tainted, "tainted run", "tainted runs"));
         }
@@ -247,6 +248,23 @@ impl Done {
         };
         if level.exhausted() { text } else { format!("{text} ({} not tried: {why})", not_tried(level)) }
     }
+}
+
+/// `12 samples of depth 2 over 3 threads and 25 moments, each with a chance of at least 1 in 75`.
+fn told(chance: &Chance) -> String {
+    let Chance { depth, threads, moments, samples, given_up, everywhere, .. } = chance;
+    let bound = match chance.one_in() {
+        Some(number) => format!("each with a chance of at least 1 in {number}"),
+        None if *given_up > 0 => format!("no bound: {given_up} given up"),
+        None if !everywhere => "no bound: only some kinds of points are used".to_owned(),
+        None => "no bound worth telling".to_owned(),
+    };
+    format!(
+        "{} of depth {depth} over {} and {}, {bound}",
+        count(*samples, "sample", "samples"),
+        count(*threads, "thread", "threads"),
+        count(*moments, "moment", "moments")
+    )
 }
 
 fn not_tried(level: &Level) -> String {
