@@ -87,7 +87,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let launch = args.target.launch()?;
     let seed = args.search.seed.or_new();
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
-    let how = args.search.how(seed, jobs, &cancel);
+    let how = args.search.how(seed, jobs, &cancel)?;
     let strategies = how.strategies(&Strategy::defaults(RUNS));
     let plan = Plan {
         send: args.send.clone(),
@@ -199,6 +199,11 @@ impl Args {
         };
         let known =
             |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
+        // A search that only time has ended is written down with the runs that it had.
+        let made = |strategy: &Strategy| match strategy.runs() {
+            Some(u64::MAX) => strategy.with_runs(done.report.runs.max(1)),
+            _ => strategy.clone(),
+        };
         Scenario {
             program: Program::Command(launch.argv.clone()),
             args: Vec::new(),
@@ -210,7 +215,7 @@ impl Args {
                 send_to: self.send_to.clone(),
                 always: self.always,
                 points: self.points.clone(),
-                strategy: job.plan.strategies.clone(),
+                strategy: job.plan.strategies.iter().map(made).collect(),
             },
             limits: job.settings.limits.clone(),
             expect: Expect {

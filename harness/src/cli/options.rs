@@ -1,5 +1,6 @@
 //! The flags that several verbs share, and what follows from them.
 
+use super::exit::{Exit, Stop};
 use crate::scenario;
 use crate::suite::{self, How};
 use clap::builder::FalseyValueParser;
@@ -52,12 +53,12 @@ pub(super) struct Search {
 
 impl Search {
     /// How to try, with this seed and so many workers for each search.
-    pub(super) fn how(&self, seed: u64, jobs: usize, cancel: &Arc<AtomicBool>) -> How {
+    pub(super) fn how(&self, seed: u64, jobs: usize, cancel: &Arc<AtomicBool>) -> Result<How, Stop> {
         // There is one format so far.
         let Format::Human = self.output.format;
-        How {
+        Ok(How {
             seed,
-            strategy: self.strategy(),
+            strategy: self.strategy()?,
             runs: self.runs,
             time: self.time,
             jobs,
@@ -69,25 +70,32 @@ impl Search {
             trace_dir: self.traces.directory(),
             keep_all: self.traces.keep_all,
             cancel: Arc::clone(cancel),
-        }
+        })
     }
 }
 
 impl Search {
-    /// The strategy that was asked for. Its runs are those of `--runs`, or a scenario's usual number.
-    fn strategy(&self) -> Option<scenario::Strategy> {
-        let exhaustive =
-            |bound: Option<u32>| scenario::Strategy::Exhaustive { bound: bound.unwrap_or(1), runs: None };
-        let pct = |depth: Option<u32>| scenario::Strategy::Pct { depth: depth.unwrap_or(2), runs: RUNS };
-        match self.strategy {
-            Some(Strategy::Random) => Some(scenario::Strategy::Random { runs: RUNS }),
-            Some(Strategy::Exhaustive) => Some(exhaustive(self.bound)),
-            Some(Strategy::Pct) => Some(pct(self.depth)),
-            None => {
-                let bound = self.bound.map(|bound| exhaustive(Some(bound)));
-                bound.or(self.depth.map(|depth| pct(Some(depth))))
+    /// The strategy that was asked for, by its name or by what only one has. Its runs are those of `--runs`, or as many as
+    /// are usual.
+    fn strategy(&self) -> Result<Option<scenario::Strategy>, Stop> {
+        let named = match (self.strategy, self.bound, self.depth) {
+            (Some(Strategy::Random | Strategy::Pct), Some(_), _) => {
+                return Err(Stop::new(Exit::Usage, "`--bound` goes with `--strategy exhaustive`"));
             }
-        }
+            (Some(Strategy::Random | Strategy::Exhaustive), _, Some(_)) => {
+                return Err(Stop::new(Exit::Usage, "`--depth` goes with `--strategy pct`"));
+            }
+            (None, Some(_), _) => Some(Strategy::Exhaustive),
+            (None, None, Some(_)) => Some(Strategy::Pct),
+            (named, ..) => named,
+        };
+        Ok(named.map(|strategy| match strategy {
+            Strategy::Random => scenario::Strategy::Random { runs: RUNS },
+            Strategy::Exhaustive => {
+                scenario::Strategy::Exhaustive { bound: self.bound.unwrap_or(1), runs: None }
+            }
+            Strategy::Pct => scenario::Strategy::Pct { depth: self.depth.unwrap_or(2), runs: RUNS },
+        }))
     }
 }
 
