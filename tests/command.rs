@@ -85,7 +85,11 @@ fn wrong_usage_ends_2_and_says_what_was_wrong() {
         &["explore", "--time", "soon", "--", "true"],
         &["explore", "--send", "SIGFOO", "--", "true"],
         &["explore", "--env", "novalue", "--", "true"],
-        &["explore", "--strategy", "pct", "--", "true"],
+        &["explore", "--strategy", "best", "--", "true"],
+        &["explore", "--bound", "0", "--", "true"],
+        &["explore", "--strategy", "random", "--bound", "2", "--", "true"],
+        &["explore", "--strategy", "exhaustive", "--depth", "2", "--", "true"],
+        &["explore", "--bound", "2", "--depth", "2", "--", "true"],
         &["explore", "--stdout", "(", "--", "true"],
         &["run", "--format", "json"],
         &["replay"],
@@ -242,4 +246,34 @@ fn a_full_standard_output_is_an_error() {
         command(folder.path(), &["run", "--list"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
     ends(&output, 111);
     assert!(stderr(&output).contains("No space left on device"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_search_says_how_much_of_all_it_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let explore = |more: &[&str]| {
+        let mut words = vec!["explore", "--seed", "1", "--strategy", "exhaustive"];
+        words.extend(more);
+        words.extend(["--", "sh", "-c", "true & wait"]);
+        let output = sigrace(folder.path(), &words);
+        ends(&output, 0);
+        stdout(&output)
+    };
+    let whole = explore(&["--verify"]);
+    let all = whole.split_once(" of ").and_then(|(before, rest)| {
+        let all = rest.split_once(" one-step schedules, ")?.0;
+        before.ends_with(all).then_some(all)
+    });
+    let all: u64 = all.and_then(|all| all.parse().ok()).unwrap_or_else(|| panic!("{whole}"));
+    assert!(all > 4 && !whole.contains("not tried"), "{whole}");
+    let part = explore(&["--runs", "3"]);
+    let missing =
+        format!("3 runs, 3 of {all} one-step schedules ({} not tried: the runs were used up)", all - 3);
+    assert!(part.contains(&missing), "{missing}\n{part}");
+    let pct = sigrace(
+        folder.path(),
+        &["explore", "--depth", "2", "--runs", "50", "--seed", "1", "--", "sh", "-c", "true & wait"],
+    );
+    ends(&pct, 0);
+    assert!(stdout(&pct).contains("of depth 2 over 2 threads and "), "{}", stdout(&pct));
 }

@@ -115,12 +115,20 @@ prop_compose! {
     }
 }
 
+fn search() -> impl Strategy<Value = Search> {
+    prop_oneof![
+        (1u64..9).prop_map(|runs| Search::Random { runs }),
+        (1u32..4, 1u64..9).prop_map(|(depth, runs)| Search::Pct { depth, runs }),
+        (1u32..4, option::of(1u64..9)).prop_map(|(bound, runs)| Search::Exhaustive { bound, runs }),
+    ]
+}
+
 prop_compose! {
     fn explore()(
         send in vec(signal(), 0..3), send_to in process(), points in vec(site(), 0..3),
-        runs in vec((1u64..9).prop_map(|runs| Search::Random { runs }), 0..3)
+        strategy in vec(search(), 0..3)
     ) -> Explore {
-        Explore { send, send_to, always: true, points, strategy: runs }
+        Explore { send, send_to, always: true, points, strategy }
     }
 }
 

@@ -63,7 +63,7 @@ impl Default for Explore {
             send_to: ThreadName::root(),
             always: false,
             points: Vec::new(),
-            strategy: vec![Strategy::Random { runs: 200 }],
+            strategy: Strategy::defaults(200),
         }
     }
 }
@@ -76,6 +76,45 @@ pub enum Strategy {
         /// How many runs.
         runs: u64,
     },
+    /// Probabilistic concurrency testing: threads with random priorities.
+    Pct {
+        /// How many orderings of threads a bug may need, at least 1.
+        depth: u32,
+        /// How many runs; a sample takes several.
+        runs: u64,
+    },
+    /// Every schedule of up to so many steps, over the points that are reachable by fewer.
+    Exhaustive {
+        /// How many steps: deviations from the reference run, at least 1.
+        bound: u32,
+        /// How many runs at most; none means as many as it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        runs: Option<u64>,
+    },
+}
+
+impl Strategy {
+    /// What is done where nobody names a strategy: so many random runs, then every schedule of one step.
+    pub fn defaults(runs: u64) -> Vec<Strategy> {
+        vec![Strategy::Random { runs }, Strategy::Exhaustive { bound: 1, runs: None }]
+    }
+
+    /// How many runs it may make.
+    pub fn runs(&self) -> Option<u64> {
+        match self {
+            Strategy::Random { runs } | Strategy::Pct { runs, .. } => Some(*runs),
+            Strategy::Exhaustive { runs, .. } => *runs,
+        }
+    }
+
+    /// The same with another number of runs.
+    pub fn with_runs(&self, runs: u64) -> Strategy {
+        match self {
+            Strategy::Random { .. } => Strategy::Random { runs },
+            Strategy::Pct { depth, .. } => Strategy::Pct { depth: *depth, runs },
+            Strategy::Exhaustive { bound, .. } => Strategy::Exhaustive { bound: *bound, runs: Some(runs) },
+        }
+    }
 }
 
 /// What must hold of every outcome. That nothing hangs, crashes, spins or runs out of time is always expected.

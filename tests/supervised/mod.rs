@@ -1,5 +1,7 @@
 //! Running a command under the supervisor by the empty schedule, for the tests of what a program can see and do.
 
+#![allow(dead_code, reason = "not every test uses all of it")]
+
 use sigrace::program::{Launch, Limits};
 use sigrace::resolve;
 use sigrace::schedule::Schedule;

@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Stop};
 use super::interrupt;
-use super::options::Search;
+use super::options::{RUNS, Search};
 use super::progress::Progress;
 use super::say::{count, page, say, warn};
 use super::target::Target;
@@ -81,17 +81,14 @@ fn regex(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Runs of a search if nobody says otherwise.
-const RUNS: u64 = 1000;
-
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let cancel = interrupt::flag()?;
     let slots = Slots::new()?;
     let launch = args.target.launch()?;
     let seed = args.search.seed.or_new();
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
-    let how = args.search.how(seed, jobs, &cancel);
-    let strategies = how.strategies(&[Strategy::Random { runs: RUNS }]);
+    let how = args.search.how(seed, jobs, &cancel)?;
+    let strategies = how.strategies(&Strategy::defaults(RUNS));
     let plan = Plan {
         send: args.send.clone(),
         send_to: args.send_to.clone(),
@@ -138,10 +135,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 }
 
 fn total(strategies: &[Strategy]) -> u64 {
-    let runs = |strategy: &Strategy| match strategy {
-        Strategy::Random { runs } => *runs,
-    };
-    strategies.iter().map(runs).fold(0, u64::saturating_add)
+    strategies.iter().filter_map(Strategy::runs).fold(0, u64::saturating_add)
 }
 
 /// What came of it: the search in a few lines, then each finding, which ends with the command that continues.
@@ -160,7 +154,8 @@ pub(super) fn text(job: &Job, done: &Done, elapsed: Duration) -> String {
     }
     text += &format!("the reference run ({}): {}\n", reference.schedule, suite::ending(&reference.run));
     if outcomes.len() > 1 {
-        text += "distinct outcomes:\n";
+        let runs = outcomes.iter().map(|seen| seen.runs).sum();
+        text += &format!("distinct outcomes of {}, the reference run included:\n", count(runs, "run"));
         for seen in outcomes {
             let run = Run { outcome: seen.outcome.clone(), ..reference.run.clone() };
             text += &format!("  {:>6} x {}, first by {}\n", seen.runs, suite::ending(&run), seen.example);
@@ -204,6 +199,11 @@ impl Args {
         };
         let known =
             |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
+        // A search that only time has ended is written down with the runs that it had.
+        let made = |strategy: &Strategy| match strategy.runs() {
+            Some(u64::MAX) => strategy.with_runs(done.report.runs.max(1)),
+            _ => strategy.clone(),
+        };
         Scenario {
             program: Program::Command(launch.argv.clone()),
             args: Vec::new(),
@@ -215,7 +215,7 @@ impl Args {
                 send_to: self.send_to.clone(),
                 always: self.always,
                 points: self.points.clone(),
-                strategy: vec![Strategy::Random { runs: done.report.runs.max(1) }],
+                strategy: job.plan.strategies.iter().map(made).collect(),
             },
             limits: job.settings.limits.clone(),
             expect: Expect {

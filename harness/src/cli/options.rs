@@ -1,5 +1,7 @@
 //! The flags that several verbs share, and what follows from them.
 
+use super::exit::{Exit, Stop};
+use crate::scenario;
 use crate::suite::{self, How};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
@@ -7,6 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+/// Runs of a strategy that is named on the command line, if their number is not.
+pub(super) const RUNS: u64 = 1000;
 
 /// How to search.
 #[derive(Args, Clone, Debug)]
@@ -18,9 +23,18 @@ pub(super) struct Search {
     /// How long to search, like `30s` or `5min`; with `--runs`, until the first of both is used up
     #[arg(long, env = "SIGRACE_TIME", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(super) time: Option<Duration>,
-    /// How to look for failing schedules
-    #[arg(long, env = "SIGRACE_STRATEGY", value_enum, default_value_t)]
-    pub(super) strategy: Strategy,
+    /// How to look for failing schedules [default: the scenario's own; else random, then exhaustive]
+    #[arg(long, env = "SIGRACE_STRATEGY", value_enum)]
+    pub(super) strategy: Option<Strategy>,
+    /// Up to how many steps to exhaust; means `--strategy exhaustive` [default: 1]
+    #[arg(long, env = "SIGRACE_BOUND", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) bound: Option<u32>,
+    /// For bugs of how many orderings; means `--strategy pct` [default: 2]
+    #[arg(long, env = "SIGRACE_DEPTH", value_name = "D", conflicts_with = "bound", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) depth: Option<u32>,
+    /// Make every run twice: what does not repeat itself is unstable
+    #[arg(long, env = "SIGRACE_VERIFY", value_parser = FalseyValueParser::new())]
+    pub(super) verify: bool,
     /// How many runs may go on at once [default: one for each CPU]
     #[arg(long, short, env = "SIGRACE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
@@ -39,11 +53,12 @@ pub(super) struct Search {
 
 impl Search {
     /// How to try, with this seed and so many workers for each search.
-    pub(super) fn how(&self, seed: u64, jobs: usize, cancel: &Arc<AtomicBool>) -> How {
-        // There is one strategy and one format so far.
-        let (Strategy::Random, Format::Human) = (self.strategy, self.output.format);
-        How {
+    pub(super) fn how(&self, seed: u64, jobs: usize, cancel: &Arc<AtomicBool>) -> Result<How, Stop> {
+        // There is one format so far.
+        let Format::Human = self.output.format;
+        Ok(How {
             seed,
+            strategy: self.strategy()?,
             runs: self.runs,
             time: self.time,
             jobs,
@@ -51,10 +66,36 @@ impl Search {
             shrink: !self.shrink.no_shrink,
             shrink_runs: self.shrink.shrink_runs,
             confirm: self.shrink.confirm,
+            verify: self.verify,
             trace_dir: self.traces.directory(),
             keep_all: self.traces.keep_all,
             cancel: Arc::clone(cancel),
-        }
+        })
+    }
+}
+
+impl Search {
+    /// The strategy that was asked for, by its name or by what only one has. Its runs are those of `--runs`, or as many as
+    /// are usual.
+    fn strategy(&self) -> Result<Option<scenario::Strategy>, Stop> {
+        let named = match (self.strategy, self.bound, self.depth) {
+            (Some(Strategy::Random | Strategy::Pct), Some(_), _) => {
+                return Err(Stop::new(Exit::Usage, "`--bound` goes with `--strategy exhaustive`"));
+            }
+            (Some(Strategy::Random | Strategy::Exhaustive), _, Some(_)) => {
+                return Err(Stop::new(Exit::Usage, "`--depth` goes with `--strategy pct`"));
+            }
+            (None, Some(_), _) => Some(Strategy::Exhaustive),
+            (None, None, Some(_)) => Some(Strategy::Pct),
+            (named, ..) => named,
+        };
+        Ok(named.map(|strategy| match strategy {
+            Strategy::Random => scenario::Strategy::Random { runs: RUNS },
+            Strategy::Exhaustive => {
+                scenario::Strategy::Exhaustive { bound: self.bound.unwrap_or(1), runs: None }
+            }
+            Strategy::Pct => scenario::Strategy::Pct { depth: self.depth.unwrap_or(2), runs: RUNS },
+        }))
     }
 }
 
@@ -126,9 +167,12 @@ pub(super) enum Format {
 }
 
 /// Ways to look for failing schedules.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Strategy {
     /// Random schedules over the points that earlier runs have reached
-    #[default]
     Random,
+    /// Every schedule of up to `--bound` steps
+    Exhaustive,
+    /// Random priorities, for bugs of up to `--depth` orderings
+    Pct,
 }

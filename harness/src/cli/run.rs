@@ -53,7 +53,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
     let seed = args.search.seed.seed.unwrap_or(SEED);
     let together = jobs.min(trials.len());
-    let how = args.search.how(seed, (jobs / together).max(1), &cancel);
+    let how = args.search.how(seed, (jobs / together).max(1), &cancel)?;
     let start = Instant::now();
     let results = all(&trials, together, &how, &slots)?;
     summary(&trials, &results, seed, start.elapsed())

@@ -1,4 +1,5 @@
-//! Runs a shrunk schedule again, several times: each must break the same, and have equal events.
+//! Runs schedules again. One that was shrunk, several times: each must break the same, and have equal events. Where the
+//! plan is to verify, every schedule of the search once more.
 
 use super::crew::Tried;
 use super::fixed::first_difference;
@@ -64,6 +65,41 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
         }
         // `again` gives at least one run or an error.
         good.map(|run| Confirmed::Yes(Box::new(run))).ok_or(Halt::Interrupted)
+    }
+
+    /// Where the plan is to verify, makes each of these runs a second time: the events must be equal.
+    pub(super) fn verify(&mut self, runs: &[&Run]) -> Result<(), Halt> {
+        if !self.plan.verify {
+            return Ok(());
+        }
+        let schedules: Vec<Schedule> = runs.iter().map(|run| run.schedule.clone()).collect();
+        let doing = |index: usize| {
+            let schedule = schedules.get(index).cloned().unwrap_or_default();
+            format!("running again, to verify ({schedule})")
+        };
+        let again = self.crew.try_all(&schedules);
+        let again = again.map_err(|(index, error)| ExploreError::run(doing(index))(error))?;
+        for (one, Tried { run, tainted }) in runs.iter().zip(again) {
+            self.report.extra_runs += 1;
+            self.report.tainted += tainted;
+            if one.taint.is_some() || run.taint.is_some() {
+                continue;
+            }
+            let differs = first_difference(&one.events, &run.events);
+            let why = match differs {
+                Some(index) => format!("two runs differ from event {index} on"),
+                None if one.outcome != run.outcome => {
+                    "two runs have equal events and end differently".to_owned()
+                }
+                None => {
+                    self.report.verified += 1;
+                    continue;
+                }
+            };
+            let (schedule, one) = (one.schedule.clone(), (*one).clone());
+            self.doubt(Unstable { breaks: None, schedule, why, one, other: Some(run), differs });
+        }
+        Ok(())
     }
 
     fn again(&mut self, schedule: &Schedule, count: usize) -> Result<Vec<Tried>, Halt> {

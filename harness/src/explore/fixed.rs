@@ -6,8 +6,7 @@
 use super::ExploreError;
 use super::crew::attempt;
 use super::space::Space;
-use super::strategy::Planner;
-use super::tree::ScheduleTree;
+use super::strategy::{Planned, Planner};
 use crate::schedule::{Schedule, Step};
 use crate::supervise::Supervise;
 use crate::trace::{Event, Run, Trace};
@@ -34,9 +33,9 @@ impl Planner for Fixed {
         space: &Arc<Space>,
         _tried: &dyn Fn(&Schedule) -> bool,
         size: usize,
-    ) -> Result<Vec<ScheduleTree>, ExploreError> {
+    ) -> Result<Vec<Planned>, ExploreError> {
         let next = self.left.by_ref().take(size);
-        Ok(next.map(|schedule| ScheduleTree::new(space.clone(), space.sorted(schedule.steps))).collect())
+        Ok(next.map(|schedule| Planned::judged(space, space.sorted(schedule.steps))).collect())
     }
 }
 

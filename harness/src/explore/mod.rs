@@ -14,8 +14,12 @@
 //! makes the same report with any number of workers. Only a time budget and an interrupt are exempt.
 
 mod confirm;
+mod cover;
 mod crew;
+mod exhaustive;
 mod fixed;
+mod follow;
+mod pct;
 mod plan;
 mod random;
 mod reference;
@@ -35,8 +39,8 @@ mod tests;
 pub use fixed::{Replay, compare, replay};
 pub use plan::{Doing, Plan, Progress, Standing, Stop};
 pub use reference::{Reference, reference};
-pub use report::{Coverage, Cut, Finding, Report, Seen, Unstable};
-pub use search::{explore, search};
+pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};
+pub use search::search;
 pub use verdict::{Comparison, Verdict};
 
 use crate::schedule::ThreadName;

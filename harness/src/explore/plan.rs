@@ -20,6 +20,12 @@ pub struct Plan {
     pub fixed: Vec<Schedule>,
     /// How to look, one after the other. Each holds its own budget of runs.
     pub strategies: Vec<Strategy>,
+    /// Runs that all strategies together may make; none means that only each one's own budget counts.
+    pub runs: Option<u64>,
+    /// Make every run twice and compare the events; a difference is `Unstable`.
+    pub verify: bool,
+    /// False makes an exhaustive search try also what is known to go like another schedule.
+    pub prune: bool,
     /// What chance is made from.
     pub seed: u64,
     /// No new round begins after this time; none means that only runs count.
@@ -57,7 +63,10 @@ impl Default for Plan {
             always: false,
             points: Vec::new(),
             fixed: Vec::new(),
-            strategies: vec![Strategy::Random { runs: 200 }],
+            strategies: Strategy::defaults(200),
+            runs: None,
+            verify: false,
+            prune: true,
             seed: 0,
             time: None,
             shrink: true,

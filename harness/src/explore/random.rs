@@ -9,7 +9,7 @@
 
 use super::ExploreError;
 use super::space::{Space, sends, weight};
-use super::strategy::Planner;
+use super::strategy::{Planned, Planner};
 use super::tree::ScheduleTree;
 use crate::schedule::{Schedule, Step};
 use proptest::strategy::{NewTree, Strategy, ValueTree};
@@ -51,7 +51,7 @@ impl Planner for Random {
         space: &Arc<Space>,
         tried: &dyn Fn(&Schedule) -> bool,
         size: usize,
-    ) -> Result<Vec<ScheduleTree>, ExploreError> {
+    ) -> Result<Vec<Planned>, ExploreError> {
         let mut trees = Vec::new();
         if space.steps.is_empty() {
             return Ok(trees);
@@ -81,13 +81,13 @@ impl Planner for Random {
             let schedule = tree.current();
             single.retain(|step| space.one(step) != schedule);
             drawn.insert(schedule);
-            trees.push(tree);
+            trees.push(Planned { tree, probe: false });
         }
         Ok(trees)
     }
 }
 
-fn planning(reason: Reason) -> ExploreError {
+pub(super) fn planning(reason: Reason) -> ExploreError {
     ExploreError::Planning(reason.to_string())
 }
 
@@ -163,6 +163,6 @@ fn pick<'a, T>(runner: &mut TestRunner, from: &'a [T]) -> Result<Option<&'a T>, 
 }
 
 /// A number below `count`, which is not 0.
-fn below(runner: &mut TestRunner, count: usize) -> Result<usize, Reason> {
+pub(super) fn below(runner: &mut TestRunner, count: usize) -> Result<usize, Reason> {
     Ok((0..count).new_tree(runner)?.current())
 }

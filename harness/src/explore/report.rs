@@ -23,6 +23,8 @@ pub struct Report {
     pub tainted: u64,
     /// Runs of a schedule that had been run before, and went otherwise this time.
     pub irregular: u64,
+    /// Schedules that were run twice with equal events, to verify that runs repeat themselves.
+    pub verified: u64,
     /// Signals that were to be sent, but could not be in any run.
     pub signals_unsent: usize,
     /// Where steps were taken.
@@ -31,7 +33,7 @@ pub struct Report {
     pub outcomes: Vec<Seen>,
     /// True if there were more distinct outcomes than were kept.
     pub more_outcomes: bool,
-    /// Confirmed findings, in the order in which they were first seen.
+    /// Confirmed findings, the most telling first; among those that break the same, the simplest schedule first.
     pub findings: Vec<Finding>,
     /// What failed but did not repeat itself; the first few.
     pub unstable: Vec<Unstable>,
@@ -48,6 +50,8 @@ pub enum Cut {
     Interrupted,
     /// The time was used up.
     Time,
+    /// The runs were used up before the strategies had tried all that they were to try.
+    Runs,
     /// There was a finding, and one was enough.
     FirstFinding,
     /// All known findings were found.
@@ -56,9 +60,14 @@ pub enum Cut {
     Full,
 }
 
-/// Where steps were taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Where steps were taken, and how much of what could be tried was tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
+    /// The schedules of one step, whatever the strategies were, and those of more steps as far as they were to be
+    /// exhausted; by the number of steps.
+    pub levels: Vec<Level>,
+    /// What probabilistic concurrency testing has tried, if it was asked for.
+    pub chance: Option<Chance>,
     /// Points that the baseline reaches: the run of the empty schedule and the reference run.
     pub reached: usize,
     /// Of these, the points where a step is legal: another thread could run, or the signal is caught or blocked.
@@ -77,6 +86,72 @@ pub struct Coverage {
     pub discovered: usize,
     /// Steps taken in all runs of the search together.
     pub steps: u64,
+}
+
+/// The schedules of one number of steps.
+///
+/// Steps are counted as deviations from the reference run, so a signal that stays where that sends it is none; only in the
+/// first level the schedule of the reference run counts as one of those that send.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// How many steps.
+    pub steps: u32,
+    /// How many schedules are known, by what the runs of fewer steps have reached.
+    pub all: u64,
+    /// How many of them were run.
+    pub run: u64,
+    /// How many were not run since they go like one that was (NOTE \[Pruning\] in `explore::exhaustive`).
+    pub same: u64,
+    /// True if there are more that are not known, since not all of fewer steps were run.
+    pub open: bool,
+}
+
+impl Level {
+    /// Schedules of which it is known how they go.
+    pub fn covered(&self) -> u64 {
+        self.run + self.same
+    }
+
+    /// Schedules that are known and were not tried.
+    pub fn missing(&self) -> u64 {
+        self.all.saturating_sub(self.covered())
+    }
+
+    /// True if there is no schedule of so many steps of which it is not known how it goes.
+    pub fn exhausted(&self) -> bool {
+        !self.open && self.missing() == 0
+    }
+}
+
+/// What samples of probabilistic concurrency testing are good for (`explore::pct`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chance {
+    /// How many orderings of threads a bug may need: d.
+    pub depth: u32,
+    /// The most threads that a run has had: n.
+    pub threads: u64,
+    /// The most moments (points at which a thread was let go, and falls into sleep) that a run has had: k.
+    pub moments: u64,
+    /// Signals that each run sends.
+    pub signals: u64,
+    /// Samples that were made, each drawn among so many moments.
+    pub samples: u64,
+    /// Samples that were given up.
+    pub given_up: u64,
+    /// False if steps were planned at some kinds of points only.
+    pub everywhere: bool,
+}
+
+impl Chance {
+    /// Each sample meets a bug of this depth with a probability of at least one in this number: n k^(d-1), times k for each
+    /// signal. None if no bound is claimed (NOTE \[What the bound says\] in `explore::pct`), or it is beyond all numbers.
+    pub fn one_in(&self) -> Option<u64> {
+        if !self.everywhere || self.given_up > 0 {
+            return None;
+        }
+        let power = u32::try_from(self.signals).ok()?.checked_add(self.depth.saturating_sub(1))?;
+        self.moments.checked_pow(power)?.checked_mul(self.threads)
+    }
 }
 
 /// An outcome, and an example of how it comes about.

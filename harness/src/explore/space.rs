@@ -96,10 +96,10 @@ impl Space {
     }
 
     /// What could be done at a point, when `sent` were sent before.
-    fn actions(&self, reached: &Reached, sent: &[Signal]) -> Vec<Action> {
+    pub(super) fn actions(&self, reached: &Reached, sent: &[Signal]) -> Vec<Action> {
         let Reached { point, others, receivable } = reached;
         let mut actions = Vec::new();
-        if !self.sites.is_empty() && !self.sites.contains(&point.site) {
+        if !self.allows(&point.site) {
             return actions;
         }
         if point.thread.process() == self.to {
@@ -112,6 +112,16 @@ impl Space {
             actions.extend(others.iter().cloned().map(Target::To).map(Action::Switch));
         }
         actions
+    }
+
+    /// True if steps may be planned at this kind of point.
+    pub(super) fn allows(&self, site: &Site) -> bool {
+        self.is_everywhere() || self.sites.contains(site)
+    }
+
+    /// True if steps may be planned at every kind of point.
+    pub(super) fn is_everywhere(&self) -> bool {
+        self.sites.is_empty()
     }
 
     /// Number of different points seen.
@@ -128,6 +138,15 @@ impl Space {
     pub(super) fn one(&self, step: &Step) -> Schedule {
         let home = self.home.steps.iter().filter(|other| other.action != step.action);
         self.sorted(home.cloned().chain([step.clone()]).collect())
+    }
+
+    /// The schedule that deviates from home by these steps, and sends these signals not at all.
+    pub(super) fn deviating(&self, steps: &[Step], withheld: &[Signal]) -> Schedule {
+        let moved = |signal| {
+            withheld.contains(&signal) || steps.iter().any(|step| sends(&step.action) == Some(signal))
+        };
+        let home = self.home.steps.iter().filter(|step| !sends(&step.action).is_some_and(moved));
+        self.sorted(home.chain(steps).cloned().collect())
     }
 
     /// The schedule with these steps in their order: by point, and at one point signals before the switch.

@@ -83,11 +83,14 @@ fn explore(explore: &Explore) -> Option<Complaint> {
             "signals are sent to a process: expected a name without `/`",
         );
     }
-    explore.strategy.iter().enumerate().find_map(|(index, strategy)| match strategy {
-        Strategy::Random { runs: 0 } => {
-            complain([Field("explore"), Field("strategy"), Item(index)], "expected at least 1 run")
+    explore.strategy.iter().enumerate().find_map(|(index, strategy)| {
+        let at = [Field("explore"), Field("strategy"), Item(index)];
+        match strategy {
+            _ if strategy.runs() == Some(0) => complain(at, "expected at least 1 run"),
+            Strategy::Exhaustive { bound: 0, .. } => complain(at, "expected a bound of at least 1 step"),
+            Strategy::Pct { depth: 0, .. } => complain(at, "expected a depth of at least 1"),
+            Strategy::Random { .. } | Strategy::Exhaustive { .. } | Strategy::Pct { .. } => None,
         }
-        Strategy::Random { .. } => None,
     })
 }
 

@@ -99,7 +99,11 @@ fn every_mistake_is_named_at_its_line_and_column() {
         ("format: 1", "format: 3", "2:13: scenario format 3; this sigrace reads up to 1: upgrade sigrace"),
         ("format: 1", "format: one", "2:13: expected integer"),
         ("explore:", "explre:", "4:5: unexpected field named `explre`, expected one of `program`, "),
-        ("Random(", "Randm(", "4:56: unexpected variant named `Randm` in enum `Strategy`, expected `Random`"),
+        (
+            "Random(",
+            "Randm(",
+            "4:56: unexpected variant named `Randm` in enum `Strategy`, expected one of `Random`, ",
+        ),
         (
             "SIGTERM",
             "SIGKILL",

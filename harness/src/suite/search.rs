@@ -2,7 +2,9 @@
 
 use super::record::{DigestError, KeepAll, Recorder};
 use super::worker::{self, WAIT_FOR_CPU};
-use crate::explore::{self, ExploreError, Finding, Plan, Progress, Reference, Report, Verdict};
+use crate::explore::{
+    self, Chance, Coverage, Cut, ExploreError, Finding, Level, Plan, Progress, Reference, Report, Verdict,
+};
 use crate::judge::{self, BadRegex, Expectations};
 use crate::scenario::Expect;
 use crate::show::{self, Page};
@@ -204,18 +206,74 @@ impl Done {
         text
     }
 
-    /// How far the search went: `200 runs, steps at 12 of 12 points, 3 outcomes`.
+    /// How far the search went: `200 runs, 212 of 212 one-step schedules, 38 points, 9 distinct outcomes`.
     pub fn extent(&self) -> String {
-        let Report { runs, coverage, outcomes, tainted, .. } = &self.report;
-        let tainted = if *tainted > 0 { format!(", {tainted} tainted runs") } else { String::new() };
-        let more = if self.report.more_outcomes { " or more" } else { "" };
-        format!(
-            "{runs} runs, steps at {} of {} points, {}{more} outcomes{tainted}",
-            coverage.taken,
-            coverage.open,
-            outcomes.len()
-        )
+        let Report { runs, outcomes, tainted, .. } = &self.report;
+        let Coverage { levels, taken, open, chance, .. } = &self.report.coverage;
+        let mut parts = vec![count(*runs, "run", "runs")];
+        parts.extend(levels.iter().map(|level| self.level(level)));
+        let points = count(*open as u64, "point", "points");
+        parts.push(if taken == open { points } else { format!("steps at {taken} of {points}") });
+        let more = if self.report.more_outcomes { "more than " } else { "" };
+        parts
+            .push(format!("{more}{}", count(outcomes.len() as u64, "distinct outcome", "distinct outcomes")));
+        parts.extend(chance.as_ref().map(told));
+        if *tainted > 0 {
+            parts.push(count(*tainted, "tainted run", "tainted runs"));
+        }
+        parts.join(", ")
     }
+
+    /// `212 of 212 one-step schedules`, and what is missing, if anything.
+    fn level(&self, level: &Level) -> String {
+        let steps = match level.steps {
+            1 => "one-step".to_owned(),
+            2 => "two-step".to_owned(),
+            3 => "three-step".to_owned(),
+            steps => format!("{steps}-step"),
+        };
+        let known = if level.open { "more than " } else { "" };
+        let text = format!(
+            "{} of {known}{}",
+            level.covered(),
+            count(level.all, &format!("{steps} schedule"), &format!("{steps} schedules"))
+        );
+        let why = match self.report.cut {
+            Some(Cut::Interrupted) => "interrupted",
+            Some(Cut::Time) => "the time was used up",
+            Some(Cut::FirstFinding) => "stopped at the first finding",
+            Some(Cut::KnownFound) => "stopped when the known findings were found",
+            Some(Cut::Full) => "stopped at so many findings",
+            Some(Cut::Runs) | None => "the runs were used up",
+        };
+        if level.exhausted() { text } else { format!("{text} ({} not tried: {why})", not_tried(level)) }
+    }
+}
+
+/// `12 samples of depth 2 over 3 threads and 25 moments, each with a chance of at least 1 in 75`.
+fn told(chance: &Chance) -> String {
+    let Chance { depth, threads, moments, samples, given_up, everywhere, .. } = chance;
+    let bound = match chance.one_in() {
+        Some(number) => format!("each with a chance of at least 1 in {number}"),
+        None if *given_up > 0 => format!("no bound: {given_up} given up"),
+        None if !everywhere => "no bound: only some kinds of points are used".to_owned(),
+        None => "no bound worth telling".to_owned(),
+    };
+    format!(
+        "{} of depth {depth} over {} and {}, {bound}",
+        count(*samples, "sample", "samples"),
+        count(*threads, "thread", "threads"),
+        count(*moments, "moment", "moments")
+    )
+}
+
+fn not_tried(level: &Level) -> String {
+    if level.open { format!("at least {}", level.missing()) } else { level.missing().to_string() }
+}
+
+/// A number with its noun.
+fn count(number: u64, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }
 
 /// The last line of a finding: the one command that continues.

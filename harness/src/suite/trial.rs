@@ -21,7 +21,9 @@ pub const SEED: u64 = 1;
 pub struct How {
     /// What chance is made from.
     pub seed: u64,
-    /// Runs of each strategy, instead of the scenario's own numbers.
+    /// The strategy, instead of the scenario's own.
+    pub strategy: Option<Strategy>,
+    /// Runs of each strategy, instead of the scenario's own numbers, and of all together.
     pub runs: Option<u64>,
     /// Time for each scenario; it ends with whichever is used up first.
     pub time: Option<Duration>,
@@ -35,6 +37,8 @@ pub struct How {
     pub shrink_runs: u64,
     /// How often a finding is run again.
     pub confirm: u32,
+    /// Make every run twice and compare the two.
+    pub verify: bool,
     /// Where traces go.
     pub trace_dir: PathBuf,
     /// Keep a trace of every run.
@@ -49,6 +53,7 @@ impl How {
         let Plan { shrink, shrink_runs, confirm, .. } = Plan::default();
         How {
             seed: SEED,
+            strategy: None,
             runs: None,
             time: None,
             jobs: 1,
@@ -56,25 +61,33 @@ impl How {
             shrink,
             shrink_runs,
             confirm,
+            verify: false,
             trace_dir,
             keep_all: false,
             cancel: Arc::default(),
         }
     }
 
-    /// The strategies with the budget that was asked for. A time without a number of runs means any number.
+    /// The strategies with the budget that was asked for. A time without a number of runs means any number: what comes to
+    /// an end by itself goes first, and the rest has the time that is left.
     pub fn strategies(&self, asked: &[Strategy]) -> Vec<Strategy> {
+        let asked = self.strategy.as_ref().map_or(asked, std::slice::from_ref);
         let given = self.runs.or(self.time.map(|_| u64::MAX));
-        let with = |strategy: &Strategy| match strategy {
-            Strategy::Random { runs } => Strategy::Random { runs: given.unwrap_or(*runs) },
-        };
-        asked.iter().map(with).collect()
+        let with =
+            |strategy: &Strategy| given.map_or_else(|| strategy.clone(), |runs| strategy.with_runs(runs));
+        let mut strategies: Vec<Strategy> = asked.iter().map(with).collect();
+        if given == Some(u64::MAX) {
+            strategies.sort_by_key(|strategy| !matches!(strategy, Strategy::Exhaustive { .. }));
+        }
+        strategies
     }
 
     /// A plan with all that does not come from a scenario.
     pub fn plan(&self, asked: &[Strategy]) -> Plan {
         Plan {
             strategies: self.strategies(asked),
+            runs: self.runs,
+            verify: self.verify,
             seed: self.seed,
             time: self.time,
             shrink: self.shrink,
@@ -118,13 +131,13 @@ impl Trial {
         Ok(Trial { case, launch })
     }
 
-    /// Runs in all that the scenario's strategies may make, if that is limited.
+    /// Runs in all that the scenario's strategies may make, as far as that is limited. How many schedules there are to
+    /// exhaust is only known when they are.
     pub fn budget(&self, how: &How) -> Option<u64> {
-        let runs = |strategy: &Strategy| match strategy {
-            Strategy::Random { runs } => *runs,
-        };
         let all = how.strategies(&self.case.scenario.explore.strategy);
-        Some(all.iter().map(runs).fold(0, u64::saturating_add)).filter(|runs| *runs < u64::MAX)
+        let random = all.iter().filter(|strategy| !matches!(strategy, Strategy::Exhaustive { .. }));
+        let runs = random.filter_map(Strategy::runs).fold(0, u64::saturating_add);
+        Some(runs.min(how.runs.unwrap_or(u64::MAX))).filter(|runs| *runs < u64::MAX)
     }
 
     /// Searches, and compares. An error is the harness's own.

@@ -1,0 +1,393 @@
+//! Every schedule of up to a number of steps, each once.
+//!
+//! A schedule is a way from home: the reference run, which sends every signal that is to be sent. Its steps are counted
+//! as deviations from home, so a signal that is sent elsewhere is one step, and one that stays at home is none.
+//!
+//! NOTE \[Every schedule\] A run of some steps is extended by one more, at a point that it reached after its last step.
+//! Up to that point the longer run is the same, so the step can be taken there. A schedule whose steps are all taken
+//! takes them in some order, so it is found in this way, and in no other: whatever a step opens is behind it. A schedule
+//! of which a step is never taken goes like the one without that step, and is not tried. At one point, signals are sent
+//! before the switch, and there is at most one switch.
+//!
+//! NOTE \[Later than home\] A signal can also be sent later than at home. Which points there are is only seen in a run
+//! that does not send it at home: a probe, which is neither judged nor counted among the outcomes.
+//!
+//! NOTE \[Pruning\] What is not tried, and why it need not be:
+//!
+//! * A switch to a thread that cannot run: the supervisor would not take the step.
+//! * As the last step, a switch to the only other thread, if the switch to all at the same point was run, and there this
+//!   thread ran alone until it slept, stopped or ended, and then the one that was held back went on. The supervisor's two
+//!   rules differ only in who goes next when that thread is no longer held, so the two runs are the same. Before further
+//!   steps it is not the same: a step in between meets two different rules.
+//!
+//! Not merged, however alike two runs may look:
+//!
+//! * Two sends at different points: between them is user code, and the handler sees what it has stored.
+//! * Two switches at different points of one thread, even if only a harmless call lies between them. The other thread
+//!   may cause a signal, whose handler then meets another state of the program's memory; or both may share memory. A run
+//!   does not tell which signals a process catches or what memory it shares, so it cannot be known to be sound.
+
+use super::report::Level;
+use super::space::{Space, sends, taken};
+use super::strategy::{Planned, Planner};
+use super::{Coverage, ExploreError, Reference};
+use crate::schedule::{Action, Schedule, Step, Target};
+use crate::signal::Signal;
+use crate::trace::{Event, Run, What};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Deviations from home, in the order in which they are taken, and the signals that are not sent at all.
+#[derive(Clone, Debug, Default)]
+struct Node {
+    steps: Vec<Step>,
+    withheld: Vec<Signal>,
+}
+
+impl Node {
+    /// How many steps it comes to: a signal that is withheld is yet to be sent.
+    fn size(&self) -> usize {
+        self.steps.len() + self.withheld.len()
+    }
+
+    fn extended(&self, step: &Step) -> Node {
+        let mut node = self.clone();
+        node.withheld.retain(|signal| sends(&step.action) != Some(*signal));
+        node.steps.push(step.clone());
+        node
+    }
+
+    fn withholding(&self, signal: Signal) -> Node {
+        let mut node = self.clone();
+        node.withheld.push(signal);
+        node
+    }
+
+    /// The same with a switch to all as its last step, where that is a switch to one thread.
+    fn to_all(&self) -> Option<Node> {
+        let mut node = self.clone();
+        match &mut node.steps.last_mut()?.action {
+            action @ Action::Switch(Target::To(_)) => *action = Action::Switch(Target::All),
+            Action::Switch(Target::All) | Action::Send(_) => return None,
+        }
+        Some(node)
+    }
+}
+
+/// When a schedule has its turn: those of fewer steps first; those that withhold more before those that need to know
+/// what came of it; a switch to one thread after the switches to all.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    size: usize,
+    withheld: Reverse<usize>,
+    late: bool,
+}
+
+/// The ways on from one node.
+struct Batch {
+    node: Rc<Node>,
+    ways: std::vec::IntoIter<Way>,
+}
+
+/// One way on from a node.
+#[derive(Clone, Copy)]
+enum Way {
+    /// By this step, by its number.
+    Step(u32),
+    /// Without this signal.
+    Withhold(Signal),
+}
+
+/// The strategy at work.
+pub(super) struct Exhaustive {
+    bound: usize,
+    runs: u64,
+    prune: bool,
+    queue: BTreeMap<Turn, VecDeque<Batch>>,
+    /// What the present round was asked to run.
+    asked: Vec<Node>,
+    /// Schedules that are planned; only with signals can two ways lead to one.
+    planned: HashSet<Schedule>,
+    /// Schedules whose last switch, one to all, let a single thread run alone.
+    alone: HashSet<Schedule>,
+    /// All schedules of one step.
+    ones: Vec<Schedule>,
+    /// For each number of steps, from 1.
+    levels: Vec<Level>,
+    steps: Vec<Step>,
+    numbers: HashMap<Step, u32>,
+}
+
+impl Exhaustive {
+    /// Up to `bound` steps and `runs` runs. Without `prune` nothing is left out but what is not possible.
+    pub(super) fn new(
+        bound: u32,
+        runs: u64,
+        prune: bool,
+        space: &Space,
+        reference: &Reference,
+    ) -> Exhaustive {
+        let mut this = Exhaustive {
+            bound: bound as usize,
+            runs,
+            prune,
+            queue: BTreeMap::new(),
+            asked: Vec::new(),
+            planned: HashSet::new(),
+            alone: HashSet::new(),
+            ones: Vec::new(),
+            levels: (1..=bound).map(|steps| Level { steps, ..Level::default() }).collect(),
+            steps: Vec::new(),
+            numbers: HashMap::new(),
+        };
+        let home = Node::default();
+        this.is_known(space, &home);
+        if reference.run.taint.is_none() {
+            this.expand(space, &home, &reference.run, reference.plain.as_ref());
+        }
+        this
+    }
+
+    /// Puts the ways on from `node`, which went like `run`, into the queue. `plain` is the run that withholds every signal,
+    /// if it is known.
+    fn expand(&mut self, space: &Space, node: &Node, run: &Run, plain: Option<&Run>) {
+        let size = node.size();
+        if size >= self.bound && node.withheld.is_empty() {
+            return;
+        }
+        let place = |step: &Step| {
+            let point = step.point();
+            run.reached.iter().position(|reached| reached.point == point)
+        };
+        let done = taken(run);
+        let at_home = |signal: Signal| {
+            let step = space.home.steps.iter().find(|step| sends(&step.action) == Some(signal));
+            step.filter(|step| done.contains(step)).and_then(place)
+        };
+        let last = node.steps.last();
+        let after = last.and_then(place);
+        if last.is_some_and(|last| after.is_none() || !done.contains(last)) {
+            // The run did not go like the one that it extends: what lies behind is unknown.
+            self.unknown(size + 1);
+            return;
+        }
+        let is_sent = |signal: Signal| node.steps.iter().any(|step| sends(&step.action) == Some(signal));
+        let demoted: Vec<_> =
+            node.steps.iter().filter(|step| step.action == Action::Switch(Target::All)).collect();
+        let shared = Rc::new(node.clone());
+        let mut batches: BTreeMap<Turn, Vec<Way>> = BTreeMap::new();
+        for (index, reached) in run.reached.iter().enumerate().skip(after.unwrap_or(0)) {
+            let here = Some(index) == after;
+            if here && last.is_some_and(|last| sends(&last.action).is_none()) {
+                continue;
+            }
+            let sent_before = |signal: &Signal| {
+                let waits = node.withheld.contains(signal);
+                is_sent(*signal) || (!waits && at_home(*signal).is_some_and(|home| index >= home))
+            };
+            let sent: Vec<Signal> = space.signals.iter().copied().filter(sent_before).collect();
+            for action in space.actions(reached, &sent) {
+                let step = Step::new(reached.point.clone(), action);
+                let child = node.extended(&step);
+                if child.size() > self.bound || self.is_known(space, &child) {
+                    continue;
+                }
+                let late = match &step.action {
+                    Action::Switch(Target::To(only)) => {
+                        let leaf = child.size() == self.bound && child.withheld.is_empty();
+                        let single = reached.others.as_slice() == std::slice::from_ref(only);
+                        self.prune && leaf && single && !demoted.iter().any(|step| step.thread == *only)
+                    }
+                    Action::Switch(Target::All) | Action::Send(_) => false,
+                };
+                if child.withheld.is_empty() {
+                    if child.size() == 1 {
+                        self.ones.push(space.deviating(&child.steps, &[]));
+                    }
+                    if let Some(level) = self.levels.get_mut(child.size().saturating_sub(1)) {
+                        level.all += 1;
+                    }
+                }
+                let way = Way::Step(self.number(step));
+                batches.entry(turn(&child, late)).or_default().push(way);
+            }
+        }
+        for &signal in &space.signals {
+            let child = node.withholding(signal);
+            let here = !is_sent(signal) && !node.withheld.contains(&signal) && at_home(signal).is_some();
+            if !here || child.size() > self.bound || self.is_known(space, &child) {
+                continue;
+            }
+            match plain.filter(|plain| child.withheld.len() == space.signals.len() && plain.taint.is_none()) {
+                Some(plain) => self.expand(space, &child, plain, None),
+                None => batches.entry(turn(&child, false)).or_default().push(Way::Withhold(signal)),
+            }
+        }
+        for (turn, ways) in batches {
+            let batch = Batch { node: shared.clone(), ways: ways.into_iter() };
+            self.queue.entry(turn).or_default().push_back(batch);
+        }
+    }
+
+    /// True if another way has led to the same schedule before.
+    fn is_known(&mut self, space: &Space, node: &Node) -> bool {
+        !space.signals.is_empty() && !self.planned.insert(space.deviating(&node.steps, &node.withheld))
+    }
+
+    /// Schedules of so many steps and more cannot all be known.
+    fn unknown(&mut self, steps: usize) {
+        self.levels.iter_mut().skip(steps.saturating_sub(1)).for_each(|level| level.open = true);
+    }
+
+    fn number(&mut self, step: Step) -> u32 {
+        let next = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+        *self.numbers.entry(step).or_insert_with_key(|step| {
+            self.steps.push(step.clone());
+            next
+        })
+    }
+
+    /// The next node of `wanted`'s turn, or of whichever turn comes first.
+    fn next(&mut self, wanted: Option<Turn>) -> Option<(Turn, Node)> {
+        loop {
+            let mut entry = self.queue.first_entry()?;
+            let turn = *entry.key();
+            if wanted.is_some_and(|wanted| wanted != turn) {
+                return None;
+            }
+            let Some(batch) = entry.get_mut().front_mut() else {
+                entry.remove();
+                continue;
+            };
+            let Some(way) = batch.ways.next() else {
+                entry.get_mut().pop_front();
+                continue;
+            };
+            let node = match way {
+                Way::Withhold(signal) => batch.node.withholding(signal),
+                Way::Step(number) => match self.steps.get(number as usize) {
+                    Some(step) => batch.node.extended(step),
+                    None => continue,
+                },
+            };
+            return Some((turn, node));
+        }
+    }
+
+    fn level(&mut self, node: &Node) -> Option<&mut Level> {
+        let counts = node.withheld.is_empty();
+        counts.then(|| self.levels.get_mut(node.size().saturating_sub(1))).flatten()
+    }
+}
+
+fn turn(node: &Node, late: bool) -> Turn {
+    Turn { size: node.size(), withheld: Reverse(node.withheld.len()), late }
+}
+
+impl Planner for Exhaustive {
+    fn budget(&self) -> u64 {
+        self.runs
+    }
+
+    fn expected(&self) -> u64 {
+        self.levels.iter().map(|level| level.all).fold(0, u64::saturating_add).min(self.runs)
+    }
+
+    fn exhausts(&self) -> bool {
+        true
+    }
+
+    fn round(
+        &mut self,
+        space: &Arc<Space>,
+        tried: &dyn Fn(&Schedule) -> bool,
+        size: usize,
+    ) -> Result<Vec<Planned>, ExploreError> {
+        let mut round = Vec::new();
+        self.asked.clear();
+        let mut now = None;
+        while round.len() < size {
+            let Some((turn, node)) = self.next(now) else { break };
+            let schedule = space.deviating(&node.steps, &node.withheld);
+            let leaf = node.size() == self.bound && node.withheld.is_empty();
+            let like = |all: Node| self.alone.contains(&space.deviating(&all.steps, &all.withheld));
+            if turn.late && node.to_all().is_some_and(like) {
+                self.level(&node).into_iter().for_each(|level| level.same += 1);
+                continue;
+            }
+            if leaf && tried(&schedule) {
+                self.level(&node).into_iter().for_each(|level| level.run += 1);
+                continue;
+            }
+            // A round is of one turn, since the next one depends on what it shows.
+            now = Some(turn);
+            let probe = !node.withheld.is_empty();
+            round.push(Planned { probe, ..Planned::judged(space, schedule) });
+            self.asked.push(node);
+        }
+        Ok(round)
+    }
+
+    fn learn(&mut self, space: &Space, runs: &[Run], own: bool) -> Result<(), ExploreError> {
+        for run in runs.iter().filter(|run| self.prune && run.taint.is_none() && ran_alone(&run.events)) {
+            self.alone.insert(run.schedule.clone());
+        }
+        if !own {
+            return Ok(());
+        }
+        for (node, run) in std::mem::take(&mut self.asked).iter().zip(runs) {
+            if run.taint.is_some() {
+                self.unknown(node.size() + 1);
+                continue;
+            }
+            self.level(node).into_iter().for_each(|level| level.run += 1);
+            self.expand(space, node, run, None);
+        }
+        Ok(())
+    }
+
+    fn cover(&self, coverage: &mut Coverage, tried: &dyn Fn(&Schedule) -> bool) {
+        for level in &self.levels {
+            let mut level = level.clone();
+            if level.steps == 1 {
+                // Others may have tried them before this strategy got to them.
+                let run = self.ones.iter().filter(|one| tried(one)).collect::<HashSet<_>>().len();
+                level.run = (run as u64).min(level.all.saturating_sub(level.same));
+            } else {
+                let shorter = coverage.levels.iter().find(|other| other.steps + 1 == level.steps);
+                level.open |= shorter.is_none_or(|shorter| shorter.open || shorter.missing() > 0);
+            }
+            coverage.levels.retain(|other| other.steps != level.steps || other.covered() > level.covered());
+            if coverage.levels.iter().all(|other| other.steps != level.steps) {
+                coverage.levels.push(level);
+            }
+            coverage.levels.sort_by_key(|level| level.steps);
+        }
+    }
+}
+
+/// True if the last switch of a run was one to all, of whom there was one, and that thread ran until it slept, stopped or
+/// ended, and nothing else happened before the thread that had been held back went on.
+fn ran_alone(events: &[Event]) -> bool {
+    let is_switch = |event: &Event| matches!(event.what, What::Step(Action::Switch(_)));
+    let Some(at) = events.iter().rposition(is_switch) else { return false };
+    let Some((Event { thread: held, what, others }, rest)) =
+        events.get(at..).and_then(|rest| rest.split_first())
+    else {
+        return false;
+    };
+    let ([other], What::Step(Action::Switch(Target::All))) = (others.as_slice(), what) else { return false };
+    let mut ended = false;
+    for Event { thread, what, .. } in rest {
+        match what {
+            What::Go(..) if thread == held => return ended,
+            What::Go(..) if thread == other => ended = false,
+            What::Go(..) | What::Expire(_) | What::Fire(_) | What::Continue => return false,
+            What::Sleep(..) | What::End(_) | What::Stop if thread == other => ended = true,
+            _ => {}
+        }
+    }
+    false
+}

@@ -1,0 +1,482 @@
+//! Probabilistic concurrency testing (Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized Scheduler with
+//! Probabilistic Guarantees of Finding Bugs, ASPLOS 2010), over the threads of all processes.
+//!
+//! A sample gives each thread a random priority, and always lets the thread go that has the highest of those that could.
+//! At d - 1 moments, drawn among k, the thread that is about to go gets a priority below all that were given at first.
+//! With n threads and at most k moments, a bug that needs d orderings is then met with a probability of at least
+//! 1 / (n k^(d-1)).
+//!
+//! A schedule is a list of steps that is known before its run, so a sample is made in several runs. The first takes no
+//! step. Where a run first lets another thread go than the priorities say, a `Switch` to the right one is added at that
+//! point, and the next run is the same up to there. The last of them goes by the priorities from its start to its end: it
+//! is the sample. The others are schedules like any, and are judged like any.
+//!
+//! NOTE \[Moments\] A moment is a point at which a thread is let go, or a call in which it falls asleep.
+//!
+//! NOTE \[Signals\] Each signal that is to be sent draws one of the k moments, and is sent at the first one from there on
+//! at which its process can get it. That is one more drawing among k: with s signals the bound is 1 / (n k^(d-1+s)), for a
+//! bug that needs d orderings of threads and each signal right at one moment. At a point where its thread has already
+//! been held back for another no signal is sent. A sample that never sends its signal sends it where the reference run does.
+//!
+//! NOTE \[What the bound says\] It is about orderings of moments, since between two of them a thread is not interrupted. It is
+//! of each sample, not of each run. n and k are the most that the search has seen, so it holds as long as no run has more,
+//! and only samples that were drawn among as many moments are counted for it. No bound is claimed if only some kinds of
+//! points may be used, or if a sample was given up: because it takes too many steps (a thread that spins has the highest
+//! priority), or since a run of it was tainted or did not take its steps.
+
+use super::random::{below, planning};
+use super::report::Chance;
+use super::space::{Space, sends};
+use super::strategy::{Planned, Planner};
+use super::{Coverage, ExploreError, Reference};
+use crate::schedule::{Action, Point, Schedule, Site, Step, Target, ThreadName};
+use crate::signal::Signal;
+use crate::trace::{Reached, Run, What};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// A sample that takes more steps is given up.
+const MOST_STEPS: usize = 256;
+/// Priorities are drawn from so many.
+const PRIORITIES: usize = 1 << 30;
+
+/// One sample in the making.
+#[derive(Debug)]
+struct Sample {
+    priorities: HashMap<ThreadName, usize>,
+    /// The moments at which a priority is lowered; the lower its index, the lower the priority.
+    changes: Vec<usize>,
+    /// The moment from which on each signal is sent.
+    sends: Vec<(Signal, usize)>,
+    /// Among how many moments that was drawn.
+    moments: usize,
+    steps: Vec<Step>,
+    /// True when all that is left is to send a signal where the reference run does.
+    last: bool,
+}
+
+/// The strategy at work.
+pub(super) struct Pct {
+    runner: TestRunner,
+    depth: u32,
+    runs: u64,
+    /// The most threads and moments that a run has had.
+    threads: usize,
+    moments: usize,
+    samples: Vec<Sample>,
+    /// How many of them the present round runs.
+    asked: usize,
+    signals: usize,
+    /// False where steps may be planned at some kinds of points only.
+    everywhere: bool,
+    /// Samples that were drawn among as many moments as `moments`.
+    done: u64,
+    given_up: u64,
+}
+
+impl Pct {
+    /// The `index`th strategy of a plan with this seed.
+    pub(super) fn new(
+        (seed, index): (u64, u64),
+        (depth, runs): (u32, u64),
+        space: &Space,
+        reference: &Reference,
+    ) -> Pct {
+        let mut bytes = [0; 32];
+        let words = seed.to_le_bytes().into_iter().chain(index.to_le_bytes());
+        bytes.iter_mut().zip(words).for_each(|(place, byte)| *place = byte);
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut this = Pct {
+            runner: TestRunner::new_with_rng(Config::default(), rng),
+            depth,
+            runs,
+            threads: 1,
+            moments: 1,
+            samples: Vec::new(),
+            asked: 0,
+            signals: space.signals.len(),
+            everywhere: space.is_everywhere(),
+            done: 0,
+            given_up: 0,
+        };
+        this.measure(reference.plain());
+        this.measure(&reference.run);
+        this
+    }
+
+    /// Takes in how many threads and moments a run has had.
+    fn measure(&mut self, run: &Run) {
+        let moments = run.events.iter().filter(|event| is_moment(&event.what));
+        let threads = moments.clone().map(|event| &event.thread).collect::<HashSet<_>>().len();
+        let moments = moments.count();
+        self.threads = self.threads.max(threads);
+        if moments > self.moments {
+            // The samples so far could not draw the later ones.
+            self.moments = moments;
+            self.done = 0;
+        }
+    }
+
+    fn draw(&mut self, space: &Space) -> Result<Sample, ExploreError> {
+        let moments = self.moments;
+        let mut moment = || below(&mut self.runner, moments).map(|drawn| drawn + 1).map_err(planning);
+        let changes = (1..self.depth).map(|_| moment()).collect::<Result<_, _>>()?;
+        let sends = space.signals.iter().map(|signal| Ok::<_, ExploreError>((*signal, moment()?)));
+        let sends = sends.collect::<Result<_, _>>()?;
+        Ok(Sample { priorities: HashMap::new(), changes, sends, moments, steps: Vec::new(), last: false })
+    }
+
+    /// The first place where `run` does not go as the sample has it, as the step that would set it right.
+    fn wrong(&mut self, space: &Space, sample: &mut Sample, run: &Run) -> Result<Option<Step>, ExploreError> {
+        let reached: HashMap<&Point, &Reached> =
+            run.reached.iter().map(|reached| (&reached.point, reached)).collect();
+        let mut lowered: HashMap<&ThreadName, usize> = HashMap::new();
+        let mut changed = vec![false; sample.changes.len()];
+        let mut sent: Vec<Signal> = Vec::new();
+        let mut moment = 1;
+        for event in &run.events {
+            let thread = &event.thread;
+            let site = match event.what {
+                What::Step(Action::Send(signal)) => {
+                    sent.push(signal);
+                    continue;
+                }
+                What::Step(Action::Switch(_)) => None,
+                What::Go(site, nth) => Some((site, nth)),
+                What::Sleep(call, nth) => Some((Site::In(call), nth)),
+                _ => continue,
+            };
+            let goes = !matches!(event.what, What::Sleep(..));
+            for (index, (at, changed)) in sample.changes.iter().zip(&mut changed).enumerate() {
+                if *at == moment && !*changed {
+                    *changed = true;
+                    if goes {
+                        lowered.insert(thread, index);
+                    }
+                }
+            }
+            let Some((site, nth)) = site else { continue };
+            let point = Point { thread: thread.clone(), site, nth };
+            if let Some(reached) = reached.get(&point)
+                && !sample.steps.iter().any(|step| step.point() == point && sends(&step.action).is_none())
+            {
+                let can = space.actions(reached, &sent);
+                // One that is among the steps is sent at its place; of a thread that falls asleep, the run tells that first.
+                let due = sample.sends.iter().find(|(signal, from)| {
+                    *from <= moment && !sample.sent(*signal) && can.contains(&Action::Send(*signal))
+                });
+                if let Some((signal, _)) = due {
+                    return Ok(Some(Step::new(point, Action::Send(*signal))));
+                }
+            }
+            if goes {
+                let mut best = (self.priority(sample, &lowered, thread)?, thread);
+                for other in &event.others {
+                    let priority = self.priority(sample, &lowered, other)?;
+                    best = best.max((priority, other));
+                }
+                if best.1 != thread && space.allows(&site) {
+                    let to = Action::Switch(Target::To(best.1.clone()));
+                    return Ok(Some(Step::new(point, to)));
+                }
+            }
+            moment += 1;
+        }
+        Ok(None)
+    }
+
+    /// The larger goes first: those that were lowered come after all others.
+    fn priority(
+        &mut self,
+        sample: &mut Sample,
+        lowered: &HashMap<&ThreadName, usize>,
+        thread: &ThreadName,
+    ) -> Result<(bool, usize), ExploreError> {
+        if let Some(index) = lowered.get(thread) {
+            return Ok((false, *index));
+        }
+        if let Some(priority) = sample.priorities.get(thread) {
+            return Ok((true, *priority));
+        }
+        let priority = below(&mut self.runner, PRIORITIES).map_err(planning)?;
+        sample.priorities.insert(thread.clone(), priority);
+        Ok((true, priority))
+    }
+
+    /// What becomes of a sample after one more run: it is given back if that was not its last.
+    fn further(
+        &mut self,
+        space: &Space,
+        mut sample: Sample,
+        run: &Run,
+    ) -> Result<Option<Sample>, ExploreError> {
+        let finished = |this: &mut Pct, sample: &Sample| {
+            this.done += u64::from(sample.moments == this.moments);
+        };
+        if run.taint.is_some() || (!sample.last && !run.unreached.is_empty()) {
+            self.given_up += 1;
+            return Ok(None);
+        }
+        if sample.last {
+            finished(self, &sample);
+            return Ok(None);
+        }
+        if let Some(step) = self.wrong(space, &mut sample, run)? {
+            sample.steps.push(step);
+            if sample.steps.len() > MOST_STEPS {
+                self.given_up += 1;
+                return Ok(None);
+            }
+            return Ok(Some(sample));
+        }
+        let unsent = sample.sends.iter().any(|(signal, _)| !sample.sent(*signal));
+        if unsent {
+            sample.last = true;
+            return Ok(Some(sample));
+        }
+        finished(self, &sample);
+        Ok(None)
+    }
+}
+
+impl Sample {
+    fn sent(&self, signal: Signal) -> bool {
+        self.steps.iter().any(|step| sends(&step.action) == Some(signal))
+    }
+
+    /// The next schedule to run for it.
+    fn planned(&self, space: &Arc<Space>) -> Planned {
+        if self.last {
+            return Planned::judged(space, space.deviating(&self.steps, &[]));
+        }
+        let probe = self.sends.iter().any(|(signal, _)| !self.sent(*signal));
+        Planned { probe, ..Planned::judged(space, space.sorted(self.steps.clone())) }
+    }
+}
+
+fn is_moment(what: &What) -> bool {
+    matches!(what, What::Go(..) | What::Sleep(..))
+}
+
+impl Planner for Pct {
+    fn budget(&self) -> u64 {
+        self.runs
+    }
+
+    fn round(
+        &mut self,
+        space: &Arc<Space>,
+        _tried: &dyn Fn(&Schedule) -> bool,
+        size: usize,
+    ) -> Result<Vec<Planned>, ExploreError> {
+        if space.steps.is_empty() {
+            self.asked = 0;
+            return Ok(Vec::new());
+        }
+        while self.samples.len() < size {
+            let sample = self.draw(space)?;
+            self.samples.push(sample);
+        }
+        self.asked = size;
+        Ok(self.samples.iter().take(size).map(|sample| sample.planned(space)).collect())
+    }
+
+    fn learn(&mut self, space: &Space, runs: &[Run], own: bool) -> Result<(), ExploreError> {
+        runs.iter().filter(|run| run.taint.is_none()).for_each(|run| self.measure(run));
+        if !own {
+            return Ok(());
+        }
+        let mut samples = std::mem::take(&mut self.samples);
+        let waiting = samples.split_off(self.asked.min(samples.len()));
+        for (sample, run) in samples.into_iter().zip(runs) {
+            let further = self.further(space, sample, run)?;
+            self.samples.extend(further);
+        }
+        self.samples.extend(waiting);
+        Ok(())
+    }
+
+    fn cover(&self, coverage: &mut Coverage, _tried: &dyn Fn(&Schedule) -> bool) {
+        coverage.chance = Some(Chance {
+            depth: self.depth,
+            threads: self.threads as u64,
+            moments: self.moments as u64,
+            signals: self.signals as u64,
+            samples: self.done,
+            given_up: self.given_up,
+            everywhere: self.everywhere,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::{exited, point, schedule, send};
+    use super::super::{Plan, reference};
+    use super::*;
+    use crate::supervise::{RunError, Supervise};
+    use crate::trace::{Event, Outcome, Output, Status};
+
+    /// Threads that each go through so many points, and never wait for each other.
+    struct Threads(Vec<(ThreadName, u32)>);
+
+    impl Supervise for Threads {
+        fn run(&mut self, schedule: &Schedule) -> Result<Run, RunError> {
+            let mut left: Vec<(ThreadName, u32, u32)> =
+                self.0.iter().map(|(name, points)| (name.clone(), 1, *points)).collect();
+            let (mut events, mut reached) = (Vec::<Event>::new(), Vec::<Reached>::new());
+            let mut steps = schedule.steps.clone();
+            let mut stack: Vec<ThreadName> = Vec::new();
+            while let Some(index) = stack
+                .last()
+                .and_then(|name| left.iter().position(|(other, ..)| other == name))
+                .or((!left.is_empty()).then_some(0))
+            {
+                let (thread, nth, points) = left[index].clone();
+                let others: Vec<_> =
+                    left.iter().map(|(name, ..)| name.clone()).filter(|name| *name != thread).collect();
+                let point = Point { nth, ..point(&thread.to_string(), "Before(getpid)", 1) };
+                let event = |what| Event { thread: thread.clone(), what, others: others.clone() };
+                if !reached.iter().any(|reached| reached.point == point) {
+                    let receivable = ["USR1".parse::<Signal>().unwrap()].into_iter().collect();
+                    reached.push(Reached { point: point.clone(), others: others.clone(), receivable });
+                }
+                if let Some(taken) = steps.iter().position(|step| step.point() == point) {
+                    let step = steps.remove(taken);
+                    events.push(event(What::Step(step.action.clone())));
+                    if let Action::Switch(Target::To(name)) = step.action {
+                        stack.push(name);
+                    }
+                    continue;
+                }
+                events.push(event(What::Go(point.site, nth)));
+                left[index].1 += 1;
+                if nth == points {
+                    events.push(event(What::End(Status::Exited(0))));
+                    left.remove(index);
+                    stack.retain(|name| *name != thread);
+                }
+            }
+            let (none, text) = (Vec::new(), || Output::Text(String::new()));
+            Ok(Run {
+                schedule: schedule.clone(),
+                events,
+                outcome: Outcome {
+                    end: exited(0),
+                    stdout: text(),
+                    stderr: text(),
+                    leftover: vec![],
+                    exec_blocked: vec![],
+                    table: vec![],
+                },
+                reached,
+                first_quiet: none,
+                unreached: steps,
+                taint: None,
+                verdict_after: Default::default(),
+            })
+        }
+    }
+
+    /// Makes samples one by one; gives how many of them there were, and for how many `is_bug` is true of the run.
+    fn sample(plan: &Plan, depth: u32, runs: u64, is_bug: impl Fn(&[String]) -> bool) -> (Chance, u64) {
+        let name = |text: &str| text.parse().unwrap();
+        let mut threads = Threads(vec![(name("p0"), 4), (name("p0.1"), 4), (name("p0.2"), 4)]);
+        let reference = reference(plan, &mut threads).unwrap();
+        let space = Arc::new(Space::new(plan, &reference));
+        let mut pct = Pct::new((plan.seed, 0), (depth, runs), &space, &reference);
+        let mut bugs = 0;
+        for _ in 0..runs {
+            let [planned] = pct.round(&space, &|_| false, 1).unwrap().try_into().unwrap();
+            let run = threads.run(&proptest::strategy::ValueTree::current(&planned.tree)).unwrap();
+            pct.learn(&space, std::slice::from_ref(&run), true).unwrap();
+            let told = run.events.iter().filter_map(|event| match &event.what {
+                What::Go(_, nth) => Some(format!("{} {nth}", event.thread)),
+                What::Step(Action::Send(signal)) => Some(signal.to_string()),
+                _ => None,
+            });
+            if pct.samples.is_empty() && is_bug(&told.collect::<Vec<_>>()) {
+                bugs += 1;
+            }
+        }
+        let mut coverage = Coverage::default();
+        pct.cover(&mut coverage, &|_| false);
+        (coverage.chance.unwrap(), bugs)
+    }
+
+    fn in_order(told: &[String], wanted: &[&str]) -> bool {
+        let mut told = told.iter();
+        wanted.iter().all(|wanted| told.any(|one| one == wanted))
+    }
+
+    #[test]
+    fn bugs_are_met_at_least_as_often_as_the_bound_says() {
+        for (depth, runs, wanted) in [
+            (1, 600, &["p0.2 1", "p0 1"][..]),
+            // The second goes between two points of the first: it takes an order, and a change at the right moment.
+            (2, 3_000, &["p0 2", "p0.1 1", "p0.1 4", "p0 3"]),
+            // Twice: the first is interrupted before its third point, the second before its own.
+            (3, 9_000, &["p0 2", "p0.1 1", "p0.1 2", "p0 3", "p0 4", "p0.1 3"]),
+        ] {
+            let (chance, bugs) = sample(&Plan::default(), depth, runs, |told| in_order(told, wanted));
+            assert_eq!((chance.threads, chance.moments, chance.given_up), (3, 12, 0));
+            assert_eq!(chance.one_in(), Some(3 * 12_u64.pow(depth - 1)));
+            let least = chance.samples / chance.one_in().unwrap();
+            assert!(
+                bugs >= least && least > 0,
+                "depth {depth}: {bugs} of {}, at least {least}",
+                chance.samples
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_change_no_thread_is_interrupted() {
+        let (_, bugs) =
+            sample(&Plan::default(), 1, 2_000, |told| in_order(told, &["p0 1", "p0.1 1", "p0 4"]));
+        assert_eq!(bugs, 0);
+    }
+
+    #[test]
+    fn a_signal_is_sent_at_every_moment_as_often_as_the_bound_says() {
+        let usr1 = || "USR1".parse().unwrap();
+        let plan = Plan { send: vec![usr1()], ..Plan::default() };
+        let wanted = ["p0.1 4", "SIGUSR1", "p0 3"];
+        let (chance, bugs) = sample(&plan, 1, 3_000, |told| told.windows(2).any(|pair| pair == &wanted[1..]));
+        assert_eq!((chance.one_in(), chance.given_up), (Some(3 * 12), 0));
+        assert!(bugs >= chance.samples / 36 && chance.samples > 500, "{bugs} of {}", chance.samples);
+    }
+
+    #[test]
+    fn a_sample_that_goes_by_its_priorities_takes_no_further_step() {
+        let name = |text: &str| text.parse().unwrap();
+        let mut threads = Threads(vec![(name("p0"), 2), (name("p0.1"), 2)]);
+        let plan = Plan { send: vec!["USR1".parse().unwrap()], ..Plan::default() };
+        let reference = reference(&plan, &mut threads).unwrap();
+        let space = Space::new(&plan, &reference);
+        let mut pct = Pct::new((0, 0), (2, 9), &space, &reference);
+        let priorities = [(name("p0"), 1), (name("p0.1"), 2)].into();
+        let sends = vec![("USR1".parse().unwrap(), 4)];
+        let mut sample =
+            Sample { priorities, changes: vec![2], sends, moments: 4, steps: Vec::new(), last: false };
+        let to = |thread: &str, nth, other: &str| {
+            Step::new(point(thread, "Before(getpid)", nth), Action::Switch(Target::To(name(other))))
+        };
+        // p0.1 first; before its second moment it comes last; the signal is sent to p0 at moment 4 or later, and p0 is over.
+        for wanted in [to("p0", 1, "p0.1"), to("p0.1", 2, "p0")] {
+            let run = threads.run(&space.sorted(sample.steps.clone())).unwrap();
+            let wrong = pct.wrong(&space, &mut sample, &run).unwrap();
+            assert_eq!(wrong, Some(wanted.clone()));
+            sample.steps.push(wanted);
+        }
+        let run = threads.run(&space.sorted(sample.steps.clone())).unwrap();
+        assert_eq!(pct.wrong(&space, &mut sample, &run).unwrap(), None);
+        sample.sends[0].1 = 3;
+        let sent = pct.wrong(&space, &mut sample, &run).unwrap();
+        assert_eq!(
+            sent.map(|step| schedule([step])),
+            Some(schedule([send("p0", "Before(getpid)", 2, "USR1")]))
+        );
+    }
+}

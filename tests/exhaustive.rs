@@ -1,0 +1,245 @@
+//! Exhaustive search on real programs: what is left out changes nothing, what is found is minimal, and every run of every
+//! fixture repeats itself.
+
+mod supervised;
+
+use sigrace::explore::{self, Plan, Report, Verdict};
+use sigrace::judge::{self, Expectations};
+use sigrace::program::{Launch, Limits};
+use sigrace::scenario::{Expect, Scenario, Strategy};
+use sigrace::schedule::{Action, Point, Schedule, Step, Target};
+use sigrace::show::Page;
+use sigrace::slots::Slots;
+use sigrace::suite::{self, Against, Case, How, Job, Trial};
+use sigrace::supervise::{Supervise, Supervisor};
+use sigrace::trace::{Broken, Run};
+use sigrace::{resolve, store};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+}
+
+fn exhaust(bound: u32) -> Vec<Strategy> {
+    vec![Strategy::Exhaustive { bound, runs: None }]
+}
+
+/// Everything that a run can show of a program.
+fn shown(report: &Report) -> BTreeSet<String> {
+    assert!(!report.more_outcomes, "more outcomes than a report keeps");
+    let outcome = |seen: &explore::Seen| {
+        let outcome = &seen.outcome;
+        let left = (&outcome.leftover, &outcome.exec_blocked);
+        format!("{:?} {:?} {:?} {left:?}", outcome.end, outcome.stdout, outcome.stderr)
+    };
+    report.outcomes.iter().map(outcome).collect()
+}
+
+fn search(launch: &Launch, plan: Plan) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let cancel = Default::default();
+    let job = Job {
+        name: "program".to_owned(),
+        settings: suite::settings(launch.clone(), Limits::default(), &plan, &cancel),
+        plan,
+        against: Against::Scenario(Expect { idle: true, ..Expect::default() }),
+        trace_dir: folder.path().to_owned(),
+        keep_all: false,
+    };
+    suite::search(&job, &Slots::new().unwrap(), &()).unwrap().report
+}
+
+/// Compares the pruned with the unpruned search; gives the pruned one's report.
+fn compare(launch: &Launch, plan: &Plan) -> Report {
+    let pruned = search(launch, plan.clone());
+    let whole = search(launch, Plan { prune: false, ..plan.clone() });
+    for report in [&pruned, &whole] {
+        assert!(report.coverage.levels.iter().all(explore::Level::exhausted), "{:?}", report.coverage.levels);
+        assert_eq!((report.irregular, report.unstable.len()), (0, 0));
+    }
+    let all = |report: &Report| report.coverage.levels.iter().map(|level| level.all).collect::<Vec<_>>();
+    let same = |report: &Report| report.coverage.levels.iter().map(|level| level.same).sum::<u64>();
+    assert_eq!(all(&pruned), all(&whole));
+    assert_eq!((pruned.runs + same(&pruned), same(&whole)), (whole.runs, 0));
+    assert_eq!(shown(&pruned), shown(&whole));
+    pruned
+}
+
+fn program(name: &str, folder: &Path) -> Launch {
+    let file = supervised::build(name, &[], folder);
+    supervised::launch(&[&file.to_string_lossy()], folder)
+}
+
+#[test]
+fn what_is_left_out_goes_like_what_was_run() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, send, least) in
+        [("stores.c", None, 4), ("shared.c", None, 3), ("relay.c", None, 3), ("sent.c", Some("USR1"), 9)]
+    {
+        let launch = program(name, folder.path());
+        let mut same = 0;
+        for bound in [1, 2] {
+            let send = send.iter().map(|signal| signal.parse().unwrap()).collect();
+            let plan = Plan { send, strategies: exhaust(bound), jobs: 2, ..Plan::default() };
+            let report = compare(&launch, &plan);
+            same += report.coverage.levels.iter().map(|level| level.same).sum::<u64>();
+            let outcomes = report.outcomes.len();
+            assert!(
+                bound == 1 || outcomes >= least,
+                "{name}: {outcomes} outcomes, at least {least} expected"
+            );
+        }
+        assert!(same > 0, "{name}: nothing was left out");
+    }
+}
+
+#[test]
+fn a_store_between_two_calls_that_do_nothing_is_seen_at_each_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan { strategies: exhaust(1), ..Plan::default() };
+    let report = search(&program("stores.c", folder.path()), plan);
+    let shown = shown(&report);
+    for code in 10..=13 {
+        assert!(
+            shown.iter().any(|outcome| outcome.contains(&format!("Exited({code})"))),
+            "{code}: {shown:?}"
+        );
+    }
+}
+
+/// Each scenario: its name, what it says, and how its program starts.
+fn all() -> Vec<(Case, Launch)> {
+    let cases = suite::find(&[scenarios()]).unwrap().into_iter().map(|found| Case::read(found).unwrap());
+    let cases = cases.map(|case| {
+        let launch = resolve::scenario(&case.scenario, case.folder()).unwrap();
+        (case, launch)
+    });
+    cases.collect()
+}
+
+#[test]
+fn every_run_of_every_fixture_repeats_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let slots = Slots::new().unwrap();
+    for (case, launch) in all() {
+        let how = How {
+            strategy: Some(Strategy::Exhaustive { bound: 2, runs: None }),
+            verify: true,
+            jobs: 2,
+            ..How::plain(folder.path().to_owned())
+        };
+        let name = case.name.clone();
+        let outcome =
+            Trial { case, launch }.run(&how, &slots, &(), Page { color: false, width: 100 }).unwrap();
+        assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.text);
+        let report = outcome.done.unwrap().report;
+        // The reference run, and with a signal the run without it, come on top.
+        let reference = if report.reference.plain.is_some() { 2 } else { 1 };
+        assert_eq!(report.verified, report.runs + reference, "{name}");
+        assert!(
+            report.coverage.levels.iter().all(explore::Level::exhausted),
+            "{name}: {:?}",
+            report.coverage
+        );
+    }
+}
+
+/// A broken fixture, run step by step without the search.
+struct Broke<'a> {
+    supervisor: Supervisor,
+    expectations: Expectations,
+    scenario: &'a Scenario,
+}
+
+impl Broke<'_> {
+    fn run(&mut self, steps: &[Step]) -> Run {
+        let run = self.supervisor.run(&Schedule { steps: steps.to_vec() }).unwrap();
+        assert!(run.taint.is_none() && run.unreached.is_empty(), "{}", run.schedule);
+        run
+    }
+
+    fn breaks(&self, run: &Run) -> Option<Broken> {
+        judge::broken(&self.expectations, run).into_iter().min()
+    }
+
+    /// All schedules of one step, the simplest first: switches to all, switches to one thread, signals; and among those
+    /// of one kind by their points, as the run without any step gets to them.
+    fn singles(&mut self) -> Vec<Step> {
+        let plain = self.run(&[]);
+        let mut steps: Vec<(usize, Point, Action)> = Vec::new();
+        for reached in &plain.reached {
+            let others = reached.others.iter().cloned();
+            for action in others.map(Target::To).map(Action::Switch) {
+                steps.push((0, reached.point.clone(), Action::Switch(Target::All)));
+                steps.push((1, reached.point.clone(), action));
+            }
+            let process = reached.point.thread.process() == self.scenario.explore.send_to;
+            let send = self.scenario.explore.send.iter().copied();
+            let can = send.filter(|signal| process && reached.receivable.contains(*signal));
+            steps.extend(can.map(|signal| (2, reached.point.clone(), Action::Send(signal))));
+        }
+        steps.sort_by_key(|(weight, ..)| *weight);
+        steps.dedup();
+        steps.into_iter().map(|(_, point, action)| Step::new(point, action)).collect()
+    }
+
+    fn is_minimal(&mut self, breaks: Broken, minimal: &Schedule, name: &str) {
+        let [minimal] = minimal.steps.as_slice() else { panic!("{name}: one step is enough") };
+        let sends = |step: &Step| matches!(step.action, Action::Send(_));
+        let empty = self.run(&[]);
+        let without = self.breaks(&empty);
+        let singles = self.singles();
+        let place = singles.iter().position(|step| step == minimal).expect("its step can be taken");
+        if self.scenario.explore.send.is_empty() {
+            assert_eq!(without, None, "{name}: no step is enough");
+        }
+        for (index, step) in singles.iter().enumerate().take(place + 1) {
+            // A run that is sent nothing asks another question if that alone breaks the same.
+            if !self.scenario.explore.send.is_empty() && !sends(step) && without == Some(breaks) {
+                continue;
+            }
+            let run = self.run(std::slice::from_ref(step));
+            assert_eq!(self.breaks(&run) == Some(breaks), index == place, "{name}: {step}");
+        }
+    }
+}
+
+#[test]
+fn no_simpler_schedule_breaks_what_a_known_finding_breaks() {
+    let slots = Slots::new().unwrap();
+    let mut broken = 0;
+    for (Case { scenario, name, .. }, launch) in all() {
+        if scenario.finds.is_empty() {
+            continue;
+        }
+        broken += 1;
+        thread::scope(|scope| {
+            let check = scope.spawn(|| {
+                let slot = slots.take(Duration::from_secs(600), &Default::default()).unwrap();
+                let plan = Plan { send: scenario.explore.send.clone(), ..Plan::default() };
+                let settings = suite::settings(launch, scenario.limits.clone(), &plan, &Default::default());
+                let supervisor = Supervisor::new(settings, slot.cpu).unwrap();
+                let expectations = Expectations::of_scenario(&scenario.expect).unwrap();
+                let mut broke = Broke { supervisor, expectations, scenario: &scenario };
+                for known in &scenario.finds {
+                    broke.is_minimal(known.breaks, &known.schedule, &name);
+                }
+            });
+            check.join().unwrap();
+        });
+    }
+    assert_eq!(broken, 6);
+}
+
+#[test]
+fn a_scenario_without_a_strategy_is_exhausted_for_one_step() {
+    let scenario = store::read_scenario(&scenarios().join("jobs/addjob_sound.ron")).unwrap();
+    assert_eq!(scenario.explore.strategy, Strategy::defaults(200));
+    let launch = resolve::scenario(&scenario, &scenarios().join("jobs")).unwrap();
+    let plan = Plan { strategies: Strategy::defaults(3), ..Plan::default() };
+    let report = search(&launch, plan);
+    assert!(report.runs > 3 && report.coverage.levels[0].exhausted(), "{:?}", report.coverage);
+}
