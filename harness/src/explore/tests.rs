@@ -3,9 +3,12 @@
 use super::model::{Model, Place, exited, judge, place, point, schedule, send, switch};
 use super::*;
 use crate::scenario::{Known, Strategy};
-use crate::schedule::{Action, Schedule, Site, Step, Target};
+use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
+use crate::signal::Signal;
 use crate::supervise::Supervise;
 use crate::trace::{Broken, End, Run, Trace};
+use std::collections::HashSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const SOUND: fn(&[Step]) -> End = |_| exited(0);
@@ -587,4 +590,113 @@ fn all_findings_are_collected_and_the_most_telling_comes_first() {
     assert_eq!(found, [(Broken::Hang, &eight), (Broken::Idle, &five), (Broken::Exit, &two)]);
     let first = look(&Plan { stop: Stop::FirstFinding, ..exhaust(1) }, &model);
     assert_eq!((first.findings.len(), first.cut), (1, Some(Cut::FirstFinding)));
+}
+
+/// A model that remembers what it was asked to run.
+struct Recorder<'a>(Model, &'a Mutex<HashSet<Vec<Step>>>);
+
+impl Supervise for Recorder<'_> {
+    fn run(&mut self, schedule: &Schedule) -> Result<Run, RunError> {
+        self.1.lock().unwrap().insert(by_point(&schedule.steps));
+        self.0.run(schedule)
+    }
+}
+
+/// Only at one point does the order of steps matter.
+fn by_point(steps: &[Step]) -> Vec<Step> {
+    let mut steps = steps.to_vec();
+    steps.sort_by_key(Step::point);
+    steps
+}
+
+/// Every way to put each of these signals to one of these points, in every order.
+fn placed(signals: &[Signal], points: &[Point]) -> Vec<Vec<Step>> {
+    let Some((signal, rest)) = signals.split_first() else { return vec![vec![]] };
+    let mut all = Vec::new();
+    for steps in placed(rest, points) {
+        for point in points {
+            for at in 0..=steps.len() {
+                let mut steps = steps.clone();
+                steps.insert(at, Step::new(point.clone(), Action::Send(*signal)));
+                all.push(steps);
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn exhausting_tries_just_what_is_possible() {
+    let hup = Action::Send("HUP".parse().unwrap());
+    let places = vec![
+        place("p0", "Before(write)", 1, &["p0.1"], &["TERM"]),
+        place("p0.1", "Before(read)", 1, &["p0"], &[]),
+        place("p0", "In(ppoll)", 1, &[], &["TERM", "HUP"]),
+        place("p0", "Before(close)", 1, &["p0.1", "p0.2"], &["TERM", "HUP"]).after(hup),
+        place("p0", "Before(unlink)", 1, &[], &["HUP"]).after(Action::Switch(Target::All)),
+        place("p0", "In(ppoll)", 2, &[], &["TERM", "HUP"]),
+    ];
+    let points: Vec<Point> = ["Before(write)", "In(ppoll)", "Before(close)", "Before(unlink)"]
+        .map(|site| point("p0", site, 1))
+        .into_iter()
+        .chain([point("p0", "In(ppoll)", 2)])
+        .collect();
+    let switches = ["p0.1", "p0.2"].map(|name| Target::To(name.parse().unwrap()));
+    let switches = [switches.as_slice(), &[Target::All, Target::To("p0".parse().unwrap())]].concat();
+    let mut switches: Vec<Step> = points
+        .iter()
+        .chain([&point("p0.1", "Before(read)", 1)])
+        .flat_map(|point| switches.iter().map(|to| Step::new(point.clone(), Action::Switch(to.clone()))))
+        .collect();
+    switches.retain(|step| !matches!(step.at, Site::In(_)));
+
+    for signals in [&[][..], &["TERM"], &["HUP"], &["TERM", "HUP"]] {
+        let signals: Vec<Signal> = signals.iter().map(|name| name.parse().unwrap()).collect();
+        let model = Model::new(places.clone(), SOUND).quiet_at(point("p0", "In(ppoll)", 1));
+        let plan = Plan { send: signals.clone(), prune: false, ..exhaust(2) };
+        let asked = Mutex::new(HashSet::new());
+        let reference = reference(&plan, &mut model.clone()).unwrap();
+        let home = reference.schedule.clone();
+        let recorder = |_| Ok(Recorder(model.clone(), &asked));
+        let report = search(&plan, reference, &recorder, &judge, &(), &AtomicBool::new(false)).unwrap();
+
+        let mut possible = HashSet::new();
+        let no_switch = [vec![]].into_iter().chain(switches.iter().map(|one| vec![one.clone()]));
+        let two = switches.iter().flat_map(|one| switches.iter().map(|two| vec![one.clone(), two.clone()]));
+        for switched in no_switch.chain(two.filter(|pair| pair[0].point() < pair[1].point())) {
+            for sent in placed(&signals, &points) {
+                let away = sent.iter().filter(|step| !home.steps.contains(step)).count();
+                // Of two that are sent at home the other way round, one is moved.
+                let swapped = away == 0 && by_point(&sent) != by_point(&home.steps);
+                let moved = away + usize::from(swapped);
+                if moved + switched.len() > 2 {
+                    continue;
+                }
+                // Signals come before the switch at their point.
+                let steps = by_point(&[sent, switched.clone()].concat());
+                let run = model.clone().run(&schedule(steps.clone())).unwrap();
+                if run.unreached.is_empty() {
+                    possible.insert(steps);
+                }
+            }
+        }
+        possible.remove(&by_point(&home.steps));
+        let mut asked = asked.into_inner().unwrap();
+        let sends =
+            |steps: &[Step]| steps.iter().filter(|step| matches!(step.action, Action::Send(_))).count();
+        // Without the probes, and without those in which a signal's point at home never came.
+        asked.retain(|steps| {
+            let run = model.clone().run(&schedule(steps.clone())).unwrap();
+            sends(steps) == signals.len() && run.unreached.is_empty()
+        });
+        let told = |set: &HashSet<Vec<Step>>, other: &HashSet<Vec<Step>>| {
+            let only = set.difference(other).map(|steps| schedule(steps.clone()).to_string());
+            let mut only: Vec<_> = only.collect();
+            only.sort();
+            only
+        };
+        assert_eq!(told(&possible, &asked), [""; 0], "possible, not tried, with {signals:?}");
+        assert_eq!(told(&asked, &possible), [""; 0], "tried, not possible, with {signals:?}");
+        assert!(asked.len() >= 8 && report.coverage.levels.iter().all(Level::exhausted));
+    }
 }
