@@ -6,7 +6,6 @@
 
 mod supervised;
 
-use sigrace::program::Limits;
 use sigrace::signal::Signal;
 use sigrace::trace::{End, Status};
 use std::fs;
@@ -33,13 +32,19 @@ fn same(argv: &[&str], cwd: &Path) {
         Some(signal) => Status::Killed(signal),
         None => Status::Exited(bare.status.code().unwrap_or(-1)),
     };
-    let (run, ()) = supervised::run(launch, Limits::default(), || ());
-    let run = run.unwrap_or_else(|error| panic!("{argv:?}: {error}"));
-    let outcome = &run.outcome;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert_eq!(text(outcome.stdout.bytes()), text(&bare.stdout), "standard output of {argv:?}");
-    assert_eq!(text(outcome.stderr.bytes()), text(&bare.stderr), "standard error of {argv:?}");
-    assert_eq!(outcome.end, End::Ended(status), "the end of {argv:?}");
+    // The first run is notified of every call, the second of all but the loader's.
+    for (nth, run) in supervised::runs(launch, 2).into_iter().enumerate() {
+        let run = run.unwrap_or_else(|error| panic!("{argv:?}, run {nth}: {error}"));
+        let outcome = &run.outcome;
+        assert_eq!(
+            text(outcome.stdout.bytes()),
+            text(&bare.stdout),
+            "standard output of {argv:?}, run {nth}"
+        );
+        assert_eq!(text(outcome.stderr.bytes()), text(&bare.stderr), "standard error of {argv:?}, run {nth}");
+        assert_eq!(outcome.end, End::Ended(status), "the end of {argv:?}, run {nth}");
+    }
     assert!(
         !bare.stdout.is_empty() || !bare.stderr.is_empty() || status != Status::Exited(0),
         "{argv:?} did nothing that could be compared"
@@ -265,4 +270,23 @@ fn stop_and_continue() {
 #[test]
 fn what_a_process_reads_about_itself() {
     same_c("self.c");
+}
+
+/// Once the loader is known, a program without one comes: its own calls may come from where the loader was.
+#[test]
+fn a_static_program_after_dynamic_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let static_pie = supervised::build("spawn.c", &["-static-pie"], folder.path());
+    let static_pie = static_pie.to_str().unwrap();
+    let script =
+        format!("echo x >> turns; case $(wc -l < turns) in 1) ls / ;; *) {static_pie} > seen ;; esac");
+    let launch = supervised::launch(&["sh", "-c", &script], folder.path());
+    let runs = supervised::runs(launch, 3);
+    let runs: Vec<_> = runs.into_iter().map(|run| run.expect("the script runs")).collect();
+    assert!(runs.iter().all(|run| run.outcome.end == End::Ended(Status::Exited(0))), "{:?}", runs[1].outcome);
+    assert!(fs::metadata(folder.path().join("seen")).is_ok_and(|seen| seen.len() > 0));
+    // The second run was made twice, since the first try met the program without a loader.
+    let turns = fs::read_to_string(folder.path().join("turns")).unwrap();
+    assert_eq!(turns.lines().count(), 4);
+    assert_eq!(runs[1].events, runs[2].events);
 }

@@ -1,12 +1,14 @@
 //! What control costs: ratios and latencies, each measured within one run of this program.
 //!
-//! `cargo bench --bench cost` prints, for a C program with about ten points: the whole time of a supervised baseline run
-//! against plain fork, exec and wait of the same program on the same CPU, in turn; and for a program that hangs, the time
-//! from letting its last thread go (which then falls asleep) to the proof.
+//! `cargo bench --bench cost` prints, for each sound fixture that ends by itself: the whole time of a supervised baseline
+//! run against fork, exec and wait of the same program on the same CPU, in turn, and against posix_spawn, which is vfork
+//! and exec; and for a program that hangs, the time from letting its last thread go (which then falls asleep) to the
+//! proof.
 
 use sigrace::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};
 use sigrace::supervise::{Settings, Supervise, Supervisor};
 use sigrace::trace::End;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,27 +30,9 @@ fn main() {
 
 fn measure(fixtures: &Path, cpu: usize) -> Result<(), Box<dyn std::error::Error>> {
     let mut broken = supervisor(&fixtures.join("broken/lost_wakeup.c"), cpu)?;
-    let program = sigrace::compile::compile(&fixtures.join("sound/addjob.c"))?;
-    let mut forking = supervisor(&fixtures.join("sound/addjob.c"), cpu)?;
-    let calls = forking.run(&Schedule::empty())?.reached.len();
-    let (mut plain, mut supervised, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..PAIRS {
-        let start = Instant::now();
-        Command::new(&program).stdin(Stdio::null()).stdout(Stdio::null()).status()?;
-        let bare = start.elapsed();
-        let start = Instant::now();
-        forking.run(&Schedule::empty())?;
-        let whole = start.elapsed();
-        ratios.push(whole.as_secs_f64() / bare.as_secs_f64());
-        plain.push(bare);
-        supervised.push(whole);
+    for name in ["addjob", "reaping", "eintr"] {
+        cost(&fixtures.join(format!("sound/{name}.c")), name, cpu)?;
     }
-    println!(
-        "cost: {calls} points, supervised / plain: median ratio {:.2} (n {PAIRS}; medians {:?} / {:?})",
-        median(&mut ratios, f64::total_cmp),
-        median(&mut supervised, Duration::cmp),
-        median(&mut plain, Duration::cmp),
-    );
     let pause = Site::Before(Syscall::from(syscalls::Sysno::pause));
     let point = Point { thread: ThreadName::root(), site: pause, nth: 1 };
     let signal = "SIGUSR1".parse()?;
@@ -70,6 +54,40 @@ fn measure(fixtures: &Path, cpu: usize) -> Result<(), Box<dyn std::error::Error>
     Ok(())
 }
 
+fn cost(source: &Path, name: &str, cpu: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let program = sigrace::compile::compile(source)?;
+    let mut supervisor = supervisor(source, cpu)?;
+    let run = supervisor.run(&Schedule::empty())?;
+    let End::Ended(_) = run.outcome.end else { return Err(format!("{name} does not end").into()) };
+    let calls = run.reached.len();
+    let (mut forked, mut spawned) = (Vec::new(), Vec::new());
+    for _ in 0..PAIRS {
+        let plain = |fork: bool| -> Result<Duration, std::io::Error> {
+            let mut command = Command::new(&program);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            if fork {
+                // Asking for the user that it is anyway makes the standard library fork instead of posix_spawn.
+                command.uid(nix::unistd::geteuid().as_raw());
+            }
+            let start = Instant::now();
+            command.status()?;
+            Ok(start.elapsed())
+        };
+        let (fork, spawn) = (plain(true)?, plain(false)?);
+        let start = Instant::now();
+        supervisor.run(&Schedule::empty())?;
+        let whole = start.elapsed().as_secs_f64();
+        forked.push(whole / fork.as_secs_f64());
+        spawned.push(whole / spawn.as_secs_f64());
+    }
+    println!(
+        "cost: {name}, {calls} points: {:.2} times fork+exec+wait, {:.2} times posix_spawn+wait (medians, n {PAIRS})",
+        median(&mut forked),
+        median(&mut spawned),
+    );
+    Ok(())
+}
+
 fn supervisor(source: &Path, cpu: usize) -> Result<Supervisor, Box<dyn std::error::Error>> {
     let file = sigrace::compile::compile(source)?;
     let argv = vec![file.display().to_string()];
@@ -80,7 +98,7 @@ fn supervisor(source: &Path, cpu: usize) -> Result<Supervisor, Box<dyn std::erro
     Ok(Supervisor::new(settings, cpu)?)
 }
 
-fn median<T: Copy>(values: &mut [T], order: impl Fn(&T, &T) -> std::cmp::Ordering) -> T {
-    values.sort_by(order);
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

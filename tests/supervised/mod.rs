@@ -32,11 +32,31 @@ pub fn launch(argv: &[&str], cwd: &Path) -> Launch {
 /// One run by the empty schedule, and what `look` sees right after it, while its supervisor still lives.
 ///
 /// The supervisor pins the thread that makes it, so it gets one of its own.
+#[allow(dead_code, reason = "not every file of tests has use for it")]
 pub fn run<T: Send>(
     launch: Launch,
     limits: Limits,
     look: impl FnOnce() -> T + Send,
 ) -> (Result<Run, RunError>, T) {
+    with_supervisor(launch, limits, |supervisor| {
+        let run = supervisor.run(&Schedule::empty());
+        (run, look())
+    })
+}
+
+/// As many runs by the empty schedule as asked for, by one supervisor: from the second on the dynamic loader is known.
+#[allow(dead_code, reason = "not every file of tests has use for it")]
+pub fn runs(launch: Launch, count: usize) -> Vec<Result<Run, RunError>> {
+    with_supervisor(launch, Limits::default(), |supervisor| {
+        (0..count).map(|_| supervisor.run(&Schedule::empty())).collect()
+    })
+}
+
+fn with_supervisor<T: Send>(
+    launch: Launch,
+    limits: Limits,
+    work: impl FnOnce(&mut Supervisor) -> T + Send,
+) -> T {
     let slots = Slots::new().expect("this process may use a CPU");
     thread::scope(|scope| {
         let supervised = scope.spawn(|| {
@@ -45,8 +65,7 @@ pub fn run<T: Send>(
             let cancel = Arc::new(AtomicBool::new(false));
             let settings = Settings { launch, limits, seed: 1, always: false, watch: Vec::new(), cancel };
             let mut supervisor = Supervisor::new(settings, slot.cpu).expect("this host allows a cell");
-            let run = supervisor.run(&Schedule::empty());
-            (run, look())
+            work(&mut supervisor)
         });
         supervised.join().expect("the supervisor does not panic")
     })

@@ -3,6 +3,7 @@
 
 use super::RunError;
 use super::held::Held;
+use super::loader;
 use super::tree::ThreadId;
 use super::turn::Turns;
 use crate::signal::SignalSet;
@@ -153,15 +154,20 @@ impl Turns<'_> {
         self.tree.became_leader(id)?;
         let file = procfs::executable(pid).map_err(|error| unreadable("file name", &error))?;
         self.privileges(id, &file);
-        let status = self.proc_status(pid)?;
-        let blocked = status.map_or(SignalSet::EMPTY, |status| status.blocked);
+        let own = id == ThreadId(0) && self.tree.process_of(id).program.is_empty();
+        let blocked = if own {
+            // Read just now, when the process was first seen.
+            self.tree.process(process).last_blocked
+        } else {
+            self.proc_status(id)?.map_or(SignalSet::EMPTY, |status| status.blocked)
+        };
         let inherited =
             self.tree.process(process).parent.map(|parent| self.tree.process(parent).initial_blocked);
         // The program itself goes by the name that it was started with: where its file lies is not what happened.
         let launch = &self.settings.launch;
-        let own = id == ThreadId(0) && self.tree.process_of(id).program.is_empty();
         let name = launch.argv.first().filter(|_| own).cloned().unwrap_or_else(|| file.clone());
-        let loader = if base == 0 { 0..0 } else { base..base + loader_size(pid, base) };
+        let loader = if base == 0 { 0..0 } else { base..base + loader::size(pid, base) };
+        self.loaders.push(loader.clone());
         let process = self.tree.process_mut(process);
         process.text = None;
         process.plants.clear();
@@ -191,27 +197,6 @@ impl Turns<'_> {
             self.unsupported_program(id, &format!("would get capabilities by its file {file}"));
         }
     }
-}
-
-/// How many bytes the dynamic loader's segments span, from its program headers in memory (elf(5)).
-fn loader_size(pid: i32, base: u64) -> u64 {
-    const PT_LOAD: u32 = 1;
-    let span = || -> Option<u64> {
-        // The program headers follow the file's header, and all of them fit into the first page.
-        let page: [u8; 4096] = memory::read_array(pid, base).ok()?;
-        let offset = usize::try_from(u64::from_le_bytes(page[32..40].try_into().ok()?)).ok()?;
-        let count = usize::from(u16::from_le_bytes(page[56..58].try_into().ok()?));
-        let mut end = 0;
-        for entry in page.get(offset..)?.chunks_exact(56).take(count) {
-            let word = |at: usize| entry[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or(0);
-            if entry[..4] == PT_LOAD.to_le_bytes() {
-                end = end.max(word(16).saturating_add(word(40)));
-            }
-        }
-        Some(end)
-    };
-    // Without headers nothing counts as the loader's, and its calls are points like any other.
-    span().unwrap_or(0)
 }
 
 /// Believed, but not done. Which policies a user may ask for is in sched(7).

@@ -12,15 +12,18 @@
 //!   instruction after it. In the child it is the first thing that happens.
 //! * `In(call)`: the thread sleeps inside the call. A signal sent here arrives during the call, with the consequences
 //!   that signal(7) describes (EINTR, or the call again, which is the same `Before` for the next time).
-//! * The dynamic loader's calls up to the first call from elsewhere are no points, and do not count for `nth`.
+//! * The dynamic loader's calls up to the first call from elsewhere are no points, and do not count for `nth`; later ones
+//!   (dlopen(3)) are points, except those that only find and map files, which wake nobody: see `loader`.
 //! * A step is taken when the thread is about to be let go from its point, not when it gets there.
 //!
 //! The turn loop (`turn`) lets one thread go, waits until every thread is settled (`settle`), and picks the next.
 
+mod arrive;
 mod clock;
 mod deliver;
 mod emulate;
 mod held;
+mod loader;
 mod outcome;
 mod plant;
 mod quiet;
@@ -35,6 +38,7 @@ use crate::signal::Signal;
 use crate::sys::cell::{Cell, CellError};
 use crate::sys::sched;
 use crate::trace::Run;
+use loader::Loader;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -94,6 +98,8 @@ pub struct Supervisor {
     affinity: Vec<u8>,
     /// None after a fault: what is left in a cell that went wrong is not trusted with another run.
     cell: Option<Cell>,
+    /// Where the dynamic loader's code is, which the first run shows; what it does to files need not be notified.
+    loader: Loader,
 }
 
 impl Supervisor {
@@ -105,7 +111,7 @@ impl Supervisor {
         sched::supervise_on(cpu).map_err(|errno| {
             RunError::Unsupported(format!("this host does not allow pinning to CPU {cpu}: {}", errno.desc()))
         })?;
-        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None };
+        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None, loader: Loader::Unknown };
         supervisor.cell()?;
         Ok(supervisor)
     }
@@ -115,7 +121,8 @@ impl Supervisor {
             Some(ref cell) => Ok(cell),
             None => {
                 let launch = &self.settings.launch;
-                let cell = Cell::new(launch, self.cpu).map_err(|error| unmade(error, launch))?;
+                let cell = Cell::new(launch, self.cpu, self.loader.known())
+                    .map_err(|error| unmade(error, launch))?;
                 Ok(self.cell.insert(cell))
             }
         }
@@ -142,10 +149,21 @@ impl Supervise for Supervisor {
         self.cell()?;
         // Taken out for the run: after an error it is dropped, which ends everything in it.
         let Some(cell) = self.cell.take() else { return Err(RunError::Fault("no cell".to_owned())) };
-        let run = turn::Turns::new(&cell, &self.settings, &self.affinity, schedule).run();
-        if run.is_ok() {
+        let unnotified = self.loader.known();
+        let turns = turn::Turns::new(&cell, &self.settings, &self.affinity, schedule, unnotified.clone());
+        let (run, loaders) = turns.run();
+        // One program whose loader is not where the filter has it makes the run worth nothing: once more, all notified.
+        if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
+            self.loader = Loader::Varies;
+            drop(cell);
+            return self.run(schedule);
+        }
+        let run = run?;
+        self.loader.learn(&loaders);
+        // A cell whose filter does not have what is known now is left for one that has.
+        if self.loader.known() == unnotified {
             self.cell = Some(cell);
         }
-        run
+        Ok(run)
     }
 }

@@ -14,7 +14,11 @@ const CLEANING: Duration = Duration::from_secs(20);
 impl Turns<'_> {
     /// Notes what there is, ends all of it, and tells.
     pub(super) fn finish(&mut self, end: End) -> Result<Outcome, RunError> {
-        let statuses = self.tree.processes.iter().map(|process| self.proc_status(process.pid));
+        let all = (0..self.tree.processes.len()).map(ProcessId);
+        let statuses = all.map(|process| match self.tree.threads_of(process).next() {
+            Some(leader) => self.proc_status(leader),
+            None => Ok(None),
+        });
         let statuses = statuses.collect::<Result<Vec<_>, _>>()?;
         let table = statuses.iter().zip(&self.tree.processes);
         let table = table.filter_map(|(status, process)| self.row(process, status.as_ref()?)).collect();
@@ -100,7 +104,7 @@ impl Turns<'_> {
                             self.tree.process_mut(process).reaped_by_init = true;
                         }
                     }
-                    Message::Started(_) | Message::Failed(..) => {}
+                    Message::Failed(..) => {}
                 }
             }
             if begun.elapsed() > CLEANING {

@@ -79,7 +79,7 @@ impl Turns<'_> {
         for id in self.tree.ids() {
             let State::Asleep(inside) = self.tree.thread(id).state else { continue };
             let waker = self.waker(id, &inside);
-            let status = self.proc_status(self.tree.thread(id).tid)?;
+            let status = self.proc_status(id)?;
             let caught = status.map_or(SignalSet::EMPTY, |status| status.caught.without(status.blocked));
             if let Waker::Inside(why) | Waker::Outside(why) = &waker {
                 let call = Syscall(inside.number as u32);

@@ -36,7 +36,7 @@ impl Turns<'_> {
         let Some(held) = self.take_held(id) else { return Ok(()) };
         let mut status = None;
         if self.tree.process_of(id).dirty {
-            let Some(read) = self.proc_status(self.tree.thread(id).tid)? else { return Ok(()) };
+            let Some(read) = self.proc_status(id)? else { return Ok(()) };
             let deliverable = read.deliverable();
             for signal in deliverable.iter() {
                 self.event(id, What::Signal(signal));
@@ -44,7 +44,8 @@ impl Turns<'_> {
             if !deliverable.is_empty() && matches!(held.place(), Place::Before(..)) {
                 return self.signals_first(id, held, &read);
             }
-            if read.threads == 1 && read.pending().is_empty() {
+            // What is pending and blocked concerns the one thread only when it makes a call that changes that.
+            if read.threads == 1 && read.deliverable().is_empty() {
                 let process = self.tree.thread(id).process;
                 self.tree.process_mut(process).dirty = false;
             }
@@ -98,6 +99,7 @@ impl Turns<'_> {
         let thread = self.tree.thread_mut(id);
         thread.state = State::Running;
         thread.cpu_at_release = None;
+        self.undisturbed = false;
         self.released_at = std::time::Instant::now();
         answer
             .map(drop)
@@ -181,13 +183,17 @@ impl Turns<'_> {
                 let Some(held) = self.emulate(id, held, sysno)? else { return Ok(()) };
                 if let Some(wait) = self.wait_of(id, &held, call) {
                     self.tree.thread_mut(id).state = State::Waiting(held, wait);
+                    // It may wait for a signal that has long been pending.
+                    self.signalled(process);
                     if !loading {
                         self.news.push((id, News::Slept(call)));
                     }
                     return Ok(());
                 }
                 let answer = held.proceed(self.cell.listener());
-                return self.answered(id, answer);
+                self.answered(id, answer)?;
+                self.undisturbed = concerns_only_its_caller(sysno);
+                return Ok(());
             }
         }
         let answer = held.proceed(self.cell.listener());
@@ -285,8 +291,7 @@ impl Turns<'_> {
         } else {
             BirthKind::Fork
         };
-        let tid = self.tree.thread(id).tid;
-        let Some(status) = self.proc_status(tid)? else { return self.answered(id, Ok(false)) };
+        let Some(status) = self.proc_status(id)? else { return self.answered(id, Ok(false)) };
         let plant = match deliver::nudge_obstacle(&status) {
             // Leaving the planted instruction takes a nudge.
             Some(why) => {
@@ -330,7 +335,7 @@ impl Turns<'_> {
             let mut children = self.tree.children_of(process);
             children.any(|child| !self.tree.process(child).exec_blocked.is_empty())
         };
-        if spawned_blocked && let Some(status) = self.proc_status(self.tree.thread(id).tid)? {
+        if spawned_blocked && let Some(status) = self.proc_status(id)? {
             self.tree.process_mut(process).last_blocked = status.blocked;
         }
         // Its other threads end with it, also those that are held.
@@ -348,7 +353,7 @@ impl Turns<'_> {
         let early: Vec<ThreadId> =
             self.tree.threads_of(parent).filter(|id| may_wake_early(&self.tree.thread(*id).state)).collect();
         let Some(first) = early.first() else { return Ok(()) };
-        let Some(status) = self.proc_status(self.tree.thread(*first).tid)? else { return Ok(()) };
+        let Some(status) = self.proc_status(*first)? else { return Ok(()) };
         if !status.caught.contains(Signal::CHLD) {
             return Ok(());
         }
@@ -374,7 +379,7 @@ impl Turns<'_> {
             let doing = leader.map(|leader| self.tree.thread(leader).files.doing());
             matches!(doing, Some(Ok(Doing::Ended | Doing::Stopped)))
         });
-        if changed && let Some(status) = self.proc_status(self.tree.thread(id).tid)? {
+        if changed && let Some(status) = self.proc_status(id)? {
             let handles = status.caught.contains(Signal::CHLD) && !status.blocked.contains(Signal::CHLD);
             if handles {
                 let name = &self.tree.thread(id).name;
@@ -399,6 +404,47 @@ fn may_wake_early(state: &State) -> bool {
         libc::SYS_accept4,
     ];
     !only_by_signal.contains(&i64::from(inside.number))
+}
+
+/// Calls that neither wake, signal, stop nor end another thread, nor make a descriptor ready: whoever sleeps, sleeps on.
+/// What opens a file is not among them: it may be a FIFO, or be watched (inotify(7)).
+fn concerns_only_its_caller(call: Sysno) -> bool {
+    use Sysno as S;
+    matches!(
+        call,
+        S::getpid
+            | S::gettid
+            | S::getppid
+            | S::getpgrp
+            | S::getpgid
+            | S::getsid
+            | S::getuid
+            | S::geteuid
+            | S::getgid
+            | S::getegid
+            | S::brk
+            | S::mmap
+            | S::mprotect
+            | S::rt_sigprocmask
+            | S::rt_sigaction
+            | S::sigaltstack
+            | S::set_robust_list
+            | S::set_tid_address
+            | S::arch_prctl
+            | S::rseq
+            | S::prlimit64
+            | S::uname
+            | S::getcwd
+            | S::fstat
+            | S::newfstatat
+            | S::stat
+            | S::lstat
+            | S::access
+            | S::readlink
+            | S::lseek
+            | S::times
+            | S::getrusage
+    )
 }
 
 /// The calls that make a process or thread.

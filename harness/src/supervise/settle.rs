@@ -2,15 +2,12 @@
 
 use super::RunError;
 use super::clock::Kind;
-use super::held::{Held, Place};
-use super::plant::{self, Plant};
 use super::release::is_making;
-use super::tree::{Birth, BirthKind, ProcessId, State, ThreadId};
+use super::tree::{ProcessId, State, Thread, ThreadId};
 use super::turn::Turns;
-use crate::schedule::{Making, Site, Syscall};
+use crate::schedule::Syscall;
 use crate::signal::Signal;
 use crate::sys::cell::Message;
-use crate::sys::notify::Notification;
 use crate::sys::procfs::{self, Doing, Inside};
 use crate::trace::{End, Status, What};
 use nix::errno::Errno;
@@ -44,8 +41,6 @@ pub(super) struct Guard {
 const BRIEF: Duration = Duration::from_millis(5);
 /// The same, where it may sleep and would not tell.
 const BRIEFER: Duration = Duration::from_micros(4);
-/// What an end sets going is given this much of a start.
-const AFTER_END: Duration = Duration::from_micros(20);
 /// The longest wait between two looks.
 const LONGEST: Duration = Duration::from_millis(1);
 /// A thread that was made but is not seen within this time is a fault of the harness.
@@ -64,6 +59,8 @@ impl Turns<'_> {
                     pause = self.first_pause();
                     continue;
                 }
+            } else if self.undisturbed {
+                return Ok(None);
             }
             let look = self.look()?;
             if look.at_some && self.listen(Some(Duration::ZERO))? {
@@ -72,12 +69,7 @@ impl Turns<'_> {
             // A look is not instant: what changed during it may have woken a thread that was looked at before. So only a
             // look that finds nothing new is believed.
             let settled = look.running.is_none() && look.found.is_empty() && !self.birth_pending()?;
-            let ended = look.found.iter().any(|(_, found)| matches!(found, Found::Ended));
             self.commit(look.found)?;
-            if ended {
-                // A parent that was just woken gets the CPU before it is looked at again.
-                self.listen(Some(AFTER_END))?;
-            }
             if settled && self.guard.is_none() {
                 return Ok(None);
             }
@@ -94,7 +86,7 @@ impl Turns<'_> {
 
     /// True while something is known to be on its way.
     fn awaited(&self) -> bool {
-        let running = |thread: &super::tree::Thread| matches!(thread.state, State::Running);
+        let running = |thread: &Thread| matches!(thread.state, State::Running);
         self.guard.is_some() || self.tree.birth.is_some() || self.tree.threads.iter().any(running)
     }
 
@@ -173,7 +165,6 @@ impl Turns<'_> {
         let fault = |errno| RunError::Fault(format!("reading from the run's init: {errno}"));
         while let Some(message) = self.cell.message().map_err(fault)? {
             match message {
-                Message::Started(_) => {}
                 Message::Failed(stage, errno) => self.failed_start = Some((stage, errno)),
                 Message::Reaped(pid, status) => {
                     if let Some(process) = self.tree.with_own_pid(pid) {
@@ -213,146 +204,6 @@ impl Turns<'_> {
         }
     }
 
-    /// A thread waits for an answer: who it is, and where.
-    fn arrive(&mut self, notification: Notification) -> Result<(), RunError> {
-        let known = self.tree.find(notification.tid);
-        let newborn = self.tree.birth.filter(|_| known.is_none() && !self.tree.threads.is_empty());
-        let id = match (known, newborn) {
-            (Some(id), _) => id,
-            (None, Some(birth)) => self.born(birth, notification.tid)?,
-            (None, None) if self.tree.threads.is_empty() => self.tree.add_first(notification.tid)?,
-            (None, None) => {
-                return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
-            }
-        };
-        if self.tree.process_of(id).executing {
-            self.after_execute(id)?;
-        }
-        let process = self.memory_of(self.tree.thread(id).process);
-        if self.tree.process(process).planted_before(notification.ip) {
-            self.back_from_making(id, newborn, notification)?;
-            let nth = self.visit(id, Site::After(Making::Fork));
-            self.hold(id, Held::new(notification, Place::After(nth)));
-            return Ok(());
-        }
-        self.unheld_birth(id)?;
-        self.check_children(id)?;
-        let call = Syscall(notification.number as u32);
-        if !notification.native || call.0 >= 0x4000_0000 {
-            let why = if notification.native { "an x32 call" } else { "a 32-bit call (int 0x80)" };
-            return self.refuse(id, Held::new(notification, Place::Before(call, 0)), why);
-        }
-        let process = self.tree.thread(id).process;
-        if self.tree.process(process).loading {
-            if self.tree.process(process).loader.contains(&notification.ip) {
-                return self.let_loader_go(id, Held::new(notification, Place::Before(call, 0)));
-            }
-            self.tree.process_mut(process).loading = false;
-        }
-        let nth = self.visit(id, Site::Before(call));
-        self.hold(id, Held::new(notification, Place::Before(call, nth)));
-        Ok(())
-    }
-
-    fn hold(&mut self, id: ThreadId, held: Held) {
-        self.tree.thread_mut(id).state = State::Held(held);
-        self.news.push((id, News::Held));
-    }
-
-    /// The process whose memory a process uses: its own, or its parent's until it executes.
-    pub(super) fn memory_of(&self, process: ProcessId) -> ProcessId {
-        let mut owner = process;
-        while let (true, Some(parent)) =
-            (self.tree.process(owner).borrows_memory, self.tree.process(owner).parent)
-        {
-            owner = parent;
-        }
-        owner
-    }
-
-    /// A process or thread that was announced is seen for the first time.
-    fn born(&mut self, birth: Birth, tid: i32) -> Result<ThreadId, RunError> {
-        let id = self.tree.add(birth, tid)?;
-        let name = self.tree.thread(id).name.clone();
-        self.news.push((birth.maker, News::Told(What::Make(name))));
-        self.tree.birth = None;
-        if birth.kind == BirthKind::Vfork {
-            let process = self.tree.thread(id).process;
-            self.tree.process_mut(process).parent_returns_to = birth.plant.map(|plant| plant.address);
-        }
-        Ok(id)
-    }
-
-    /// The maker is back from its call, or what it made comes from it: both run into the planted instruction.
-    fn back_from_making(
-        &mut self,
-        id: ThreadId,
-        newborn: Option<Birth>,
-        notification: Notification,
-    ) -> Result<(), RunError> {
-        let maker = self.tree.birth.filter(|birth| birth.maker == id);
-        let failed = maker.is_some() && notification.number < 0;
-        if failed {
-            self.tree.birth = None;
-        } else if let Some(birth) = maker {
-            self.tree.birth = Some(Birth { happened: true, ..birth });
-        }
-        // Two sides in one memory need it both: the second puts it back.
-        let one_memory = |birth: Birth| matches!(birth.kind, BirthKind::Thread | BirthKind::Shared);
-        let first_of_two = maker.is_some_and(one_memory)
-            || newborn.is_some_and(|birth| one_memory(birth) && !birth.happened);
-        if first_of_two && !failed {
-            return Ok(());
-        }
-        let owner = self.memory_of(self.tree.thread(id).process);
-        self.unplant(owner, notification.ip - 2)
-    }
-
-    pub(super) fn unplant(&mut self, owner: ProcessId, address: u64) -> Result<(), RunError> {
-        self.tree.process_mut(owner).unplant(address).or_else(|error| {
-            // Of a process that has just been ended nothing needs to be put back.
-            if procfs::gone(&error) { Ok(()) } else { Err(plant::refused(&error)) }
-        })
-    }
-
-    /// The maker of a birth is held elsewhere than right behind its call: the call was made again after a signal, or there
-    /// is no plant. Finds out whether anything was made.
-    fn unheld_birth(&mut self, id: ThreadId) -> Result<(), RunError> {
-        let Some(birth) = self.tree.birth.filter(|birth| birth.maker == id) else { return Ok(()) };
-        if let Some(Plant { address, .. }) = birth.plant {
-            let owner = self.memory_of(self.tree.thread(id).process);
-            self.unplant(owner, address)?;
-            self.tree.birth = None;
-            return Ok(());
-        }
-        let made = self.unknown_offspring(birth)?;
-        self.tree.birth = made.then_some(Birth { happened: true, ..birth });
-        Ok(())
-    }
-
-    fn unknown_offspring(&self, birth: Birth) -> Result<bool, RunError> {
-        let thread = self.tree.thread(birth.maker);
-        let numbers = if birth.kind == BirthKind::Thread {
-            procfs::threads(self.tree.process(thread.process).pid)
-        } else {
-            procfs::children(thread.tid)
-        };
-        let numbers = numbers
-            .map_err(|error| RunError::Fault(format!("listing what {} has made: {error}", thread.name)))?;
-        Ok(numbers.into_iter().any(|tid| self.tree.find(tid).is_none()))
-    }
-
-    /// True while a process or thread that was made has not been seen.
-    fn birth_pending(&mut self) -> Result<bool, RunError> {
-        let Some(birth) = self.tree.birth else { return Ok(false) };
-        if matches!(self.tree.thread(birth.maker).state, State::Ended) {
-            // Ended inside its call: what it made, if anything, comes by itself or not at all.
-            self.tree.birth = self.unknown_offspring(birth).unwrap_or(false).then_some(birth);
-            return Ok(self.tree.birth.is_some());
-        }
-        Ok(birth.happened || birth.kind == BirthKind::Vfork)
-    }
-
     /// Looks at every thread that might have changed by itself.
     fn look(&mut self) -> Result<Look, RunError> {
         let mut look = Look::default();
@@ -380,8 +231,12 @@ impl Turns<'_> {
                     let vforks = thread.vforks;
                     let doing = thread.files.doing().map_err(fault)?;
                     let found = match (doing, &thread.state) {
-                        (Doing::Sleeping, State::Asleep(_)) => continue,
-                        (Doing::Uninterruptible, State::Asleep(_)) if vforks => continue,
+                        (Doing::Sleeping, State::Asleep(call)) if still_inside(thread, call)? => continue,
+                        (Doing::Uninterruptible, State::Asleep(call))
+                            if vforks && still_inside(thread, call)? =>
+                        {
+                            continue;
+                        }
                         (Doing::Stopped, State::Stopped) => continue,
                         (Doing::Ended, _) => Some(Found::Ended),
                         (Doing::Stopped, _) => Some(Found::Stopped),
@@ -466,8 +321,12 @@ impl Turns<'_> {
             self.first_ended_at = Some(std::time::Instant::now());
         }
         let ended = self.tree.process(process);
-        let wait = procfs::zombie_status(ended.pid).filter(|_| process != ProcessId(0));
-        let wait = wait.or_else(|| ended.pidfd.exit_status()).or(ended.exit_code);
+        // The init has told of the first process. Another is known in one way until it is waited for, and then in the
+        // other: that may happen between two questions.
+        let told = ended.exit_code.filter(|_| process == ProcessId(0));
+        let waited_for = || ended.pidfd.exit_status();
+        let zombie = || procfs::zombie_status(ended.pid);
+        let wait = told.or_else(waited_for).or_else(zombie).or_else(waited_for).or(ended.exit_code);
         let status = wait.map_or(Status::Unseen, Status::from_wait);
         self.tree.process_mut(process).status = Some(status);
         self.tree.process_mut(process).text = None;
@@ -515,7 +374,7 @@ impl Turns<'_> {
             return Ok(false);
         }
         let doing = self.tree.thread(id).files.doing();
-        let status = self.proc_status(self.tree.thread(id).tid)?;
+        let status = self.proc_status(id)?;
         let (Some(status), Ok(Doing::Sleeping | Doing::Uninterruptible)) = (status, &doing) else {
             if !matches!(doing, Ok(Doing::Running)) {
                 // Ended while it waited for an answer.
@@ -563,6 +422,18 @@ impl Turns<'_> {
         let name = &self.tree.thread(id).name;
         Ok(Some(End::Spinning(format!("{name} used {:.1} s of CPU time without a call", since as f64 / 1e9))))
     }
+}
+
+/// True if a thread that was found asleep in this call still is.
+///
+/// Its state alone does not tell. A call that waits sets the state to sleeping before it looks once more for what it
+/// waits for; wait4 even reaps a child in that state. Taken off its CPU there, the thread is ready to run and yet says S.
+/// The kernel shows the call only of a thread that is off its CPU and in no queue for it, and lets the asker wait for that.
+fn still_inside(thread: &Thread, call: &Inside) -> Result<bool, RunError> {
+    let inside = thread.files.inside();
+    inside
+        .map(|inside| inside == Some(*call))
+        .map_err(|error| RunError::Fault(format!("looking at the call of {}: {error}", thread.name)))
 }
 
 /// What a look at the threads found, before it is known to hold.

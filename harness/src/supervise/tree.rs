@@ -9,7 +9,7 @@ use crate::schedule::{Site, ThreadName};
 use crate::signal::SignalSet;
 use crate::sys::memory::Text;
 use crate::sys::pidfd::PidFd;
-use crate::sys::procfs::{Inside, Status as ProcStatus, ThreadFiles};
+use crate::sys::procfs::{Inside, ThreadFiles};
 use crate::trace::Status;
 use nix::errno::Errno;
 use std::collections::HashMap;
@@ -135,6 +135,11 @@ fn forbidden(call: &str, errno: Errno) -> RunError {
     RunError::Unsupported(format!("this host does not allow {call}: {}", errno.desc()))
 }
 
+fn find(name: &ThreadName, tid: i32) -> Result<ThreadFiles, RunError> {
+    ThreadFiles::find(tid)
+        .map_err(|error| RunError::Fault(format!("finding thread {name} ({tid}) under /proc: {error}")))
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     pub(super) threads: Vec<Thread>,
@@ -214,7 +219,8 @@ impl Tree {
             let process = self.process_mut(maker);
             process.threads += 1;
             let name = process.name.thread(process.threads);
-            return self.add_thread(name, tid, maker);
+            let files = find(&name, tid)?;
+            return Ok(self.add_thread(name, tid, maker, files));
         }
         let parent = self.process_mut(maker);
         parent.children += 1;
@@ -242,7 +248,8 @@ impl Tree {
             // Timeouts and the proof of a hang look at what the program's descriptors are.
             return Err(forbidden("pidfd_getfd", errno));
         }
-        let status = ProcStatus::read(tid).map_err(|error| fault("reading the status", &error))?;
+        let files = find(&name, tid)?;
+        let status = files.status().map_err(|error| fault("reading the status", &error))?;
         let (plants, loader, loading, initial) = match parent.map(|id| self.process(id)) {
             Some(parent) => {
                 // Its copy of the memory holds what was planted when it was made; of its parent's that may be gone by now.
@@ -281,13 +288,10 @@ impl Tree {
             initial_blocked: initial,
             last_blocked: status.map_or(SignalSet::EMPTY, |status| status.blocked),
         });
-        self.add_thread(name, tid, id)
+        Ok(self.add_thread(name, tid, id, files))
     }
 
-    fn add_thread(&mut self, name: ThreadName, tid: i32, process: ProcessId) -> Result<ThreadId, RunError> {
-        let files = ThreadFiles::open(tid).map_err(|error| {
-            RunError::Fault(format!("opening the files under /proc of new thread {name}: {error}"))
-        })?;
+    fn add_thread(&mut self, name: ThreadName, tid: i32, process: ProcessId, files: ThreadFiles) -> ThreadId {
         let id = ThreadId(self.threads.len());
         self.threads.push(Thread {
             name,
@@ -304,7 +308,7 @@ impl Tree {
             cpu_at_release: None,
         });
         self.by_tid.insert(tid, id);
-        Ok(id)
+        id
     }
 
     /// After an exec the executing thread has the process's own number, and is its only thread (execve(2)).
@@ -320,9 +324,7 @@ impl Tree {
             let tid = self.thread(id).tid;
             self.by_tid.remove(&tid);
             self.by_tid.insert(pid, id);
-            let files = ThreadFiles::open(pid).map_err(|error| {
-                RunError::Fault(format!("opening the files of a thread after exec: {error}"))
-            })?;
+            let files = find(&self.thread(id).name, pid)?;
             let thread = self.thread_mut(id);
             thread.tid = pid;
             thread.files = files;

@@ -12,6 +12,7 @@ use crate::sys::pidfd;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::{End, Event, Reached, Run, What};
 use nix::errno::Errno;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -21,6 +22,10 @@ pub(super) struct Turns<'a> {
     pub(super) settings: &'a Settings,
     pub(super) affinity: &'a [u8],
     schedule: &'a Schedule,
+    /// Where the filter lets the dynamic loader's calls on files pass.
+    unnotified: Option<Range<u64>>,
+    /// Where the loader of each program was that ran, empty for none.
+    pub(super) loaders: Vec<Range<u64>>,
     /// For each step whether it has been taken.
     taken: Vec<bool>,
     pub(super) tree: Tree,
@@ -34,6 +39,9 @@ pub(super) struct Turns<'a> {
     detour: Option<(ThreadId, ThreadId)>,
     /// The current thread has called sched_yield.
     pub(super) yielded: bool,
+    /// Since all threads were settled, nothing has happened but a call that concerns its caller alone: the others are
+    /// as they were.
+    pub(super) undisturbed: bool,
     /// Points of the present turn.
     turn_points: u32,
     /// Points since time last passed: a program that polls while it waits for a timer must get its timer.
@@ -78,8 +86,11 @@ impl<'a> Turns<'a> {
         settings: &'a Settings,
         affinity: &'a [u8],
         schedule: &'a Schedule,
+        unnotified: Option<Range<u64>>,
     ) -> Turns<'a> {
         Turns {
+            unnotified,
+            loaders: Vec::new(),
             cell,
             settings,
             affinity,
@@ -93,6 +104,7 @@ impl<'a> Turns<'a> {
             current: None,
             detour: None,
             yielded: false,
+            undisturbed: false,
             turn_points: 0,
             busy_points: 0,
             points: 0,
@@ -113,25 +125,35 @@ impl<'a> Turns<'a> {
         }
     }
 
-    /// From the start of the program to the end of everything in the cell.
-    pub(super) fn run(mut self) -> Result<Run, RunError> {
+    /// From the start of the program to the end of everything in the cell; and where the dynamic loaders were.
+    pub(super) fn run(mut self) -> (Result<Run, RunError>, Vec<Range<u64>>) {
+        let run = self.told();
+        (run, self.loaders)
+    }
+
+    /// A program whose loader is not where the filter has it: what it does may not be notified.
+    fn misplaced(&self) -> bool {
+        self.unnotified.as_ref().is_some_and(|range| self.loaders.iter().any(|other| other != range))
+    }
+
+    fn told(&mut self) -> Result<Run, RunError> {
         self.start()?;
         let end = self.drive()?;
         let verdict_after = self.released_at.elapsed();
         let outcome = self.finish(end)?;
-        if let Some(what) = self.unsupported {
+        if let Some(what) = self.unsupported.take() {
             return Err(RunError::Unsupported(what));
         }
         let steps = self.schedule.steps.iter().zip(&self.taken);
         let unreached = steps.filter(|(_, taken)| !**taken).map(|(step, _)| step.clone()).collect();
         Ok(Run {
             schedule: self.schedule.clone(),
-            events: self.events,
+            events: std::mem::take(&mut self.events),
             outcome,
-            reached: self.reached,
-            first_quiet: self.first_quiet,
+            reached: std::mem::take(&mut self.reached),
+            first_quiet: std::mem::take(&mut self.first_quiet),
             unreached,
-            taint: self.taint,
+            taint: self.taint.take(),
             verdict_after,
         })
     }
@@ -148,7 +170,7 @@ impl<'a> Turns<'a> {
             if self.tree.live_threads() == 0 {
                 return self.end_of_all();
             }
-            if self.unsupported.is_some() {
+            if self.unsupported.is_some() || self.misplaced() {
                 return Ok(End::TimedOut);
             }
             if self.points > self.settings.limits.points {
@@ -378,8 +400,7 @@ impl<'a> Turns<'a> {
     /// Sends a signal to the thread's process, as kill(2) does; false if it is neither caught nor blocked there (and the
     /// run was not asked to send it all the same), or if the process has ended.
     fn send(&mut self, thread: ThreadId, signal: Signal) -> Result<bool, RunError> {
-        let tid = self.tree.thread(thread).tid;
-        let Some(status) = self.proc_status(tid)? else { return Ok(false) };
+        let Some(status) = self.proc_status(thread)? else { return Ok(false) };
         if !self.settings.always && !status.caught.union(status.blocked).contains(signal) {
             return Ok(false);
         }
@@ -401,12 +422,15 @@ impl<'a> Turns<'a> {
 
     /// A signal may be pending for this process, which its next release has to look at.
     pub(super) fn signalled(&mut self, process: ProcessId) {
+        self.undisturbed = false;
         self.tree.process_mut(process).dirty = true;
     }
 
-    pub(super) fn proc_status(&self, tid: i32) -> Result<Option<ProcStatus>, RunError> {
-        ProcStatus::read(tid)
-            .map_err(|error| RunError::Fault(format!("reading the status of thread {tid}: {error}")))
+    pub(super) fn proc_status(&self, id: ThreadId) -> Result<Option<ProcStatus>, RunError> {
+        let thread = self.tree.thread(id);
+        thread.files.status().map_err(|error| {
+            RunError::Fault(format!("reading the status of thread {}: {error}", thread.name))
+        })
     }
 
     /// Which of the watched signals the thread's process could be sent now.
@@ -418,7 +442,7 @@ impl<'a> Turns<'a> {
         if self.settings.always {
             return Ok(watched);
         }
-        let status = self.proc_status(self.tree.thread(thread).tid)?;
+        let status = self.proc_status(thread)?;
         Ok(status
             .map_or(SignalSet::EMPTY, |status| status.caught.union(status.blocked).intersection(watched)))
     }

@@ -3,6 +3,7 @@
 //! Made once and used for many runs, because making namespaces costs as much as starting a program. Between two runs
 //! everything in it is ended and the pid counter is set back, so every run gets the same pids.
 
+use super::filter;
 use super::gate::call;
 use super::init::{self, Kind, Orders, Report, Stage};
 use super::notify::Listener;
@@ -17,6 +18,7 @@ use nix::unistd::{Uid, getegid, geteuid, pipe2};
 use std::ffi::CString;
 use std::io::IoSliceMut;
 use std::mem::size_of;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -46,8 +48,6 @@ fn at(stage: &'static str) -> impl Fn(Errno) -> CellError {
 /// What the init says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// The program runs: its pid in the cell.
-    Started(i32),
     /// The program could not be started.
     Failed(&'static str, Errno),
     /// A process that had no other parent has ended: its pid in the cell, its status as wait(2) encodes it.
@@ -81,9 +81,10 @@ fn path(path: &Path) -> Result<CString, CellError> {
 }
 
 impl Cell {
-    /// Makes a cell for `launch`, pinned to `cpu`. The calling thread must outlive it: the kernel ends the init when its
+    /// Makes a cell for `launch`, pinned to `cpu`, in which the calls of the dynamic loader on files are not notified if it
+    /// is known where its code is. The calling thread must outlive it: the kernel ends the init when its
     /// creating thread ends (PR_SET_PDEATHSIG).
-    pub fn new(launch: &Launch, cpu: usize) -> Result<Cell, CellError> {
+    pub fn new(launch: &Launch, cpu: usize, loader: Option<Range<u64>>) -> Result<Cell, CellError> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags);
         let (control, theirs) = pair.map_err(at("making a socket pair"))?;
@@ -110,6 +111,7 @@ impl Cell {
             cwd: path(&launch.cwd)?,
             stdin: path(launch.stdin.as_deref().unwrap_or(Path::new("/dev/null")))?,
             cpu_mask,
+            filter: filter::program(loader),
             control: theirs.as_raw_fd(),
             stdout: stdout_in.as_raw_fd(),
             stderr: stderr_in.as_raw_fd(),
@@ -170,7 +172,6 @@ impl Cell {
         let word = |n: usize| i32::from_ne_bytes([bytes[n], bytes[n + 1], bytes[n + 2], bytes[n + 3]]);
         let (kind, a, b) = (word(0), word(4), word(8));
         Ok(Some(match kind {
-            k if k == Kind::Started as i32 => Message::Started(a),
             k if k == Kind::Failed as i32 => Message::Failed(Stage::of(a), Errno::from_raw(b)),
             k if k == Kind::Reaped as i32 => Message::Reaped(a, b),
             k if k == Kind::Clean as i32 => Message::Clean,

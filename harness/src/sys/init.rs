@@ -4,9 +4,8 @@
 //! shared with the init (vfork(2)). So it uses what was prepared before, makes calls only through the gate, and neither
 //! allocates nor panics: an error is a message to the supervisor.
 
-use super::filter;
 use super::gate::call;
-use libc::{c_char, c_int, sock_fprog};
+use libc::{c_char, c_int, sock_filter, sock_fprog};
 use std::ffi::CString;
 use std::mem::size_of;
 
@@ -25,8 +24,6 @@ pub(super) struct Report {
 pub(super) enum Kind {
     /// The listener comes with this message; the init waits for orders.
     Ready,
-    /// The program runs: its pid in the namespace.
-    Started,
     /// A stage failed: its number, the error number.
     Failed,
     /// A process without another parent has ended: its pid in the namespace, its status as wait(2) encodes it.
@@ -97,6 +94,7 @@ pub(super) struct Orders {
     pub(super) cwd: CString,
     pub(super) stdin: CString,
     pub(super) cpu_mask: [u8; 128],
+    pub(super) filter: Vec<sock_filter>,
     pub(super) control: c_int,
     pub(super) stdout: c_int,
     pub(super) stderr: c_int,
@@ -207,7 +205,7 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
         check(Stage::Personality, call(libc::SYS_personality, personality, 0, 0, 0, 0))?;
         dispositions();
         check(Stage::NoNewPrivileges, call(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS as usize, 1, 0, 0, 0))?;
-        supervised()
+        supervised(orders)
     }
 }
 
@@ -289,9 +287,9 @@ unsafe fn dispositions() {
 }
 
 /// Installs the filter and sends its listener to the supervisor.
-unsafe fn supervised() -> Result<(), (Stage, i32)> {
-    let mut program = filter::program();
-    let program = sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+unsafe fn supervised(orders: &Orders) -> Result<(), (Stage, i32)> {
+    let filter = &orders.filter;
+    let program = sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
     let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     let mode = libc::SECCOMP_SET_MODE_FILTER as usize;
     // SAFETY: `program` and what it points to live through the call.
@@ -410,8 +408,6 @@ fn go(orders: &Orders) {
         report(Kind::Failed, Stage::Fork as i32, (-pid) as i32);
     } else if stage != 0 {
         report(Kind::Failed, stage, errno);
-    } else {
-        report(Kind::Started, pid as i32, 0);
     }
 }
 

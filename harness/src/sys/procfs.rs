@@ -1,16 +1,25 @@
 //! What the kernel tells about threads and processes under `/proc` (proc(5)).
 
 use crate::signal::SignalSet;
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::Mode;
+use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
-/// The files of one thread that are looked at again and again, kept open.
+/// The files of one thread, each opened when it is first needed and kept open, since most are looked at again and again.
+///
+/// They are found through a descriptor of the thread's directory, which never comes to mean another thread, even when
+/// the number is used again.
 #[derive(Debug)]
 pub struct ThreadFiles {
-    stat: File,
-    syscall: File,
-    schedstat: File,
+    directory: OwnedFd,
+    stat: OnceCell<File>,
+    syscall: OnceCell<File>,
+    schedstat: OnceCell<File>,
+    status: OnceCell<File>,
 }
 
 /// What a thread is doing, from its `stat`.
@@ -38,20 +47,56 @@ pub struct Inside {
 }
 
 impl ThreadFiles {
-    /// Opens them for one thread.
-    pub fn open(tid: i32) -> io::Result<ThreadFiles> {
-        let open = |name: &str| File::open(format!("/proc/{tid}/task/{tid}/{name}"));
-        Ok(ThreadFiles { stat: open("stat")?, syscall: open("syscall")?, schedstat: open("schedstat")? })
+    /// Finds the directory of one thread; also threads that are not the first of their process have one directly under
+    /// `/proc`, though it is not listed (proc(5)).
+    pub fn find(tid: i32) -> io::Result<ThreadFiles> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Ok(ThreadFiles {
+            directory: fcntl::open(format!("/proc/{tid}").as_str(), flags, Mode::empty())?,
+            stat: OnceCell::new(),
+            syscall: OnceCell::new(),
+            schedstat: OnceCell::new(),
+            status: OnceCell::new(),
+        })
+    }
+
+    /// What one of the files says now; none when the thread is gone.
+    fn text<'a>(
+        &self,
+        file: &OnceCell<File>,
+        name: &str,
+        bytes: &'a mut [u8],
+    ) -> io::Result<Option<&'a [u8]>> {
+        let mut read = || {
+            let file = match file.get() {
+                Some(file) => file,
+                None => {
+                    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+                    let opened = fcntl::openat(&self.directory, name, flags, Mode::empty())?;
+                    file.get_or_init(|| File::from(opened))
+                }
+            };
+            file.read_at(bytes, 0)
+        };
+        match read() {
+            Ok(got) => Ok(bytes.get(..got)),
+            Err(error) if gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Its `status`; none when it is gone.
+    pub fn status(&self) -> io::Result<Option<Status>> {
+        // One read of more than the file ever has: reading it to its end piece by piece makes the kernel write it again.
+        let mut bytes = [0u8; 4096];
+        let text = self.text(&self.status, "status", &mut bytes)?;
+        Ok(text.map(|text| Status::parse(&String::from_utf8_lossy(text))))
     }
 
     /// What the thread is doing now.
     pub fn doing(&self) -> io::Result<Doing> {
         let mut bytes = [0u8; 512];
-        let text = match read_at(&self.stat, &mut bytes) {
-            Ok(text) => text,
-            Err(error) if gone(&error) => return Ok(Doing::Ended),
-            Err(error) => return Err(error),
-        };
+        let Some(text) = self.text(&self.stat, "stat", &mut bytes)? else { return Ok(Doing::Ended) };
         // The command in parentheses may hold anything, also parentheses.
         let after = text.iter().rposition(|byte| *byte == b')').and_then(|end| text.get(end + 2));
         Ok(match after {
@@ -66,11 +111,7 @@ impl ThreadFiles {
     /// The call that the thread is inside of, if it is off its CPU; none while it runs.
     pub fn inside(&self) -> io::Result<Option<Inside>> {
         let mut bytes = [0u8; 256];
-        let text = match read_at(&self.syscall, &mut bytes) {
-            Ok(text) => text,
-            Err(error) if gone(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(text) = self.text(&self.syscall, "syscall", &mut bytes)? else { return Ok(None) };
         let text = std::str::from_utf8(text).unwrap_or("");
         let mut words = text.split_ascii_whitespace();
         let Some(number) = words.next().and_then(|word| word.parse().ok()) else { return Ok(None) };
@@ -85,11 +126,7 @@ impl ThreadFiles {
     /// CPU time used in nanoseconds, and how often the thread was put on a CPU.
     pub fn ran(&self) -> io::Result<(u64, u64)> {
         let mut bytes = [0u8; 96];
-        let text = match read_at(&self.schedstat, &mut bytes) {
-            Ok(text) => text,
-            Err(error) if gone(&error) => return Ok((0, 0)),
-            Err(error) => return Err(error),
-        };
+        let Some(text) = self.text(&self.schedstat, "schedstat", &mut bytes)? else { return Ok((0, 0)) };
         let mut words = std::str::from_utf8(text).unwrap_or("").split_ascii_whitespace();
         let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
         let time = number();
@@ -134,20 +171,6 @@ pub struct Status {
 }
 
 impl Status {
-    /// Of one thread; none when it is gone.
-    pub fn read(tid: i32) -> io::Result<Option<Status>> {
-        // One read of more than the file ever has: reading it to its end piece by piece makes the kernel write it again.
-        let mut bytes = [0u8; 8192];
-        let read = File::open(format!("/proc/{tid}/task/{tid}/status")).and_then(|file| {
-            read_at(&file, &mut bytes).map(|text| Status::parse(&String::from_utf8_lossy(text)))
-        });
-        match read {
-            Ok(status) => Ok(Some(status)),
-            Err(error) if gone(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     fn parse(text: &str) -> Status {
         let field = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -254,7 +277,7 @@ mod tests {
     #[test]
     fn a_thread_sees_itself_running() {
         let tid = nix::unistd::gettid().as_raw();
-        let files = ThreadFiles::open(tid).unwrap();
+        let files = ThreadFiles::find(tid).unwrap();
         assert_eq!(files.doing().unwrap(), Doing::Running);
         assert!(files.ran().unwrap().1 > 0);
     }

@@ -1,0 +1,157 @@
+//! What a notification tells: who has come to which point, and who was made on the way.
+
+use super::RunError;
+use super::held::{Held, Place};
+use super::plant::{self, Plant};
+use super::settle::News;
+use super::tree::{Birth, BirthKind, ProcessId, State, ThreadId};
+use super::turn::Turns;
+use crate::schedule::{Making, Site, Syscall};
+use crate::sys::filter::LOADER_CALLS;
+use crate::sys::notify::Notification;
+use crate::sys::procfs;
+use crate::trace::What;
+
+impl Turns<'_> {
+    /// A thread waits for an answer: who it is, and where.
+    pub(super) fn arrive(&mut self, notification: Notification) -> Result<(), RunError> {
+        let known = self.tree.find(notification.tid);
+        let newborn = self.tree.birth.filter(|_| known.is_none() && !self.tree.threads.is_empty());
+        let id = match (known, newborn) {
+            (Some(id), _) => id,
+            (None, Some(birth)) => self.born(birth, notification.tid)?,
+            (None, None) if self.tree.threads.is_empty() => self.tree.add_first(notification.tid)?,
+            (None, None) => {
+                return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
+            }
+        };
+        if self.tree.process_of(id).executing {
+            self.after_execute(id)?;
+        }
+        let process = self.memory_of(self.tree.thread(id).process);
+        if self.tree.process(process).planted_before(notification.ip) {
+            self.back_from_making(id, newborn, notification)?;
+            let nth = self.visit(id, Site::After(Making::Fork));
+            self.hold(id, Held::new(notification, Place::After(nth)));
+            return Ok(());
+        }
+        self.unheld_birth(id)?;
+        self.check_children(id)?;
+        let call = Syscall(notification.number as u32);
+        if !notification.native || call.0 >= 0x4000_0000 {
+            let why = if notification.native { "an x32 call" } else { "a 32-bit call (int 0x80)" };
+            return self.refuse(id, Held::new(notification, Place::Before(call, 0)), why);
+        }
+        let process = self.tree.thread(id).process;
+        if self.tree.process(process).loader.contains(&notification.ip) {
+            // Calls on files are never points here, also when the loader comes back to work (dlopen): see the filter.
+            if self.tree.process(process).loading || LOADER_CALLS.contains(&i64::from(notification.number)) {
+                return self.let_loader_go(id, Held::new(notification, Place::Before(call, 0)));
+            }
+        } else {
+            self.tree.process_mut(process).loading = false;
+        }
+        let nth = self.visit(id, Site::Before(call));
+        self.hold(id, Held::new(notification, Place::Before(call, nth)));
+        Ok(())
+    }
+
+    fn hold(&mut self, id: ThreadId, held: Held) {
+        self.tree.thread_mut(id).state = State::Held(held);
+        self.news.push((id, News::Held));
+    }
+
+    /// The process whose memory a process uses: its own, or its parent's until it executes.
+    pub(super) fn memory_of(&self, process: ProcessId) -> ProcessId {
+        let mut owner = process;
+        while let (true, Some(parent)) =
+            (self.tree.process(owner).borrows_memory, self.tree.process(owner).parent)
+        {
+            owner = parent;
+        }
+        owner
+    }
+
+    /// A process or thread that was announced is seen for the first time.
+    fn born(&mut self, birth: Birth, tid: i32) -> Result<ThreadId, RunError> {
+        let id = self.tree.add(birth, tid)?;
+        let name = self.tree.thread(id).name.clone();
+        self.news.push((birth.maker, News::Told(What::Make(name))));
+        self.tree.birth = None;
+        if birth.kind == BirthKind::Vfork {
+            let process = self.tree.thread(id).process;
+            self.tree.process_mut(process).parent_returns_to = birth.plant.map(|plant| plant.address);
+        }
+        Ok(id)
+    }
+
+    /// The maker is back from its call, or what it made comes from it: both run into the planted instruction.
+    fn back_from_making(
+        &mut self,
+        id: ThreadId,
+        newborn: Option<Birth>,
+        notification: Notification,
+    ) -> Result<(), RunError> {
+        let maker = self.tree.birth.filter(|birth| birth.maker == id);
+        let failed = maker.is_some() && notification.number < 0;
+        if failed {
+            self.tree.birth = None;
+        } else if let Some(birth) = maker {
+            self.tree.birth = Some(Birth { happened: true, ..birth });
+        }
+        // Two sides in one memory need it both: the second puts it back.
+        let one_memory = |birth: Birth| matches!(birth.kind, BirthKind::Thread | BirthKind::Shared);
+        let first_of_two = maker.is_some_and(one_memory)
+            || newborn.is_some_and(|birth| one_memory(birth) && !birth.happened);
+        if first_of_two && !failed {
+            return Ok(());
+        }
+        let owner = self.memory_of(self.tree.thread(id).process);
+        self.unplant(owner, notification.ip - 2)
+    }
+
+    pub(super) fn unplant(&mut self, owner: ProcessId, address: u64) -> Result<(), RunError> {
+        self.tree.process_mut(owner).unplant(address).or_else(|error| {
+            // Of a process that has just been ended nothing needs to be put back.
+            if procfs::gone(&error) { Ok(()) } else { Err(plant::refused(&error)) }
+        })
+    }
+
+    /// The maker of a birth is held elsewhere than right behind its call: the call was made again after a signal, or there
+    /// is no plant. Finds out whether anything was made.
+    fn unheld_birth(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let Some(birth) = self.tree.birth.filter(|birth| birth.maker == id) else { return Ok(()) };
+        if let Some(Plant { address, .. }) = birth.plant {
+            let owner = self.memory_of(self.tree.thread(id).process);
+            self.unplant(owner, address)?;
+            self.tree.birth = None;
+            return Ok(());
+        }
+        let made = self.unknown_offspring(birth)?;
+        self.tree.birth = made.then_some(Birth { happened: true, ..birth });
+        Ok(())
+    }
+
+    fn unknown_offspring(&self, birth: Birth) -> Result<bool, RunError> {
+        let thread = self.tree.thread(birth.maker);
+        let numbers = if birth.kind == BirthKind::Thread {
+            procfs::threads(self.tree.process(thread.process).pid)
+        } else {
+            procfs::children(thread.tid)
+        };
+        let numbers = numbers
+            .map_err(|error| RunError::Fault(format!("listing what {} has made: {error}", thread.name)))?;
+        Ok(numbers.into_iter().any(|tid| self.tree.find(tid).is_none()))
+    }
+
+    /// True while a process or thread that was made has not been seen.
+    pub(super) fn birth_pending(&mut self) -> Result<bool, RunError> {
+        let Some(birth) = self.tree.birth else { return Ok(false) };
+        if matches!(self.tree.thread(birth.maker).state, State::Ended) {
+            // Ended inside its call: what it made, if anything, comes by itself or not at all.
+            self.tree.birth = self.unknown_offspring(birth).unwrap_or(false).then_some(birth);
+            return Ok(self.tree.birth.is_some());
+        }
+        Ok(birth.happened || birth.kind == BirthKind::Vfork)
+    }
+}
