@@ -266,6 +266,7 @@ fn a_search_says_how_much_of_all_it_tried() {
     });
     let all: u64 = all.and_then(|all| all.parse().ok()).unwrap_or_else(|| panic!("{whole}"));
     assert!(all > 4 && !whole.contains("not tried"), "{whole}");
+    assert!(whole.contains(" made twice with equal events in "), "{whole}");
     let part = explore(&["--runs", "3"]);
     let missing =
         format!("3 runs, 3 of {all} one-step schedules ({} not tried: the runs were used up)", all - 3);

@@ -89,7 +89,10 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
     let how = args.search.how(seed, jobs, &cancel)?;
     let strategies = how.strategies(&Strategy::defaults(RUNS));
+    // Who asks for nothing gets an answer soon: what is missing is told, and can be asked for.
+    let unasked = how.strategy.is_none() && how.time.is_none();
     let plan = Plan {
+        runs: how.runs.or(unasked.then_some(RUNS)),
         send: args.send.clone(),
         send_to: args.send_to.clone(),
         always: args.always,
@@ -110,7 +113,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         keep_all: how.keep_all,
     };
     let start = Instant::now();
-    let progress = Progress::new(Some(total(&strategies)).filter(|runs| *runs < u64::MAX));
+    let progress = Progress::new(Some(total(&strategies)).filter(|runs| (1..u64::MAX).contains(runs)));
     let result = suite::search(&job, &slots, &progress);
     drop(progress);
     let done = match result {

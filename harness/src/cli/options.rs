@@ -17,7 +17,7 @@ pub(super) const RUNS: u64 = 1000;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Search")]
 pub(super) struct Search {
-    /// How many runs each search may take [default: the scenario's own number; 1000 for `explore`]
+    /// How many runs each search may take [default: the scenario's own number, and what it takes to exhaust; 1000 for `explore` if no strategy is named]
     #[arg(long, env = "SIGRACE_RUNS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) runs: Option<u64>,
     /// How long to search, like `30s` or `5min`; with `--runs`, until the first of both is used up

@@ -391,3 +391,6 @@ fn ran_alone(events: &[Event]) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,10 +8,10 @@ use crate::supervise::Supervise;
 use crate::trace::{Broken, End, Run, Trace};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-const SOUND: fn(&[Step]) -> End = |_| exited(0);
+pub(super) const SOUND: fn(&[Step]) -> End = |_| exited(0);
 
 /// Twenty points of p0 and of its child, with two or three candidates at each where another could run.
-fn twenty() -> Vec<Place> {
+pub(super) fn twenty() -> Vec<Place> {
     let mut places = vec![place("p0", "Before(getpid)", 1, &[], &[])];
     for nth in 1..=10 {
         places.push(place("p0", "Before(write)", nth, &["p0.1"], &[]));
@@ -21,7 +21,7 @@ fn twenty() -> Vec<Place> {
 }
 
 /// A server: starts, installs its handler, tests a flag, sleeps in accept; when the signal comes it goes on to exit.
-fn server(end: impl Fn(&[Step]) -> End + Send + Sync + 'static) -> Model {
+pub(super) fn server(end: impl Fn(&[Step]) -> End + Send + Sync + 'static) -> Model {
     let term = Action::Send("TERM".parse().unwrap());
     let places = vec![
         place("p0", "Before(openat)", 1, &[], &[]),
@@ -35,7 +35,7 @@ fn server(end: impl Fn(&[Step]) -> End + Send + Sync + 'static) -> Model {
 }
 
 /// The server's rule: idle when it was told nothing, hung when told just before it sleeps.
-fn lost_before_accept(steps: &[Step]) -> End {
+pub(super) fn lost_before_accept(steps: &[Step]) -> End {
     let sent = steps.iter().find(|step| matches!(step.action, Action::Send(_)));
     match sent {
         None => End::Idle(Vec::new()),
@@ -44,7 +44,7 @@ fn lost_before_accept(steps: &[Step]) -> End {
     }
 }
 
-fn plan(runs: u64) -> Plan {
+pub(super) fn plan(runs: u64) -> Plan {
     Plan { strategies: vec![Strategy::Random { runs }], ..Plan::default() }
 }
 
@@ -52,7 +52,7 @@ fn send_term(runs: u64) -> Plan {
     Plan { send: vec!["TERM".parse().unwrap()], ..plan(runs) }
 }
 
-fn look(plan: &Plan, model: &Model) -> Report {
+pub(super) fn look(plan: &Plan, model: &Model) -> Report {
     look_and_cancel(plan, model, &(), &AtomicBool::new(false)).unwrap()
 }
 
@@ -66,7 +66,7 @@ fn look_and_cancel(
     search(plan, reference, &|_| Ok(model.clone()), &judge, progress, cancel)
 }
 
-fn has(steps: &[Step], step: &Step) -> bool {
+pub(super) fn has(steps: &[Step], step: &Step) -> bool {
     steps.contains(step)
 }
 
@@ -452,139 +452,4 @@ fn recording(run: &Run) -> Trace {
         events: run.events.clone(),
         outcome: run.outcome.clone(),
     }
-}
-
-fn exhaust(bound: u32) -> Plan {
-    Plan { strategies: vec![Strategy::Exhaustive { bound, runs: None }], ..Plan::default() }
-}
-
-fn counted(report: &Report) -> Vec<(u32, u64, u64, u64)> {
-    let levels = report.coverage.levels.iter();
-    levels.map(|level| (level.steps, level.all, level.covered(), level.missing())).collect()
-}
-
-#[test]
-fn exhausting_tries_each_schedule_once_in_every_number_of_steps() {
-    // Each switch to all is a single other's turn that ends at once, so pruning would leave out its twin.
-    let model = Model::new(twenty(), SOUND);
-    let report = look(&Plan { prune: false, ..exhaust(1) }, &model);
-    assert_eq!((report.runs, counted(&report)), (40, vec![(1, 40, 40, 0)]));
-    // Two points out of twenty, two ways at each.
-    let report = look(&Plan { prune: false, ..exhaust(2) }, &model);
-    assert_eq!((report.runs, counted(&report)), (40 + 190 * 4, vec![(1, 40, 40, 0), (2, 760, 760, 0)]));
-    assert!(report.coverage.levels.iter().all(Level::exhausted));
-    assert_eq!((report.cut, report.irregular), (None, 0));
-}
-
-#[test]
-fn what_was_tried_before_is_not_exhausted_again() {
-    let random_first = Plan { prune: false, strategies: Strategy::defaults(64), ..Plan::default() };
-    let report = look(&random_first, &Model::new(twenty(), SOUND));
-    assert_eq!((report.runs, counted(&report)), (64, vec![(1, 40, 40, 0)]));
-    let few = Plan { strategies: Strategy::defaults(16), ..random_first };
-    let report = look(&few, &Model::new(twenty(), SOUND));
-    assert_eq!(counted(&report), vec![(1, 40, 40, 0)]);
-    assert_eq!(report.runs, 16 + 40 - 14, "14 of the first 16 take one step");
-}
-
-#[test]
-fn what_a_step_opens_is_exhausted_behind_it() {
-    let opener = switch("p0", "Before(write)", 5);
-    let mut places = twenty();
-    places.push(place("p0", "Before(unlink)", 1, &["p0.1"], &[]).after(opener.action.clone()));
-    let late = switch("p0", "Before(unlink)", 1);
-    let rule = [opener.clone(), late.clone()];
-    let model = Model::new(places, move |steps| exited(i32::from(rule.iter().all(|step| has(steps, step)))));
-    let report = look(&exhaust(2), &model);
-    let found: Vec<_> = report.findings.iter().map(|found| found.schedule.clone()).collect();
-    assert_eq!(found, [schedule([opener, late])]);
-    assert!(look(&exhaust(1), &model).findings.is_empty());
-}
-
-#[test]
-fn a_budget_that_is_used_up_says_what_is_missing() {
-    let model = Model::new(twenty(), SOUND);
-    let given = |runs| Plan { runs: Some(runs), prune: false, ..exhaust(2) };
-    let report = look(&given(25), &model);
-    assert_eq!((report.runs, report.cut), (25, Some(Cut::Runs)));
-    let [one, two] = report.coverage.levels.as_slice() else { panic!("{:?}", report.coverage.levels) };
-    assert_eq!((one.missing(), one.open), (15, false));
-    assert!(two.open && !two.exhausted());
-    assert_eq!(look(&given(800), &model).cut, None);
-
-    let report = look(&plan(20), &model);
-    assert_eq!((counted(&report), report.cut), (vec![(1, 40, 18, 22)], None));
-}
-
-#[test]
-fn exhausting_gives_the_same_report_with_any_number_of_workers() {
-    let rule = |steps: &[Step]| exited(i32::from(steps.iter().filter(|step| step.nth == 4).count() == 2));
-    let report = |jobs| look(&Plan { jobs, ..exhaust(2) }, &Model::new(twenty(), rule));
-    assert_eq!(report(1), report(4));
-    assert_eq!(report(1).findings.len(), 1);
-}
-
-#[test]
-fn a_signal_is_exhausted_at_every_point_and_sent_once() {
-    let plan = Plan { send: vec!["TERM".parse().unwrap()], prune: false, ..exhaust(2) };
-    let report = look(&plan, &server(lost_before_accept));
-    assert_eq!(report.findings.len(), 1);
-    assert_eq!(report.findings[0].schedule, schedule([send("p0", "Before(accept)", 1, "TERM")]));
-    let once = |seen: &Seen| {
-        let sends = seen.example.steps.iter().filter(|step| matches!(step.action, Action::Send(_)));
-        sends.count() == 1
-    };
-    assert!(report.outcomes.iter().all(once));
-    let one = look(&Plan { strategies: exhaust(1).strategies, ..plan.clone() }, &server(lost_before_accept));
-    let by_chance =
-        look(&Plan { strategies: self::plan(200).strategies, ..plan }, &server(lost_before_accept));
-    assert_eq!(counted(&one), counted(&by_chance));
-}
-
-#[test]
-fn a_signal_can_come_later_than_where_it_is_sent_by_default() {
-    // The program sleeps with a timeout, goes on, and is vulnerable only then, and only after a switch before.
-    let places = vec![
-        place("p0", "Before(write)", 1, &["p0.1"], &["TERM"]),
-        place("p0", "In(ppoll)", 1, &[], &["TERM"]),
-        place("p0", "Before(close)", 1, &[], &["TERM"]),
-    ];
-    let needed = [switch("p0", "Before(write)", 1), send("p0", "Before(close)", 1, "TERM")];
-    let rule = needed.clone();
-    let model = Model::new(places, move |steps| exited(i32::from(rule.iter().all(|step| has(steps, step)))))
-        .quiet_at(point("p0", "In(ppoll)", 1));
-    let report = look(&Plan { send: vec!["TERM".parse().unwrap()], ..exhaust(2) }, &model);
-    assert_eq!(report.findings.iter().map(|found| &found.schedule).collect::<Vec<_>>(), [&schedule(needed)]);
-}
-
-#[test]
-fn verifying_makes_every_run_twice_and_doubts_what_differs() {
-    let model = Model::new(twenty(), SOUND);
-    let report = look(&Plan { verify: true, prune: false, ..exhaust(1) }, &model);
-    assert_eq!((report.verdict, report.verified, report.extra_runs), (Verdict::Pass, 41, 41));
-    assert_eq!(model.runs.load(Ordering::Relaxed), 82);
-
-    let mut model = Model::new(twenty(), SOUND);
-    model.stray_every = 7;
-    let report = look(&Plan { verify: true, ..exhaust(1) }, &model);
-    assert_eq!((report.verdict, report.findings.len()), (Verdict::Unstable, 0));
-    assert!(report.unstable.iter().all(|unstable| unstable.differs.is_some() && unstable.other.is_some()));
-}
-
-#[test]
-fn all_findings_are_collected_and_the_most_telling_comes_first() {
-    let steps = [2, 5, 8].map(|nth| switch("p0", "Before(write)", nth));
-    let rule = steps.clone();
-    let model = Model::new(twenty(), move |taken| match rule.each_ref().map(|step| has(taken, step)) {
-        [_, _, true] => End::Hang(Vec::new()),
-        [true, ..] => exited(1),
-        [_, true, _] => End::Idle(Vec::new()),
-        _ => exited(0),
-    });
-    let report = look(&exhaust(1), &model);
-    let found: Vec<_> = report.findings.iter().map(|found| (found.breaks, &found.schedule)).collect();
-    let [two, five, eight] = steps.map(|step| schedule([step]));
-    assert_eq!(found, [(Broken::Hang, &eight), (Broken::Idle, &five), (Broken::Exit, &two)]);
-    let first = look(&Plan { stop: Stop::FirstFinding, ..exhaust(1) }, &model);
-    assert_eq!((first.findings.len(), first.cut), (1, Some(Cut::FirstFinding)));
 }

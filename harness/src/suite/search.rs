@@ -208,7 +208,7 @@ impl Done {
 
     /// How far the search went: `200 runs, 212 of 212 one-step schedules, 38 points, 9 distinct outcomes`.
     pub fn extent(&self) -> String {
-        let Report { runs, outcomes, tainted, .. } = &self.report;
+        let Report { runs, outcomes, tainted, verified, .. } = &self.report;
         let Coverage { levels, taken, open, chance, .. } = &self.report.coverage;
         let mut parts = vec![count(*runs, "run", "runs")];
         parts.extend(levels.iter().map(|level| self.level(level)));
@@ -218,6 +218,9 @@ impl Done {
         parts
             .push(format!("{more}{}", count(outcomes.len() as u64, "distinct outcome", "distinct outcomes")));
         parts.extend(chance.as_ref().map(told));
+        if *verified > 0 {
+            parts.push(format!("{verified} made twice with equal events"));
+        }
         if *tainted > 0 {
             parts.push(count(*tainted, "tainted run", "tainted runs"));
         }

@@ -137,7 +137,7 @@ impl Trial {
         let all = how.strategies(&self.case.scenario.explore.strategy);
         let random = all.iter().filter(|strategy| !matches!(strategy, Strategy::Exhaustive { .. }));
         let runs = random.filter_map(Strategy::runs).fold(0, u64::saturating_add);
-        Some(runs.min(how.runs.unwrap_or(u64::MAX))).filter(|runs| *runs < u64::MAX)
+        Some(runs.min(how.runs.unwrap_or(u64::MAX))).filter(|runs| (1..u64::MAX).contains(runs))
     }
 
     /// Searches, and compares. An error is the harness's own.

@@ -1,0 +1,259 @@
+//! Tests of exhaustive search, over a model of a program.
+
+use super::super::model::{Model, exited, judge, place, point, schedule, send, switch};
+use super::super::tests::{SOUND, has, look, lost_before_accept, plan, server, twenty};
+use super::super::*;
+use crate::scenario::Strategy;
+use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
+use crate::signal::Signal;
+use crate::supervise::Supervise;
+use crate::trace::{Broken, End, Run};
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn exhaust(bound: u32) -> Plan {
+    Plan { strategies: vec![Strategy::Exhaustive { bound, runs: None }], ..Plan::default() }
+}
+
+fn counted(report: &Report) -> Vec<(u32, u64, u64, u64)> {
+    let levels = report.coverage.levels.iter();
+    levels.map(|level| (level.steps, level.all, level.covered(), level.missing())).collect()
+}
+
+#[test]
+fn exhausting_tries_each_schedule_once_in_every_number_of_steps() {
+    // Each switch to all is a single other's turn that ends at once, so pruning would leave out its twin.
+    let model = Model::new(twenty(), SOUND);
+    let report = look(&Plan { prune: false, ..exhaust(1) }, &model);
+    assert_eq!((report.runs, counted(&report)), (40, vec![(1, 40, 40, 0)]));
+    // Two points out of twenty, two ways at each.
+    let report = look(&Plan { prune: false, ..exhaust(2) }, &model);
+    assert_eq!((report.runs, counted(&report)), (40 + 190 * 4, vec![(1, 40, 40, 0), (2, 760, 760, 0)]));
+    assert!(report.coverage.levels.iter().all(Level::exhausted));
+    assert_eq!((report.cut, report.irregular), (None, 0));
+}
+
+#[test]
+fn what_was_tried_before_is_not_exhausted_again() {
+    let random_first = Plan { prune: false, strategies: Strategy::defaults(64), ..Plan::default() };
+    let report = look(&random_first, &Model::new(twenty(), SOUND));
+    assert_eq!((report.runs, counted(&report)), (64, vec![(1, 40, 40, 0)]));
+    let few = Plan { strategies: Strategy::defaults(16), ..random_first };
+    let report = look(&few, &Model::new(twenty(), SOUND));
+    assert_eq!(counted(&report), vec![(1, 40, 40, 0)]);
+    assert_eq!(report.runs, 16 + 40 - 14, "14 of the first 16 take one step");
+}
+
+#[test]
+fn what_a_step_opens_is_exhausted_behind_it() {
+    let opener = switch("p0", "Before(write)", 5);
+    let mut places = twenty();
+    places.push(place("p0", "Before(unlink)", 1, &["p0.1"], &[]).after(opener.action.clone()));
+    let late = switch("p0", "Before(unlink)", 1);
+    let rule = [opener.clone(), late.clone()];
+    let model = Model::new(places, move |steps| exited(i32::from(rule.iter().all(|step| has(steps, step)))));
+    let report = look(&exhaust(2), &model);
+    let found: Vec<_> = report.findings.iter().map(|found| found.schedule.clone()).collect();
+    assert_eq!(found, [schedule([opener, late])]);
+    assert!(look(&exhaust(1), &model).findings.is_empty());
+}
+
+#[test]
+fn a_budget_that_is_used_up_says_what_is_missing() {
+    let model = Model::new(twenty(), SOUND);
+    let given = |runs| Plan { runs: Some(runs), prune: false, ..exhaust(2) };
+    let report = look(&given(25), &model);
+    assert_eq!((report.runs, report.cut), (25, Some(Cut::Runs)));
+    let [one, two] = report.coverage.levels.as_slice() else { panic!("{:?}", report.coverage.levels) };
+    assert_eq!((one.missing(), one.open), (15, false));
+    assert!(two.open && !two.exhausted());
+    assert_eq!(look(&given(800), &model).cut, None);
+
+    let report = look(&plan(20), &model);
+    assert_eq!((counted(&report), report.cut), (vec![(1, 40, 18, 22)], None));
+}
+
+#[test]
+fn exhausting_gives_the_same_report_with_any_number_of_workers() {
+    let rule = |steps: &[Step]| exited(i32::from(steps.iter().filter(|step| step.nth == 4).count() == 2));
+    let report = |jobs| look(&Plan { jobs, ..exhaust(2) }, &Model::new(twenty(), rule));
+    assert_eq!(report(1), report(4));
+    assert_eq!(report(1).findings.len(), 1);
+}
+
+#[test]
+fn a_signal_is_exhausted_at_every_point_and_sent_once() {
+    let plan = Plan { send: vec!["TERM".parse().unwrap()], prune: false, ..exhaust(2) };
+    let report = look(&plan, &server(lost_before_accept));
+    assert_eq!(report.findings.len(), 1);
+    assert_eq!(report.findings[0].schedule, schedule([send("p0", "Before(accept)", 1, "TERM")]));
+    let once = |seen: &Seen| {
+        let sends = seen.example.steps.iter().filter(|step| matches!(step.action, Action::Send(_)));
+        sends.count() == 1
+    };
+    assert!(report.outcomes.iter().all(once));
+    let one = look(&Plan { strategies: exhaust(1).strategies, ..plan.clone() }, &server(lost_before_accept));
+    let by_chance = look(
+        &Plan { strategies: super::super::tests::plan(200).strategies, ..plan },
+        &server(lost_before_accept),
+    );
+    assert_eq!(counted(&one), counted(&by_chance));
+}
+
+#[test]
+fn a_signal_can_come_later_than_where_it_is_sent_by_default() {
+    // The program sleeps with a timeout, goes on, and is vulnerable only then, and only after a switch before.
+    let places = vec![
+        place("p0", "Before(write)", 1, &["p0.1"], &["TERM"]),
+        place("p0", "In(ppoll)", 1, &[], &["TERM"]),
+        place("p0", "Before(close)", 1, &[], &["TERM"]),
+    ];
+    let needed = [switch("p0", "Before(write)", 1), send("p0", "Before(close)", 1, "TERM")];
+    let rule = needed.clone();
+    let model = Model::new(places, move |steps| exited(i32::from(rule.iter().all(|step| has(steps, step)))))
+        .quiet_at(point("p0", "In(ppoll)", 1));
+    let report = look(&Plan { send: vec!["TERM".parse().unwrap()], ..exhaust(2) }, &model);
+    assert_eq!(report.findings.iter().map(|found| &found.schedule).collect::<Vec<_>>(), [&schedule(needed)]);
+}
+
+#[test]
+fn verifying_makes_every_run_twice_and_doubts_what_differs() {
+    let model = Model::new(twenty(), SOUND);
+    let report = look(&Plan { verify: true, prune: false, ..exhaust(1) }, &model);
+    assert_eq!((report.verdict, report.verified, report.extra_runs), (Verdict::Pass, 41, 41));
+    assert_eq!(model.runs.load(Ordering::Relaxed), 82);
+
+    let mut model = Model::new(twenty(), SOUND);
+    model.stray_every = 7;
+    let report = look(&Plan { verify: true, ..exhaust(1) }, &model);
+    assert_eq!((report.verdict, report.findings.len()), (Verdict::Unstable, 0));
+    assert!(report.unstable.iter().all(|unstable| unstable.differs.is_some() && unstable.other.is_some()));
+}
+
+#[test]
+fn all_findings_are_collected_and_the_most_telling_comes_first() {
+    let steps = [2, 5, 8].map(|nth| switch("p0", "Before(write)", nth));
+    let rule = steps.clone();
+    let model = Model::new(twenty(), move |taken| match rule.each_ref().map(|step| has(taken, step)) {
+        [_, _, true] => End::Hang(Vec::new()),
+        [true, ..] => exited(1),
+        [_, true, _] => End::Idle(Vec::new()),
+        _ => exited(0),
+    });
+    let report = look(&exhaust(1), &model);
+    let found: Vec<_> = report.findings.iter().map(|found| (found.breaks, &found.schedule)).collect();
+    let [two, five, eight] = steps.map(|step| schedule([step]));
+    assert_eq!(found, [(Broken::Hang, &eight), (Broken::Idle, &five), (Broken::Exit, &two)]);
+    let first = look(&Plan { stop: Stop::FirstFinding, ..exhaust(1) }, &model);
+    assert_eq!((first.findings.len(), first.cut), (1, Some(Cut::FirstFinding)));
+}
+
+/// A model that remembers what it was asked to run.
+struct Recorder<'a>(Model, &'a Mutex<HashSet<Vec<Step>>>);
+
+impl Supervise for Recorder<'_> {
+    fn run(&mut self, schedule: &Schedule) -> Result<Run, RunError> {
+        self.1.lock().unwrap().insert(by_point(&schedule.steps));
+        self.0.run(schedule)
+    }
+}
+
+/// Only at one point does the order of steps matter.
+fn by_point(steps: &[Step]) -> Vec<Step> {
+    let mut steps = steps.to_vec();
+    steps.sort_by_key(Step::point);
+    steps
+}
+
+/// Every way to put each of these signals to one of these points, in every order.
+fn placed(signals: &[Signal], points: &[Point]) -> Vec<Vec<Step>> {
+    let Some((signal, rest)) = signals.split_first() else { return vec![vec![]] };
+    let mut all = Vec::new();
+    for steps in placed(rest, points) {
+        for point in points {
+            for at in 0..=steps.len() {
+                let mut steps = steps.clone();
+                steps.insert(at, Step::new(point.clone(), Action::Send(*signal)));
+                all.push(steps);
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn exhausting_tries_just_what_is_possible() {
+    let hup = Action::Send("HUP".parse().unwrap());
+    let places = vec![
+        place("p0", "Before(write)", 1, &["p0.1"], &["TERM"]),
+        place("p0.1", "Before(read)", 1, &["p0"], &[]),
+        place("p0", "In(ppoll)", 1, &[], &["TERM", "HUP"]),
+        place("p0", "Before(close)", 1, &["p0.1", "p0.2"], &["TERM", "HUP"]).after(hup),
+        place("p0", "Before(unlink)", 1, &[], &["HUP"]).after(Action::Switch(Target::All)),
+        place("p0", "In(ppoll)", 2, &[], &["TERM", "HUP"]),
+    ];
+    let points: Vec<Point> = ["Before(write)", "In(ppoll)", "Before(close)", "Before(unlink)"]
+        .map(|site| point("p0", site, 1))
+        .into_iter()
+        .chain([point("p0", "In(ppoll)", 2)])
+        .collect();
+    let switches = ["p0.1", "p0.2"].map(|name| Target::To(name.parse().unwrap()));
+    let switches = [switches.as_slice(), &[Target::All, Target::To("p0".parse().unwrap())]].concat();
+    let mut switches: Vec<Step> = points
+        .iter()
+        .chain([&point("p0.1", "Before(read)", 1)])
+        .flat_map(|point| switches.iter().map(|to| Step::new(point.clone(), Action::Switch(to.clone()))))
+        .collect();
+    switches.retain(|step| !matches!(step.at, Site::In(_)));
+
+    for signals in [&[][..], &["TERM"], &["HUP"], &["TERM", "HUP"]] {
+        let signals: Vec<Signal> = signals.iter().map(|name| name.parse().unwrap()).collect();
+        let model = Model::new(places.clone(), SOUND).quiet_at(point("p0", "In(ppoll)", 1));
+        let plan = Plan { send: signals.clone(), prune: false, ..exhaust(2) };
+        let asked = Mutex::new(HashSet::new());
+        let reference = reference(&plan, &mut model.clone()).unwrap();
+        let home = reference.schedule.clone();
+        let recorder = |_| Ok(Recorder(model.clone(), &asked));
+        let report = search(&plan, reference, &recorder, &judge, &(), &AtomicBool::new(false)).unwrap();
+
+        let mut possible = HashSet::new();
+        let no_switch = [vec![]].into_iter().chain(switches.iter().map(|one| vec![one.clone()]));
+        let two = switches.iter().flat_map(|one| switches.iter().map(|two| vec![one.clone(), two.clone()]));
+        for switched in no_switch.chain(two.filter(|pair| pair[0].point() < pair[1].point())) {
+            for sent in placed(&signals, &points) {
+                let away = sent.iter().filter(|step| !home.steps.contains(step)).count();
+                // Of two that are sent at home the other way round, one is moved.
+                let swapped = away == 0 && by_point(&sent) != by_point(&home.steps);
+                let moved = away + usize::from(swapped);
+                if moved + switched.len() > 2 {
+                    continue;
+                }
+                // Signals come before the switch at their point.
+                let steps = by_point(&[sent, switched.clone()].concat());
+                let run = model.clone().run(&schedule(steps.clone())).unwrap();
+                if run.unreached.is_empty() {
+                    possible.insert(steps);
+                }
+            }
+        }
+        possible.remove(&by_point(&home.steps));
+        let mut asked = asked.into_inner().unwrap();
+        let sends =
+            |steps: &[Step]| steps.iter().filter(|step| matches!(step.action, Action::Send(_))).count();
+        // Without the probes, and without those in which a signal's point at home never came.
+        asked.retain(|steps| {
+            let run = model.clone().run(&schedule(steps.clone())).unwrap();
+            sends(steps) == signals.len() && run.unreached.is_empty()
+        });
+        let told = |set: &HashSet<Vec<Step>>, other: &HashSet<Vec<Step>>| {
+            let only = set.difference(other).map(|steps| schedule(steps.clone()).to_string());
+            let mut only: Vec<_> = only.collect();
+            only.sort();
+            only
+        };
+        assert_eq!(told(&possible, &asked), [""; 0], "possible, not tried, with {signals:?}");
+        assert_eq!(told(&asked, &possible), [""; 0], "tried, not possible, with {signals:?}");
+        assert!(asked.len() >= 8 && report.coverage.levels.iter().all(Level::exhausted));
+    }
+}
