@@ -91,7 +91,7 @@ fn wrong_usage_ends_2_and_says_what_was_wrong() {
         &["explore", "--strategy", "exhaustive", "--depth", "2", "--", "true"],
         &["explore", "--bound", "2", "--depth", "2", "--", "true"],
         &["explore", "--stdout", "(", "--", "true"],
-        &["run", "--format", "json"],
+        &["run", "--format", "xml"],
         &["replay"],
         &["check"],
     ] {

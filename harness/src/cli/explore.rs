@@ -4,7 +4,8 @@ use super::exit::{Exit, Stop};
 use super::interrupt;
 use super::options::{RUNS, Search};
 use super::progress::Progress;
-use super::say::{count, page, say, warn};
+use super::report;
+use super::say::{count, page, warn};
 use super::target::Target;
 use crate::explore::{self, Cut, Plan, Report, Standing};
 use crate::judge::Comparison;
@@ -124,17 +125,22 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         }
     };
     let saved = args.save.as_ref().map(|path| store::write_scenario(path, &args.scenario(&job, &done)));
-    say(text(&job, &done, start.elapsed()).trim_end())?;
+    let exit = match done.report.cut {
+        Some(Cut::Interrupted) => Exit::Interrupted,
+        _ => done.report.verdict.into(),
+    };
+    let format = args.search.output.format;
+    report::tell(format, text(&job, &done, start.elapsed()).trim_end())?;
+    let interrupted = exit == Exit::Interrupted;
+    let search = suite::report::Search::of_program(&job.name, &done, done.report.verdict, interrupted);
+    report::finish(format, &suite::report::Report::new(seed, exit as u8, vec![search], Vec::new()))?;
     if let Some(Err(error)) = &saved {
         return Err(Stop::new(Exit::Harness, error));
     }
     if let Some(error) = done.unwritten() {
         return Err(Stop::new(Exit::Harness, error));
     }
-    Ok(match done.report.cut {
-        Some(Cut::Interrupted) => Exit::Interrupted,
-        _ => done.report.verdict.into(),
-    })
+    Ok(exit)
 }
 
 fn total(strategies: &[Strategy]) -> u64 {

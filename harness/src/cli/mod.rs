@@ -9,6 +9,7 @@ mod options;
 mod points;
 mod progress;
 mod replay;
+mod report;
 mod run;
 mod say;
 mod show;

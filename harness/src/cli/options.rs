@@ -54,8 +54,6 @@ pub(super) struct Search {
 impl Search {
     /// How to try, with this seed and so many workers for each search.
     pub(super) fn how(&self, seed: u64, jobs: usize, cancel: &Arc<AtomicBool>) -> Result<How, Stop> {
-        // There is one format so far.
-        let Format::Human = self.output.format;
         Ok(How {
             seed,
             strategy: self.strategy()?,
@@ -159,11 +157,15 @@ pub(super) struct Output {
 }
 
 /// Forms of a report.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// For a person
     #[default]
     Human,
+    /// One JSON text on standard output; its schema is harness/report.schema.json
+    Json,
+    /// JUnit's XML on standard output, a test case for each scenario
+    Junit,
 }
 
 /// Ways to look for failing schedules.

@@ -2,13 +2,15 @@
 
 use super::exit::{Code, Exit, Stop};
 use super::interrupt;
-use super::options::Search;
+use super::options::{Format, Search};
 use super::progress::Progress;
+use super::report;
 use super::say::{count, page, say, warn};
 use crate::explore::{self, Standing, Verdict};
 use crate::show::Page;
 use crate::slots::Slots;
-use crate::suite::{Case, Found, How, Outcome, SEED, SearchError, Selection, Trial};
+use crate::suite::report::Report;
+use crate::suite::{self, Case, Found, How, Outcome, SEED, SearchError, Selection, Trial};
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -55,8 +57,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let together = jobs.min(trials.len());
     let how = args.search.how(seed, (jobs / together).max(1), &cancel)?;
     let start = Instant::now();
-    let results = all(&trials, together, &how, &slots)?;
-    summary(&trials, &results, seed, start.elapsed())
+    let format = args.search.output.format;
+    let results = all(&trials, together, &how, &slots, format)?;
+    let exit = summary(&trials, &results, seed, start.elapsed(), format)?;
+    report::finish(format, &machine_readable(&trials, &results, seed, exit))?;
+    Ok(exit)
 }
 
 /// Reads all scenarios and finds or builds all programs: what is refused is refused before anything is run.
@@ -83,7 +88,13 @@ fn prepare(found: Vec<Found>) -> Result<Vec<Trial>, Stop> {
 type Tried = Result<Outcome, SearchError>;
 
 /// Tries all trials, `together` at once, and tells of each as it ends. The results are in the order of the trials.
-fn all(trials: &[Trial], together: usize, how: &How, slots: &Slots) -> Result<Vec<Option<Tried>>, Stop> {
+fn all(
+    trials: &[Trial],
+    together: usize,
+    how: &How,
+    slots: &Slots,
+    format: Format,
+) -> Result<Vec<Option<Tried>>, Stop> {
     let page = page();
     let budget = trials.iter().map(|trial| trial.budget(how)).sum::<Option<u64>>();
     let board = Board::new(trials.len(), budget);
@@ -99,7 +110,7 @@ fn all(trials: &[Trial], together: usize, how: &How, slots: &Slots) -> Result<Ve
         drop(report);
         for (index, result) in ended {
             if let (Some(trial), Some(place)) = (trials.get(index), results.get_mut(index)) {
-                board.progress.aside(|| tell(trial, &result))?;
+                board.progress.aside(|| tell(trial, &result, format))?;
                 *place = Some(result);
             }
         }
@@ -128,16 +139,17 @@ fn work(
 }
 
 /// One line for each trial as it ends, and what a person needs if it is not green.
-fn tell(trial: &Trial, result: &Tried) -> Result<(), Stop> {
+fn tell(trial: &Trial, result: &Tried, format: Format) -> Result<(), Stop> {
+    let say = |text: &str| report::tell(format, text);
     let name = &trial.case.name;
     match result {
         Ok(outcome) => {
             let Some(done) = &outcome.done else { return say(outcome.text.trim_end()) };
-            say(format_args!("{:9}  {name}  {}", outcome.verdict.to_string(), done.extent()))?;
+            say(&format!("{:9}  {name}  {}", outcome.verdict.to_string(), done.extent()))?;
             if let Some(error) = done.unwritten() {
                 warn(format_args!("sigrace: {name}: {error}"));
             }
-            if outcome.text.is_empty() { Ok(()) } else { say(format_args!("\n{}", outcome.text)) }
+            if outcome.text.is_empty() { Ok(()) } else { say(&format!("\n{}", outcome.text)) }
         }
         Err(error) => {
             warn(format_args!("sigrace: {name}: {error}"));
@@ -147,7 +159,13 @@ fn tell(trial: &Trial, result: &Tried) -> Result<(), Stop> {
 }
 
 /// The last lines, which end with the commands that continue, and the exit code: the gravest that there was.
-fn summary(trials: &[Trial], results: &[Option<Tried>], seed: u64, elapsed: Duration) -> Result<Exit, Stop> {
+fn summary(
+    trials: &[Trial],
+    results: &[Option<Tried>],
+    seed: u64,
+    elapsed: Duration,
+    format: Format,
+) -> Result<Exit, Stop> {
     let outcomes = || results.iter().flatten().filter_map(|result| result.as_ref().ok());
     let mut text = format!("{}:", count(trials.len() as u64, "scenario"));
     let mut separator = "";
@@ -175,9 +193,9 @@ fn summary(trials: &[Trial], results: &[Option<Tried>], seed: u64, elapsed: Dura
     part(results.iter().filter(|result| result.is_none()).count(), "not begun");
     let runs: u64 = outcomes().filter_map(|outcome| outcome.done.as_ref()).map(|done| done.report.runs).sum();
     let _ = write!(text, " in {:.1} s, {}; seed {seed}", elapsed.as_secs_f64(), count(runs, "run"));
-    say(text)?;
+    report::tell(format, text)?;
     for line in outcomes().flat_map(|outcome| &outcome.replay) {
-        say(line)?;
+        report::tell(format, line)?;
     }
 
     let interrupted = results.iter().any(Option::is_none) || outcomes().any(|outcome| outcome.interrupted);
@@ -187,6 +205,17 @@ fn summary(trials: &[Trial], results: &[Option<Tried>], seed: u64, elapsed: Dura
     let exits = exits.chain(unwritten.map(|_| Exit::Harness));
     let exits = exits.chain(interrupted.then_some(Exit::Interrupted));
     Ok(exits.max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::AsExpected))
+}
+
+fn machine_readable(trials: &[Trial], results: &[Option<Tried>], seed: u64, exit: Exit) -> Report {
+    let (mut searches, mut not_begun) = (Vec::new(), Vec::new());
+    for (trial, result) in trials.iter().zip(results) {
+        match result {
+            Some(result) => searches.push(suite::report::Search::of_trial(trial, result)),
+            None => not_begun.push(trial.case.name.clone()),
+        }
+    }
+    Report::new(seed, exit as u8, searches, not_begun)
 }
 
 /// Which of several codes a suite ends with: the one of the largest gravity.

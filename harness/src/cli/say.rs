@@ -16,6 +16,11 @@ pub(super) fn say(text: impl Display) -> Result<(), Stop> {
     }
 }
 
+/// Writes a text as it is to standard output.
+pub(super) fn print(text: impl Display) -> Result<(), Stop> {
+    say(text.to_string().trim_end_matches('\n'))
+}
+
 /// Writes a line to standard error. If that fails there is nobody left to tell.
 pub(super) fn warn(text: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");

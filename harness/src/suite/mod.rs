@@ -3,6 +3,7 @@
 mod files;
 mod libtest;
 mod record;
+pub mod report;
 mod search;
 mod select;
 mod trial;

@@ -11,7 +11,7 @@ use crate::show::{self, Page};
 use crate::slots::{Slot, SlotError, Slots};
 use crate::store::{self, FileError};
 use crate::supervise::{RunError, Settings};
-use crate::trace::{Broken, Run, Trace};
+use crate::trace::{Broken, End, Run, Sleeper, Trace};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -181,8 +181,13 @@ impl Done {
 
     /// The command that makes the run of a finding again, if its trace could be written: `replay: sigrace replay PATH`.
     pub fn replay(&self, index: usize) -> Option<String> {
+        self.replay_command(index).map(|command| format!("replay: {command}"))
+    }
+
+    /// The same command alone.
+    pub fn replay_command(&self, index: usize) -> Option<String> {
         let (_, path) = self.traces.get(index)?;
-        path.as_ref().ok().map(|path| replay(path))
+        path.as_ref().ok().map(|path| store::command("replay", path))
     }
 
     /// Why a trace could not be written, if one could not.
@@ -286,12 +291,16 @@ fn replay(path: &Path) -> String {
 
 /// How a run ended, in a few words.
 pub fn ending(run: &Run) -> String {
-    use crate::trace::{End, Sleeper};
+    ending_of(&run.outcome.end)
+}
+
+/// An ending in a few words.
+pub(super) fn ending_of(end: &End) -> String {
     let asleep = |sleepers: &[Sleeper]| {
         let each: Vec<_> = sleepers.iter().map(|one| format!("{} in {}", one.thread, one.call)).collect();
         each.join(", ")
     };
-    match &run.outcome.end {
+    match end {
         End::Ended(status) => status.to_string(),
         End::Hang(sleepers) => format!("hangs ({})", asleep(sleepers)),
         End::Idle(sleepers) => format!("waits for the outside ({})", asleep(sleepers)),

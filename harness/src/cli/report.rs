@@ -1,0 +1,168 @@
+//! A report for machines on standard output, and annotations for the service that runs the command.
+
+use super::exit::{Exit, Stop};
+use super::options::Format;
+use super::say::{print, say, warn};
+use crate::suite::report::{Confirmed, Report, Search};
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+use std::fmt::Display;
+
+/// Writes a line for a person: on standard output, or on standard error where that is for a machine.
+pub(super) fn tell(format: Format, text: impl Display) -> Result<(), Stop> {
+    match format {
+        Format::Human => say(text),
+        Format::Json | Format::Junit => {
+            warn(text);
+            Ok(())
+        }
+    }
+}
+
+/// Writes the report in the form that was asked for, and annotations where GitHub runs the command.
+pub(super) fn finish(format: Format, report: &Report) -> Result<(), Stop> {
+    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+        // The runner reads them from standard error as well, where they are in no machine's way.
+        report.searches.iter().flat_map(annotations).for_each(warn);
+    }
+    match format {
+        Format::Human => Ok(()),
+        Format::Json => print(report.json()),
+        Format::Junit => print(junit(report)?),
+    }
+}
+
+/// One test case for each search. Without times, so that the same search makes the same text.
+fn junit(report: &Report) -> Result<String, Stop> {
+    let mut suite = TestSuite::new("sigrace");
+    for search in &report.searches {
+        let mut case = TestCase::new(&search.name, status(search));
+        case.set_classname("sigrace");
+        if let Some(result) = &search.result {
+            case.set_system_out(format!("{}; seed {}", result.extent, report.seed));
+        }
+        suite.add_test_case(case);
+    }
+    for name in &report.not_begun {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message("not begun: interrupted");
+        suite.add_test_case(TestCase::new(name, status));
+    }
+    let mut whole = quick_junit::Report::new("sigrace");
+    whole.add_test_suite(suite);
+    whole.to_string().map_err(|error| Stop::new(Exit::Harness, format!("cannot write the report: {error}")))
+}
+
+fn status(search: &Search) -> TestCaseStatus {
+    let mut status = match search.verdict.as_deref() {
+        Some("pass") => return TestCaseStatus::success(),
+        Some("unsupported") => TestCaseStatus::skipped(),
+        Some("fail") => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        _ => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    let lines = troubles(search);
+    status.set_type(search.verdict.as_deref().unwrap_or("harness fault"));
+    status.set_message(lines.first().cloned().unwrap_or_default());
+    status.set_description(lines.join("\n"));
+    status
+}
+
+/// What is wrong with a search, a line each; the first is the gravest.
+fn troubles(search: &Search) -> Vec<String> {
+    let mut lines: Vec<String> = search.error.iter().cloned().collect();
+    if let Some(result) = &search.result {
+        let unknown = result.findings.iter().filter(|finding| !finding.known);
+        lines.extend(unknown.map(sentence));
+        for missing in &result.missing {
+            lines.push(format!("not found: {} by {}", missing.breaks, missing.schedule.join("; ")));
+        }
+        for unstable in &result.unstable {
+            lines.push(format!("unstable ({}): {}", unstable.schedule.join("; "), unstable.why));
+        }
+        if lines.is_empty() && search.verdict.as_deref() != Some("pass") {
+            lines.push(result.extent.clone());
+        }
+    }
+    if search.interrupted {
+        lines.push("interrupted".to_owned());
+    }
+    lines
+}
+
+fn sentence(finding: &Confirmed) -> String {
+    let replay = finding.replay.as_ref().map_or(String::new(), |command| format!(" (replay: {command})"));
+    format!("{}: {} by {}{replay}", finding.breaks, finding.explanation, finding.schedule.join("; "))
+}
+
+/// Workflow commands, one for each thing that is wrong.
+fn annotations(search: &Search) -> Vec<String> {
+    if search.verdict.as_deref() == Some("pass") {
+        return Vec::new();
+    }
+    let level = if search.verdict.as_deref() == Some("unsupported") { "warning" } else { "error" };
+    let file = search.file.as_ref().map_or(String::new(), |file| format!("file={},", property(file)));
+    let title = property(&format!("sigrace {}", search.name));
+    let line = |text: &String| format!("::{level} {file}title={title}::{}", data(text));
+    troubles(search).iter().map(line).collect()
+}
+
+/// Text in a workflow command, where a line end and a percent sign mean something.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Text in a property of a workflow command, where colons and commas mean something too.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::report::{Found, Missing};
+
+    fn search(verdict: &str) -> Search {
+        Search {
+            name: "jobs/add, job".to_owned(),
+            file: Some("scenarios/jobs/add.ron".to_owned()),
+            verdict: Some(verdict.to_owned()),
+            error: None,
+            interrupted: false,
+            result: Some(Found {
+                extent: "2 runs".to_owned(),
+                runs: 2,
+                extra_runs: 0,
+                failing: 0,
+                tainted: 0,
+                points: 1,
+                points_taken: 1,
+                schedules: Vec::new(),
+                outcomes: Vec::new(),
+                findings: Vec::new(),
+                missing: vec![Missing {
+                    breaks: "Hang".to_owned(),
+                    schedule: vec!["100% of <it>\nhere".to_owned()],
+                }],
+                unstable: Vec::new(),
+            }),
+        }
+    }
+
+    #[test]
+    fn an_annotation_is_one_line_that_the_runner_can_take_apart() {
+        assert_eq!(
+            annotations(&search("fail")),
+            [
+                "::error file=scenarios/jobs/add.ron,title=sigrace jobs/add%2C job::not found: Hang by 100%25 of <it>%0Ahere"
+            ]
+        );
+        assert!(annotations(&search("pass")).is_empty());
+    }
+
+    #[test]
+    fn junit_counts_what_failed() {
+        let searches = vec![search("pass"), search("fail"), search("unstable"), search("unsupported")];
+        let text = junit(&Report::new(7, 100, searches, vec!["late".to_owned()])).unwrap();
+        assert!(text.contains(r#"tests="5" skipped="2" errors="1" failures="1""#), "{text}");
+        assert!(text.contains("100% of &lt;it&gt;"), "{text}");
+    }
+}

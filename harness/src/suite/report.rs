@@ -1,0 +1,316 @@
+//! What came of searches, as values that machines read: the JSON report, whose schema is `harness/report.schema.json`.
+//!
+//! A report holds no times, no pids and nothing else that chance or the number of workers decides: the same seeded search
+//! gives the same report, byte for byte.
+
+use super::search::{Done, SearchError, ending_of};
+use super::trial::{Outcome, Trial};
+use crate::explore::{Comparison, Finding, Level, Verdict};
+use crate::judge;
+use crate::schedule::Schedule;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of this report's form. It changes when a field changes its meaning or goes away.
+pub const FORMAT: u32 = 1;
+
+/// A whole report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The version of this form: 1.
+    pub format: u32,
+    /// The version of sigrace that made it.
+    pub sigrace: String,
+    /// What chance was made from.
+    pub seed: u64,
+    /// The exit code of the command.
+    pub exit: u8,
+    /// One entry for each scenario, in the order of their names, or one for the program that was explored.
+    pub searches: Vec<Search>,
+    /// The names of scenarios that were not begun, since the user asked to stop.
+    pub not_begun: Vec<String>,
+}
+
+/// What came of one search.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The scenario's name, or the program's.
+    pub name: String,
+    /// The scenario file, if there is one.
+    pub file: Option<String>,
+    /// `pass`, `fail`, `unreached`, `diverged`, `unstable`, `unsupported`; none if the harness failed.
+    pub verdict: Option<String>,
+    /// Why there is no result, if there is none.
+    pub error: Option<String>,
+    /// True if the user asked to stop before the search was through.
+    pub interrupted: bool,
+    /// What was done; none where there is no result.
+    pub result: Option<Found>,
+}
+
+/// How far a search went, and what it found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// How far it went, in words.
+    pub extent: String,
+    /// Runs that the strategies made.
+    pub runs: u64,
+    /// Runs that shrinking and confirming took.
+    pub extra_runs: u64,
+    /// Runs that broke an expectation.
+    pub failing: u64,
+    /// Runs that prove nothing, since something happened in them that nobody controlled.
+    pub tainted: u64,
+    /// Points at which the baseline could be disturbed.
+    pub points: u64,
+    /// How many of them were.
+    pub points_taken: u64,
+    /// Schedules by their number of steps.
+    pub schedules: Vec<Schedules>,
+    /// The distinct outcomes, in the order in which they were first seen; the first is the reference run's.
+    pub outcomes: Vec<Distinct>,
+    /// Confirmed findings, the most telling first.
+    pub findings: Vec<Confirmed>,
+    /// Known findings that were not found.
+    pub missing: Vec<Missing>,
+    /// What did not repeat itself: evidence against repeatability, no finding.
+    pub unstable: Vec<Unrepeated>,
+}
+
+/// How many of the schedules with so many steps were tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Schedules {
+    /// How many steps.
+    pub steps: u32,
+    /// How many of these schedules are known of.
+    pub known: u64,
+    /// How many of them were tried, or go like one that was.
+    pub covered: u64,
+    /// True if all there are were covered.
+    pub exhausted: bool,
+}
+
+/// A distinct outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Distinct {
+    /// How the run ended, in words.
+    pub ending: String,
+    /// The expectations that it breaks, by the names that scenarios have for them.
+    pub breaks: Vec<String>,
+    /// How many runs ended so.
+    pub runs: u64,
+    /// The steps of the first schedule that led to it.
+    pub example: Vec<String>,
+}
+
+/// A confirmed finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmed {
+    /// The most telling expectation that it breaks.
+    pub breaks: String,
+    /// What else it breaks.
+    pub also: Vec<String>,
+    /// True if the scenario knows it.
+    pub known: bool,
+    /// What broke, in a sentence.
+    pub explanation: String,
+    /// The steps of the minimal schedule, in the order in which they are taken.
+    pub schedule: Vec<String>,
+    /// The run of the search in which it was first seen, counted from 1; 0 is the reference run.
+    pub first: u64,
+    /// Runs of the search that showed it.
+    pub runs: u64,
+    /// True if the budget for shrinking was used up, so that a simpler schedule may exist.
+    pub shrink_cut: bool,
+    /// How often it was run again, with equal events each time.
+    pub confirmed: u32,
+    /// The file of its trace; none if it could not be written.
+    pub trace: Option<String>,
+    /// The command that makes the run again.
+    pub replay: Option<String>,
+}
+
+/// A known finding that was not found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Missing {
+    /// The expectation that should break.
+    pub breaks: String,
+    /// The steps of its schedule.
+    pub schedule: Vec<String>,
+}
+
+/// Something that did not repeat itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unrepeated {
+    /// What is wrong.
+    pub why: String,
+    /// The steps of the schedule that was run several times.
+    pub schedule: Vec<String>,
+    /// How the runs ended, in words.
+    pub endings: Vec<String>,
+    /// The first event in which they differ, counted from 0.
+    pub differs: Option<u64>,
+}
+
+impl Report {
+    /// A report of this version.
+    pub fn new(seed: u64, exit: u8, searches: Vec<Search>, not_begun: Vec<String>) -> Report {
+        Report {
+            format: FORMAT,
+            sigrace: env!("CARGO_PKG_VERSION").to_owned(),
+            seed,
+            exit,
+            searches,
+            not_begun,
+        }
+    }
+
+    /// As JSON text, with a line end.
+    pub fn json(&self) -> String {
+        // Only maps with other keys than strings, and values that refuse to be serialized, can fail: there are none.
+        serde_json::to_string_pretty(self)
+            .map_or_else(|error| format!("{{\"error\": \"{error}\"}}\n"), |text| text + "\n")
+    }
+}
+
+impl Search {
+    /// Of a scenario.
+    pub fn of_trial(trial: &Trial, result: &Result<Outcome, SearchError>) -> Search {
+        let name = trial.case.name.clone();
+        let file = Some(trial.case.path.display().to_string());
+        match result {
+            Ok(outcome) => Search {
+                name,
+                file,
+                verdict: Some(outcome.verdict.to_string()),
+                error: outcome.done.is_none().then(|| outcome.text.trim_end().to_owned()),
+                interrupted: outcome.interrupted,
+                result: outcome.done.as_ref().map(|done| Found::new(done, &trial.case.scenario.finds)),
+            },
+            Err(error) => Search {
+                name,
+                file,
+                verdict: error.verdict().map(|verdict| verdict.to_string()),
+                error: Some(error.to_string()),
+                interrupted: error.is_interrupt(),
+                result: None,
+            },
+        }
+    }
+
+    /// Of a program without a scenario.
+    pub fn of_program(name: &str, done: &Done, verdict: Verdict, interrupted: bool) -> Search {
+        Search {
+            name: name.to_owned(),
+            file: None,
+            verdict: Some(verdict.to_string()),
+            error: None,
+            interrupted,
+            result: Some(Found::new(done, &[])),
+        }
+    }
+}
+
+impl Found {
+    fn new(done: &Done, known: &[crate::scenario::Known]) -> Found {
+        let report = &done.report;
+        let Comparison { missing, unknown } = Comparison::new(&report.findings, known);
+        let findings = report.findings.iter().enumerate();
+        Found {
+            extent: done.extent(),
+            runs: report.runs,
+            extra_runs: report.extra_runs,
+            failing: report.failing,
+            tainted: report.tainted,
+            points: report.coverage.open as u64,
+            points_taken: report.coverage.taken as u64,
+            schedules: report.coverage.levels.iter().map(Schedules::new).collect(),
+            outcomes: report
+                .outcomes
+                .iter()
+                .map(|seen| Distinct {
+                    ending: ending_of(&seen.outcome.end),
+                    breaks: names(&seen.breaks),
+                    runs: seen.runs,
+                    example: steps(&seen.example),
+                })
+                .collect(),
+            findings: findings
+                .map(|(index, finding)| Confirmed::new(done, index, finding, !unknown.contains(&index)))
+                .collect(),
+            missing: missing
+                .iter()
+                .map(|known| Missing {
+                    breaks: format!("{:?}", known.breaks),
+                    schedule: steps(&known.schedule),
+                })
+                .collect(),
+            unstable: report
+                .unstable
+                .iter()
+                .map(|unstable| Unrepeated {
+                    why: unstable.why.clone(),
+                    schedule: steps(&unstable.schedule),
+                    endings: std::iter::once(&unstable.one)
+                        .chain(&unstable.other)
+                        .map(|run| ending_of(&run.outcome.end))
+                        .collect(),
+                    differs: unstable.differs.map(|index| index as u64),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Schedules {
+    fn new(level: &Level) -> Schedules {
+        Schedules {
+            steps: level.steps,
+            known: level.all,
+            covered: level.covered(),
+            exhausted: level.exhausted(),
+        }
+    }
+}
+
+impl Confirmed {
+    fn new(done: &Done, index: usize, finding: &Finding, known: bool) -> Confirmed {
+        let trace = done.traces.get(index).and_then(|(_, path)| path.as_ref().ok());
+        Confirmed {
+            breaks: format!("{:?}", finding.breaks),
+            also: names(&finding.also),
+            known,
+            explanation: judge::explain(&done.expectations, finding.breaks, &finding.run),
+            schedule: steps(&finding.schedule),
+            first: finding.first,
+            runs: finding.runs,
+            shrink_cut: finding.shrink_cut,
+            confirmed: finding.confirmed,
+            trace: trace.map(|path| path.display().to_string()),
+            replay: done.replay_command(index),
+        }
+    }
+}
+
+/// Names as scenarios have them.
+fn names(broken: &[crate::trace::Broken]) -> Vec<String> {
+    broken.iter().map(|broken| format!("{broken:?}")).collect()
+}
+
+fn steps(schedule: &Schedule) -> Vec<String> {
+    schedule.steps.iter().map(ToString::to_string).collect()
+}
+
+/// The JSON Schema (draft 2020-12) of a report, with a line end.
+pub fn schema() -> String {
+    // A schema is a map with text keys, which can always be written.
+    serde_json::to_string_pretty(&schemars::schema_for!(Report)).unwrap_or_default() + "\n"
+}
