@@ -52,3 +52,45 @@ fn a_trace_whose_schedule_was_changed_is_not_followed() {
         assert_eq!(replay.status.code(), Some(101), "{what}: {}", String::from_utf8_lossy(&replay.stdout));
     }
 }
+
+/// A scenario of a lost wake-up that keeps a trace and makes no more runs of its own than it must.
+fn keeping(folder: &Path, source: &str) -> Output {
+    fs::write(folder.join("program.c"), source).unwrap();
+    let scenario = folder.join("keeps.ron");
+    let text = r#"(
+        format: 1,
+        program: Source("program.c"),
+        explore: (send: [SIGUSR1], strategy: [Exhaustive(bound: 1)]),
+        expect: (exit: Code(0)),
+        finds: [(breaks: Hang, schedule: [(at: Before(pause), in: "p0", action: Send(SIGUSR1))])],
+        kept: ["traces/latest"],
+    )"#;
+    fs::write(&scenario, text).unwrap();
+    sigrace(folder, &["run", &scenario.to_string_lossy(), "--format", "json"])
+}
+
+#[test]
+fn a_kept_trace_is_tried_first_also_when_the_program_has_changed_a_little() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    let source = include_str!("../fixtures/broken/lost_wakeup.c");
+    let run = keeping(folder.path(), source);
+    let report = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert_eq!(run.status.code(), Some(0), "{report}");
+    assert!(report.contains("recorded of another build, but its points are still there"), "{report}");
+    // Before anything else was tried.
+    assert!(report.contains("\"first\": 1,"), "{report}");
+}
+
+#[test]
+fn a_kept_trace_whose_points_are_gone_is_no_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    let source = include_str!("../fixtures/broken/lost_wakeup.c").replace("pause();", "sigsuspend(&none);");
+    let source =
+        source.replace("int main(void)\n{", "int main(void)\n{\n    sigset_t none;\n    sigemptyset(&none);");
+    let run = keeping(folder.path(), &source);
+    let report = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(report.contains("kept traces/latest: cannot be followed any more"), "{report}");
+    assert_ne!(run.status.code(), Some(0), "{report}");
+}

@@ -148,8 +148,9 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
         (name, vec("[^\0]{0,4}", 0..3)).prop_map(|(file, args)| (Program::Source(file.into()), args))
     ];
     let places = (option::of(name), option::of(name), btree_map("[A-Z]{1,3}", "[^\0]{0,4}", 0..3));
-    (program, places, explore(), limits(), expect(), vec(known(), 0..3)).prop_map(
-        |((program, args), (stdin, cwd, env), explore, limits, expect, finds)| Scenario {
+    let known = (vec(known(), 0..3), vec(name.prop_map(Into::into), 0..3));
+    (program, places, explore(), limits(), expect(), known).prop_map(
+        |((program, args), (stdin, cwd, env), explore, limits, expect, (finds, kept))| Scenario {
             program,
             args,
             env,
@@ -159,6 +160,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             limits,
             expect,
             finds,
+            kept,
         },
     )
 }

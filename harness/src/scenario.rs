@@ -38,6 +38,9 @@ pub struct Scenario {
     /// What a broken program is known to do: exactly these findings, with these minimal schedules. Without it none is allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub finds: Vec<Known>,
+    /// Traces whose schedules are tried first, relative to the scenario's own folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<PathBuf>,
 }
 
 /// How to explore.

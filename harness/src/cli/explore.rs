@@ -236,6 +236,7 @@ impl Args {
                 ..Expect::default()
             },
             finds: done.report.findings.iter().map(known).collect(),
+            kept: Vec::new(),
         }
     }
 }

@@ -78,6 +78,7 @@ fn troubles(search: &Search) -> Vec<String> {
         for unstable in &result.unstable {
             lines.push(format!("unstable ({}): {}", unstable.schedule.join("; "), unstable.why));
         }
+        lines.extend(search.notes.iter().cloned());
         if lines.is_empty() && search.verdict.as_deref() != Some("pass") {
             lines.push(result.extent.clone());
         }
@@ -127,6 +128,7 @@ mod tests {
             verdict: Some(verdict.to_owned()),
             error: None,
             interrupted: false,
+            notes: Vec::new(),
             result: Some(Found {
                 extent: "2 runs".to_owned(),
                 runs: 2,

@@ -149,6 +149,9 @@ fn tell(trial: &Trial, result: &Tried, format: Format) -> Result<(), Stop> {
             if let Some(error) = done.unwritten() {
                 warn(format_args!("sigrace: {name}: {error}"));
             }
+            for note in &outcome.notes {
+                say(&format!("           {note}"))?;
+            }
             if outcome.text.is_empty() { Ok(()) } else { say(&format!("\n{}", outcome.text)) }
         }
         Err(error) => {

@@ -41,7 +41,7 @@ pub use plan::{Doing, Plan, Progress, Standing, Stop};
 pub use reference::{Reference, reference};
 pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};
 pub use search::search;
-pub use verdict::{Comparison, Verdict};
+pub use verdict::{Comparison, Verdict, same};
 
 use crate::schedule::ThreadName;
 use crate::supervise::RunError;

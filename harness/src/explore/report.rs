@@ -1,7 +1,7 @@
 //! What came of a search, as values.
 
 use super::{Reference, Verdict};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Step};
 use crate::trace::{Broken, Outcome, Run};
 
 /// What came of a search. The same for the same program, plan and seed, with any number of workers.
@@ -39,6 +39,8 @@ pub struct Report {
     pub unstable: Vec<Unstable>,
     /// A failing run that an interrupt kept from being shrunk and confirmed.
     pub unfinished: Option<(Broken, Run)>,
+    /// Schedules that were given to be tried first, with the steps whose points did not come or that could do nothing.
+    pub unmet: Vec<(Schedule, Vec<Step>)>,
     /// Why the search ended before its budget was used up, if so.
     pub cut: Option<Cut>,
 }

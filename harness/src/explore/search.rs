@@ -7,6 +7,7 @@ use super::space::{Space, sends, taken};
 use super::strategy::{Planned, Planner, planners};
 use super::tree::ScheduleTree;
 use super::verdict::is;
+use super::verdict::same;
 use super::{Coverage, Doing, ExploreError, Plan, Progress, Reference, Standing, Stop, Verdict};
 use crate::schedule::{Schedule, Step};
 use crate::supervise::{RunError, Supervise};
@@ -107,6 +108,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
             findings: Vec::new(),
             unstable: Vec::new(),
             unfinished: None,
+            unmet: Vec::new(),
             cut: None,
         };
         Search {
@@ -235,6 +237,9 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
         }
         if before.is_some_and(|before| before.clean && entry.clean && before.events != entry.events) {
             self.report.irregular += 1;
+        }
+        if !run.unreached.is_empty() && self.plan.fixed.iter().any(|fixed| same(fixed, &run.schedule)) {
+            self.report.unmet.push((run.schedule.clone(), run.unreached.clone()));
         }
         let steps = taken(run);
         self.report.coverage.steps += steps.len() as u64;

@@ -60,7 +60,7 @@ pub(super) fn is(found: &Finding, known: &Known) -> bool {
 }
 
 /// True if two schedules take the same steps. Only at one point does their order matter.
-pub(super) fn same(one: &Schedule, other: &Schedule) -> bool {
+pub fn same(one: &Schedule, other: &Schedule) -> bool {
     let by_point = |schedule: &Schedule| {
         let mut steps: Vec<Step> = schedule.steps.clone();
         steps.sort_by_key(Step::point);

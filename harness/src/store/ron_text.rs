@@ -232,7 +232,7 @@ impl Text {
 
 /// A scenario's file: what is at its default is left out.
 pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> {
-    let Scenario { program, args, env, stdin, cwd, explore, limits, expect, finds } = scenario;
+    let Scenario { program, args, env, stdin, cwd, explore, limits, expect, finds, kept } = scenario;
     let mut text =
         Text::new(SCENARIO_FORMAT, &format!("What to expect of a program. Run it: {}", command("run", path)));
     text.field("program", program, 0)?;
@@ -253,6 +253,9 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
     text.field("expect", expect, 0)?;
     if !finds.is_empty() {
         text.field("finds", finds, 1)?;
+    }
+    if !kept.is_empty() {
+        text.field("kept", kept, 1)?;
     }
     Ok(text.end())
 }

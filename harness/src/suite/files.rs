@@ -2,6 +2,7 @@
 
 use crate::scenario::Scenario;
 use crate::store::{self, FileError};
+use crate::trace::Trace;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -72,13 +73,19 @@ pub struct Case {
     pub path: PathBuf,
     /// What it says.
     pub scenario: Scenario,
+    /// The traces that it keeps, each with its file as the scenario names it.
+    pub kept: Vec<(PathBuf, Trace)>,
 }
 
 impl Case {
-    /// Reads the scenario; a malformed one is refused with its line and column.
+    /// Reads the scenario and the traces that it keeps; a malformed file is refused with its line and column.
     pub fn read(found: Found) -> Result<Case, FileError> {
         let scenario = store::read_scenario(&found.path)?;
-        Ok(Case { name: found.name, path: found.path, scenario })
+        let folder = found.path.parent().unwrap_or(Path::new(""));
+        let kept =
+            scenario.kept.iter().map(|path| Ok((path.clone(), store::read_trace(&folder.join(path))?)));
+        let kept = kept.collect::<Result<_, FileError>>()?;
+        Ok(Case { name: found.name, path: found.path, scenario, kept })
     }
 
     /// The folder of the scenario, where its relative paths start.

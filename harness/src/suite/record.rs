@@ -35,6 +35,11 @@ impl Recorder {
         Ok(Recorder { settings: settings.clone(), digest, directory: directory.to_owned() })
     }
 
+    /// The digest of the program.
+    pub(super) fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// The run as a trace.
     pub(super) fn trace(&self, run: &Run, breaks: &[Broken]) -> Trace {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease");

@@ -46,6 +46,8 @@ pub struct Search {
     pub error: Option<String>,
     /// True if the user asked to stop before the search was through.
     pub interrupted: bool,
+    /// What a person should know even of a search that passed.
+    pub notes: Vec<String>,
     /// What was done; none where there is no result.
     pub result: Option<Found>,
 }
@@ -193,6 +195,7 @@ impl Search {
                 verdict: Some(outcome.verdict.to_string()),
                 error: outcome.done.is_none().then(|| outcome.text.trim_end().to_owned()),
                 interrupted: outcome.interrupted,
+                notes: outcome.notes.clone(),
                 result: outcome.done.as_ref().map(|done| Found::new(done, &trial.case.scenario.finds)),
             },
             Err(error) => Search {
@@ -201,6 +204,7 @@ impl Search {
                 verdict: error.verdict().map(|verdict| verdict.to_string()),
                 error: Some(error.to_string()),
                 interrupted: error.is_interrupt(),
+                notes: Vec::new(),
                 result: None,
             },
         }
@@ -214,6 +218,7 @@ impl Search {
             verdict: Some(verdict.to_string()),
             error: None,
             interrupted,
+            notes: Vec::new(),
             result: Some(Found::new(done, &[])),
         }
     }

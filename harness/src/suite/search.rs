@@ -50,6 +50,8 @@ pub struct Job {
 pub struct Done {
     /// The report.
     pub report: Report,
+    /// The digest of the program.
+    pub digest: String,
     /// What was expected.
     pub expectations: Expectations,
     /// Each finding's trace, in the order of the findings, and its file or why there is none.
@@ -122,7 +124,7 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
         (trace, path)
     };
     let traces = report.findings.iter().map(record).collect();
-    Ok(Done { report, expectations, traces })
+    Ok(Done { report, digest: recorder.digest().to_owned(), expectations, traces })
 }
 
 /// Makes the reference run in a thread of its own: a supervisor pins its thread, and the workers that are started later

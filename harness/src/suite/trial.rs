@@ -6,6 +6,7 @@ use crate::explore::{self, Cut, Plan, Progress, Verdict};
 use crate::program::Launch;
 use crate::resolve::{self, ResolveError};
 use crate::scenario::Strategy;
+use crate::schedule::Schedule;
 use crate::show::Page;
 use crate::slots::Slots;
 use std::path::PathBuf;
@@ -118,6 +119,8 @@ pub struct Outcome {
     pub done: Option<Done>,
     /// What a person needs to know if it is not green; empty if it is. Ends with the command that continues, if there is one.
     pub text: String,
+    /// What a person should know even if it is green, a line each.
+    pub notes: Vec<String>,
     /// The commands that continue: one for each finding that was not expected.
     pub replay: Vec<String>,
     /// True if the user asked to stop.
@@ -155,6 +158,7 @@ impl Trial {
             always: scenario.explore.always,
             points: scenario.explore.points.clone(),
             known: scenario.finds.clone(),
+            fixed: self.case.kept.iter().map(|(_, trace)| trace.schedule.clone()).collect(),
             ..how.plan(&scenario.explore.strategy)
         };
         let job = Job {
@@ -170,12 +174,20 @@ impl Trial {
             Err(error) => match error.verdict() {
                 Some(verdict) => {
                     let text = format!("{}: {verdict}: {error}\n", self.case.name);
-                    Ok(Outcome { verdict, done: None, text, replay: Vec::new(), interrupted: false })
+                    Ok(Outcome {
+                        verdict,
+                        done: None,
+                        text,
+                        notes: Vec::new(),
+                        replay: Vec::new(),
+                        interrupted: false,
+                    })
                 }
                 None if error.is_interrupt() => Ok(Outcome {
                     verdict: Verdict::Unreached,
                     done: None,
                     text: format!("{}: interrupted\n", self.case.name),
+                    notes: Vec::new(),
                     replay: Vec::new(),
                     interrupted: true,
                 }),
@@ -188,7 +200,12 @@ impl Trial {
     fn judge(&self, done: Done, page: Page) -> Outcome {
         let name = &self.case.name;
         let known = &self.case.scenario.finds;
-        let verdict = done.report.against(known);
+        let (notes, followed) = self.kept(&done);
+        let verdict = match done.report.against(known) {
+            // A kept trace that cannot be followed any more tests nothing.
+            Verdict::Pass if !followed => Verdict::Unreached,
+            verdict => verdict,
+        };
         let interrupted = done.report.cut == Some(Cut::Interrupted);
         let (mut text, mut replay) = (String::new(), Vec::new());
         if verdict != Verdict::Pass {
@@ -217,6 +234,27 @@ impl Trial {
                 replay.extend(done.replay(index));
             }
         }
-        Outcome { verdict, done: Some(done), text, replay, interrupted }
+        Outcome { verdict, done: Some(done), text, notes, replay, interrupted }
+    }
+
+    /// What became of the kept traces that is worth a word, and whether each of them was followed. Points have names, not
+    /// addresses, so a trace of another build is followed as long as its points come.
+    fn kept(&self, done: &Done) -> (Vec<String>, bool) {
+        let (mut notes, mut followed) = (Vec::new(), true);
+        for (path, trace) in &self.case.kept {
+            let path = path.display();
+            let unmet =
+                done.report.unmet.iter().find(|(schedule, _)| explore::same(schedule, &trace.schedule));
+            if let Some((_, steps)) = unmet {
+                followed = false;
+                let schedule = Schedule { steps: steps.clone() };
+                notes.push(format!(
+                    "kept {path}: cannot be followed any more, this does not come: {schedule}"
+                ));
+            } else if trace.digest != done.digest {
+                notes.push(format!("kept {path}: recorded of another build, but its points are still there"));
+            }
+        }
+        (notes, followed)
     }
 }
