@@ -228,6 +228,9 @@ impl Turns<'_> {
         if self.tree.process_of(id).executing {
             self.after_execute(id)?;
         }
+        if self.back_from_sleep(id, notification)? {
+            return Ok(());
+        }
         let process = self.memory_of(self.tree.thread(id).process);
         if self.tree.process(process).planted_before(notification.ip) {
             self.back_from_making(id, newborn, notification)?;
@@ -423,6 +426,7 @@ impl Turns<'_> {
                 Found::Asleep(inside) => {
                     let call = Syscall(inside.number as u32);
                     self.tree.thread_mut(id).state = State::Asleep(inside);
+                    self.fell_asleep(id);
                     self.news.push((id, News::Slept(call)));
                 }
                 Found::Stopped => {
@@ -553,7 +557,7 @@ impl Turns<'_> {
         if Duration::from_nanos(since) < limits.cpu {
             return Ok(None);
         }
-        if self.tree.held().next().is_some() || !self.clock.timers.is_empty() {
+        if self.tree.held().next().is_some() || self.earliest().is_some() {
             // Others could have run, and might have ended the computation: this says nothing about the program.
             let name = thread.name.clone();
             self.taint.get_or_insert(format!(
