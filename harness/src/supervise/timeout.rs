@@ -13,15 +13,22 @@ pub(super) struct Timeout {
     computed: bool,
 }
 
+/// How late a program may be for a time that it worked out.
+const LATE: Duration = Duration::from_secs(1);
+
 impl Timeout {
     fn relative(duration: Duration) -> Timeout {
         // People do not write nanoseconds.
         Timeout { duration, computed: !duration.subsec_nanos().is_multiple_of(1000) }
     }
 
-    /// Until `moment` of this clock; none for clocks of CPU time.
+    /// Until `moment` of this clock; none for clocks of CPU time. A moment that has just passed was ahead when the program
+    /// worked it out: it is as one that is just coming, or load would decide whether the call sleeps.
     pub(super) fn until(moment: Duration, clock: i32) -> Option<Timeout> {
-        Some(Timeout { duration: moment.saturating_sub(reading(clock)?), computed: true })
+        let now = reading(clock)?;
+        let just_passed = now >= moment && now - moment < LATE;
+        let duration = if just_passed { Duration::from_nanos(1) } else { moment.saturating_sub(now) };
+        Some(Timeout { duration, computed: true })
     }
 
     /// As the program has it, whatever it was worked out from.
@@ -138,6 +145,19 @@ mod tests {
         assert_eq!(computed(Duration::from_micros(99_987)), Duration::from_millis(100));
         assert_eq!(computed(Duration::ZERO), Duration::ZERO);
         assert!(computed(Duration::MAX) >= Duration::from_nanos(u64::MAX - 1));
+    }
+
+    #[test]
+    fn a_moment_that_has_just_passed_is_still_to_come() {
+        let clock = libc::CLOCK_MONOTONIC;
+        let until = |moment| Timeout::until(moment, clock).map(|timeout| timeout.duration);
+        assert_eq!(until(reading(clock).unwrap()), Some(Duration::from_nanos(1)));
+        assert_eq!(until(Duration::ZERO), Some(Duration::ZERO));
+        assert!(until(reading(clock).unwrap() + 9 * LATE) > Some(LATE));
+        assert_eq!(
+            until(Duration::ZERO).and(Timeout::until(LATE, libc::CLOCK_THREAD_CPUTIME_ID).map(drop)),
+            None
+        );
     }
 
     #[test]
