@@ -103,7 +103,7 @@ pub enum What {
     Stop,
     /// The stopped process goes on.
     Continue,
-    /// A sleep or a timeout in this call ran out.
+    /// A sleep or a timeout in this call ran out; of timerfd_settime: a timer of this process that it had set.
     Expire(Syscall),
     /// A timer of this process ran out, and this signal was sent for it.
     Fire(Signal),

@@ -28,6 +28,9 @@ impl Turns<'_> {
         if self.tree.process_of(id).executing {
             self.after_execute(id)?;
         }
+        if self.back_from_sleep(id, notification)? {
+            return Ok(());
+        }
         let process = self.memory_of(self.tree.thread(id).process);
         if self.tree.process(process).planted_before(notification.ip) {
             self.back_from_making(id, newborn, notification)?;

@@ -6,14 +6,17 @@
 //! The order among deadlines goes by a logical clock that stands still while the program runs, so that it is the same in
 //! every run.
 
+use super::timeout::Timeout;
+use super::timers::{DescriptorTimer, PosixTimer};
 use super::tree::ProcessId;
 use crate::schedule::Syscall;
 use crate::signal::{Signal, SignalSet};
 use crate::sys::memory;
 use crate::sys::pidfd::PidFd;
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::time::{ClockId, clock_gettime};
+use nix::sys::socket::{self, sockopt};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use syscalls::Sysno;
@@ -30,7 +33,16 @@ pub(super) struct Deadline {
     pub(super) real: Instant,
 }
 
-/// A timer that the program believes to be armed in the kernel.
+impl Deadline {
+    /// `times` intervals later.
+    pub(super) fn later(self, interval: Duration, times: u64) -> Deadline {
+        let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).saturating_mul(times);
+        let real = self.real.checked_add(Duration::from_nanos(interval)).unwrap_or(self.real);
+        Deadline { logical: self.logical.saturating_add(interval), real }
+    }
+}
+
+/// A process's ITIMER_REAL, which the program believes to be armed in the kernel.
 #[derive(Clone, Debug)]
 pub(super) struct Timer {
     pub(super) process: ProcessId,
@@ -44,13 +56,15 @@ pub(super) struct Clock {
     pub(super) now: Logical,
     /// At most one per process: alarm(2) and setitimer(2) share ITIMER_REAL.
     pub(super) timers: Vec<Timer>,
+    pub(super) posix: Vec<PosixTimer>,
+    pub(super) descriptors: Vec<DescriptorTimer>,
 }
 
 impl Clock {
-    pub(super) fn after(&self, duration: Duration) -> Deadline {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    pub(super) fn after(&self, timeout: Timeout) -> Deadline {
+        let nanos = u64::try_from(timeout.logical().as_nanos()).unwrap_or(u64::MAX);
         // A century is as good as for ever, and an `Instant` can hold it.
-        let real = Instant::now() + duration.min(Duration::from_secs(100 * 365 * 86_400));
+        let real = Instant::now() + timeout.duration.min(Duration::from_secs(100 * 365 * 86_400));
         Deadline { logical: self.now.saturating_add(nanos), real }
     }
 
@@ -67,7 +81,7 @@ impl Clock {
     pub(super) fn set_timer(&mut self, process: ProcessId, value: Duration, interval: Duration) {
         self.timers.retain(|timer| timer.process != process);
         if !value.is_zero() {
-            let deadline = self.after(value);
+            let deadline = self.after(Timeout::exactly(value));
             self.timers.push(Timer { process, signal: Signal::ALRM, deadline, interval });
         }
     }
@@ -77,6 +91,7 @@ impl Clock {
 #[derive(Debug)]
 pub(super) struct Wait {
     pub(super) call: Syscall,
+    pub(super) duration: Duration,
     pub(super) deadline: Deadline,
     pub(super) kind: Kind,
 }
@@ -85,9 +100,14 @@ pub(super) struct Wait {
 pub(super) enum Kind {
     /// nanosleep, clock_nanosleep: where the time that was left goes when a signal ends it, if anywhere.
     Sleep { remaining: Option<u64> },
-    /// The poll and select families: descriptors that end it (duplicates of the program's), the mask that holds
-    /// meanwhile, and memory to clear when the time runs out.
-    Descriptors { ends: Vec<(OwnedFd, PollFlags)>, mask: Option<SignalSet>, clear: Vec<(u64, usize)> },
+    /// The poll and select families, message queues, and sockets with a timeout: descriptors that end it (duplicates of
+    /// the program's), the mask that holds meanwhile; memory to clear and the error, if any, when the time runs out.
+    Descriptors {
+        ends: Vec<(OwnedFd, PollFlags)>,
+        mask: Option<SignalSet>,
+        clear: Vec<(u64, usize)>,
+        late: Option<Errno>,
+    },
     /// rt_sigtimedwait: signals that end it.
     Signals { set: SignalSet },
 }
@@ -96,59 +116,49 @@ pub(super) enum Kind {
 const MANY: usize = 256;
 
 impl Wait {
-    /// The wait that this call is, if it would end after a time; errors are those of reading the caller's memory, which
-    /// the kernel will report to the caller itself when the call is let happen.
-    pub(super) fn of(clock: &Clock, pid: i32, pidfd: &PidFd, call: Syscall, args: &[u64; 6]) -> Option<Wait> {
-        let words = |address: u64| -> Option<(u64, u64)> {
-            Some((memory::read_word(pid, address).ok()?, memory::read_word(pid, address + 8).ok()?))
-        };
-        let timespec = |address: u64| -> Option<Duration> {
-            if address == 0 {
-                return None;
-            }
-            let (seconds, nanos) = words(address)?;
-            let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
-            i64::try_from(seconds).ok().map(|seconds| Duration::new(seconds.unsigned_abs(), nanos))
-        };
-        let timeval = |address: u64| -> Option<Duration> {
-            if address == 0 {
-                return None;
-            }
-            let (seconds, micros) = words(address)?;
-            Some(Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros)))
-        };
-        let millis = |raw: u64| u64::try_from(raw as i32).ok().map(Duration::from_millis);
+    /// The wait that a call with this timeout is, if its sleep can be had without letting it happen; errors are those of
+    /// reading the caller's memory, which the kernel will report to the caller itself when the call is let happen.
+    pub(super) fn of(
+        clock: &Clock,
+        pid: i32,
+        pidfd: &PidFd,
+        call: Syscall,
+        args: &[u64; 6],
+        timeout: Timeout,
+    ) -> Option<Wait> {
         let mask = |address: u64| {
             (address != 0).then(|| memory::read_word(pid, address).ok().map(SignalSet)).flatten()
         };
-        let (duration, kind) = match call.sysno()? {
-            Sysno::nanosleep => {
-                (timespec(args[0])?, Kind::Sleep { remaining: (args[1] != 0).then_some(args[1]) })
+        let remaining = |address: u64| Some(address).filter(|address| *address != 0);
+        let kind = match call.sysno()? {
+            Sysno::nanosleep => Kind::Sleep { remaining: remaining(args[1]) },
+            Sysno::clock_nanosleep if args[1] & libc::TIMER_ABSTIME as u64 != 0 => {
+                Kind::Sleep { remaining: None }
             }
-            Sysno::clock_nanosleep => {
-                let asked = timespec(args[2])?;
-                if args[1] & libc::TIMER_ABSTIME as u64 != 0 {
-                    (asked.saturating_sub(reading(args[0])?), Kind::Sleep { remaining: None })
-                } else {
-                    reading(args[0])?;
-                    (asked, Kind::Sleep { remaining: (args[3] != 0).then_some(args[3]) })
-                }
-            }
-            Sysno::poll => (millis(args[2])?, polled(pid, pidfd, args, None)?),
-            Sysno::ppoll => (timespec(args[2])?, polled(pid, pidfd, args, mask(args[3]))?),
-            Sysno::select => (timeval(args[4])?, selected(pid, pidfd, args, None)?),
+            Sysno::clock_nanosleep => Kind::Sleep { remaining: remaining(args[3]) },
+            Sysno::poll => polled(pid, pidfd, args, None)?,
+            Sysno::ppoll => polled(pid, pidfd, args, mask(args[3]))?,
+            Sysno::select => selected(pid, pidfd, args, None)?,
             Sysno::pselect6 => {
                 let set = (args[5] != 0).then(|| memory::read_word(pid, args[5]).ok()).flatten();
-                (timespec(args[4])?, selected(pid, pidfd, args, set.and_then(mask))?)
+                selected(pid, pidfd, args, set.and_then(mask))?
             }
-            Sysno::epoll_wait => (millis(args[3])?, epolled(pidfd, args, None)?),
-            Sysno::epoll_pwait => (millis(args[3])?, epolled(pidfd, args, mask(args[4]))?),
-            Sysno::epoll_pwait2 => (timespec(args[3])?, epolled(pidfd, args, mask(args[4]))?),
-            Sysno::rt_sigtimedwait => (timespec(args[2])?, Kind::Signals { set: mask(args[0])? }),
+            Sysno::epoll_wait => epolled(pidfd, args, None)?,
+            Sysno::epoll_pwait | Sysno::epoll_pwait2 => epolled(pidfd, args, mask(args[4]))?,
+            Sysno::rt_sigtimedwait => Kind::Signals { set: mask(args[0])? },
+            Sysno::mq_timedreceive => one(pidfd, args[0], PollFlags::POLLIN, Errno::ETIMEDOUT)?,
+            Sysno::mq_timedsend => one(pidfd, args[0], PollFlags::POLLOUT, Errno::ETIMEDOUT)?,
+            call if receives(call) => one(pidfd, args[0], PollFlags::POLLIN, Errno::EAGAIN)?,
             _ => return None,
         };
         // Without time to pass the call cannot sleep: it is let happen.
-        (!duration.is_zero()).then(|| Wait { call, deadline: clock.after(duration), kind })
+        let duration = timeout.duration;
+        (!duration.is_zero()).then(|| Wait { call, duration, deadline: clock.after(timeout), kind })
+    }
+
+    /// True for calls that move something themselves, instead of waiting for the chance to.
+    pub(super) fn transfers(&self) -> bool {
+        matches!(self.kind, Kind::Descriptors { late: Some(_), .. })
     }
 
     /// True if something other than time and signals ends it now.
@@ -163,20 +173,58 @@ impl Wait {
         match &self.kind {
             Kind::Sleep { .. } => Ok(0),
             Kind::Signals { .. } => Err(Errno::EAGAIN),
-            Kind::Descriptors { clear, .. } => {
+            Kind::Descriptors { clear, late, .. } => {
                 for (address, length) in clear {
                     memory::write(pid, *address, &vec![0; *length])?;
                 }
-                Ok(0)
+                late.map_or(Ok(0), Err)
             }
         }
     }
 }
 
-/// The present time of a clock that sleeps may be measured by; none for clocks of CPU time.
-fn reading(clock: u64) -> Option<Duration> {
-    let id = i32::try_from(clock).ok().filter(|id| (0..=11).contains(id) && !matches!(id, 2 | 3))?;
-    clock_gettime(ClockId::from_raw(id)).ok().map(Duration::from)
+/// The calls that SO_RCVTIMEO limits (socket(7)).
+fn receives(call: Sysno) -> bool {
+    use Sysno as S;
+    matches!(call, S::read | S::readv | S::recvfrom | S::recvmsg | S::recvmmsg | S::accept | S::accept4)
+}
+
+/// The time that SO_RCVTIMEO or SO_SNDTIMEO gives this call; none where there is no such limit.
+pub(super) fn socket_timeout(pidfd: &PidFd, call: Sysno, args: &[u64; 6]) -> Option<Timeout> {
+    use Sysno as S;
+    let sends = matches!(
+        call,
+        S::write | S::writev | S::sendto | S::sendmsg | S::sendmmsg | S::connect | S::sendfile
+    );
+    if !receives(call) && !sends {
+        return None;
+    }
+    let flags = match call {
+        S::recvfrom | S::sendto | S::recvmmsg | S::sendmmsg => args[3],
+        S::recvmsg | S::sendmsg => args[2],
+        _ => 0,
+    };
+    let fd = pidfd.duplicate(args[0] as i32).ok()?;
+    let limit = match sends {
+        true => socket::getsockopt(&fd, sockopt::SendTimeout),
+        false => socket::getsockopt(&fd, sockopt::ReceiveTimeout),
+    };
+    let limit = limit.ok()?;
+    let (seconds, micros) = (u64::try_from(limit.tv_sec()).ok()?, u64::try_from(limit.tv_usec()).ok()?);
+    let duration = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
+    let blocks = flags & libc::MSG_DONTWAIT as u64 == 0 && may_block(&fd);
+    (blocks && !duration.is_zero()).then(|| Timeout::exactly(duration))
+}
+
+fn may_block(fd: &OwnedFd) -> bool {
+    fcntl(fd, FcntlArg::F_GETFL)
+        .is_ok_and(|flags| !OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK))
+}
+
+/// A call that sleeps until its one descriptor is ready; none if it is not to sleep.
+fn one(pidfd: &PidFd, fd: u64, events: PollFlags, late: Errno) -> Option<Kind> {
+    let fd = pidfd.duplicate(fd as i32).ok().filter(may_block)?;
+    Some(Kind::Descriptors { ends: vec![(fd, events)], mask: None, clear: Vec::new(), late: Some(late) })
 }
 
 fn polled(pid: i32, pidfd: &PidFd, args: &[u64; 6], mask: Option<SignalSet>) -> Option<Kind> {
@@ -195,7 +243,7 @@ fn polled(pid: i32, pidfd: &PidFd, args: &[u64; 6], mask: Option<SignalSet>) -> 
         }
     }
     let clear = (0..count).map(|n| (address + 8 * n as u64 + 6, 2)).collect();
-    Some(Kind::Descriptors { ends, mask, clear })
+    Some(Kind::Descriptors { ends, mask, clear, late: None })
 }
 
 fn selected(pid: i32, pidfd: &PidFd, args: &[u64; 6], mask: Option<SignalSet>) -> Option<Kind> {
@@ -219,10 +267,10 @@ fn selected(pid: i32, pidfd: &PidFd, args: &[u64; 6], mask: Option<SignalSet>) -
     }
     // Linux tells how much time was left, here none.
     clear.push((args[4], 16));
-    (ends.len() <= MANY).then_some(Kind::Descriptors { ends, mask, clear })
+    (ends.len() <= MANY).then_some(Kind::Descriptors { ends, mask, clear, late: None })
 }
 
 fn epolled(pidfd: &PidFd, args: &[u64; 6], mask: Option<SignalSet>) -> Option<Kind> {
     let fd = pidfd.duplicate(args[0] as i32).ok()?;
-    Some(Kind::Descriptors { ends: vec![(fd, PollFlags::POLLIN)], mask, clear: Vec::new() })
+    Some(Kind::Descriptors { ends: vec![(fd, PollFlags::POLLIN)], mask, clear: Vec::new(), late: None })
 }

@@ -45,6 +45,15 @@ impl Turns<'_> {
             Sysno::sched_getparam => memory::write(pid, args[1], &0i32.to_le_bytes()).map(|()| 0),
             Sysno::sched_setscheduler => set_policy(args[1] as i32),
             Sysno::sched_setparam => Ok(0),
+            Sysno::timer_settime
+            | Sysno::timer_gettime
+            | Sysno::timer_getoverrun
+            | Sysno::timer_delete
+            | Sysno::timerfd_settime
+            | Sysno::timerfd_gettime => match self.timer_call(id, call, &args)? {
+                Some(answer) => answer,
+                None => return Ok(Some(held)),
+            },
             _ => return Ok(Some(held)),
         };
         let listener = self.cell.listener();
@@ -152,6 +161,7 @@ impl Turns<'_> {
         }
         memory::write(pid, random, &own).map_err(|errno| unreadable("memory", &errno))?;
         self.tree.became_leader(id)?;
+        self.clock.forget_posix(process);
         let file = procfs::executable(pid).map_err(|error| unreadable("file name", &error))?;
         self.privileges(id, &file);
         let own = id == ThreadId(0) && self.tree.process_of(id).program.is_empty();

@@ -29,6 +29,9 @@ mod plant;
 mod quiet;
 mod release;
 mod settle;
+mod stretch;
+mod timeout;
+mod timers;
 mod tree;
 mod turn;
 

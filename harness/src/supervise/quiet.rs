@@ -50,10 +50,14 @@ enum Waker {
 /// A sleeping thread at one moment: its call, and how long and how often it has run.
 type Look = (Inside, (u64, u64));
 
+/// What runs out at a deadline.
 #[derive(Clone, Copy, Debug)]
-enum Due {
+pub(super) enum Due {
     Wait(ThreadId),
+    Stretch(ThreadId),
     Timer(usize),
+    Posix(usize),
+    Descriptor(usize),
 }
 
 impl Turns<'_> {
@@ -62,6 +66,8 @@ impl Turns<'_> {
         if !self.still()? {
             return Ok(None);
         }
+        self.quiet_since.get_or_insert_with(Instant::now);
+        self.refresh_timers()?;
         if let Some(ended) = self.first_ended {
             let linger = LINGER.as_nanos() as u64;
             let soon =
@@ -132,32 +138,41 @@ impl Turns<'_> {
     }
 
     /// The deadline that comes first, and whose it is.
-    fn earliest(&self) -> Option<(Deadline, Due)> {
+    pub(super) fn earliest(&self) -> Option<(Deadline, Due)> {
         let waits = self.tree.ids().filter_map(|id| match &self.tree.thread(id).state {
             State::Waiting(_, wait) => Some((wait.deadline, Due::Wait(id))),
+            State::Asleep(_) => {
+                self.tree.thread(id).stretch.as_ref().map(|stretch| (stretch.deadline, Due::Stretch(id)))
+            }
             _ => None,
         });
         let timers = self.clock.timers.iter().enumerate();
         let timers = timers.map(|(index, timer)| (timer.deadline, Due::Timer(index)));
-        waits.chain(timers).min_by_key(|(deadline, _)| deadline.logical)
+        let posix = self.clock.posix.iter().enumerate();
+        let posix = posix.filter_map(|(index, timer)| Some((timer.deadline?, Due::Posix(index))));
+        let descriptors = self.clock.descriptors.iter().enumerate();
+        let descriptors =
+            descriptors.filter_map(|(index, timer)| Some((timer.deadline?, Due::Descriptor(index))));
+        waits.chain(timers).chain(posix).chain(descriptors).min_by_key(|(deadline, _)| deadline.logical)
     }
 
-    /// The program goes on and on: what it may be waiting for is let happen. True if there was something.
-    pub(super) fn let_time_pass(&mut self) -> Result<bool, RunError> {
+    /// The program goes on and on: what it may be waiting for is let happen.
+    pub(super) fn let_time_pass(&mut self) -> Result<Time, RunError> {
         self.busy_points = 0;
-        Ok(matches!(self.let_time_pass_fully()?, Time::Passed))
+        self.refresh_timers()?;
+        self.let_time_pass_fully()
     }
 
     /// Waits until the earliest deadline has come, in reality too, and lets it run out.
     fn let_time_pass_fully(&mut self) -> Result<Time, RunError> {
         let Some((deadline, due)) = self.earliest() else { return Ok(Time::Nothing) };
         loop {
+            if let Some(end) = self.over() {
+                return Ok(Time::Over(end));
+            }
             let left = deadline.real.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
-            }
-            if let Some(end) = self.over() {
-                return Ok(Time::Over(end));
             }
             self.interrupted()?;
             if self.listen(Some(left.min(SLICE)))? || self.woken()? {
@@ -166,9 +181,14 @@ impl Turns<'_> {
         }
         self.clock.now = self.clock.now.max(deadline.logical);
         self.busy_points = 0;
+        self.count_expirations();
+        self.quiet_since = None;
         match due {
             Due::Wait(id) => self.end_wait(id, WaitEnd::TimeUp)?,
+            Due::Stretch(id) => self.end_stretch(id)?,
             Due::Timer(index) => self.fire(index)?,
+            Due::Posix(index) => self.fire_posix(index)?,
+            Due::Descriptor(index) => self.fire_descriptor(index),
         }
         Ok(Time::Passed)
     }

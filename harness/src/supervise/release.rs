@@ -1,7 +1,7 @@
 //! Letting a held thread go: with its signals first, and with what its call needs.
 
 use super::RunError;
-use super::clock::{Deadline, Kind, Wait};
+use super::clock::{Deadline, Kind};
 use super::deliver;
 use super::held::{Held, Place};
 use super::plant;
@@ -83,7 +83,7 @@ impl Turns<'_> {
         self.answered(id, answer)
     }
 
-    fn nudge(&mut self, id: ThreadId) -> Result<(), RunError> {
+    pub(super) fn nudge(&mut self, id: ThreadId) -> Result<(), RunError> {
         let (pid, tid) = (self.tree.process_of(id).pid, self.tree.thread(id).tid);
         match deliver::nudge(pid, tid) {
             Ok(()) | Err(Errno::ESRCH) => Ok(()),
@@ -100,6 +100,7 @@ impl Turns<'_> {
         thread.state = State::Running;
         thread.cpu_at_release = None;
         self.undisturbed = false;
+        self.quiet_since = None;
         self.released_at = std::time::Instant::now();
         answer
             .map(drop)
@@ -178,18 +179,9 @@ impl Turns<'_> {
                 self.unsupported_program(id, "uses seccomp's strict mode, which excludes filters");
             }
             Sysno::setitimer if held.args()[0] != 0 => self.uncontrolled_timer(id, "a timer of CPU time"),
-            Sysno::timer_settime => self.uncontrolled_timer(id, "a POSIX timer"),
             _ => {
                 let Some(held) = self.emulate(id, held, sysno)? else { return Ok(()) };
-                if let Some(wait) = self.wait_of(id, &held, call) {
-                    self.tree.thread_mut(id).state = State::Waiting(held, wait);
-                    // It may wait for a signal that has long been pending.
-                    self.signalled(process);
-                    if !loading {
-                        self.news.push((id, News::Slept(call)));
-                    }
-                    return Ok(());
-                }
+                let Some(held) = self.timed(id, held, call, loading)? else { return Ok(()) };
                 let answer = held.proceed(self.cell.listener());
                 self.answered(id, answer)?;
                 self.undisturbed = concerns_only_its_caller(sysno);
@@ -214,20 +206,9 @@ impl Turns<'_> {
         self.unsupported.get_or_insert(format!("{} ({program}) {what}", process.name));
     }
 
-    fn uncontrolled_timer(&mut self, id: ThreadId, what: &str) {
+    pub(super) fn uncontrolled_timer(&mut self, id: ThreadId, what: &str) {
         let name = &self.tree.thread(id).name;
         self.taint.get_or_insert(format!("{name} arms {what}, which fires when it likes"));
-    }
-
-    fn wait_of(&mut self, id: ThreadId, held: &Held, call: Syscall) -> Option<Wait> {
-        let process = self.tree.process_of(id);
-        let mut wait = Wait::of(&self.clock, process.pid, &process.pidfd, call, &held.args())?;
-        if let Some((ip, args, deadline)) = self.tree.thread_mut(id).resume.take()
-            && (ip, args) == (held.ip(), held.args())
-        {
-            wait.deadline = deadline;
-        }
-        Some(wait)
     }
 
     /// Ends the wait of a thread whose call was not let happen.
@@ -244,9 +225,12 @@ impl Turns<'_> {
                     Err(errno) => held.fail(listener, errno),
                 }
             }
-            (WaitEnd::Ready, _) | (WaitEnd::Signal, Kind::Descriptors { .. } | Kind::Signals { .. }) => {
+            (WaitEnd::Ready, _) => {
+                // Somebody else may take what is there before it does.
+                self.kernel_timer(id, wait.duration, true);
                 held.proceed(listener)
             }
+            (WaitEnd::Signal, Kind::Descriptors { .. } | Kind::Signals { .. }) => held.proceed(listener),
             (WaitEnd::Signal, Kind::Sleep { remaining }) => {
                 if let Some(address) = remaining {
                     let left = self.clock.left(wait.deadline);

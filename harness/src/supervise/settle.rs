@@ -278,6 +278,7 @@ impl Turns<'_> {
                 Found::Asleep(inside) => {
                     let call = Syscall(inside.number as u32);
                     self.tree.thread_mut(id).state = State::Asleep(inside);
+                    self.fell_asleep(id);
                     self.news.push((id, News::Slept(call)));
                 }
                 Found::Stopped => {
@@ -412,7 +413,7 @@ impl Turns<'_> {
         if Duration::from_nanos(since) < limits.cpu {
             return Ok(None);
         }
-        if self.tree.held().next().is_some() || !self.clock.timers.is_empty() {
+        if self.tree.held().next().is_some() || self.earliest().is_some() {
             // Others could have run, and might have ended the computation: this says nothing about the program.
             let name = thread.name.clone();
             self.taint.get_or_insert(format!(

@@ -5,6 +5,7 @@ use super::clock::Wait;
 use super::held::Held;
 use super::plant::Plant;
 use super::release::Resume;
+use super::stretch::{KernelTimer, Stretch};
 use crate::schedule::{Site, ThreadName};
 use crate::signal::SignalSet;
 use crate::sys::memory::Text;
@@ -59,6 +60,10 @@ pub(super) struct Thread {
     pub(super) vforks: bool,
     /// A sleep that a stop interrupted, to be taken up where it was: the call's address and arguments, and its end.
     pub(super) resume: Option<Resume>,
+    /// A sleep in the kernel whose end was put off.
+    pub(super) stretch: Option<Stretch>,
+    /// A sleep that the kernel would end.
+    pub(super) kernel_timer: Option<KernelTimer>,
     /// CPU time it had used when it was first seen running after its release, in nanoseconds.
     pub(super) cpu_at_release: Option<u64>,
 }
@@ -305,6 +310,8 @@ impl Tree {
             released: None,
             vforks: false,
             resume: None,
+            stretch: None,
+            kernel_timer: None,
             cpu_at_release: None,
         });
         self.by_tid.insert(tid, id);

@@ -2,6 +2,7 @@
 
 use super::clock::Clock;
 use super::held::Held;
+use super::quiet::Time;
 use super::settle::{Guard, News};
 use super::tree::{ProcessId, State, ThreadId, Tree};
 use super::{RunError, Settings};
@@ -62,6 +63,10 @@ pub(super) struct Turns<'a> {
     pub(super) signalled_children: Vec<ProcessId>,
     /// Calls of getrandom so far, so that each gets other bytes.
     pub(super) random_calls: u64,
+    /// Since when nobody can run.
+    pub(super) quiet_since: Option<Instant>,
+    /// The program has set a timeout of a socket.
+    pub(super) socket_timeouts: bool,
     /// The logical time at which the first process ended.
     pub(super) first_ended: Option<u64>,
     /// And on the real clock.
@@ -119,6 +124,8 @@ impl<'a> Turns<'a> {
             guard: None,
             signalled_children: Vec::new(),
             random_calls: 0,
+            quiet_since: None,
+            socket_timeouts: false,
             first_ended: None,
             first_ended_at: None,
             failed_start: None,
@@ -176,8 +183,12 @@ impl<'a> Turns<'a> {
             if self.points > self.settings.limits.points {
                 return Ok(End::Spinning(format!("{} points without coming to an end", self.points)));
             }
-            if self.busy_points > self.settings.limits.turn && self.let_time_pass()? {
-                continue;
+            if self.busy_points > self.settings.limits.turn {
+                match self.let_time_pass()? {
+                    Time::Passed => continue,
+                    Time::Over(end) => return Ok(end),
+                    Time::Nothing => {}
+                }
             }
             match self.pick()? {
                 Picked::One(thread) => self.let_go(thread)?,

@@ -12,3 +12,4 @@ pub mod perf;
 pub mod pidfd;
 pub mod procfs;
 pub mod sched;
+pub mod timer;

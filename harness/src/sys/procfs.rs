@@ -230,6 +230,12 @@ pub fn descriptor(pid: i32, fd: i32) -> io::Result<String> {
     fs::read_link(format!("/proc/{pid}/fd/{fd}")).map(|path| path.to_string_lossy().into_owned())
 }
 
+/// A process's descriptors, by number.
+pub fn descriptors(pid: i32) -> io::Result<Vec<i32>> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd"))?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+}
+
 /// The file that a process executes.
 pub fn executable(pid: i32) -> io::Result<String> {
     fs::read_link(format!("/proc/{pid}/exe")).map(|path| path.to_string_lossy().into_owned())

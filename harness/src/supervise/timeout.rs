@@ -1,0 +1,171 @@
+//! After what time a call ends by itself.
+
+use crate::sys::memory;
+use nix::time::{ClockId, clock_gettime};
+use std::time::Duration;
+use syscalls::Sysno;
+
+/// A time to sleep at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeout {
+    pub(super) duration: Duration,
+    /// The program worked it out from a clock, so it differs a little from run to run.
+    computed: bool,
+}
+
+/// How late a program may be for a time that it worked out.
+const LATE: Duration = Duration::from_secs(1);
+
+impl Timeout {
+    fn relative(duration: Duration) -> Timeout {
+        // People do not write nanoseconds.
+        Timeout { duration, computed: !duration.subsec_nanos().is_multiple_of(1000) }
+    }
+
+    /// Until `moment` of this clock; none for clocks of CPU time. A moment that has just passed was ahead when the program
+    /// worked it out: it is as one that is just coming, or load would decide whether the call sleeps.
+    pub(super) fn until(moment: Duration, clock: i32) -> Option<Timeout> {
+        let now = reading(clock)?;
+        let just_passed = now >= moment && now - moment < LATE;
+        let duration = if just_passed { Duration::from_nanos(1) } else { moment.saturating_sub(now) };
+        Some(Timeout { duration, computed: true })
+    }
+
+    /// As the program has it, whatever it was worked out from.
+    pub(super) fn exactly(duration: Duration) -> Timeout {
+        Timeout { duration, computed: false }
+    }
+
+    /// How far away the end is on the logical clock. A computed time is rounded up to two digits: what is left of a tenth
+    /// of a second is a tenth of a second again, in every run. It may be late, as any timeout may.
+    pub(super) fn logical(&self) -> Duration {
+        if !self.computed {
+            return self.duration;
+        }
+        let nanos = u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX);
+        let unit = 10u64.pow(nanos.checked_ilog10().unwrap_or(0).saturating_sub(1));
+        Duration::from_nanos(nanos.div_ceil(unit).saturating_mul(unit))
+    }
+}
+
+/// The present time of a clock that sleeps may be measured by; none for clocks of CPU time.
+pub(super) fn reading(clock: i32) -> Option<Duration> {
+    let known = (0..=11).contains(&clock)
+        && !matches!(clock, libc::CLOCK_PROCESS_CPUTIME_ID | libc::CLOCK_THREAD_CPUTIME_ID);
+    clock_gettime(ClockId::from_raw(Some(clock).filter(|_| known)?)).ok().map(Duration::from)
+}
+
+/// Two words of memory as a struct timespec; none where there is none, or where the kernel will refuse it.
+pub(super) fn timespec(pid: i32, address: u64) -> Option<Duration> {
+    if address == 0 {
+        return None;
+    }
+    let (seconds, nanos) =
+        (memory::read_word(pid, address).ok()?, memory::read_word(pid, address.wrapping_add(8)).ok()?);
+    let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    i64::try_from(seconds).ok().map(|seconds| Duration::new(seconds.unsigned_abs(), nanos))
+}
+
+fn timeval(pid: i32, address: u64) -> Option<Duration> {
+    if address == 0 {
+        return None;
+    }
+    let (seconds, micros) =
+        (memory::read_word(pid, address).ok()?, memory::read_word(pid, address.wrapping_add(8)).ok()?);
+    Some(Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros)))
+}
+
+/// The futex operations that may sleep for a time (futex(2)).
+pub(super) mod futex {
+    pub(in crate::supervise) const WAIT: u64 = 0;
+    pub(in crate::supervise) const LOCK_PI: u64 = 6;
+    pub(in crate::supervise) const WAIT_BITSET: u64 = 9;
+    pub(in crate::supervise) const WAIT_REQUEUE_PI: u64 = 11;
+    pub(in crate::supervise) const LOCK_PI2: u64 = 13;
+    /// The operation without its flags.
+    pub(in crate::supervise) const OPERATION: u64 = 0x7f;
+    pub(in crate::supervise) const CLOCK_REALTIME: u64 = 256;
+}
+
+/// The clock by which this futex operation's timeout is an absolute time; none if it is relative, or no timeout.
+pub(super) fn futex_clock(operation: u64) -> Option<i32> {
+    let by_flag = match operation & futex::CLOCK_REALTIME {
+        0 => libc::CLOCK_MONOTONIC,
+        _ => libc::CLOCK_REALTIME,
+    };
+    match operation & futex::OPERATION {
+        futex::WAIT_BITSET | futex::WAIT_REQUEUE_PI | futex::LOCK_PI2 => Some(by_flag),
+        futex::LOCK_PI => Some(libc::CLOCK_REALTIME),
+        _ => None,
+    }
+}
+
+/// The time that this call sleeps at most, by its arguments; none if they set no limit. Arguments that cannot be read or
+/// make no sense are none either: the kernel will report them.
+pub(super) fn of(pid: i32, call: Sysno, args: &[u64; 6]) -> Option<Timeout> {
+    use Sysno as S;
+    let relative = |address: u64| timespec(pid, address).map(Timeout::relative);
+    let until = |address: u64, clock: i32| Timeout::until(timespec(pid, address)?, clock);
+    let millis = |raw: u64| u64::try_from(raw as i32).ok().map(Duration::from_millis).map(Timeout::relative);
+    match call {
+        S::nanosleep => relative(args[0]),
+        S::clock_nanosleep if args[1] & libc::TIMER_ABSTIME as u64 != 0 => until(args[2], args[0] as i32),
+        S::clock_nanosleep => reading(args[0] as i32).and_then(|_| relative(args[2])),
+        S::poll => millis(args[2]),
+        S::ppoll | S::rt_sigtimedwait => relative(args[2]),
+        S::select => timeval(pid, args[4]).map(Timeout::relative),
+        S::pselect6 | S::io_getevents | S::io_pgetevents => relative(args[4]),
+        S::epoll_wait | S::epoll_pwait => millis(args[3]),
+        S::epoll_pwait2 | S::semtimedop => relative(args[3]),
+        S::mq_timedsend | S::mq_timedreceive => until(args[4], libc::CLOCK_REALTIME),
+        S::futex_waitv => until(args[3], args[4] as i32),
+        S::futex => match (args[1] & futex::OPERATION, futex_clock(args[1])) {
+            (futex::WAIT, _) => relative(args[3]),
+            (_, Some(clock)) => until(args[3], clock),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn computed_times_are_rounded_up_and_written_ones_kept() {
+        let logical = |nanos: u64| Timeout::relative(Duration::from_nanos(nanos)).logical().as_nanos();
+        assert_eq!(logical(99_987_654), 100_000_000);
+        assert_eq!(logical(49_999_999), 50_000_000);
+        assert_eq!(logical(1_499_000_001), 1_500_000_000);
+        assert_eq!(logical(123_456_000), 123_456_000);
+        assert_eq!(logical(7), 7);
+        assert_eq!(logical(0), 0);
+        let computed = |duration| Timeout { duration, computed: true }.logical();
+        assert_eq!(computed(Duration::from_micros(99_987)), Duration::from_millis(100));
+        assert_eq!(computed(Duration::ZERO), Duration::ZERO);
+        assert!(computed(Duration::MAX) >= Duration::from_nanos(u64::MAX - 1));
+    }
+
+    #[test]
+    fn a_moment_that_has_just_passed_is_still_to_come() {
+        let clock = libc::CLOCK_MONOTONIC;
+        let until = |moment| Timeout::until(moment, clock).map(|timeout| timeout.duration);
+        assert_eq!(until(reading(clock).unwrap()), Some(Duration::from_nanos(1)));
+        assert_eq!(until(Duration::ZERO), Some(Duration::ZERO));
+        assert!(until(reading(clock).unwrap() + 9 * LATE) > Some(LATE));
+        assert_eq!(
+            until(Duration::ZERO).and(Timeout::until(LATE, libc::CLOCK_THREAD_CPUTIME_ID).map(drop)),
+            None
+        );
+    }
+
+    #[test]
+    fn what_a_futex_timeout_counts_from() {
+        assert_eq!(futex_clock(futex::WAIT | 128), None);
+        assert_eq!(futex_clock(futex::WAIT_BITSET | 128), Some(libc::CLOCK_MONOTONIC));
+        assert_eq!(futex_clock(futex::WAIT_BITSET | 256), Some(libc::CLOCK_REALTIME));
+        assert_eq!(futex_clock(futex::LOCK_PI), Some(libc::CLOCK_REALTIME));
+        assert_eq!(futex_clock(1), None);
+    }
+}

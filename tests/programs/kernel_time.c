@@ -1,0 +1,32 @@
+// A wait for a semaphore of System V runs out while another thread goes from call to call.
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/ipc.h>
+#include <sys/sem.h>
+#include <time.h>
+#include <unistd.h>
+
+static void *waits(void *data) {
+    int id = semget(IPC_PRIVATE, 1, 0600);
+    struct sembuf take = {0, -1, 0};
+    (void)data;
+    semtimedop(id, &take, 1, &(struct timespec){0, 5000000});
+    return NULL;
+}
+
+int main(int count, char **arguments) {
+    (void)arguments;
+    pthread_t thread;
+    struct timespec begin, now;
+    pthread_create(&thread, NULL, waits, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do {
+        // With an argument it only waits.
+        if (count > 1) break;
+        getppid();
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec * 1000 + now.tv_nsec / 1000000 < begin.tv_sec * 1000 + begin.tv_nsec / 1000000 + 50);
+    pthread_join(thread, NULL);
+    puts("end");
+    return 0;
+}
