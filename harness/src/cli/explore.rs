@@ -7,7 +7,7 @@ use super::progress::Progress;
 use super::report;
 use super::say::{count, page, warn};
 use super::target::Target;
-use crate::explore::{self, Cut, Plan, Report, Standing};
+use crate::explore::{self, Cut, Plan, Reference, Report, Standing};
 use crate::judge::Comparison;
 use crate::program::{Limits, Program};
 use crate::scenario::{Exit as ExpectedExit, Expect, Explore, Known, Scenario, Strategy, Text};
@@ -161,7 +161,7 @@ pub(super) fn text(job: &Job, done: &Done, elapsed: Duration) -> String {
     if *cut == Some(Cut::Interrupted) {
         text += "interrupted: this is what was found so far\n";
     }
-    text += &format!("the reference run ({}): {}\n", reference.schedule, suite::ending(&reference.run));
+    text += &format!("the reference run ({}): {}\n", undisturbed(reference), suite::ending(&reference.run));
     if outcomes.len() > 1 {
         let runs = outcomes.iter().map(|seen| seen.runs).sum();
         text += &format!("distinct outcomes of {}, the reference run included:\n", count(runs, "run"));
@@ -171,7 +171,8 @@ pub(super) fn text(job: &Job, done: &Done, elapsed: Duration) -> String {
         }
     }
     if done.report.coverage.steps == 0 {
-        text += "no step was taken in any run, so nothing was tested\n";
+        text += "no step was taken in any run, so nothing was tested: no other thread could run at any point, and no signal\n\
+                 was to be sent (--send) that the program catches or blocks; `sigrace points` shows what it reaches\n";
     }
     text += &done.tell_unstable(page());
     if let Some((broken, run)) = &done.report.unfinished {
@@ -181,6 +182,18 @@ pub(super) fn text(job: &Job, done: &Done, elapsed: Duration) -> String {
         text += &format!("\n{}", done.tell(index, name, page()));
     }
     text
+}
+
+/// What was done in the reference run.
+fn undisturbed(reference: &Reference) -> String {
+    let Reference { schedule, run, .. } = reference;
+    match (schedule.steps.is_empty(), run.unreached.is_empty()) {
+        (true, _) => "nothing disturbed it".to_owned(),
+        (false, true) => schedule.to_string(),
+        (false, false) => {
+            format!("nothing was sent: at ({schedule}) what is to be sent is neither caught nor blocked")
+        }
+    }
 }
 
 impl Args {
