@@ -1,6 +1,7 @@
 //! Reports for machines: their form, and that chance and the number of workers have no part in them.
 
 use sigrace::suite::report::{Report, schema};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -27,7 +28,7 @@ fn the_schema_that_is_kept_is_the_one_that_reports_have() {
     if kept != now {
         // For whoever changed the report on purpose, and then takes this in place of the old one.
         let path = std::env::temp_dir().join("report.schema.json");
-        std::fs::write(&path, now).unwrap();
+        fs::write(&path, now).unwrap();
         panic!(
             "harness/report.schema.json is not what reports look like; the new one is in {}",
             path.display()
@@ -87,9 +88,9 @@ fn a_suite_as_json_and_as_junit() {
 fn a_failing_scenario_is_a_failure_with_the_command_that_continues() {
     let folder = tempfile::tempdir().unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/broken/lost_wakeup.c");
-    std::fs::copy(source, folder.path().join("lost_wakeup.c")).unwrap();
+    fs::copy(source, folder.path().join("lost_wakeup.c")).unwrap();
     let scenario = folder.path().join("no_findings.ron");
-    std::fs::write(
+    fs::write(
         &scenario,
         "(format: 1, program: Source(\"lost_wakeup.c\"), explore: (send: [SIGUSR1]), expect: (exit: Code(0)))",
     )
@@ -106,4 +107,30 @@ fn a_failing_scenario_is_a_failure_with_the_command_that_continues() {
     assert!(text(&output.stdout).contains("sigrace replay "), "{}", text(&output.stdout));
     let annotation = text(&output.stderr).lines().find(|line| line.starts_with("::error file="));
     assert!(annotation.is_some_and(|line| line.contains("no_findings.ron") && line.contains("Hang")));
+}
+
+#[test]
+fn the_merged_parts_of_a_suite_are_the_whole_suite() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("scenarios")).unwrap();
+    for name in ["a", "b", "c", "d", "e"] {
+        let text = "(format: 1, program: Command([\"sh\", \"-c\", \"true & wait\"]), explore: (strategy: [Random(runs: 8)]))";
+        fs::write(folder.path().join(format!("scenarios/{name}.ron")), text).unwrap();
+    }
+    let sigrace = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigrace"));
+        command.args(words).current_dir(folder.path()).output().expect("the command starts")
+    };
+    let run = |words: &[&str]| sigrace(&[&["run", "--format", "json"], words].concat());
+    let whole = run(&[]);
+    assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
+    for part in ["1", "2", "3"] {
+        let output = run(&["--partition", &format!("hash:{part}/3")]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        fs::write(folder.path().join(part), output.stdout).unwrap();
+    }
+    let merged = sigrace(&["merge", "3", "1", "2"]);
+    assert_eq!(merged.status.code(), Some(0), "{}", text(&merged.stderr));
+    assert_eq!(text(&merged.stdout), text(&whole.stdout));
+    assert_eq!(sigrace(&["merge", "1", "2"]).status.code(), Some(102), "a part is missing");
 }

@@ -36,6 +36,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
+impl Exit {
+    /// The way to end that has this code, as a report holds it.
+    pub(super) fn from_code(code: u8) -> Option<Exit> {
+        use Exit::*;
+        let all = [AsExpected, Usage, Nothing, HostCannot, Failed, Unclear, Refused, Harness, Interrupted];
+        all.into_iter().find(|exit| *exit as u8 == code)
+    }
+}
+
 /// What `--help` says about exit codes.
 pub(super) const HELP: &str = "\
 Exit codes:

@@ -5,7 +5,9 @@ mod doctor;
 mod exit;
 mod explore;
 mod interrupt;
+mod merge;
 mod options;
+mod partition;
 mod points;
 mod progress;
 mod replay;
@@ -36,6 +38,7 @@ enum Verb {
     Points(points::Args),
     Replay(replay::Args),
     Shrink(shrink::Args),
+    Merge(merge::Args),
     Show(show::Args),
     Check(check::Args),
     Doctor(doctor::Args),
@@ -57,6 +60,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Points(args) => points::main(&args),
         Verb::Replay(args) => replay::main(&args),
         Verb::Shrink(args) => shrink::main(&args),
+        Verb::Merge(args) => merge::main(&args),
         Verb::Show(args) => show::main(&args),
         Verb::Check(args) => check::main(&args),
         Verb::Doctor(args) => doctor::main(&args),

@@ -3,6 +3,7 @@
 use super::exit::{Code, Exit, Stop};
 use super::interrupt;
 use super::options::{Format, Search};
+use super::partition::Partition;
 use super::progress::Progress;
 use super::report;
 use super::say::{count, page, say, warn};
@@ -11,7 +12,9 @@ use crate::show::Page;
 use crate::slots::Slots;
 use crate::suite::report::Report;
 use crate::suite::{self, Case, Found, How, Outcome, SEED, SearchError, Selection, Trial};
+use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::fs;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,6 +37,12 @@ pub(super) struct Args {
     /// Leave out scenarios with this in their name; repeatable
     #[arg(long, value_name = "FILTER")]
     skip: Vec<String>,
+    /// Run one part of the selected scenarios: part i of n, by a hash of each scenario's name
+    ///
+    /// Every scenario is in exactly one part, on every machine, and its search is the same as without this. One
+    /// scenario's search is never split. `sigrace merge` joins the JSON reports of all parts.
+    #[arg(long, env = "SIGRACE_PARTITION", value_name = "hash:i/n")]
+    partition: Option<Partition>,
     #[command(flatten)]
     search: Search,
 }
@@ -41,10 +50,12 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let Args { words, exact, skip, .. } = args;
     let selection = Selection { words: words.clone(), exact: *exact, skip: skip.clone() };
-    let found = selection.find().map_err(Stop::refused)?;
+    let mut found = selection.find().map_err(Stop::refused)?;
     if found.is_empty() {
         return Err(Stop::new(Exit::Nothing, "no scenario selected, so nothing was tested"));
     }
+    let suite = digest(&found).map_err(Stop::refused)?;
+    found.retain(|found| args.partition.is_none_or(|partition| partition.holds(&found.name)));
     if args.list {
         let names: Vec<String> = found.into_iter().map(|found| found.name).collect();
         return say(names.join("\n")).map(|()| Exit::AsExpected);
@@ -54,14 +65,30 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let slots = Slots::new()?;
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
     let seed = args.search.seed.seed.unwrap_or(SEED);
-    let together = jobs.min(trials.len());
+    // A part may be empty.
+    let together = jobs.min(trials.len()).max(1);
     let how = args.search.how(seed, (jobs / together).max(1), &cancel)?;
     let start = Instant::now();
     let format = args.search.output.format;
     let results = all(&trials, together, &how, &slots, format)?;
     let exit = summary(&trials, &results, seed, start.elapsed(), format)?;
-    report::finish(format, &machine_readable(&trials, &results, seed, exit))?;
+    let partition = args.partition.map(|partition| partition.to_string());
+    let report = machine_readable(&trials, &results, seed, exit);
+    report::finish(format, &Report { suite: Some(suite), partition, ..report })?;
     Ok(exit)
+}
+
+/// SHA-256 of the names and texts of these scenarios: what the parts of one suite have in common.
+fn digest(found: &[Found]) -> Result<String, String> {
+    let mut hash = Sha256::new();
+    for Found { name, path } in found {
+        let text = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        for part in [name.as_bytes(), &text] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Reads all scenarios and finds or builds all programs: what is refused is refused before anything is run.
@@ -222,7 +249,7 @@ fn machine_readable(trials: &[Trial], results: &[Option<Tried>], seed: u64, exit
 }
 
 /// Which of several codes a suite ends with: the one of the largest gravity.
-fn gravity(exit: Exit) -> u8 {
+pub(super) fn gravity(exit: Exit) -> u8 {
     match exit {
         Exit::AsExpected | Exit::Usage | Exit::Nothing => 0,
         Exit::HostCannot => 1,

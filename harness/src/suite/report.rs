@@ -24,6 +24,10 @@ pub struct Report {
     pub sigrace: String,
     /// What chance was made from.
     pub seed: u64,
+    /// For a suite, the SHA-256 of its scenarios' names and texts.
+    pub suite: Option<String>,
+    /// Which part of the suite this is, `hash:i/n`; none for the whole.
+    pub partition: Option<String>,
     /// The exit code of the command.
     pub exit: u8,
     /// One entry for each scenario, in the order of their names, or one for the program that was explored.
@@ -169,6 +173,8 @@ impl Report {
             format: FORMAT,
             sigrace: env!("CARGO_PKG_VERSION").to_owned(),
             seed,
+            suite: None,
+            partition: None,
             exit,
             searches,
             not_begun,
