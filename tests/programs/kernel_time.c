@@ -1,5 +1,6 @@
 // A wait for a semaphore of System V runs out while another thread goes from call to call.
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
@@ -19,6 +20,8 @@ int main(int count, char **arguments) {
     pthread_t thread;
     struct timespec begin, now;
     pthread_create(&thread, NULL, waits, NULL);
+    // The thread goes first, until it sleeps.
+    sched_yield();
     clock_gettime(CLOCK_MONOTONIC, &begin);
     do {
         // With an argument it only waits.

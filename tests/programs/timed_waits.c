@@ -35,7 +35,7 @@ static void *holds(void *data) {
     pthread_mutex_t *mutex = data;
     pthread_mutex_lock(mutex);
     sem_post(&sem);
-    nanosleep(&(struct timespec){0, 200000000}, NULL);
+    nanosleep(&(struct timespec){0, 100000000}, NULL);
     pthread_mutex_unlock(mutex);
     return NULL;
 }
@@ -44,20 +44,20 @@ int main(void) {
     setvbuf(stdout, NULL, _IONBF, 0);
     sem_init(&sem, 0, 0);
     pthread_t threads[3];
-    long limits[] = {300, 100, 200};
+    long limits[] = {120, 40, 80};
     for (int n = 0; n < 3; n++) pthread_create(&threads[n], NULL, waits, (void *)limits[n]);
     for (int n = 0; n < 3; n++) pthread_join(threads[n], NULL);
 
     // Woken in time, the other way out.
     pthread_create(&threads[0], NULL, waits, (void *)100000L);
-    nanosleep(&(struct timespec){0, 50000000}, NULL);
+    nanosleep(&(struct timespec){0, 20000000}, NULL);
     pthread_mutex_lock(&lock);
     ready = 1;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
     pthread_join(threads[0], NULL);
 
-    struct timespec limit = in(50);
+    struct timespec limit = in(20);
     printf("semaphore: %d", sem_timedwait(&sem, &limit));
     printf(" %s\n", strerror(errno));
 
@@ -70,7 +70,7 @@ int main(void) {
     for (int n = 0; n < 2; n++) {
         pthread_create(&threads[0], NULL, holds, mutexes[n]);
         sem_wait(&sem);
-        limit = in(50);
+        limit = in(20);
         printf("mutex: %s", strerror(pthread_mutex_timedlock(mutexes[n], &limit)));
         limit = in(100000);
         printf(", %s\n", strerror(pthread_mutex_timedlock(mutexes[n], &limit)));
@@ -79,8 +79,8 @@ int main(void) {
     }
 
     ready = 0;
-    pthread_create(&threads[0], NULL, waits, (void *)200L);
-    limit = in(50);
+    pthread_create(&threads[0], NULL, waits, (void *)100L);
+    limit = in(20);
     printf("join: %s\n", strerror(pthread_timedjoin_np(threads[0], NULL, &limit)));
     pthread_join(threads[0], NULL);
     return 0;
