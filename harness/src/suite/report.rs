@@ -68,8 +68,6 @@ pub struct Found {
     pub extra_runs: u64,
     /// Runs that broke an expectation.
     pub failing: u64,
-    /// Runs that prove nothing, since something happened in them that nobody controlled.
-    pub tainted: u64,
     /// Points at which the baseline could be disturbed.
     pub points: u64,
     /// How many of them were.
@@ -236,11 +234,10 @@ impl Found {
         let Comparison { missing, unknown } = Comparison::new(&report.findings, known);
         let findings = report.findings.iter().enumerate();
         Found {
-            extent: done.extent(),
+            extent: done.extent_of_report(),
             runs: report.runs,
             extra_runs: report.extra_runs,
             failing: report.failing,
-            tainted: report.tainted,
             points: report.coverage.open as u64,
             points_taken: report.coverage.taken as u64,
             schedules: report.coverage.levels.iter().map(Schedules::new).collect(),

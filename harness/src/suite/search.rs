@@ -215,7 +215,16 @@ impl Done {
 
     /// How far the search went: `200 runs, 212 of 212 one-step schedules, 38 points, 9 distinct outcomes`.
     pub fn extent(&self) -> String {
-        let Report { runs, outcomes, tainted, verified, .. } = &self.report;
+        let mut text = self.extent_of_report();
+        if self.report.tainted > 0 {
+            text += &format!(", {}", count(self.report.tainted, "tainted run", "tainted runs"));
+        }
+        text
+    }
+
+    /// The same without what load decides: how many runs had to be made again.
+    pub(super) fn extent_of_report(&self) -> String {
+        let Report { runs, outcomes, verified, .. } = &self.report;
         let Coverage { levels, taken, open, chance, .. } = &self.report.coverage;
         let mut parts = vec![count(*runs, "run", "runs")];
         parts.extend(levels.iter().map(|level| self.level(level)));
@@ -227,9 +236,6 @@ impl Done {
         parts.extend(chance.as_ref().map(told));
         if *verified > 0 {
             parts.push(format!("{verified} made twice with equal events"));
-        }
-        if *tainted > 0 {
-            parts.push(count(*tainted, "tainted run", "tainted runs"));
         }
         parts.join(", ")
     }

@@ -40,6 +40,7 @@ impl Turns<'_> {
         }
         self.unheld_birth(id)?;
         self.check_children(id)?;
+        self.check_order(id);
         let call = Syscall(notification.number as u32);
         if !notification.native || call.0 >= 0x4000_0000 {
             let why = if notification.native { "an x32 call" } else { "a 32-bit call (int 0x80)" };
@@ -57,6 +58,23 @@ impl Turns<'_> {
         let nth = self.visit(id, Site::Before(call));
         self.hold(id, Held::new(notification, Place::Before(call, nth)));
         Ok(())
+    }
+
+    /// A thread that the released one has woken is to run only afterwards: before that, both would go on in one memory at
+    /// once. The scheduler keeps to it, except at a tick of its clock. Then the woken thread comes to its point first, and
+    /// the released one comes to its own although it has not slept.
+    fn check_order(&mut self, id: ThreadId) {
+        let Some(released) = self.released else { return };
+        let (one, other) = (self.tree.thread(id), self.tree.thread(released));
+        if released != id {
+            let together = self.memory_of(one.process) == self.memory_of(other.process);
+            if together && matches!(other.state, State::Running) {
+                self.overtaken_by = Some(id);
+            }
+        } else if let Some(by) = self.overtaken_by.take() {
+            let by = &self.tree.thread(by).name;
+            self.taint.get_or_insert(format!("{by} ran while {} was between two points", one.name));
+        }
     }
 
     fn hold(&mut self, id: ThreadId, held: Held) {

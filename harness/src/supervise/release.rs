@@ -100,6 +100,8 @@ impl Turns<'_> {
         thread.state = State::Running;
         thread.cpu_at_release = None;
         self.undisturbed = false;
+        self.released = Some(id);
+        self.overtaken_by = None;
         self.quiet_since = None;
         self.released_at = std::time::Instant::now();
         answer

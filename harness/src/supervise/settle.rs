@@ -274,6 +274,9 @@ impl Turns<'_> {
     /// What was found holds: no notification came in between, so none of these waits to be received.
     fn commit(&mut self, found: Vec<(ThreadId, Found)>) -> Result<(), RunError> {
         for (id, found) in found {
+            if self.released == Some(id) {
+                self.overtaken_by = None;
+            }
             match found {
                 Found::Asleep(inside) => {
                     let call = Syscall(inside.number as u32);

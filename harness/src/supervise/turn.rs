@@ -56,6 +56,10 @@ pub(super) struct Turns<'a> {
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
     pub(super) started: Instant,
+    /// The thread that was let go last.
+    pub(super) released: Option<ThreadId>,
+    /// Who came to a point while that one was still on its way to its own.
+    pub(super) overtaken_by: Option<ThreadId>,
     /// When a thread was let go last.
     pub(super) released_at: Instant,
     pub(super) guard: Option<Guard>,
@@ -120,6 +124,8 @@ impl<'a> Turns<'a> {
             stdout: Vec::new(),
             stderr: Vec::new(),
             started: Instant::now(),
+            released: None,
+            overtaken_by: None,
             released_at: Instant::now(),
             guard: None,
             signalled_children: Vec::new(),
