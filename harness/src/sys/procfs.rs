@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
-/// The files of one thread, each opened when it is first needed and kept open, since most are looked at again and again.
+/// The files of one thread, most of them opened when first needed; kept open, since they are looked at again and again.
 ///
 /// They are found through a descriptor of the thread's directory, which never comes to mean another thread, even when
 /// the number is used again.
@@ -51,10 +51,14 @@ impl ThreadFiles {
     /// `/proc`, though it is not listed (proc(5)).
     pub fn find(tid: i32) -> io::Result<ThreadFiles> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = fcntl::open(format!("/proc/{tid}").as_str(), flags, Mode::empty())?;
+        // This one only its owner may open, and once a thread has begun to end, that is no longer its user.
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let syscall = File::from(fcntl::openat(&directory, "syscall", flags, Mode::empty())?);
         Ok(ThreadFiles {
-            directory: fcntl::open(format!("/proc/{tid}").as_str(), flags, Mode::empty())?,
+            directory,
             stat: OnceCell::new(),
-            syscall: OnceCell::new(),
+            syscall: OnceCell::from(syscall),
             schedstat: OnceCell::new(),
             status: OnceCell::new(),
         })
