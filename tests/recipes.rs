@@ -1,0 +1,299 @@
+//! The recipes in `ci/`: they can be read, they name what the command has, and what they would run does run.
+
+use quick_junit::Report;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn text(recipe: &str) -> String {
+    fs::read_to_string(root().join("ci").join(recipe)).unwrap_or_else(|error| panic!("{recipe}: {error}"))
+}
+
+fn yaml(recipe: &str) -> Value {
+    serde_saphyr::from_str(&text(recipe)).unwrap_or_else(|error| panic!("{recipe}: {error}"))
+}
+
+/// The value at this JSON pointer, which must be a text.
+fn string(value: &Value, pointer: &str) -> String {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.unwrap_or_else(|| panic!("no text at {pointer} in {value:#}")).to_owned()
+}
+
+/// All texts under a key of this name, or in a list under it, wherever that is.
+fn under(value: &Value, key: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if name == key => found.push(text.clone()),
+                    Value::Array(list) if name == key => {
+                        found.extend(list.iter().filter_map(Value::as_str).map(str::to_owned));
+                    }
+                    _ => under(value, key, found),
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| under(value, key, found)),
+        _ => {}
+    }
+}
+
+/// The texts of a YAML recipe that a shell gets, and there are some.
+fn shell_texts(recipe: &str, keys: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    let value = yaml(recipe);
+    keys.iter().for_each(|key| under(&value, key, &mut found));
+    assert!(found.iter().any(|text| text.contains("sigrace run")), "{recipe} runs nothing: {found:?}");
+    found
+}
+
+/// Everything that the recipes hand to a shell: which shell, where from, the text.
+fn all_shell_texts() -> Vec<(&'static str, &'static str, String)> {
+    let mut all = Vec::new();
+    for recipe in ["gnu-parallel.sh", "slurm-array.sh"] {
+        all.push(("bash", recipe, text(recipe)));
+    }
+    let yaml = [
+        ("bash", "github-actions.yml", &["run"][..]),
+        ("sh", "gitlab-ci.yml", &["before_script", "script"]),
+        ("sh", "kubernetes-job.yaml", &["args"]),
+    ];
+    for (shell, recipe, keys) in yaml {
+        all.extend(shell_texts(recipe, keys).into_iter().map(|text| (shell, recipe, text)));
+    }
+    all
+}
+
+/// A shell that finds the built `sigrace`, in the project's folder, with the results in a folder of the test. Few runs.
+fn shell(shell: &str, results: &Path) -> Command {
+    let built = Path::new(env!("CARGO_BIN_EXE_sigrace")).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(built).chain(std::env::split_paths(&path))).unwrap();
+    let mut command = Command::new(shell);
+    // What the host of these tests has set is not what the recipe finds.
+    let foreign = ["SIGRACE", "SLURM_", "GITHUB_", "CI_", "SPLIT", "JOBS"];
+    for (name, _) in std::env::vars_os() {
+        if foreign.iter().any(|foreign| name.to_string_lossy().starts_with(foreign)) {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(root()).env("PATH", path).env("RESULTS", results).env("SIGRACE_RUNS", "20");
+    command.stdin(Stdio::null());
+    command
+}
+
+fn ends_with(code: i32, command: &mut Command) -> Output {
+    let output = command.output().expect("the shell starts");
+    assert_eq!(output.status.code(), Some(code), "{command:?}: {output:?}");
+    output
+}
+
+/// The names of the test cases in a JUnit report, none of which went wrong.
+fn passed(report: &Path) -> Vec<String> {
+    let text = fs::read_to_string(report).unwrap_or_else(|error| panic!("{}: {error}", report.display()));
+    let report = Report::deserialize_from_str(&text).expect("it is JUnit's form");
+    assert_eq!((report.failures, report.errors), (0, 0), "{text}");
+    let cases = report.test_suites.iter().flat_map(|suite| &suite.test_cases);
+    cases.map(|case| case.name.to_string()).collect()
+}
+
+const WAKEUP: [&str; 2] = ["wakeup/lost_wakeup_broken", "wakeup/lost_wakeup_sound"];
+const SKIP_ALL_BUT_WAKEUP: [&str; 8] =
+    ["--skip", "children", "--skip", "interrupted", "--skip", "jobs", "--skip", "shutdown"];
+
+/// A scenario of which nobody has said that the program is broken.
+fn surprise(folder: &Path) -> PathBuf {
+    let scenarios = folder.join("surprises");
+    fs::create_dir(&scenarios).unwrap();
+    fs::copy(root().join("fixtures/broken/lost_wakeup.c"), scenarios.join("lost_wakeup.c")).unwrap();
+    fs::write(
+        scenarios.join("hangs.ron"),
+        "(format: 1, program: Source(\"lost_wakeup.c\"), explore: (send: [SIGUSR1]), expect: (exit: Code(0)))",
+    )
+    .unwrap();
+    scenarios
+}
+
+#[test]
+fn shells_can_read_what_they_get() {
+    for (shell, recipe, text) in all_shell_texts() {
+        let mut command = Command::new(shell);
+        let output = command.args(["-n", "-c", &text]).output().expect("the shell starts");
+        assert!(output.status.success() && output.stderr.is_empty(), "{recipe}: {output:?}");
+    }
+}
+
+#[test]
+fn every_option_is_one_of_the_command() {
+    let help = Command::new(env!("CARGO_BIN_EXE_sigrace")).args(["run", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let mut checked = BTreeSet::new();
+    for (_, recipe, text) in all_shell_texts() {
+        let text = text.replace("\\\n", " ");
+        let runs = |line: &&str| !line.trim_start().starts_with('#') && line.contains("run ");
+        for line in text.lines().filter(runs).filter(|line| line.contains("sigrace")) {
+            let of_run = line.rsplit_once("sigrace").unwrap().1;
+            for word in of_run.split_whitespace().filter(|word| word.starts_with("--")) {
+                assert!(
+                    help.contains(&format!("{word} ")) || help.contains(&format!("{word}\n")),
+                    "{recipe}: {word}"
+                );
+                checked.insert(word.to_owned());
+            }
+        }
+    }
+    for expected in ["--list", "--exact", "--seed", "--jobs", "--trace-dir", "--format"] {
+        assert!(checked.contains(expected), "the recipes were not read: {checked:?}");
+    }
+}
+
+#[test]
+fn the_readme_names_every_recipe() {
+    let readme = text("README.md");
+    for entry in fs::read_dir(root().join("ci")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(name == "README.md" || readme.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+#[test]
+fn artifacts_are_what_the_steps_write() {
+    let gitlab = yaml("gitlab-ci.yml");
+    let results = string(&gitlab, "/signal-races/variables/RESULTS");
+    assert_eq!(string(&gitlab, "/signal-races/artifacts/paths/0"), results);
+    assert_eq!(string(&gitlab, "/signal-races/artifacts/reports/junit"), format!("{results}/report.xml"));
+    let github = yaml("github-actions.yml");
+    for job in ["scenarios", "suite"] {
+        let steps = github.pointer(&format!("/jobs/{job}/steps")).and_then(Value::as_array).unwrap();
+        let last = steps.last().unwrap();
+        assert_eq!(
+            (string(last, "/if"), string(last, "/with/path")),
+            ("failure()".to_owned(), results.clone())
+        );
+        let run = &steps[steps.len() - 2];
+        let environment = run.pointer("/env").unwrap().to_string();
+        assert!(environment.contains(&results) && run.to_string().contains(" run "), "{run:#}");
+    }
+}
+
+#[test]
+fn the_step_of_github_runs_and_a_finding_fails_it() {
+    let github = yaml("github-actions.yml");
+    let steps = github.pointer("/jobs/scenarios/steps").and_then(Value::as_array).unwrap();
+    let step = steps.iter().find(|step| step.to_string().contains("sigrace run")).unwrap();
+    let step = string(step, "/run");
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("results");
+    let github_shell = |seed: &str| {
+        let mut command = shell("bash", &results);
+        command.args(["-e", "-c", &step]).env("SEED", seed);
+        command
+    };
+    // The step takes the folder `scenarios` of where it is.
+    let surprises = surprise(folder.path());
+    fs::rename(&surprises, folder.path().join("scenarios")).unwrap();
+    let output = ends_with(100, github_shell("3").current_dir(folder.path()).env("GITHUB_ACTIONS", "true"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("::error file="), "{output:?}");
+    let report = fs::read_to_string(results.join("report.xml")).unwrap();
+    assert!(report.contains("seed 3") && report.contains("sigrace replay "), "{report}");
+    let names = fs::read_dir(results.join("traces")).unwrap().map(|entry| entry.unwrap().file_name());
+    let traces: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with(".ron")).collect();
+    assert_eq!(traces.len(), 1, "{traces:?}");
+}
+
+#[test]
+fn the_job_of_gitlab_runs() {
+    let script = &shell_texts("gitlab-ci.yml", &["script"]).join("\n");
+    let folder = tempfile::tempdir().unwrap();
+    let surprises = surprise(folder.path());
+    fs::rename(&surprises, folder.path().join("scenarios")).unwrap();
+    let mut command = shell("sh", &folder.path().join("results"));
+    command.args(["-e", "-c", script]).env("CI_NODE_INDEX", "2").current_dir(folder.path());
+    ends_with(100, &mut command);
+    assert!(fs::read_to_string(folder.path().join("results/report.xml")).unwrap().contains("seed 2"));
+}
+
+#[test]
+fn the_pod_of_kubernetes_runs() {
+    let job = yaml("kubernetes-job.yaml");
+    assert_eq!(
+        (string(&job, "/apiVersion"), string(&job, "/kind"), string(&job, "/spec/completionMode")),
+        ("batch/v1".to_owned(), "Job".to_owned(), "Indexed".to_owned())
+    );
+    let pod = job.pointer("/spec/template/spec").unwrap();
+    let container = pod.pointer("/containers/0").unwrap();
+    // The results are on the volume.
+    assert_eq!(string(container, "/env/0/value"), string(container, "/volumeMounts/0/mountPath"));
+    assert_eq!(string(container, "/volumeMounts/0/name"), string(pod, "/volumes/0/name"));
+    let folder = tempfile::tempdir().unwrap();
+    let surprises = surprise(folder.path());
+    fs::rename(&surprises, folder.path().join("scenarios")).unwrap();
+    let mut command = shell(&string(container, "/command/0"), folder.path());
+    command.args([string(container, "/command/1"), string(container, "/args/0")]);
+    ends_with(100, command.env("JOB_COMPLETION_INDEX", "4").current_dir(folder.path()));
+    assert!(fs::read_to_string(folder.path().join("4/report.xml")).unwrap().contains("seed 5"));
+}
+
+#[test]
+fn the_tasks_of_a_slurm_array_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let task = |number: &str| {
+        let mut command = shell("bash", folder.path());
+        command.args(["ci/slurm-array.sh", "scenarios"]).args(SKIP_ALL_BUT_WAKEUP);
+        command.env("SLURM_ARRAY_TASK_ID", number).env("SLURM_ARRAY_JOB_ID", "77");
+        command.env("SLURM_ARRAY_TASK_MIN", "1").env("SLURM_ARRAY_TASK_COUNT", "2");
+        command
+    };
+    ends_with(0, &mut task("2"));
+    assert_eq!(passed(&folder.path().join("77/2/report.xml")), WAKEUP);
+    assert!(fs::read_to_string(folder.path().join("77/2/report.xml")).unwrap().contains("seed 2"));
+    // Every scenario is in one task's share.
+    for (number, name) in ["1", "2"].into_iter().zip(WAKEUP) {
+        ends_with(0, task(number).env("SPLIT", "scenarios"));
+        assert_eq!(passed(&folder.path().join(format!("77/{number}/report.xml"))), [name]);
+    }
+    // A task too many has nothing to do, which is no failure.
+    let idle = ends_with(0, task("3").env("SPLIT", "scenarios").env("SLURM_ARRAY_TASK_COUNT", "3"));
+    assert!(String::from_utf8_lossy(&idle.stdout).contains("no scenario is left"), "{idle:?}");
+    // Outside an array there is no seed to take, and a split that is none is refused.
+    ends_with(1, task("1").env_remove("SLURM_ARRAY_TASK_ID"));
+    ends_with(2, task("1").env("SPLIT", "hash"));
+}
+
+/// True if GNU parallel is installed (another program has the same name); where everything is installed it must be.
+fn have_parallel() -> bool {
+    let version = Command::new("parallel").arg("--version").stdin(Stdio::null()).output();
+    let have = version.is_ok_and(|output| output.stdout.starts_with(b"GNU parallel"));
+    assert!(have || std::env::var_os("CI").is_none(), "GNU parallel is not installed");
+    have
+}
+
+#[test]
+fn gnu_parallel_runs_each_scenario_as_a_job() {
+    if !have_parallel() {
+        eprintln!("not tested: GNU parallel is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script = |results: &str| {
+        let mut command = shell("bash", &folder.path().join(results));
+        command.arg("ci/gnu-parallel.sh");
+        command
+    };
+    ends_with(0, script("results").arg("scenarios").args(SKIP_ALL_BUT_WAKEUP));
+    let results = folder.path().join("results");
+    let both = [passed(&results.join("1.xml")), passed(&results.join("2.xml"))].concat();
+    assert_eq!(both, WAKEUP);
+    assert_eq!(fs::read_to_string(results.join("joblog")).unwrap().lines().count(), 3);
+
+    // A finding, and nothing selected, end the script as they end the command.
+    ends_with(100, script("surprises-results").arg(surprise(folder.path())));
+    assert!(fs::read_to_string(folder.path().join("surprises-results/1.xml")).unwrap().contains("replay"));
+    ends_with(4, script("nothing").args(["scenarios", "--skip", "/"]));
+}
