@@ -262,10 +262,10 @@ prop_compose! {
 prop_compose! {
     pub(crate) fn trace()(
         words in [text(), text(), text(), text()], launch in launch(), seed: u64, limits in limits(), always: bool,
-        breaks in vec(broken(), 0..3), run in run()
+        breaks in vec(broken(), 0..3), search in option::of(text()), run in run()
     ) -> Trace {
         let [sigrace, kernel, arch, digest] = words;
         let Run { schedule, events, outcome, .. } = run;
-        Trace { sigrace, kernel, arch, launch, digest, seed, limits, always, breaks, schedule, events, outcome }
+        Trace { sigrace, kernel, arch, launch, digest, seed, limits, always, breaks, search, schedule, events, outcome }
     }
 }

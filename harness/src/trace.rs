@@ -31,6 +31,9 @@ pub struct Trace {
     pub always: bool,
     /// Which expectations the outcome broke; empty for a trace that was kept all the same.
     pub breaks: Vec<Broken>,
+    /// How far the search had gone that found it, in words; none for a trace that was kept while the search went on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
     /// What the harness did.
     pub schedule: Schedule,
     /// What happened, in order.

@@ -108,7 +108,7 @@ pub(super) struct Shrink {
     #[arg(long, env = "SIGRACE_SHRINK_RUNS", value_name = "N", default_value_t = 500)]
     pub(super) shrink_runs: u64,
     /// How often a finding must end the same way again before it is reported
-    #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) confirm: u32,
 }
 

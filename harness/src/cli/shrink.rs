@@ -27,7 +27,7 @@ pub(super) struct Args {
     #[arg(long, env = "SIGRACE_SHRINK_RUNS", value_name = "N", default_value_t = 5000)]
     shrink_runs: u64,
     /// How often the result must end the same way again
-    #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     confirm: u32,
     /// How many runs may go on at once [default: one for each CPU]
     #[arg(long, short, env = "SIGRACE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

@@ -71,7 +71,7 @@ impl Default for Plan {
             time: None,
             shrink: true,
             shrink_runs: 500,
-            confirm: 5,
+            confirm: 10,
             jobs: 1,
             stop: Stop::Never,
             known: Vec::new(),

@@ -81,7 +81,7 @@ fn a_race_of_one_step_in_forty_is_found_within_64_runs_by_every_seed() {
         assert_eq!(report.coverage.switches, 40);
         assert_eq!(report.findings.len(), 1, "seed {seed}");
         assert_eq!(report.findings[0].schedule, schedule([target.clone()]), "seed {seed}");
-        assert_eq!(report.findings[0].confirmed, 5);
+        assert_eq!(report.findings[0].confirmed, 10);
         assert_eq!(report.verdict, Verdict::Fail);
     }
 }
@@ -448,6 +448,7 @@ fn recording(run: &Run) -> Trace {
         limits: Default::default(),
         always: false,
         breaks: vec![],
+        search: None,
         schedule: run.schedule.clone(),
         events: run.events.clone(),
         outcome: run.outcome.clone(),

@@ -31,6 +31,7 @@ fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &s
         limits: Limits::default(),
         always: false,
         breaks: vec![breaks],
+        search: None,
         schedule: ron::from_str(schedule).unwrap(),
         events: events(happened),
         outcome: options.from_str(outcome).unwrap(),

@@ -272,6 +272,7 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
         limits,
         always,
         breaks,
+        search,
         schedule,
         events,
         outcome,
@@ -289,6 +290,9 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
         text.field("always", always, 0)?;
     }
     text.field("breaks", breaks, 0)?;
+    if let Some(search) = search {
+        text.field("search", search, 0)?;
+    }
     text.field("schedule", schedule, 1)?;
     text.field("events", events, 1)?;
     text.field("outcome", outcome, 2)?;

@@ -41,7 +41,7 @@ impl Recorder {
     }
 
     /// The run as a trace.
-    pub(super) fn trace(&self, run: &Run, breaks: &[Broken]) -> Trace {
+    pub(super) fn trace(&self, run: &Run, breaks: &[Broken], search: Option<String>) -> Trace {
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease");
         Trace {
             sigrace: env!("CARGO_PKG_VERSION").to_owned(),
@@ -53,6 +53,7 @@ impl Recorder {
             limits: self.settings.limits.clone(),
             always: self.settings.always,
             breaks: breaks.to_vec(),
+            search,
             schedule: run.schedule.clone(),
             events: run.events.clone(),
             outcome: run.outcome.clone(),
@@ -79,7 +80,9 @@ impl<S: Supervise> Supervise for KeepAll<S> {
         let run = self.supervisor.run(schedule)?;
         if let Some(recorder) = &self.recorder {
             // The kind of error does not matter: either way the harness could not do what it was told to.
-            recorder.write(&recorder.trace(&run, &[])).map_err(|error| RunError::Fault(error.to_string()))?;
+            recorder
+                .write(&recorder.trace(&run, &[], None))
+                .map_err(|error| RunError::Fault(error.to_string()))?;
         }
         Ok(run)
     }

@@ -118,13 +118,16 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
         broken
     };
     let report = explore::search(&plan, reference, &factory, &judge, progress, cancel)?;
+    let digest = recorder.digest().to_owned();
+    let mut done = Done { report, digest, expectations, traces: Vec::new() };
+    let extent = done.extent_of_report();
     let record = |finding: &Finding| {
-        let trace = recorder.trace(&finding.run, &breaks(finding));
+        let trace = recorder.trace(&finding.run, &breaks(finding), Some(extent.clone()));
         let path = recorder.write(&trace);
         (trace, path)
     };
-    let traces = report.findings.iter().map(record).collect();
-    Ok(Done { report, digest: recorder.digest().to_owned(), expectations, traces })
+    done.traces = done.report.findings.iter().map(record).collect();
+    Ok(done)
 }
 
 /// Makes the reference run in a thread of its own: a supervisor pins its thread, and the workers that are started later
