@@ -95,14 +95,10 @@ struct Job<'a> {
 impl Job<'_> {
     /// A name for what will be built: from the source with all that it includes, the flags, and the compiler's version.
     fn key(&self) -> Result<String, CompileError> {
-        let mut hash = Sha256::new();
-        for part in
-            [compiler_version()?.as_bytes(), FLAGS.join(" ").as_bytes(), &self.cc(&["-E"], None)?.stdout]
-        {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-        Ok(hexadecimal(&hash.finalize()[..16]))
+        let (version, source) = (compiler_version()?, self.cc(&["-E"], None)?.stdout);
+        let mut key = digest_of([version.as_bytes(), FLAGS.join(" ").as_bytes(), &source]);
+        key.truncate(32);
+        Ok(key)
     }
 
     /// Builds aside and renames, so that there is never half a program, and two builders at once do not clash.
@@ -196,6 +192,16 @@ pub fn digest(file: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     io::copy(&mut fs::File::open(file)?, &mut HashWriter(&mut hash))?;
     Ok(hexadecimal(&hash.finalize()))
+}
+
+/// The SHA-256 of several parts, each with its length before it, in hexadecimal.
+pub fn digest_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hexadecimal(&hash.finalize())
 }
 
 /// A hash that is written to.

@@ -1,7 +1,8 @@
 //! `sigrace check`: are these scenarios well-formed? Nothing is run.
 
 use super::exit::{Exit, Stop};
-use super::say::{count, say, warn};
+use super::say::{say, warn};
+use crate::show::count;
 use crate::suite;
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 use super::exit::{Exit, Stop};
 use super::partition::Partition;
 use super::run::gravity;
-use super::say::print;
+use super::say::say;
 use crate::suite::report::{FORMAT, Report};
 use std::fmt::Display;
 use std::fs;
@@ -26,7 +26,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         reports.push((path.as_path(), read(path)?));
     }
     let merged = merge(reports).map_err(Stop::refused)?;
-    print(merged.json())?;
+    say(merged.json())?;
     Ok(Exit::from_code(merged.exit).unwrap_or(Exit::Harness))
 }
 

@@ -70,9 +70,7 @@ impl Search {
             cancel: Arc::clone(cancel),
         })
     }
-}
 
-impl Search {
     /// The strategy that was asked for, by its name or by what only one has. Its runs are those of `--runs`, or as many as
     /// are usual.
     fn strategy(&self) -> Result<Option<scenario::Strategy>, Stop> {

@@ -2,10 +2,11 @@
 
 use super::exit::{Exit, Stop};
 use super::interrupt;
-use super::say::{count, say};
+use super::say::say;
 use super::target::Target;
 use crate::program::Limits;
 use crate::schedule::Schedule;
+use crate::show::count;
 use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::ending;

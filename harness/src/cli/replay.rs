@@ -2,11 +2,12 @@
 
 use super::exit::{Exit, Stop};
 use super::interrupt;
-use super::say::{count, page, say, warn};
+use super::say::{page, say, warn};
 use crate::compile;
 use crate::explore::{self, ExploreError, Replay};
 use crate::program::Launch;
 use crate::show;
+use crate::show::count;
 use crate::slots::Slots;
 use crate::store;
 use crate::suite::worker::{self, WAIT_FOR_CPU};

@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Stop};
 use super::options::Format;
-use super::say::{print, say, warn};
+use super::say::{say, warn};
 use crate::suite::report::{Confirmed, Report, Search};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::fmt::Display;
@@ -26,8 +26,8 @@ pub(super) fn finish(format: Format, report: &Report) -> Result<(), Stop> {
     }
     match format {
         Format::Human => Ok(()),
-        Format::Json => print(report.json()),
-        Format::Junit => print(junit(report)?),
+        Format::Json => say(report.json()),
+        Format::Junit => say(junit(report)?.trim_end()),
     }
 }
 

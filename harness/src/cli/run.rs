@@ -6,13 +6,13 @@ use super::options::{Format, Search};
 use super::partition::Partition;
 use super::progress::Progress;
 use super::report;
-use super::say::{count, page, say, warn};
+use super::say::{page, say, warn};
+use crate::compile;
 use crate::explore::{self, Standing, Verdict};
-use crate::show::Page;
+use crate::show::{Page, count};
 use crate::slots::Slots;
 use crate::suite::report::Report;
 use crate::suite::{self, Case, Found, How, Outcome, SEED, SearchError, Selection, Trial};
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::fs;
 use std::sync::Mutex;
@@ -80,15 +80,12 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 
 /// SHA-256 of the names and texts of these scenarios: what the parts of one suite have in common.
 fn digest(found: &[Found]) -> Result<String, String> {
-    let mut hash = Sha256::new();
-    for Found { name, path } in found {
-        let text = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        for part in [name.as_bytes(), &text] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let read = |Found { path, .. }: &Found| {
+        fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    };
+    let texts = found.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let parts = found.iter().zip(&texts);
+    Ok(compile::digest_of(parts.flat_map(|(found, text)| [found.name.as_bytes(), text])))
 }
 
 /// Reads all scenarios and finds or builds all programs: what is refused is refused before anything is run.

@@ -16,19 +16,9 @@ pub(super) fn say(text: impl Display) -> Result<(), Stop> {
     }
 }
 
-/// Writes a text as it is to standard output.
-pub(super) fn print(text: impl Display) -> Result<(), Stop> {
-    say(text.to_string().trim_end_matches('\n'))
-}
-
 /// Writes a line to standard error. If that fails there is nobody left to tell.
 pub(super) fn warn(text: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
-}
-
-/// A number with its noun: `1 run`, `2 runs`.
-pub(super) fn count(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The page that standard output is. Colours are always asked for: they are left out where no terminal shows them.

@@ -24,7 +24,7 @@
 //! points may be used, or if a sample was given up: because it takes too many steps (a thread that spins has the highest
 //! priority), or since a run of it was tainted or did not take its steps.
 
-use super::random::{below, planning};
+use super::random::{below, planning, runner};
 use super::report::Chance;
 use super::space::{Space, sends};
 use super::strategy::{Planned, Planner};
@@ -32,7 +32,7 @@ use super::{Coverage, ExploreError, Reference};
 use crate::schedule::{Action, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{Reached, Run, What};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::TestRunner;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -83,12 +83,8 @@ impl Pct {
         space: &Space,
         reference: &Reference,
     ) -> Pct {
-        let mut bytes = [0; 32];
-        let words = seed.to_le_bytes().into_iter().chain(index.to_le_bytes());
-        bytes.iter_mut().zip(words).for_each(|(place, byte)| *place = byte);
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let mut this = Pct {
-            runner: TestRunner::new_with_rng(Config::default(), rng),
+            runner: runner(seed, index),
             depth,
             runs,
             threads: 1,

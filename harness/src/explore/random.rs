@@ -32,12 +32,7 @@ pub(super) struct Random {
 impl Random {
     /// The `index`th strategy of a plan with this seed.
     pub(super) fn new(seed: u64, index: u64, runs: u64) -> Random {
-        let mut bytes = [0; 32];
-        for (place, byte) in bytes.iter_mut().zip(seed.to_le_bytes().into_iter().chain(index.to_le_bytes())) {
-            *place = byte;
-        }
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        Random { runner: TestRunner::new_with_rng(Config::default(), rng), runs, planned: 0 }
+        Random { runner: runner(seed, index), runs, planned: 0 }
     }
 }
 
@@ -85,6 +80,15 @@ impl Planner for Random {
         }
         Ok(trees)
     }
+}
+
+/// Where the `index`th strategy of a plan with this seed has its chance from.
+pub(super) fn runner(seed: u64, index: u64) -> TestRunner {
+    let mut bytes = [0; 32];
+    for (place, byte) in bytes.iter_mut().zip(seed.to_le_bytes().into_iter().chain(index.to_le_bytes())) {
+        *place = byte;
+    }
+    TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
 pub(super) fn planning(reason: Reason) -> ExploreError {

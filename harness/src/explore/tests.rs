@@ -10,6 +10,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub(super) const SOUND: fn(&[Step]) -> End = |_| exited(0);
 
+/// A model with one more point that only a step opens, which fails if a step is taken there; and the schedule that does.
+pub(super) fn behind_a_step() -> (Model, Schedule) {
+    let opener = switch("p0", "Before(write)", 5);
+    let mut places = twenty();
+    places.push(place("p0", "Before(unlink)", 1, &["p0.1"], &[]).after(opener.action.clone()));
+    let late = switch("p0", "Before(unlink)", 1);
+    let rule = [opener.clone(), late.clone()];
+    let model = Model::new(places, move |steps| exited(i32::from(rule.iter().all(|step| has(steps, step)))));
+    (model, schedule([opener, late]))
+}
+
 /// Twenty points of p0 and of its child, with two or three candidates at each where another could run.
 pub(super) fn twenty() -> Vec<Place> {
     let mut places = vec![place("p0", "Before(getpid)", 1, &[], &[])];
@@ -171,14 +182,9 @@ fn no_schedule_is_run_twice_in_shrinking_and_the_budget_is_kept() {
 
 #[test]
 fn points_that_only_a_step_opens_are_explored_too() {
-    let opener = switch("p0", "Before(write)", 5);
-    let mut places = twenty();
-    places.push(place("p0", "Before(unlink)", 1, &["p0.1"], &[]).after(opener.action.clone()));
-    let late = switch("p0", "Before(unlink)", 1);
-    let rule = [opener.clone(), late.clone()];
-    let model = Model::new(places, move |steps| exited(i32::from(rule.iter().all(|step| has(steps, step)))));
+    let (model, both) = behind_a_step();
     let report = look(&Plan { stop: Stop::FirstFinding, ..plan(2_000) }, &model);
-    assert_eq!(report.findings[0].schedule, schedule([opener, late]));
+    assert_eq!(report.findings[0].schedule, both);
     assert_eq!((report.cut, report.coverage.discovered), (Some(Cut::FirstFinding), 1));
 }
 

@@ -9,7 +9,7 @@ mod picture;
 mod words;
 
 pub use diverged::diverged;
-pub use words::{event_words, step_words, title};
+pub use words::{count, event_words, step_words, title};
 
 use crate::schedule::Schedule;
 use crate::trace::{Broken, Trace};
@@ -90,11 +90,11 @@ fn indented(text: &str) -> String {
 
 /// A schedule, one step a line.
 fn schedule(schedule: &Schedule, what: &str, page: Page) -> String {
-    let count = schedule.steps.len();
-    if count == 0 {
+    let steps = schedule.steps.len();
+    if steps == 0 {
         return format!("{what}: no step; this is the run that nobody disturbs\n");
     }
-    let mut text = format!("{what}, {count} {}:\n", if count == 1 { "step" } else { "steps" });
+    let mut text = format!("{what}, {}:\n", count(steps as u64, "step"));
     for (index, step) in schedule.steps.iter().enumerate() {
         text += &format!("  {}. {}\n", index + 1, page.step(step_words(step)));
     }

@@ -3,6 +3,11 @@
 use crate::schedule::{Action, Site, Step};
 use crate::trace::{Broken, Event, Status, What};
 
+/// A number with its noun: `1 run`, `2 runs`.
+pub fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// What broke, in a few words that follow a name and a colon.
 pub fn title(broken: Broken) -> &'static str {
     match broken {

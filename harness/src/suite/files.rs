@@ -81,11 +81,12 @@ impl Case {
     /// Reads the scenario and the traces that it keeps; a malformed file is refused with its line and column.
     pub fn read(found: Found) -> Result<Case, FileError> {
         let scenario = store::read_scenario(&found.path)?;
-        let folder = found.path.parent().unwrap_or(Path::new(""));
-        let kept =
-            scenario.kept.iter().map(|path| Ok((path.clone(), store::read_trace(&folder.join(path))?)));
-        let kept = kept.collect::<Result<_, FileError>>()?;
-        Ok(Case { name: found.name, path: found.path, scenario, kept })
+        let mut case = Case { name: found.name, path: found.path, scenario, kept: Vec::new() };
+        for path in &case.scenario.kept {
+            let trace = store::read_trace(&case.folder().join(path))?;
+            case.kept.push((path.clone(), trace));
+        }
+        Ok(case)
     }
 
     /// The folder of the scenario, where its relative paths start.

@@ -179,11 +179,10 @@ impl Report {
         }
     }
 
-    /// As JSON text, with a line end.
+    /// As JSON text.
     pub fn json(&self) -> String {
         // Only maps with other keys than strings, and values that refuse to be serialized, can fail: there are none.
-        serde_json::to_string_pretty(self)
-            .map_or_else(|error| format!("{{\"error\": \"{error}\"}}\n"), |text| text + "\n")
+        serde_json::to_string_pretty(self).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"))
     }
 }
 

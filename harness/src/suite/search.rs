@@ -7,7 +7,7 @@ use crate::explore::{
 };
 use crate::judge::{self, BadRegex, Expectations};
 use crate::scenario::Expect;
-use crate::show::{self, Page};
+use crate::show::{self, Page, count};
 use crate::slots::{Slot, SlotError, Slots};
 use crate::store::{self, FileError};
 use crate::supervise::{RunError, Settings};
@@ -220,7 +220,7 @@ impl Done {
     pub fn extent(&self) -> String {
         let mut text = self.extent_of_report();
         if self.report.tainted > 0 {
-            text += &format!(", {}", count(self.report.tainted, "tainted run", "tainted runs"));
+            text += &format!(", {}", count(self.report.tainted, "tainted run"));
         }
         text
     }
@@ -229,13 +229,12 @@ impl Done {
     pub(super) fn extent_of_report(&self) -> String {
         let Report { runs, outcomes, verified, .. } = &self.report;
         let Coverage { levels, taken, open, chance, .. } = &self.report.coverage;
-        let mut parts = vec![count(*runs, "run", "runs")];
+        let mut parts = vec![count(*runs, "run")];
         parts.extend(levels.iter().map(|level| self.level(level)));
-        let points = count(*open as u64, "point", "points");
+        let points = count(*open as u64, "point");
         parts.push(if taken == open { points } else { format!("steps at {taken} of {points}") });
         let more = if self.report.more_outcomes { "more than " } else { "" };
-        parts
-            .push(format!("{more}{}", count(outcomes.len() as u64, "distinct outcome", "distinct outcomes")));
+        parts.push(format!("{more}{}", count(outcomes.len() as u64, "distinct outcome")));
         parts.extend(chance.as_ref().map(told));
         if *verified > 0 {
             parts.push(format!("{verified} made twice with equal events"));
@@ -252,11 +251,8 @@ impl Done {
             steps => format!("{steps}-step"),
         };
         let known = if level.open { "more than " } else { "" };
-        let text = format!(
-            "{} of {known}{}",
-            level.covered(),
-            count(level.all, &format!("{steps} schedule"), &format!("{steps} schedules"))
-        );
+        let text =
+            format!("{} of {known}{}", level.covered(), count(level.all, &format!("{steps} schedule")));
         let why = match self.report.cut {
             Some(Cut::Interrupted) => "interrupted",
             Some(Cut::Time) => "the time was used up",
@@ -280,19 +276,14 @@ fn told(chance: &Chance) -> String {
     };
     format!(
         "{} of depth {depth} over {} and {}, {bound}",
-        count(*samples, "sample", "samples"),
-        count(*threads, "thread", "threads"),
-        count(*moments, "moment", "moments")
+        count(*samples, "sample"),
+        count(*threads, "thread"),
+        count(*moments, "moment")
     )
 }
 
 fn not_tried(level: &Level) -> String {
     if level.open { format!("at least {}", level.missing()) } else { level.missing().to_string() }
-}
-
-/// A number with its noun.
-fn count(number: u64, one: &str, several: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { several })
 }
 
 /// The last line of a finding: the one command that continues.

@@ -7,6 +7,7 @@
 use super::RunError;
 use super::clock::Deadline;
 use super::release::WaitEnd;
+use super::timeout;
 use super::tree::{ProcessId, State, ThreadId};
 use super::turn::Turns;
 use crate::schedule::Syscall;
@@ -257,8 +258,7 @@ impl Turns<'_> {
             }
             S::wait4 | S::waitid => only_inside("waits for a child to change, and every child sleeps"),
             S::futex => {
-                let waits_with_timeout = matches!(args[1] & 0x7f, 0 | 6 | 9 | 11 | 13);
-                let timeout = if waits_with_timeout { args[3] } else { 0 };
+                let timeout = if timeout::futex_sleeps(args[1]) { args[3] } else { 0 };
                 unless_timed(
                     timeout,
                     only_inside("waits for a futex, and every thread that could wake it sleeps"),

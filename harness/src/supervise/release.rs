@@ -96,6 +96,14 @@ impl Turns<'_> {
 
     /// Books the answer to a held thread. False means that it was ended while it was held, which it will show by itself.
     pub(super) fn answered(&mut self, id: ThreadId, answer: Result<bool, Errno>) -> Result<(), RunError> {
+        self.runs_on(id);
+        answer
+            .map(drop)
+            .map_err(|errno| RunError::Fault(format!("answering {}: {errno}", self.tree.thread(id).name)))
+    }
+
+    /// Books that this thread has just been made to go on.
+    pub(super) fn runs_on(&mut self, id: ThreadId) {
         let thread = self.tree.thread_mut(id);
         thread.state = State::Running;
         thread.cpu_at_release = None;
@@ -104,9 +112,6 @@ impl Turns<'_> {
         self.overtaken_by = None;
         self.quiet_since = None;
         self.released_at = std::time::Instant::now();
-        answer
-            .map(drop)
-            .map_err(|errno| RunError::Fault(format!("answering {}: {errno}", self.tree.thread(id).name)))
     }
 
     /// Lets a thread go on right after it made a process or thread, or was made.

@@ -187,11 +187,7 @@ impl Turns<'_> {
             self.taint.get_or_insert(format!("the timeout of {name} cannot be ended unseen: {why}"));
         }
         self.nudge(id)?;
-        let thread = self.tree.thread_mut(id);
-        thread.state = State::Running;
-        thread.cpu_at_release = None;
-        self.quiet_since = None;
-        self.released_at = Instant::now();
+        self.runs_on(id);
         Ok(())
     }
 

@@ -55,23 +55,21 @@ pub(super) fn reading(clock: i32) -> Option<Duration> {
     clock_gettime(ClockId::from_raw(Some(clock).filter(|_| known)?)).ok().map(Duration::from)
 }
 
+/// Two words of memory; none where there is none.
+fn words(pid: i32, address: u64) -> Option<(u64, u64)> {
+    let word = |address| memory::read_word(pid, address).ok();
+    (address != 0).then(|| Some((word(address)?, word(address.wrapping_add(8))?))).flatten()
+}
+
 /// Two words of memory as a struct timespec; none where there is none, or where the kernel will refuse it.
 pub(super) fn timespec(pid: i32, address: u64) -> Option<Duration> {
-    if address == 0 {
-        return None;
-    }
-    let (seconds, nanos) =
-        (memory::read_word(pid, address).ok()?, memory::read_word(pid, address.wrapping_add(8)).ok()?);
+    let (seconds, nanos) = words(pid, address)?;
     let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
     i64::try_from(seconds).ok().map(|seconds| Duration::new(seconds.unsigned_abs(), nanos))
 }
 
 fn timeval(pid: i32, address: u64) -> Option<Duration> {
-    if address == 0 {
-        return None;
-    }
-    let (seconds, micros) =
-        (memory::read_word(pid, address).ok()?, memory::read_word(pid, address.wrapping_add(8)).ok()?);
+    let (seconds, micros) = words(pid, address)?;
     Some(Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros)))
 }
 
@@ -85,6 +83,11 @@ pub(super) mod futex {
     /// The operation without its flags.
     pub(in crate::supervise) const OPERATION: u64 = 0x7f;
     pub(in crate::supervise) const CLOCK_REALTIME: u64 = 256;
+}
+
+/// True if this futex operation sleeps, at most for the time that its fourth argument gives.
+pub(super) fn futex_sleeps(operation: u64) -> bool {
+    operation & futex::OPERATION == futex::WAIT || futex_clock(operation).is_some()
 }
 
 /// The clock by which this futex operation's timeout is an absolute time; none if it is relative, or no timeout.

@@ -1,7 +1,7 @@
 //! Tests of exhaustive search, over a model of a program.
 
 use super::super::model::{Model, exited, judge, place, point, schedule, send, switch};
-use super::super::tests::{SOUND, has, look, lost_before_accept, plan, server, twenty};
+use super::super::tests::{SOUND, behind_a_step, has, look, lost_before_accept, plan, server, twenty};
 use super::super::*;
 use crate::scenario::Strategy;
 use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
@@ -47,15 +47,10 @@ fn what_was_tried_before_is_not_exhausted_again() {
 
 #[test]
 fn what_a_step_opens_is_exhausted_behind_it() {
-    let opener = switch("p0", "Before(write)", 5);
-    let mut places = twenty();
-    places.push(place("p0", "Before(unlink)", 1, &["p0.1"], &[]).after(opener.action.clone()));
-    let late = switch("p0", "Before(unlink)", 1);
-    let rule = [opener.clone(), late.clone()];
-    let model = Model::new(places, move |steps| exited(i32::from(rule.iter().all(|step| has(steps, step)))));
+    let (model, both) = behind_a_step();
     let report = look(&exhaust(2), &model);
     let found: Vec<_> = report.findings.iter().map(|found| found.schedule.clone()).collect();
-    assert_eq!(found, [schedule([opener, late])]);
+    assert_eq!(found, [both]);
     assert!(look(&exhaust(1), &model).findings.is_empty());
 }
 
