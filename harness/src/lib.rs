@@ -1,10 +1,12 @@
 //! sigrace finds signal races in programs that nobody prepared for it, and replays them exactly.
 //!
-//! The modules in the order of the story: a [`scenario`] asks, [`explore`] plans, a [`schedule`] decides, a [`trace`] tells.
+//! The modules in the order of the story: a [`scenario`] asks, [`explore`] plans, a [`schedule`] decides, a [`trace`] tells;
+//! [`code`] knows what the machine code of a program is called and where it comes from.
 
 #[cfg(test)]
 mod arbitrary;
 pub mod cli;
+pub mod code;
 pub mod compile;
 pub mod doctor;
 pub mod explore;

@@ -1,0 +1,122 @@
+//! Names of C++ and Rust functions as people write them.
+
+/// Names longer than this stay as they are: nobody writes them, and demangling can make them very much longer.
+const LONGEST: usize = 4096;
+
+/// The name as a person reads it: C++ with parameters and without the return type, Rust without the hash. What is no
+/// mangled name stays as it is.
+pub(super) fn demangle(symbol: &str) -> String {
+    rust(symbol).or_else(|| cpp(symbol, false)).unwrap_or_else(|| symbol.to_owned())
+}
+
+/// The other names under which a person may ask for this function: a C++ function without its parameters, and a Rust
+/// function with its hash.
+pub(super) fn other_names(symbol: &str) -> Vec<String> {
+    if rust(symbol).is_some() {
+        return rustc_demangle::try_demangle(symbol).map(|name| name.to_string()).into_iter().collect();
+    }
+    cpp(symbol, true).into_iter().collect()
+}
+
+/// True if the symbol may be a mangled name.
+pub(super) fn is_mangled(symbol: &str) -> bool {
+    symbol.len() <= LONGEST && (symbol.starts_with("_Z") || symbol.starts_with("_R"))
+}
+
+fn rust(symbol: &str) -> Option<String> {
+    if !is_mangled(symbol) || (symbol.starts_with("_Z") && !has_rust_hash(symbol)) {
+        return None;
+    }
+    let name = rustc_demangle::try_demangle(symbol).ok()?;
+    Some(format!("{name:#}"))
+}
+
+/// Rust's older mangling looks like C++'s, but its last part is a hash of 64 bits: `17h` and 16 digits.
+fn has_rust_hash(symbol: &str) -> bool {
+    symbol.rmatch_indices("17h").any(|(at, _)| {
+        let hash = symbol.as_bytes().get(at + 3..at + 20);
+        hash.is_some_and(|hash| hash[..16].iter().all(u8::is_ascii_hexdigit) && hash[16] == b'E')
+    })
+}
+
+fn cpp(symbol: &str, bare: bool) -> Option<String> {
+    if !is_mangled(symbol) {
+        return None;
+    }
+    let options = cpp_demangle::DemangleOptions::new().no_return_type();
+    let options = if bare { options.no_params() } else { options };
+    cpp_demangle::Symbol::new(symbol).ok()?.demangle_with_options(&options).ok()
+}
+
+/// True if `name` is `whole`, or the end of it after a `::` that is not inside of brackets.
+pub(super) fn ends_in(whole: &str, name: &str) -> bool {
+    let Some(head) = whole.strip_suffix(name) else { return false };
+    let Some(head) = head.strip_suffix("::") else { return head.is_empty() };
+    let depth = head.chars().fold(0i64, |depth, c| match c {
+        '<' | '(' | '{' => depth + 1,
+        '>' | ')' | '}' => depth - 1,
+        _ => depth,
+    });
+    depth == 0
+}
+
+/// The function's name without the ending of a copy that the compiler specialised: `insert` for `insert.constprop.0`. Such a
+/// copy begins where the function begins; `.part` and `.cold` are pieces of it and do not.
+pub(super) fn without_clone(symbol: &str) -> &str {
+    let mut name = symbol;
+    loop {
+        let Some((head, number)) = name.rsplit_once('.') else { return name };
+        let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let stem = if digits { head } else { name };
+        let Some(shorter) =
+            [".constprop", ".isra", ".lto_priv"].iter().find_map(|end| stem.strip_suffix(end))
+        else {
+            return name;
+        };
+        name = shorter;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_in_both_languages() {
+        for (symbol, name) in [
+            ("insert", "insert"),
+            ("_ZN4list6insertEi", "list::insert(int)"),
+            ("_ZN4list5countE", "list::count"),
+            ("_ZN4list4main17h0123456789abcdefE", "list::main"),
+            ("_RNvCs15kBYyAo9fc_4list6insert", "list::insert"),
+            ("_Z", "_Z"),
+            ("_ZN4list", "_ZN4list"),
+        ] {
+            assert_eq!(demangle(symbol), name, "{symbol}");
+        }
+        assert_eq!(other_names("_ZN4list6insertEi"), ["list::insert"]);
+        assert_eq!(other_names("_ZN4list4main17h0123456789abcdefE"), ["list::main::h0123456789abcdef"]);
+        assert!(other_names("insert").is_empty());
+    }
+
+    #[test]
+    fn the_end_of_a_name_begins_after_colons_outside_of_brackets() {
+        assert!(ends_in("list::Node::insert", "Node::insert"));
+        assert!(ends_in("insert", "insert"));
+        assert!(!ends_in("reinsert", "insert"));
+        assert!(!ends_in("get<list::insert", "insert"));
+    }
+
+    #[test]
+    fn copies_are_named_after_their_function() {
+        for (symbol, name) in [
+            ("insert.constprop.0", "insert"),
+            ("insert.isra.0.constprop.12", "insert"),
+            ("insert.part.0", "insert.part.0"),
+            ("insert.cold", "insert.cold"),
+            ("insert", "insert"),
+        ] {
+            assert_eq!(without_clone(symbol), name);
+        }
+    }
+}
