@@ -96,3 +96,10 @@ fn section(data: &Arc<[u8]>, file: &ElfFile64<'_, object::LittleEndian>, name: &
         Err(_) => empty(),
     }
 }
+
+/// The content of `.debug_frame`, if it has any.
+pub(super) fn frame_section(data: &Arc<[u8]>) -> Option<Arc<[u8]>> {
+    let file = ElfFile64::<object::LittleEndian>::parse(&**data).ok()?;
+    let bytes = section(data, &file, ".debug_frame");
+    (!bytes.bytes().is_empty()).then(|| Arc::from(bytes.bytes()))
+}

@@ -63,16 +63,23 @@ pub(super) fn ends_in(whole: &str, name: &str) -> bool {
 /// The function's name without the ending of a copy that the compiler specialised: `insert` for `insert.constprop.0`. Such a
 /// copy begins where the function begins; `.part` and `.cold` are pieces of it and do not.
 pub(super) fn without_clone(symbol: &str) -> &str {
+    without_endings(symbol, &[".constprop", ".isra", ".lto_priv"])
+}
+
+/// The function's name as its source has it, without the endings that the compiler gives to copies and pieces of it.
+pub(super) fn in_source(name: &str) -> &str {
+    let name = name.split_once(" [clone ").map_or(name, |(name, _)| name);
+    without_endings(name, &[".constprop", ".isra", ".lto_priv", ".part", ".cold"])
+}
+
+fn without_endings<'a>(symbol: &'a str, endings: &[&str]) -> &'a str {
     let mut name = symbol;
     loop {
-        let Some((head, number)) = name.rsplit_once('.') else { return name };
-        let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        let stem = if digits { head } else { name };
-        let Some(shorter) =
-            [".constprop", ".isra", ".lto_priv"].iter().find_map(|end| stem.strip_suffix(end))
-        else {
-            return name;
-        };
+        let number = name.rsplit_once('.');
+        let number =
+            number.filter(|(_, digits)| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
+        let stem = number.map_or(name, |(stem, _)| stem);
+        let Some(shorter) = endings.iter().find_map(|end| stem.strip_suffix(end)) else { return name };
         name = shorter;
     }
 }
@@ -117,6 +124,9 @@ mod tests {
             ("insert", "insert"),
         ] {
             assert_eq!(without_clone(symbol), name);
+        }
+        for name in ["insert", "insert.part.0.cold", "insert.cold.3", "insert [clone .cold]"] {
+            assert_eq!(in_source(name), "insert");
         }
     }
 }

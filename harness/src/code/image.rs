@@ -3,6 +3,7 @@
 use super::CodeError;
 use super::data::DataObject;
 use super::debug::Debug;
+use super::frames::Frames;
 use super::plt::{self, Import};
 use super::symbols::{Function, Symbols};
 use object::elf;
@@ -35,6 +36,7 @@ pub struct Image {
     pub(super) slots: HashMap<u64, String>,
     pub(super) debug: OnceLock<Option<Debug>>,
     debug_file: Option<Arc<[u8]>>,
+    frames: OnceLock<Frames>,
 }
 
 /// A part of the file that is mapped into memory: a PT_LOAD of the program header.
@@ -110,6 +112,7 @@ impl Image {
             slots,
             debug: OnceLock::new(),
             debug_file,
+            frames: OnceLock::new(),
         };
         image.imports = plt::imports(&image);
         Ok(image)
@@ -196,6 +199,17 @@ impl Image {
     pub(super) fn debug(&self) -> Option<&Debug> {
         let find = || Debug::read(&self.data).or_else(|| self.debug_file.as_ref().and_then(Debug::read));
         self.debug.get_or_init(find).as_ref()
+    }
+
+    /// How to find the caller of each function, read when first asked for.
+    pub(super) fn frames(&self) -> &Frames {
+        self.frames.get_or_init(|| Frames::read(self))
+    }
+
+    /// The content of `.debug_frame`, here or in the file with the debug information.
+    pub(super) fn debug_frame(&self) -> Option<Arc<[u8]>> {
+        let files = [Some(&self.data), self.debug_file.as_ref()];
+        files.into_iter().flatten().find_map(super::debug::frame_section)
     }
 
     /// The sections that are in memory.

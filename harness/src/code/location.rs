@@ -1,7 +1,7 @@
 //! What an address is called.
 
 use super::Image;
-use super::demangle::demangle;
+use super::demangle::{demangle, in_source};
 use super::lines::normal;
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub struct Location {
     pub module: String,
     /// The code is in another file than the executable.
     pub foreign: bool,
-    /// The function that has the code, as a person reads it; for a stub of an imported function its name with `@plt`.
+    /// The function that has the code, as a person reads it, with the ending that the compiler gave to a copy or piece of it; for a stub of an imported function its name with `@plt`.
     pub function: Option<String>,
     /// Bytes after the function's start; without a function the address for which the file was linked.
     pub offset: u64,
@@ -63,7 +63,8 @@ pub struct Location {
 impl Location {
     /// The function in whose source the line is: the innermost inlined one, or the function that has the code.
     pub fn source_function(&self) -> Option<&str> {
-        self.inlined.first().map(|inlined| inlined.function.as_str()).or(self.function.as_deref())
+        let inlined = self.inlined.first().map(|inlined| inlined.function.as_str());
+        inlined.or(self.function.as_deref().map(in_source))
     }
 }
 
@@ -75,21 +76,18 @@ impl fmt::Display for Location {
         if self.foreign {
             write!(f, "{}!", self.module)?;
         }
+        let mut line = self.line.as_ref();
         for inlined in &self.inlined {
-            f.write_str(&inlined.function)?;
-            if inlined == &self.inlined[0]
-                && let Some(line) = &self.line
-            {
-                write!(f, " ({line})")?;
+            match line {
+                Some(line) => write!(f, "{} ({line}) inlined into ", inlined.function)?,
+                None => write!(f, "{} inlined into ", inlined.function)?,
             }
-            f.write_str(" inlined into ")?;
+            line = inlined.called_at.as_ref();
         }
-        f.write_str(function)?;
-        let called_at = self.inlined.last().and_then(|inlined| inlined.called_at.as_ref());
-        match (self.inlined.is_empty(), &self.line, called_at) {
-            (true, Some(line), _) | (false, _, Some(line)) => write!(f, " ({line})"),
-            _ if self.offset > 0 => write!(f, "+{:#x}", self.offset),
-            _ => Ok(()),
+        match line {
+            Some(line) => write!(f, "{} ({line})", in_source(function)),
+            None if self.offset > 0 => write!(f, "{function}+{:#x}", self.offset),
+            None => f.write_str(function),
         }
     }
 }

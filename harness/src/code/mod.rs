@@ -8,22 +8,31 @@
 mod data;
 mod debug;
 mod demangle;
+mod frames;
 mod image;
 mod instructions;
 mod lines;
 mod location;
+mod modules;
 mod place;
 mod plt;
+mod registers;
 mod resolve;
+mod source;
 mod symbols;
+mod unwind;
 
 pub use data::{DataObject, TypeFacts};
 pub use image::{Image, Segment};
 pub use instructions::{Flow, Instruction, StaticAccess, Target, order_by_line};
 pub use location::{Inlined, Location, SourceLine};
+pub use modules::{Images, Module, Modules};
 pub use place::{Place, PlaceError, Spot};
 pub use plt::Import;
+pub use registers::Registers;
+pub use source::snippet;
 pub use symbols::Function;
+pub use unwind::{Frame, MOST_FRAMES, Stack, StackEnd, unwind};
 
 use std::io;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! Programs that are built here, and what is read from them.
 
 mod resolved;
+mod unwound;
 
 use super::*;
 use std::fs;

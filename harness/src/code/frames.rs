@@ -1,0 +1,279 @@
+//! The call frame information of one file: from a frame's registers to its caller's.
+
+use super::{Image, Registers};
+use gimli::{
+    BaseAddresses, CfaRule, CieOrFde, EndianSlice, EvaluationResult, LittleEndian, Location, RegisterRule,
+    UnwindContext, UnwindExpression, UnwindSection, UnwindTableRow, Value,
+};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+type Slice<'a> = EndianSlice<'a, LittleEndian>;
+
+/// An expression with more steps than this is taken for an endless one.
+const LONGEST_EXPRESSION: u32 = 10_000;
+
+/// Reads a process's memory; false if not all bytes could be read.
+pub(super) type Read<'a> = dyn FnMut(u64, &mut [u8]) -> bool + 'a;
+
+/// The frames of one file, by address, from `.eh_frame` and, for what that has not, `.debug_frame`.
+#[derive(Debug)]
+pub(super) struct Frames {
+    eh: Table,
+    debug: Table,
+    bases: BaseAddresses,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    data: Option<Arc<[u8]>>,
+    /// Start, end and where the entry is in the section; by start.
+    entries: Vec<(u64, u64, usize)>,
+}
+
+/// What the caller of a frame is.
+pub(super) enum Caller {
+    /// Its registers.
+    Known(Registers),
+    /// There is none.
+    None,
+}
+
+/// The rules for one address.
+pub(super) struct Found {
+    /// The code is what a signal handler returns to: the caller is what the signal interrupted.
+    pub(super) signal: bool,
+}
+
+impl Frames {
+    /// Finds all entries. Corrupt ones end the table.
+    pub(super) fn read(image: &Image) -> Frames {
+        let section = |name: &str| image.sections().iter().find(|section| section.name == name);
+        let address = |name: &str| section(name).map_or(0, |section| section.address);
+        let mut bases = BaseAddresses::default().set_text(address(".text")).set_got(address(".got"));
+        let mut eh = Table::default();
+        if let Some(section) = section(".eh_frame") {
+            bases = bases.set_eh_frame(section.address);
+            eh.data = image.bytes(section.address, section.size).map(Arc::from);
+            if let Some(data) = &eh.data {
+                eh.entries = entries(&eh_frame(data), &bases);
+            }
+        }
+        let mut debug = Table { data: image.debug_frame(), entries: Vec::new() };
+        if let Some(data) = &debug.data {
+            debug.entries = entries(&debug_frame(data), &bases);
+        }
+        Frames { eh, debug, bases }
+    }
+
+    /// Finds the rules for this address and applies them to the registers. `bias` is what the file's addresses have been
+    /// moved by in the process. `None` if the address is not covered.
+    pub(super) fn caller(
+        &self,
+        address: u64,
+        bias: u64,
+        registers: &Registers,
+        read: &mut Read<'_>,
+        context: &mut UnwindContext<usize>,
+    ) -> Option<(Found, Result<Caller, String>)> {
+        let mut step = Step { bases: &self.bases, address, bias, registers, read, context };
+        if let (Some(data), Some(offset)) = (&self.eh.data, self.eh.entry_at(address)) {
+            return Some(step.take(&eh_frame(data), offset));
+        }
+        let (data, offset) = (self.debug.data.as_ref()?, self.debug.entry_at(address)?);
+        Some(step.take(&debug_frame(data), offset))
+    }
+}
+
+fn eh_frame(data: &[u8]) -> gimli::EhFrame<Slice<'_>> {
+    let mut section = gimli::EhFrame::new(data, LittleEndian);
+    section.set_address_size(8);
+    section
+}
+
+fn debug_frame(data: &[u8]) -> gimli::DebugFrame<Slice<'_>> {
+    let mut section = gimli::DebugFrame::new(data, LittleEndian);
+    section.set_address_size(8);
+    section
+}
+
+fn entries<'a, S>(section: &S, bases: &BaseAddresses) -> Vec<(u64, u64, usize)>
+where
+    S: UnwindSection<Slice<'a>, Offset: gimli::UnwindOffset<usize>>,
+{
+    let mut found = Vec::new();
+    let mut known = HashMap::new();
+    let mut iterator = section.entries(bases);
+    while let Ok(Some(entry)) = iterator.next() {
+        let CieOrFde::Fde(partial) = entry else { continue };
+        let entry = partial.parse(|section, bases, offset| {
+            let key: usize = gimli::UnwindOffset::into(offset);
+            if let Some(known) = known.get(&key) {
+                return Ok(Clone::clone(known));
+            }
+            let read = section.cie_from_offset(bases, offset)?;
+            known.insert(key, read.clone());
+            Ok(read)
+        });
+        // One that cannot be read covers nothing.
+        if let Ok(entry) = entry {
+            found.push((entry.initial_address(), entry.end_address(), entry.offset()));
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+impl Table {
+    fn entry_at(&self, address: u64) -> Option<usize> {
+        let after = self.entries.partition_point(|entry| entry.0 <= address);
+        let entry = self.entries[..after].last()?;
+        (address < entry.1).then_some(entry.2)
+    }
+}
+
+/// One step from a frame to its caller.
+struct Step<'a, 'r> {
+    bases: &'a BaseAddresses,
+    address: u64,
+    bias: u64,
+    registers: &'a Registers,
+    read: &'a mut Read<'r>,
+    context: &'a mut UnwindContext<usize>,
+}
+
+impl Step<'_, '_> {
+    fn take<'a, S: UnwindSection<Slice<'a>>>(
+        &mut self,
+        section: &S,
+        offset: usize,
+    ) -> (Found, Result<Caller, String>) {
+        let corrupt = |error: gimli::Error| format!("its call frame information cannot be read: {error}");
+        let entry = match section.fde_from_offset(self.bases, offset.into(), S::cie_from_offset) {
+            Ok(entry) => entry,
+            Err(error) => return (Found { signal: false }, Err(corrupt(error))),
+        };
+        let found = Found { signal: entry.is_signal_trampoline() };
+        let encoding = entry.cie().encoding();
+        let return_address = entry.cie().return_address_register();
+        let row = entry.unwind_info_for_address(section, self.bases, self.context, self.address);
+        let row = match row {
+            Ok(row) => row.clone(),
+            Err(error) => return (found, Err(corrupt(error))),
+        };
+        (found, self.apply(section, &row, encoding, return_address))
+    }
+
+    fn apply<'a, S: UnwindSection<Slice<'a>>>(
+        &mut self,
+        section: &S,
+        row: &UnwindTableRow<usize>,
+        encoding: gimli::Encoding,
+        return_address: gimli::Register,
+    ) -> Result<Caller, String> {
+        if row.register(return_address) == Some(RegisterRule::Undefined) {
+            return Ok(Caller::None);
+        }
+        let cfa = match row.cfa() {
+            CfaRule::RegisterAndOffset { register, offset } => {
+                self.known(register.0)?.wrapping_add_signed(*offset)
+            }
+            CfaRule::Expression(expression) => self.evaluate(section, expression, encoding, None)?,
+        };
+        let mut caller = Registers::default();
+        for number in 0..Registers::COUNT as u16 {
+            let rule = row.register(gimli::Register(number));
+            // What cannot be read stays unknown; it matters only if it is needed.
+            let value = match rule {
+                None if number == Registers::RSP => Some(cfa),
+                None if Registers::is_callee_saved(number) => self.registers.get(number),
+                None | Some(RegisterRule::Undefined) => None,
+                Some(RegisterRule::SameValue) => self.registers.get(number),
+                Some(RegisterRule::Offset(offset)) => self.word(cfa.wrapping_add_signed(offset)),
+                Some(RegisterRule::ValOffset(offset)) => Some(cfa.wrapping_add_signed(offset)),
+                Some(RegisterRule::Register(register)) => self.registers.get(register.0),
+                Some(RegisterRule::Expression(expression)) => {
+                    let at = self.evaluate(section, &expression, encoding, Some(cfa)).ok();
+                    at.and_then(|at| self.word(at))
+                }
+                Some(RegisterRule::ValExpression(expression)) => {
+                    self.evaluate(section, &expression, encoding, Some(cfa)).ok()
+                }
+                Some(RegisterRule::Constant(value)) => Some(value),
+                Some(_) => None,
+            };
+            caller.set(number, value);
+        }
+        if return_address.0 != Registers::RIP {
+            caller.set(Registers::RIP, caller.get(return_address.0));
+        }
+        match caller.get(Registers::RIP) {
+            // Nothing was called from there (System V ABI, "Initial Stack and Register State").
+            Some(0) => Ok(Caller::None),
+            Some(_) => Ok(Caller::Known(caller)),
+            None => Err("its return address cannot be read".to_owned()),
+        }
+    }
+
+    fn known(&self, number: u16) -> Result<u64, String> {
+        let value = self.registers.get(number);
+        value.ok_or_else(|| {
+            format!("its frame depends on {}, whose value is not known", Registers::name(number))
+        })
+    }
+
+    fn word(&mut self, address: u64) -> Option<u64> {
+        let mut bytes = [0; 8];
+        (self.read)(address, &mut bytes).then(|| u64::from_le_bytes(bytes))
+    }
+
+    /// The value of an expression, or the address that it names.
+    fn evaluate<'a, S: UnwindSection<Slice<'a>>>(
+        &mut self,
+        section: &S,
+        expression: &UnwindExpression<usize>,
+        encoding: gimli::Encoding,
+        start: Option<u64>,
+    ) -> Result<u64, String> {
+        let corrupt =
+            |error: gimli::Error| format!("an expression of its frame cannot be evaluated: {error}");
+        let mut evaluation = expression.get(section).map_err(corrupt)?.evaluation(encoding);
+        evaluation.set_max_iterations(LONGEST_EXPRESSION);
+        if let Some(start) = start {
+            evaluation.set_initial_value(start);
+        }
+        let mut result = evaluation.evaluate().map_err(corrupt)?;
+        loop {
+            result = match result {
+                EvaluationResult::Complete => break,
+                EvaluationResult::RequiresRegister { register, .. } => {
+                    let value = self.known(register.0)?;
+                    evaluation.resume_with_register(Value::Generic(value))
+                }
+                EvaluationResult::RequiresMemory { address, size, space: None, .. } if size <= 8 => {
+                    let mut bytes = [0; 8];
+                    let part = bytes.get_mut(..usize::from(size)).unwrap_or_default();
+                    if !(self.read)(address, part) {
+                        return Err(format!(
+                            "its frame depends on memory at {address:#x}, which cannot be read"
+                        ));
+                    }
+                    evaluation.resume_with_memory(Value::Generic(u64::from_le_bytes(bytes)))
+                }
+                EvaluationResult::RequiresRelocatedAddress(address) => {
+                    evaluation.resume_with_relocated_address(address.wrapping_add(self.bias))
+                }
+                _ => return Err("its frame depends on something that is not known".to_owned()),
+            }
+            .map_err(corrupt)?;
+        }
+        match evaluation.as_result() {
+            [piece] => match piece.location {
+                Location::Address { address } => Ok(address),
+                Location::Value { value: Value::Generic(value) | Value::U64(value) } => Ok(value),
+                _ => Err("its frame is in no memory".to_owned()),
+            },
+            _ => Err("its frame is in pieces".to_owned()),
+        }
+    }
+}
