@@ -4,8 +4,10 @@ use crate::signal::{Signal, Word};
 use serde::de::{self, Deserializer, EnumAccess, VariantAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use syscalls::Sysno;
 
 /// A thread's name, the same in every run: `p0` is the first process, `p0.1` its first child, `p0/2` a second thread.
@@ -196,6 +198,56 @@ pub enum Making {
     Fork,
 }
 
+/// A name of the program's, such as that of a function. Equal names are one text, which is kept until the end: it is
+/// copied and compared like a number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Label(&'static str);
+
+impl Label {
+    /// The label of this text.
+    pub fn new(text: &str) -> Label {
+        static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(text) {
+            Some(text) => Label(text),
+            None => {
+                let text: &'static str = Box::leak(text.into());
+                known.insert(text);
+                Label(text)
+            }
+        }
+    }
+
+    /// Its text.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.0, f)
+    }
+}
+
+impl Serialize for Label {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Label, D::Error> {
+        String::deserialize(deserializer).map(|text| Label::new(&text))
+    }
+}
+
 /// A kind of place where a thread can be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Site {
@@ -205,6 +257,9 @@ pub enum Site {
     After(Making),
     /// The thread is asleep inside this call.
     In(Syscall),
+    /// The thread is about to execute an instruction: the first of a function (`insert`), of a source line (`list.c:23`),
+    /// or the one so many bytes into a function (`insert+0x1f`).
+    At(Label),
 }
 
 impl fmt::Display for Site {
@@ -213,6 +268,7 @@ impl fmt::Display for Site {
             Site::Before(call) => write!(f, "before {call}"),
             Site::After(Making::Fork) => f.write_str("after fork"),
             Site::In(call) => write!(f, "in {call}"),
+            Site::At(place) => write!(f, "at {place}"),
         }
     }
 }

@@ -52,7 +52,8 @@ pub fn runs(launch: Launch, count: usize) -> Vec<Result<Run, RunError>> {
     })
 }
 
-fn with_supervisor<T: Send>(
+/// What `work` makes of a supervisor, which lives in a thread of its own.
+pub fn with_supervisor<T: Send>(
     launch: Launch,
     limits: Limits,
     work: impl FnOnce(&mut Supervisor) -> T + Send,

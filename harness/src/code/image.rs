@@ -27,6 +27,7 @@ const LARGEST: u64 = 2 << 30;
 pub struct Image {
     path: PathBuf,
     name: String,
+    entry: u64,
     pub(super) data: Arc<[u8]>,
     segments: Vec<Segment>,
     sections: Vec<Section>,
@@ -104,6 +105,7 @@ impl Image {
         let mut image = Image {
             path: path.to_owned(),
             name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            entry: header.e_entry(LittleEndian),
             data: Arc::clone(&data),
             segments,
             sections,
@@ -126,6 +128,11 @@ impl Image {
     /// The file's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where the program begins.
+    pub fn entry(&self) -> u64 {
+        self.entry
     }
 
     /// The parts that are mapped into memory, as the file lists them.

@@ -25,6 +25,7 @@ impl Turns<'_> {
                 return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
             }
         };
+        self.note_struck(id);
         if self.tree.process_of(id).executing {
             self.after_execute(id)?;
         }
@@ -103,6 +104,7 @@ impl Turns<'_> {
             let process = self.tree.thread(id).process;
             self.tree.process_mut(process).parent_returns_to = birth.plant.map(|plant| plant.address);
         }
+        self.set_breakpoints(id)?;
         Ok(id)
     }
 

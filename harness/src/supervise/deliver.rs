@@ -10,7 +10,7 @@ use crate::sys::procfs::Status;
 use nix::errno::Errno;
 
 /// Signals that stop a process.
-fn stops() -> SignalSet {
+pub(super) fn stops() -> SignalSet {
     [19, 20, 21, 22].into_iter().filter_map(Signal::from_number).collect()
 }
 

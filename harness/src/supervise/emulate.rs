@@ -19,6 +19,7 @@ use syscalls::Sysno;
 
 // Keys of the auxiliary vector (getauxval(3)).
 const AT_BASE: u64 = 7;
+const AT_ENTRY: u64 = 9;
 const AT_RANDOM: u64 = 25;
 
 /// getrandom may be asked for anything; more than this at once is answered in part, as the man page allows.
@@ -147,7 +148,7 @@ impl Turns<'_> {
         let unreadable = |what: &str, error: &dyn std::fmt::Display| {
             RunError::Unsupported(format!("{name} runs a program whose {what} cannot be read: {error}"))
         };
-        let found = match procfs::auxiliary(pid, &[AT_BASE, AT_RANDOM]) {
+        let found = match procfs::auxiliary(pid, &[AT_BASE, AT_RANDOM, AT_ENTRY]) {
             Err(error) if procfs::gone(&error) => return Ok(()),
             other => other.map_err(|error| unreadable("auxiliary vector", &error))?,
         };
@@ -188,8 +189,10 @@ impl Turns<'_> {
         process.initial_blocked = blocked;
         process.last_blocked = blocked;
         process.program.clone_from(&file);
+        process.entry = found[2].unwrap_or(0);
+        process.handlers = Default::default();
         self.news.push((id, super::settle::News::Told(What::Exec(name))));
-        Ok(())
+        self.set_breakpoints(id)
     }
 
     /// A program that would get rights by its file does not get them under no_new_privs: what it then does is not what it

@@ -1,6 +1,6 @@
 //! A held thread is a value that is spent once: it waits for an answer, and there is one answer.
 
-use crate::schedule::{Making, Site, Syscall};
+use crate::schedule::{Label, Making, Site, Syscall};
 use crate::sys::notify::{Listener, Notification};
 use nix::errno::Errno;
 
@@ -11,6 +11,8 @@ pub(super) enum Place {
     Before(Syscall, u32),
     /// Back from making a process or thread, or just made, for the nth time.
     After(u32),
+    /// At this instruction, for the nth time.
+    At(Label, u32),
 }
 
 impl Place {
@@ -18,15 +20,25 @@ impl Place {
         match self {
             Place::Before(call, nth) => (Site::Before(call), nth),
             Place::After(nth) => (Site::After(Making::Fork), nth),
+            Place::At(place, nth) => (Site::At(place), nth),
         }
     }
 }
 
-/// A thread that waits for an answer.
+/// What holds a thread.
+#[derive(Clone, Copy, Debug)]
+enum Holding {
+    /// The kernel waits for an answer to this call.
+    Call(Notification),
+    /// It is stopped at an instruction, and there is nothing to answer.
+    Parked,
+}
+
+/// A thread that waits for an answer, or is parked until it is let go.
 #[derive(Debug)]
 #[must_use = "a held thread waits until it is answered"]
 pub(super) struct Held {
-    notification: Notification,
+    holding: Holding,
     place: Place,
     /// The point has been told of, so that it is told of once.
     pub(super) told: bool,
@@ -34,43 +46,71 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn new(notification: Notification, place: Place) -> Held {
-        Held { notification, place, told: false }
+        Held { holding: Holding::Call(notification), place, told: false }
+    }
+
+    /// A thread that stopped at an instruction.
+    pub(super) fn parked(place: Place) -> Held {
+        Held { holding: Holding::Parked, place, told: false }
     }
 
     pub(super) fn place(&self) -> Place {
         self.place
     }
 
+    /// The call's number; -1, which is none, for a parked thread.
     pub(super) fn number(&self) -> i32 {
-        self.notification.number
+        match self.holding {
+            Holding::Call(notification) => notification.number,
+            Holding::Parked => -1,
+        }
     }
 
     pub(super) fn args(&self) -> [u64; 6] {
-        self.notification.args
+        match self.holding {
+            Holding::Call(notification) => notification.args,
+            Holding::Parked => [0; 6],
+        }
     }
 
     pub(super) fn ip(&self) -> u64 {
-        self.notification.ip
+        match self.holding {
+            Holding::Call(notification) => notification.ip,
+            Holding::Parked => 0,
+        }
+    }
+
+    /// Answers the call. A parked thread asked for nothing: it is let go in another way.
+    fn answer(self, with: impl FnOnce(Notification) -> Result<bool, Errno>) -> Result<bool, Errno> {
+        match self.holding {
+            Holding::Call(notification) => with(notification),
+            Holding::Parked => Err(Errno::EINVAL),
+        }
     }
 
     /// Lets the call happen. As all answers: false if the thread was ended while it was held.
     pub(super) fn proceed(self, listener: &Listener) -> Result<bool, Errno> {
-        listener.proceed(self.notification)
+        self.answer(|notification| listener.proceed(notification))
     }
 
     /// The call returns this without having happened.
     pub(super) fn succeed(self, listener: &Listener, value: i64) -> Result<bool, Errno> {
-        listener.succeed(self.notification, value)
+        self.answer(|notification| listener.succeed(notification, value))
     }
 
     /// The call fails with this without having happened.
     pub(super) fn fail(self, listener: &Listener, errno: Errno) -> Result<bool, Errno> {
-        listener.fail(self.notification, errno)
+        self.answer(|notification| listener.fail(notification, errno))
     }
 
     /// The kernel looks at the thread's signals, and then the call is made again. Only where there is something for the
     /// kernel to look at: a signal that this thread takes, or the trace of one (`deliver::nudge`).
     pub(super) fn restart(self, listener: &Listener) -> Result<bool, Errno> {
-        listener.restart(self.notification)
+        self.answer(|notification| listener.restart(notification))
+    }
+
+    /// Spends the hold on a parked thread, which is then let go by a signal.
+    pub(super) fn unpark(self) {
+        drop(self);
     }
 }

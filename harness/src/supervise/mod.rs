@@ -12,6 +12,7 @@
 //!   instruction after it. In the child it is the first thing that happens.
 //! * `In(call)`: the thread sleeps inside the call. A signal sent here arrives during the call, with the consequences
 //!   that signal(7) describes (EINTR, or the call again, which is the same `Before` for the next time).
+//! * `At(place)`: the thread has not executed the instruction at this place: see `breakpoint`.
 //! * The dynamic loader's calls up to the first call from elsewhere are no points, and do not count for `nth`; later ones
 //!   (dlopen(3)) are points, except those that only find and map files, which wake nobody: see `loader`.
 //! * A step is taken when the thread is about to be let go from its point, not when it gets there.
@@ -19,12 +20,14 @@
 //! The turn loop (`turn`) lets one thread go, waits until every thread is settled (`settle`), and picks the next.
 
 mod arrive;
+mod breakpoint;
 mod clock;
 mod deliver;
 mod emulate;
 mod held;
 mod loader;
 mod outcome;
+mod places;
 mod plant;
 mod quiet;
 mod release;
@@ -35,13 +38,15 @@ mod timers;
 mod tree;
 mod turn;
 
+pub use breakpoint::MOST as MOST_OBSERVED;
 use crate::program::{Launch, Limits};
-use crate::schedule::Schedule;
+use crate::schedule::{Label, Schedule, ThreadName};
 use crate::signal::Signal;
 use crate::sys::cell::{Cell, CellError};
 use crate::sys::sched;
 use crate::trace::Run;
 use loader::Loader;
+use places::Places;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -62,10 +67,34 @@ pub struct Settings {
     pub cancel: Arc<AtomicBool>,
 }
 
+/// What a run is looked at for, besides what every run reports. The program cannot notice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Observe {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// How often these threads execute the instructions at these places: at most [`MOST_OBSERVED`] for one thread. The
+    /// first visit of each is a point, and is reported as such.
+    Executions(Vec<(ThreadName, Label)>),
+}
+
+/// What was seen of what a run was looked at for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// How often each place was executed, in the order in which they were asked for.
+    pub executions: Vec<u64>,
+}
+
 /// Something that can run the program by a schedule: the supervisor, or a model of it in a test of exploration.
 pub trait Supervise {
     /// Runs the program once, from its start until nothing of it can run any more; nothing of it is left afterwards.
     fn run(&mut self, schedule: &Schedule) -> Result<Run, RunError>;
+
+    /// The same, with a closer look. What a run reports is the same with any look but for points that are looked at.
+    fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
+        let _ = (schedule, observe);
+        Err(RunError::Unsupported("this is no program whose code can be looked at".to_owned()))
+    }
 }
 
 /// Why there is no run to report.
@@ -103,6 +132,7 @@ pub struct Supervisor {
     cell: Option<Cell>,
     /// Where the dynamic loader's code is, which the first run shows; what it does to files need not be notified.
     loader: Loader,
+    places: Places,
 }
 
 impl Supervisor {
@@ -114,7 +144,7 @@ impl Supervisor {
         sched::supervise_on(cpu).map_err(|errno| {
             RunError::Unsupported(format!("this host does not allow pinning to CPU {cpu}: {}", errno.desc()))
         })?;
-        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None, loader: Loader::Unknown };
+        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None, loader: Loader::Unknown, places: Places::default() };
         supervisor.cell()?;
         Ok(supervisor)
     }
@@ -149,17 +179,23 @@ fn unmade(error: CellError, launch: &Launch) -> RunError {
 
 impl Supervise for Supervisor {
     fn run(&mut self, schedule: &Schedule) -> Result<Run, RunError> {
+        self.observe(schedule, &Observe::Nothing).map(|(run, _)| run)
+    }
+
+    fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
         self.cell()?;
         // Taken out for the run: after an error it is dropped, which ends everything in it.
         let Some(cell) = self.cell.take() else { return Err(RunError::Fault("no cell".to_owned())) };
         let unnotified = self.loader.known();
-        let turns = turn::Turns::new(&cell, &self.settings, &self.affinity, schedule, unnotified.clone());
+        let asked = (schedule, observe);
+        let turns =
+            turn::Turns::new(&cell, &self.settings, &self.affinity, &self.places, asked, unnotified.clone());
         let (run, loaders) = turns.run();
         // One program whose loader is not where the filter has it makes the run worth nothing: once more, all notified.
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
             self.loader = Loader::Varies;
             drop(cell);
-            return self.run(schedule);
+            return self.observe(schedule, observe);
         }
         let run = run?;
         self.loader.learn(&loaders);

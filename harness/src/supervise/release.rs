@@ -33,6 +33,7 @@ pub(super) enum WaitEnd {
 impl Turns<'_> {
     /// Lets this thread go on from its point.
     pub(super) fn let_go(&mut self, id: ThreadId) -> Result<(), RunError> {
+        self.aim(id)?;
         let Some(held) = self.take_held(id) else { return Ok(()) };
         let mut status = None;
         if self.tree.process_of(id).dirty {
@@ -58,6 +59,7 @@ impl Turns<'_> {
         match held.place() {
             Place::After(_) => self.leave_plant(id, held, status),
             Place::Before(call, _) => self.release(id, held, call, false),
+            Place::At(..) => self.leave_code(id, held),
         }
     }
 
@@ -141,6 +143,11 @@ impl Turns<'_> {
         let thread = self.tree.thread_mut(id);
         thread.released = Some(held.number());
         thread.vforks = false;
+        if self.uses_code()
+            && let Some(sysno) = call.sysno()
+        {
+            self.note_handler(id, sysno, &held.args())?;
+        }
         let process = self.tree.thread(id).process;
         let Some(sysno) = call.sysno() else {
             let answer = held.proceed(self.cell.listener());

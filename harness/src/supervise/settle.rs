@@ -54,7 +54,12 @@ impl Turns<'_> {
         loop {
             if self.awaited() {
                 // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
-                let most = if self.guard.is_some() { LONGEST } else { pause };
+                let most = match (self.parking, self.guard.is_some()) {
+                    // It is about to stop, and that is not told.
+                    (true, _) => BRIEFER,
+                    (false, true) => LONGEST,
+                    (false, false) => pause,
+                };
                 if self.listen(Some(most))? {
                     pause = self.first_pause();
                     continue;
@@ -71,6 +76,7 @@ impl Turns<'_> {
             let settled = look.running.is_none() && look.found.is_empty() && !self.birth_pending()?;
             self.commit(look.found)?;
             if settled && self.guard.is_none() {
+                self.parking = false;
                 return Ok(None);
             }
             self.interrupted()?;
@@ -103,17 +109,22 @@ impl Turns<'_> {
         let cell = self.cell;
         let listener = cell.listener().as_fd();
         let dying = self.guard.as_ref().map(|guard| self.tree.process(guard.dying).pidfd.as_fd());
-        let mut fds = [listener, cell.control(), cell.stdout(), cell.stderr(), dying.unwrap_or(listener)]
-            .map(|fd: BorrowedFd<'_>| PollFd::new(fd, PollFlags::POLLIN));
-        let watched = if dying.is_some() { &mut fds[..] } else { &mut fds[..4] };
-        match ppoll(watched, pause.map(TimeSpec::from_duration), None) {
+        let mut fds = vec![listener, cell.control(), cell.stdout(), cell.stderr()];
+        fds.extend(dying);
+        fds.extend(self.waiting_breakpoints().map(|breakpoint| breakpoint.as_fd()));
+        let mut fds: Vec<PollFd<'_>> =
+            fds.into_iter().map(|fd: BorrowedFd<'_>| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        match ppoll(&mut fds, pause.map(TimeSpec::from_duration), None) {
             Ok(0) | Err(Errno::EINTR) => return Ok(false),
             Ok(_) => {}
             Err(errno) => return Err(RunError::Fault(format!("waiting for the program: {errno}"))),
         }
-        let [notified, said, out, err, died] =
-            fds.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
-        let died = died && dying.is_some();
+        let mut came = fds.iter().map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
+        let mut next = || came.next().unwrap_or(false);
+        let (notified, said, out, err) = (next(), next(), next(), next());
+        let died = dying.is_some() && next();
+        let sprung = came.any(|came| came);
+        self.parking |= sprung;
         if notified {
             let received = cell.listener().receive();
             match received.map_err(|errno| RunError::Fault(format!("receiving a notification: {errno}")))? {
@@ -274,6 +285,7 @@ impl Turns<'_> {
     /// What was found holds: no notification came in between, so none of these waits to be received.
     fn commit(&mut self, found: Vec<(ThreadId, Found)>) -> Result<(), RunError> {
         for (id, found) in found {
+            self.note_struck(id);
             if self.released == Some(id) {
                 self.overtaken_by = None;
             }
@@ -284,6 +296,7 @@ impl Turns<'_> {
                     self.fell_asleep(id);
                     self.news.push((id, News::Slept(call)));
                 }
+                Found::Stopped if self.parked(id)? => {}
                 Found::Stopped => {
                     self.tree.thread_mut(id).state = State::Stopped;
                     self.news.push((id, News::Told(What::Stop)));

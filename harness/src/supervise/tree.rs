@@ -1,6 +1,7 @@
 //! The books of a run: its processes and threads, and what each thread is doing as far as the supervisor knows.
 
 use super::RunError;
+use super::breakpoint::{Ambush, Handlers};
 use super::clock::Wait;
 use super::held::Held;
 use super::plant::Plant;
@@ -9,6 +10,7 @@ use super::stretch::{KernelTimer, Stretch};
 use crate::schedule::{Site, ThreadName};
 use crate::signal::SignalSet;
 use crate::sys::memory::Text;
+use crate::sys::perf::Registers;
 use crate::sys::pidfd::PidFd;
 use crate::sys::procfs::{Inside, ThreadFiles};
 use crate::trace::Status;
@@ -66,6 +68,10 @@ pub(super) struct Thread {
     pub(super) kernel_timer: Option<KernelTimer>,
     /// CPU time it had used when it was first seen running after its release, in nanoseconds.
     pub(super) cpu_at_release: Option<u64>,
+    /// Breakpoints that wait for it.
+    pub(super) ambushes: Vec<Ambush>,
+    /// Its registers at the code point where it is held, or was held last.
+    pub(super) registers: Option<Registers>,
 }
 
 #[derive(Debug)]
@@ -101,6 +107,9 @@ pub(super) struct Process {
     /// Signals blocked when it started its present program, that its parent did not start with.
     pub(super) exec_blocked: SignalSet,
     pub(super) program: String,
+    /// Where its program begins (AT_ENTRY of getauxval(3)).
+    pub(super) entry: u64,
+    pub(super) handlers: Handlers,
     /// Signals blocked when it ran its present program's first instruction.
     pub(super) initial_blocked: SignalSet,
     /// Its mask when it was last seen, for the time after its end.
@@ -255,6 +264,10 @@ impl Tree {
         }
         let files = find(&name, tid)?;
         let status = files.status().map_err(|error| fault("reading the status", &error))?;
+        let (program, entry, handlers) = match parent.map(|id| self.process(id)) {
+            Some(parent) => (parent.program.clone(), parent.entry, parent.handlers),
+            None => Default::default(),
+        };
         let (plants, loader, loading, initial) = match parent.map(|id| self.process(id)) {
             Some(parent) => {
                 // Its copy of the memory holds what was planted when it was made; of its parent's that may be gone by now.
@@ -289,7 +302,9 @@ impl Tree {
             status: None,
             reaped_by_init: false,
             exec_blocked: SignalSet::EMPTY,
-            program: String::new(),
+            program,
+            entry,
+            handlers,
             initial_blocked: initial,
             last_blocked: status.map_or(SignalSet::EMPTY, |status| status.blocked),
         });
@@ -313,6 +328,8 @@ impl Tree {
             stretch: None,
             kernel_timer: None,
             cpu_at_release: None,
+            ambushes: Vec::new(),
+            registers: None,
         });
         self.by_tid.insert(tid, id);
         id

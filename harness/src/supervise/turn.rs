@@ -1,12 +1,15 @@
 //! The turn loop: settle, pick by the default rule or by the schedule, let go, and again.
 
+use super::breakpoint::Counter;
 use super::clock::Clock;
+use super::deliver;
 use super::held::Held;
+use super::places::Places;
 use super::quiet::Time;
 use super::settle::{Guard, News};
 use super::tree::{ProcessId, State, ThreadId, Tree};
-use super::{RunError, Settings};
-use crate::schedule::{Action, Making, Point, Schedule, Site, Step, Syscall, Target, ThreadName};
+use super::{Observe, Observed, RunError, Settings};
+use crate::schedule::{Action, Label, Making, Point, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::sys::cell::Cell;
 use crate::sys::pidfd;
@@ -22,7 +25,10 @@ pub(super) struct Turns<'a> {
     pub(super) cell: &'a Cell,
     pub(super) settings: &'a Settings,
     pub(super) affinity: &'a [u8],
-    schedule: &'a Schedule,
+    /// Where in its file a program's code is.
+    pub(super) places: &'a Places,
+    pub(super) schedule: &'a Schedule,
+    pub(super) observe: &'a Observe,
     /// Where the filter lets the dynamic loader's calls on files pass.
     unnotified: Option<Range<u64>>,
     /// Where the loader of each program was that ran, empty for none.
@@ -32,12 +38,16 @@ pub(super) struct Turns<'a> {
     pub(super) tree: Tree,
     pub(super) clock: Clock,
     pub(super) events: Vec<Event>,
-    reached: Vec<Reached>,
+    pub(super) reached: Vec<Reached>,
     first_quiet: Vec<Point>,
     /// Whose turn it is.
     current: Option<ThreadId>,
     /// A `Switch(To(..))` in force: who runs first, and who goes on afterwards.
     detour: Option<(ThreadId, ThreadId)>,
+    /// Executions that are counted.
+    pub(super) counters: Vec<Counter>,
+    /// A breakpoint's time has come, and its thread is about to stop.
+    pub(super) parking: bool,
     /// The current thread has called sched_yield.
     pub(super) yielded: bool,
     /// Since all threads were settled, nothing has happened but a call that concerns its caller alone: the others are
@@ -94,7 +104,8 @@ impl<'a> Turns<'a> {
         cell: &'a Cell,
         settings: &'a Settings,
         affinity: &'a [u8],
-        schedule: &'a Schedule,
+        places: &'a Places,
+        (schedule, observe): (&'a Schedule, &'a Observe),
         unnotified: Option<Range<u64>>,
     ) -> Turns<'a> {
         Turns {
@@ -103,7 +114,11 @@ impl<'a> Turns<'a> {
             cell,
             settings,
             affinity,
+            places,
             schedule,
+            observe,
+            counters: Vec::new(),
+            parking: false,
             taken: vec![false; schedule.steps.len()],
             tree: Tree::default(),
             clock: Clock::default(),
@@ -139,7 +154,7 @@ impl<'a> Turns<'a> {
     }
 
     /// From the start of the program to the end of everything in the cell; and where the dynamic loaders were.
-    pub(super) fn run(mut self) -> (Result<Run, RunError>, Vec<Range<u64>>) {
+    pub(super) fn run(mut self) -> (Result<(Run, Observed), RunError>, Vec<Range<u64>>) {
         let run = self.told();
         (run, self.loaders)
     }
@@ -149,17 +164,37 @@ impl<'a> Turns<'a> {
         self.unnotified.as_ref().is_some_and(|range| self.loaders.iter().any(|other| other != range))
     }
 
-    fn told(&mut self) -> Result<Run, RunError> {
+    /// The places in a thread's code whose executions are to be counted, each with its index.
+    pub(super) fn counted_by(&self, name: &ThreadName) -> impl Iterator<Item = (usize, Label)> + use<'_, 'a> {
+        let name = name.clone();
+        let places = match self.observe {
+            Observe::Nothing => &[][..],
+            Observe::Executions(places) => places,
+        };
+        let numbered = places.iter().enumerate();
+        numbered.filter(move |(_, (thread, _))| *thread == name).map(|(index, (_, place))| (index, *place))
+    }
+
+    /// Marks the first step of this point with this action as taken.
+    pub(super) fn mark_taken(&mut self, point: &Point, action: &Action) {
+        let steps = self.steps_for(point);
+        if let Some((index, _)) = steps.into_iter().find(|(_, step)| step.action == *action) {
+            self.taken[index] = true;
+        }
+    }
+
+    fn told(&mut self) -> Result<(Run, Observed), RunError> {
         self.start()?;
         let end = self.drive()?;
         let verdict_after = self.released_at.elapsed();
+        let observed = self.observed()?;
         let outcome = self.finish(end)?;
         if let Some(what) = self.unsupported.take() {
             return Err(RunError::Unsupported(what));
         }
         let steps = self.schedule.steps.iter().zip(&self.taken);
         let unreached = steps.filter(|(_, taken)| !**taken).map(|(step, _)| step.clone()).collect();
-        Ok(Run {
+        let run = Run {
             schedule: self.schedule.clone(),
             events: std::mem::take(&mut self.events),
             outcome,
@@ -168,7 +203,8 @@ impl<'a> Turns<'a> {
             unreached,
             taint: self.taint.take(),
             verdict_after,
-        })
+        };
+        Ok((run, observed))
     }
 
     fn drive(&mut self) -> Result<End, RunError> {
@@ -417,6 +453,11 @@ impl<'a> Turns<'a> {
     /// Sends a signal to the thread's process, as kill(2) does; false if it is neither caught nor blocked there (and the
     /// run was not asked to send it all the same), or if the process has ended.
     fn send(&mut self, thread: ThreadId, signal: Signal) -> Result<bool, RunError> {
+        let parked = matches!(self.point_of(thread).0.site, Site::At(_));
+        if parked && (signal == Signal::CONT || deliver::stops().contains(signal)) {
+            // It would let the thread go, or be taken away by what lets it go.
+            return Ok(false);
+        }
         let Some(status) = self.proc_status(thread)? else { return Ok(false) };
         if !self.settings.always && !status.caught.union(status.blocked).contains(signal) {
             return Ok(false);

@@ -127,6 +127,18 @@ impl ThreadFiles {
         Ok(Some(Inside { number, args }))
     }
 
+    /// The stack pointer and the next instruction of a thread that is off its CPU and inside no call: a stopped one.
+    pub fn outside(&self) -> io::Result<Option<(u64, u64)>> {
+        let mut bytes = [0u8; 256];
+        let Some(text) = self.text(&self.syscall, "syscall", &mut bytes)? else { return Ok(None) };
+        let mut words = std::str::from_utf8(text).unwrap_or("").split_ascii_whitespace();
+        if words.next() != Some("-1") {
+            return Ok(None);
+        }
+        let mut word = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
+        Ok(word().zip(word()))
+    }
+
     /// CPU time used in nanoseconds, and how often the thread was put on a CPU.
     pub fn ran(&self) -> io::Result<(u64, u64)> {
         let mut bytes = [0u8; 96];

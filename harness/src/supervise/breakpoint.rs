@@ -1,0 +1,446 @@
+//! Code points: holding a thread at an instruction of its program, without any code of ours in it.
+//!
+//! A breakpoint of the processor, through perf events, makes the kernel send the thread a signal exactly before it executes
+//! the instruction for the nth time.
+//!
+//! NOTE \[Parked\] Where nobody of the program can notice, the signal is SIGSTOP. The thread stops there and is held like
+//! at any other point: signals that are sent arrive at this instruction when SIGCONT lets it go on, with everything that
+//! kill(2) says of their sender. Who could notice is a parent that is told of stopped children, a sibling thread whose
+//! sleep a stop interrupts (signal(7)), and the process itself if it catches SIGCONT.
+//!
+//! NOTE \[Struck\] Elsewhere the signal is the very one that the step is to send, to this thread as tgkill(2) sends it. The
+//! kernel then delivers it without the thread being held. What siginfo says of the sender is the kernel's (POLL_HUP of SIGIO), so a process that asked for
+//! siginfo (SA_SIGINFO) is not sent signals in this way.
+//!
+//! Where neither can be, the point is not held, and the trace says why.
+
+use super::{Observe, Observed, RunError};
+use super::held::{Held, Place};
+use super::settle::News;
+use super::tree::{ProcessId, State, ThreadId};
+use super::turn::Turns;
+use crate::schedule::{Action, Label, Point, Site, Step};
+use crate::signal::{Signal, SignalSet};
+use crate::sys::perf::Breakpoint;
+use crate::sys::{memory, pidfd};
+use crate::trace::{Reached, What};
+use nix::errno::Errno;
+use syscalls::Sysno;
+
+/// How many breakpoints a thread can have: the debug registers of x86.
+pub const MOST: usize = 4;
+
+/// What happens when a breakpoint's time comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Aim {
+    /// The thread stops: see NOTE \[Parked\].
+    Park,
+    /// It is sent this signal: see NOTE \[Struck\].
+    Strike(Signal),
+    /// Nothing, and why.
+    Nothing(String),
+}
+
+/// A breakpoint that waits for its thread.
+#[derive(Debug)]
+pub(super) struct Ambush {
+    place: Label,
+    nth: u32,
+    address: u64,
+    breakpoint: Breakpoint,
+    aim: Option<Aim>,
+    /// Its time has come, and what was to happen has happened.
+    sprung: bool,
+}
+
+/// A place whose executions are counted.
+#[derive(Debug)]
+pub(super) struct Counter {
+    /// The index of what was asked for.
+    pub(super) index: usize,
+    /// Executions before `breakpoint` began to count.
+    pub(super) before: u64,
+    pub(super) breakpoint: Breakpoint,
+}
+
+/// What is known of the signals of a process that has breakpoints.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Handlers {
+    /// Signals whose handler is told of the sender.
+    with_siginfo: SignalSet,
+    /// The handling of some signal was changed since breakpoints were last aimed.
+    changed: bool,
+    /// Signals that the call which is about to be let happen catches.
+    soon: SignalSet,
+    /// Let go by SIGCONT while that was blocked: it is pending now.
+    stray_continue: bool,
+}
+
+impl Turns<'_> {
+    /// Sets the breakpoints of a thread that begins a program, or has just been made: for the steps of the schedule, and for
+    /// the places that are counted.
+    pub(super) fn set_breakpoints(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let name = self.tree.thread(id).name.clone();
+        let steps = self.schedule.steps.iter().filter(|step| step.thread == name);
+        let steps = steps.filter_map(|step| match step.at {
+            Site::At(place) => Some((place, step.nth)),
+            _ => None,
+        });
+        let mut wanted: Vec<(Label, u32)> = steps.collect();
+        wanted.dedup();
+        let counted: Vec<(usize, Label)> = self.counted_by(&name).collect();
+        wanted.extend(counted.iter().map(|(_, place)| (*place, 1)));
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        self.tree.thread_mut(id).ambushes.clear();
+        for (place, nth) in wanted {
+            let site = Site::At(place);
+            let addresses = match self.addresses(id, place) {
+                Ok(addresses) => addresses,
+                Err(why) => {
+                    self.news.push((id, News::Told(What::NotHeld(site, why))));
+                    continue;
+                }
+            };
+            // The processor counts the visits of one instruction. Several are waited for one visit at a time.
+            let period = if addresses.len() == 1 { u64::from(nth) } else { 1 };
+            for address in addresses {
+                if self.tree.thread(id).ambushes.len() == MOST {
+                    let why = format!("a thread has {MOST} breakpoints");
+                    self.news.push((id, News::Told(What::NotHeld(site, why))));
+                    break;
+                }
+                let tid = self.tree.thread(id).tid;
+                let breakpoint = match Breakpoint::on_code(tid, address, period) {
+                    // Ended a moment ago.
+                    Err(Errno::ESRCH) => return Ok(()),
+                    other => other.map_err(unavailable)?,
+                };
+                let ambush = Ambush { place, nth, address, breakpoint, aim: None, sprung: false };
+                self.tree.thread_mut(id).ambushes.push(ambush);
+            }
+        }
+        let process = self.tree.thread(id).process;
+        self.tree.process_mut(process).handlers.changed = true;
+        self.aim(id)?;
+        for ambush in &self.tree.thread(id).ambushes {
+            match ambush.breakpoint.start() {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => return Err(unavailable(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the place is in the program that the thread runs.
+    fn addresses(&self, id: ThreadId, place: Label) -> Result<Vec<u64>, String> {
+        let process = self.tree.process_of(id);
+        self.places.addresses(&process.program, process.entry, place)
+    }
+
+    /// Chooses what is to happen at the breakpoints of a thread, as far as that may have changed since it was last let go.
+    pub(super) fn aim(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let thread = self.tree.thread(id);
+        let process = self.tree.process(thread.process);
+        if thread.ambushes.iter().all(|ambush| ambush.sprung) {
+            return Ok(());
+        }
+        let siblings = self.live_siblings(id);
+        if !process.handlers.changed && process.parent.is_none() && !siblings {
+            return Ok(());
+        }
+        let obstacle = if siblings {
+            Some("a sibling thread would notice that the process stops".to_owned())
+        } else {
+            self.noticed_by_parent(thread.process)?
+        };
+        let Some(status) = self.proc_status(id)? else { return Ok(()) };
+        let obstacle = obstacle.or_else(|| {
+            let catches = status.caught.union(process.handlers.soon);
+            catches.contains(Signal::CONT).then(|| "the process catches SIGCONT".to_owned())
+        });
+        let process = self.tree.thread(id).process;
+        let handlers = &mut self.tree.process_mut(process).handlers;
+        let (with_siginfo, soon) = (handlers.with_siginfo, std::mem::take(&mut handlers.soon));
+        handlers.changed = false;
+        let receivable = status.caught.union(status.blocked).union(soon);
+        let tid = self.tree.thread(id).tid;
+        for index in 0..self.tree.thread(id).ambushes.len() {
+            let ambush = &self.tree.thread(id).ambushes[index];
+            let aim = match &obstacle {
+                None => Aim::Park,
+                Some(why) => match self.only_signal(id, ambush.place, ambush.nth) {
+                    Some(signal) if with_siginfo.contains(signal) => {
+                        Aim::Nothing(format!("{why}, and its handler of {signal} is told of the sender"))
+                    }
+                    Some(signal) if receivable.contains(signal) || self.settings.always => {
+                        Aim::Strike(signal)
+                    }
+                    // Not yet, or not now.
+                    Some(_) => Aim::Nothing(String::new()),
+                    None => Aim::Nothing(why.clone()),
+                },
+            };
+            if ambush.sprung || ambush.aim.as_ref() == Some(&aim) {
+                continue;
+            }
+            let aimed = match &aim {
+                Aim::Park => ambush.breakpoint.aim(tid, Signal::STOP.number()),
+                Aim::Strike(signal) => ambush.breakpoint.aim(tid, signal.number()),
+                Aim::Nothing(_) => ambush.breakpoint.aim_at_nobody(),
+            };
+            match aimed {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => return Err(unavailable(errno)),
+            }
+            self.tree.thread_mut(id).ambushes[index].aim = Some(aim);
+        }
+        Ok(())
+    }
+
+    fn live_siblings(&self, id: ThreadId) -> bool {
+        let process = self.tree.thread(id).process;
+        let mut others = self.tree.threads_of(process).filter(|other| *other != id);
+        others.any(|other| !matches!(self.tree.thread(other).state, State::Ended))
+    }
+
+    /// Who would be told that a process stops: a parent in the run that handles SIGCHLD, or waits for stopped children.
+    fn noticed_by_parent(&self, process: ProcessId) -> Result<Option<String>, RunError> {
+        let parent = self.tree.process(process).parent.filter(|parent| !self.tree.process(*parent).ended());
+        let Some(parent) = parent else { return Ok(None) };
+        let name = &self.tree.process(parent).name;
+        for id in self.tree.threads_of(parent) {
+            if let State::Asleep(inside) = &self.tree.thread(id).state {
+                let number = i64::from(inside.number);
+                let options = if number == libc::SYS_wait4 { inside.args[2] } else { inside.args[3] };
+                let waits = [libc::SYS_wait4, libc::SYS_waitid].contains(&number);
+                if waits && options & libc::WUNTRACED as u64 != 0 {
+                    return Ok(Some(format!("{name} waits for stopped children")));
+                }
+            }
+        }
+        let Some(leader) = self.tree.threads_of(parent).next() else { return Ok(None) };
+        let Some(status) = self.proc_status(leader)? else { return Ok(None) };
+        let handles = status.caught.union(status.blocked).contains(Signal::CHLD);
+        Ok(handles.then(|| format!("{name} would get SIGCHLD when the process stops")))
+    }
+
+    /// The signal that is sent at a code point, if that is all that is done there.
+    fn only_signal(&self, id: ThreadId, place: Label, nth: u32) -> Option<Signal> {
+        let name = &self.tree.thread(id).name;
+        let here = |step: &&Step| {
+            step.at == Site::At(place) && step.nth == nth && step.thread == *name
+        };
+        let mut steps = self.schedule.steps.iter().filter(here);
+        match (steps.next().map(|step| &step.action), steps.next()) {
+            (Some(Action::Send(signal)), None) => Some(*signal),
+            _ => None,
+        }
+    }
+
+    /// Takes note of a call that changes how signals are handled, before it is let happen.
+    pub(super) fn note_handler(
+        &mut self,
+        id: ThreadId,
+        call: Sysno,
+        args: &[u64; 6],
+    ) -> Result<(), RunError> {
+        let process = self.tree.thread(id).process;
+        let handlers = self.tree.process(process).handlers;
+        match call {
+            Sysno::rt_sigaction if args[1] != 0 => {
+                let Some(signal) = i32::try_from(args[0]).ok().and_then(Signal::from_number) else {
+                    return Ok(());
+                };
+                // struct kernel_sigaction: the handler, then the flags. A bad address is the kernel's to report.
+                let pid = self.tree.process(process).pid;
+                let word = |offset| memory::read_word(pid, args[1].wrapping_add(offset)).unwrap_or(0);
+                let told = word(8) & libc::SA_SIGINFO as u64 != 0;
+                let handled = word(0) > libc::SIG_IGN as u64;
+                let only = SignalSet::only(signal);
+                let known = handlers.with_siginfo;
+                let handlers = &mut self.tree.process_mut(process).handlers;
+                handlers.with_siginfo = if told { known.union(only) } else { known.without(only) };
+                handlers.changed = true;
+                if handled {
+                    handlers.soon = only;
+                }
+                self.aim(id)?;
+                // The answer to the call changes it once more.
+                self.tree.process_mut(process).handlers.changed = true;
+            }
+            Sysno::rt_sigpending
+            | Sysno::rt_sigtimedwait
+            | Sysno::signalfd
+            | Sysno::signalfd4
+            | Sysno::epoll_pwait
+            | Sysno::epoll_pwait2
+                if handlers.stray_continue =>
+            {
+                let pending = self.proc_status(id).ok().flatten().is_some_and(|status| {
+                    status.pending().contains(Signal::CONT)
+                });
+                if pending {
+                    let name = &self.tree.thread(id).name;
+                    self.taint.get_or_insert(format!(
+                        "{name} may see the SIGCONT that let it go on from a code point, in {call}"
+                    ));
+                }
+                self.tree.process_mut(process).handlers.stray_continue = pending;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// True if this run holds threads at code points, or counts executions.
+    pub(super) fn uses_code(&self) -> bool {
+        let at_code = |step: &Step| matches!(step.at, Site::At(_));
+        !matches!(self.observe, Observe::Nothing) || self.schedule.steps.iter().any(at_code)
+    }
+
+    /// What was counted.
+    pub(super) fn observed(&self) -> Result<Observed, RunError> {
+        let Observe::Executions(places) = self.observe else { return Ok(Observed::default()) };
+        let mut executions = vec![0; places.len()];
+        for Counter { index, before, breakpoint } in &self.counters {
+            let counted = breakpoint.count();
+            executions[*index] += before + counted.map_err(|errno| {
+                RunError::Fault(format!("reading how often a place was executed: {errno}"))
+            })?;
+        }
+        Ok(Observed { executions })
+    }
+
+    /// Breakpoints whose time may come.
+    pub(super) fn waiting_breakpoints(&self) -> impl Iterator<Item = &Breakpoint> {
+        let running = self.tree.threads.iter().filter(|thread| matches!(thread.state, State::Running));
+        let ambushes = running.flat_map(|thread| &thread.ambushes);
+        ambushes.filter(|ambush| !ambush.sprung).map(|ambush| &ambush.breakpoint)
+    }
+
+    /// A running thread is found stopped: by one of its breakpoints? Then it is held there.
+    pub(super) fn parked(&mut self, id: ThreadId) -> Result<bool, RunError> {
+        let ambushes = &mut self.tree.thread_mut(id).ambushes;
+        let waiting = ambushes.iter_mut().enumerate().filter(|(_, ambush)| !ambush.sprung);
+        let mut hit = waiting.filter_map(|(index, ambush)| {
+            let parks = ambush.aim == Some(Aim::Park);
+            ambush.breakpoint.registers().filter(|_| parks).map(|registers| (index, registers))
+        });
+        let Some((index, registers)) = hit.next() else { return Ok(false) };
+        // Two for the same instruction come at once.
+        let others: Vec<usize> = hit.map(|(index, _)| index).collect();
+        let at = self.tree.thread(id).files.outside();
+        let fault = |error| RunError::Fault(format!("looking at a thread that is stopped: {error}"));
+        let (_, ip) = at.map_err(fault)?.unwrap_or_default();
+        let thread = self.tree.thread_mut(id);
+        let ambush = &mut thread.ambushes[index];
+        if ip != ambush.address {
+            return Err(RunError::Unsupported(format!(
+                "this host's breakpoints are not exact: {} was asked to stop at {:#x} and stopped at {ip:#x}",
+                thread.name, ambush.address
+            )));
+        }
+        let (place, nth) = (ambush.place, ambush.nth);
+        let several = thread.ambushes.iter().filter(|other| other.place == place && other.nth == nth).count() > 1;
+        thread.registers = Some(registers);
+        let site = Site::At(place);
+        let visit = if several { self.visit(id, site) } else { nth };
+        if several && visit < nth {
+            // Not yet: on to the next visit of any of them.
+            let thread = self.tree.thread(id);
+            let again = thread.ambushes[index].breakpoint.start();
+            again.map_err(unavailable)?;
+            self.tree.thread_mut(id).state = State::Running;
+            return self.resume(id).map(|()| true);
+        }
+        let thread = self.tree.thread_mut(id);
+        for (other, ambush) in thread.ambushes.iter_mut().enumerate() {
+            let same = ambush.place == place && ambush.nth == nth;
+            ambush.sprung |= same || (others.contains(&other) && ambush.address == ip);
+        }
+        thread.visits.insert(site, visit);
+        self.begin_counting(id, place, ip)?;
+        self.tree.thread_mut(id).state = State::Held(Held::parked(Place::At(place, visit)));
+        self.news.push((id, News::Held));
+        Ok(true)
+    }
+
+    /// From its first execution on, a place that is to be counted is counted.
+    fn begin_counting(&mut self, id: ThreadId, place: Label, address: u64) -> Result<(), RunError> {
+        let name = self.tree.thread(id).name.clone();
+        let Some((index, _)) = self.counted_by(&name).find(|(_, counted)| *counted == place) else {
+            return Ok(());
+        };
+        let thread = self.tree.thread_mut(id);
+        thread.ambushes.retain(|ambush| ambush.place != place);
+        match Breakpoint::counting(thread.tid, address) {
+            Ok(breakpoint) => self.counters.push(Counter { index, before: 1, breakpoint }),
+            Err(Errno::ESRCH) => {}
+            Err(errno) => return Err(unavailable(errno)),
+        }
+        Ok(())
+    }
+
+    /// The signals that breakpoints have sent by themselves to this thread since it was let go: steps that were taken.
+    pub(super) fn note_struck(&mut self, id: ThreadId) {
+        let ambushes = &mut self.tree.thread_mut(id).ambushes;
+        let mut struck = Vec::new();
+        for ambush in ambushes.iter_mut().filter(|ambush| !ambush.sprung) {
+            if let Some(Aim::Strike(signal)) = ambush.aim
+                && ambush.breakpoint.registers().is_some()
+            {
+                ambush.sprung = true;
+                struck.push((ambush.place, ambush.nth, signal));
+            }
+        }
+        for (place, nth, signal) in struck {
+            let site = Site::At(place);
+            let point = Point { thread: self.tree.thread(id).name.clone(), site, nth };
+            self.tree.thread_mut(id).visits.insert(site, nth);
+            self.mark_taken(&point, &Action::Send(signal));
+            self.reached.push(Reached {
+                point,
+                others: Vec::new(),
+                receivable: SignalSet::only(signal),
+            });
+            self.event(id, What::Step(Action::Send(signal)));
+            self.event(id, What::Signal(signal));
+            self.event(id, What::Go(site, nth));
+            let process = self.tree.thread(id).process;
+            self.signalled(process);
+        }
+    }
+
+    /// Lets a thread go on from the instruction at which it is parked.
+    pub(super) fn leave_code(&mut self, id: ThreadId, held: Held) -> Result<(), RunError> {
+        held.unpark();
+        if let Some(status) = self.proc_status(id)?
+            && status.blocked.contains(Signal::CONT)
+        {
+            let process = self.tree.thread(id).process;
+            self.tree.process_mut(process).handlers.stray_continue = true;
+        }
+        self.runs_on(id);
+        self.resume(id)
+    }
+
+    fn resume(&mut self, id: ThreadId) -> Result<(), RunError> {
+        match pidfd::kill(self.tree.process_of(id).pid, Signal::CONT.number()) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => {
+                let name = &self.tree.thread(id).name;
+                Err(RunError::Unsupported(format!("letting {name} go on is not allowed: {errno}")))
+            }
+        }
+    }
+}
+
+/// Why there are no breakpoints.
+fn unavailable(errno: Errno) -> RunError {
+    RunError::Unsupported(format!(
+        "code points need hardware breakpoints (perf_event_open), which this host does not give: {}; see `sigrace doctor`",
+        errno.desc()
+    ))
+}
