@@ -2,7 +2,7 @@
 
 use crate::program::{Launch, Limits, Program};
 use crate::scenario::{Exit, Expect, Explore, Known, Scenario, Strategy as Search, Text};
-use crate::schedule::{Action, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
+use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
 use proptest::collection::{btree_map, vec};
@@ -46,6 +46,7 @@ fn site() -> impl Strategy<Value = Site> {
     prop_oneof![
         syscall().prop_map(Site::Before),
         Just(Site::After(Making::Fork)),
+        "[a-z_]{1,8}(\\+0x[1-9a-f]{1,3})?".prop_map(|place| Site::At(Label::new(&place))),
         syscall().prop_map(Site::In)
     ]
 }
@@ -126,9 +127,10 @@ fn search() -> impl Strategy<Value = Search> {
 prop_compose! {
     fn explore()(
         send in vec(signal(), 0..3), send_to in process(), points in vec(site(), 0..3),
+        sweep in vec("[a-z_]{1,8}", 0..2), sweep_all: bool,
         strategy in vec(search(), 0..3)
     ) -> Explore {
-        Explore { send, send_to, always: true, points, strategy }
+        Explore { send, send_to, always: true, points, sweep, sweep_all, strategy }
     }
 }
 

@@ -3,6 +3,7 @@
 //! The environment is small on purpose. It is part of what decides a run, and it is written into traces, which people
 //! send to each other: nothing that may be a secret gets in unless it was named.
 
+use crate::code::CodeError;
 use crate::compile::{self, CompileError};
 use crate::program::{Launch, Program};
 use crate::scenario::Scenario;
@@ -50,6 +51,9 @@ pub enum ResolveError {
         /// Where it was looked for.
         looked: Vec<PathBuf>,
     },
+    /// A place in its code that is not there.
+    #[error(transparent)]
+    Code(#[from] CodeError),
     /// The source could not be built.
     #[error(transparent)]
     Compile(#[from] CompileError),

@@ -55,6 +55,12 @@ pub struct Explore {
     pub always: bool,
     /// Only these kinds of points; all when empty.
     pub points: Vec<Site>,
+    /// Functions whose instructions are points, with those of what they call of the program's own code.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sweep: Vec<String>,
+    /// True if all of the program's own code is swept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sweep_all: bool,
     /// How to look for a failing schedule, one after the other.
     pub strategy: Vec<Strategy>,
 }
@@ -66,6 +72,8 @@ impl Default for Explore {
             send_to: ThreadName::root(),
             always: false,
             points: Vec::new(),
+            sweep: Vec::new(),
+            sweep_all: false,
             strategy: Strategy::defaults(200),
         }
     }

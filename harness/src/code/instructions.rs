@@ -149,6 +149,29 @@ impl Image {
         found.into_values().collect()
     }
 
+    /// The functions that are the program's own, by address: those with line information. Where none has any, all but those
+    /// that every program gets from its C runtime.
+    pub fn own_functions(&self) -> Vec<Function> {
+        let all = self.functions();
+        let with_lines = |function: &&Function| self.line_ranges(function.start, function.start + 1).len() == 1;
+        let own: Vec<Function> = all.iter().filter(with_lines).cloned().collect();
+        if !own.is_empty() {
+            return own;
+        }
+        const RUNTIME: [&str; 9] = [
+            "_start",
+            "_init",
+            "_fini",
+            "_dl_relocate_static_pie",
+            "deregister_tm_clones",
+            "register_tm_clones",
+            "__do_global_dtors_aux",
+            "frame_dummy",
+            "__libc_csu_init",
+        ];
+        all.into_iter().filter(|function| !RUNTIME.contains(&function.name.as_str())).collect()
+    }
+
     /// Where the function's instructions begin.
     pub(super) fn boundaries(&self, function: &Function) -> Vec<u64> {
         self.decode(function).map(|instruction| instruction.ip()).collect()

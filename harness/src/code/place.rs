@@ -58,6 +58,11 @@ pub struct PlaceError {
 }
 
 impl Place {
+    /// The instruction so many bytes into a function of the executable.
+    pub fn in_function(name: &str, offset: u64) -> Place {
+        Place { module: None, spot: Spot::Function { name: name.to_owned(), offset } }
+    }
+
     /// The file that is meant, by its name, if not the executable.
     pub fn module(&self) -> Option<&str> {
         self.module.as_deref()

@@ -157,6 +157,10 @@ impl Exhaustive {
         if size >= self.bound && node.withheld.is_empty() {
             return;
         }
+        if !node.steps.is_empty() && space.sweeps() {
+            // Which instructions this run executes is not known: breakpoints are set for the steps of a schedule only.
+            self.unknown(size + 1);
+        }
         let place = |step: &Step| {
             let point = step.point();
             run.reached.iter().position(|reached| reached.point == point)
@@ -225,7 +229,11 @@ impl Exhaustive {
                 None => batches.entry(turn(&child, false)).or_default().push(Way::Withhold(signal)),
             }
         }
-        for (turn, ways) in batches {
+        for (turn, mut ways) in batches {
+            ways.sort_by_cached_key(|way| match way {
+                Way::Step(number) => self.steps.get(*number as usize).map(|step| space.turn(step)),
+                Way::Withhold(_) => None,
+            });
             let batch = Batch { node: shared.clone(), ways: ways.into_iter() };
             self.queue.entry(turn).or_default().push_back(batch);
         }

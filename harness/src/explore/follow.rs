@@ -54,6 +54,7 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
                     Finding {
                         breaks,
                         schedule: confirmed.schedule.clone(),
+                        located: self.plan.code.located(&confirmed.schedule),
                         run: *confirmed,
                         also,
                         first: self.report.runs,

@@ -1,5 +1,6 @@
 //! What a search may do, and how it tells how far it is.
 
+use super::Code;
 use crate::scenario::{Known, Strategy};
 use crate::schedule::{Action, Schedule, Site, ThreadName};
 use crate::signal::Signal;
@@ -16,6 +17,8 @@ pub struct Plan {
     pub always: bool,
     /// Steps are planned only at these kinds of points; at all when empty.
     pub points: Vec<Site>,
+    /// Code in which steps are planned, where the baseline executes it, besides those kinds of points.
+    pub code: Code,
     /// Schedules that are tried before the strategies begin: kept cases, or the one that is to be shrunk further.
     pub fixed: Vec<Schedule>,
     /// How to look, one after the other. Each holds its own budget of runs.
@@ -62,6 +65,7 @@ impl Default for Plan {
             send_to: ThreadName::root(),
             always: false,
             points: Vec::new(),
+            code: Code::default(),
             fixed: Vec::new(),
             strategies: Strategy::defaults(200),
             runs: None,

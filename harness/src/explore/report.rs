@@ -179,6 +179,8 @@ pub struct Finding {
     pub breaks: Broken,
     /// The minimal schedule, in the order in which the run takes the steps.
     pub schedule: Schedule,
+    /// The same with source lines in place of instructions, where they are known: what it is called in every build.
+    pub located: Schedule,
     /// One of the confirming runs.
     pub run: Run,
     /// What else the run breaks.

@@ -9,7 +9,7 @@
 //! the order in which the program gets there.
 
 use super::{Plan, Reference};
-use crate::schedule::{Action, Point, Schedule, Site, Step, Target, ThreadName};
+use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{Reached, Run};
 use std::collections::HashMap;
@@ -35,6 +35,8 @@ pub(super) struct Space {
     to: ThreadName,
     always: bool,
     sites: Vec<Site>,
+    /// When each code point has its turn.
+    ranks: HashMap<Label, usize>,
 }
 
 /// How simple a schedule is; less is simpler. See NOTE \[Shrink order\] in `tree`.
@@ -54,6 +56,7 @@ impl Space {
             to: plan.send_to.process(),
             always: plan.always,
             sites: plan.points.clone(),
+            ranks: plan.code.spots().map(|spot| (spot.place, spot.rank)).collect(),
         };
         // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; a switch
         // leaves the signals at home.
@@ -116,12 +119,17 @@ impl Space {
 
     /// True if steps may be planned at this kind of point.
     pub(super) fn allows(&self, site: &Site) -> bool {
-        self.is_everywhere() || self.sites.contains(site)
+        self.is_everywhere() || matches!(site, Site::At(_)) || self.sites.contains(site)
     }
 
     /// True if steps may be planned at every kind of point.
     pub(super) fn is_everywhere(&self) -> bool {
         self.sites.is_empty()
+    }
+
+    /// True if there is code whose instructions are points.
+    pub(super) fn sweeps(&self) -> bool {
+        !self.ranks.is_empty()
     }
 
     /// Number of different points seen.
@@ -159,6 +167,15 @@ impl Space {
     /// How early the step's point is; last for a point that no run has shown.
     pub(super) fn position(&self, step: &Step) -> usize {
         self.order.get(&step.point()).copied().unwrap_or(usize::MAX)
+    }
+
+    /// When a step has its turn among its like: at a code point the first visits of all come first, in the order of the
+    /// plan's ranks; else there is no order but that of discovery.
+    pub(super) fn turn(&self, step: &Step) -> (bool, u32, usize) {
+        match step.at {
+            Site::At(place) => (true, step.nth, self.ranks.get(&place).copied().unwrap_or(usize::MAX)),
+            _ => (false, 0, 0),
+        }
     }
 
     /// How simple a schedule is; less is simpler.

@@ -56,7 +56,8 @@ impl Comparison {
 
 /// True if this finding is the known one.
 pub(super) fn is(found: &Finding, known: &Known) -> bool {
-    found.breaks == known.breaks && same(&found.schedule, &known.schedule)
+    found.breaks == known.breaks
+        && (same(&found.schedule, &known.schedule) || same(&found.located, &known.schedule))
 }
 
 /// True if two schedules take the same steps. Only at one point does their order matter.

@@ -6,6 +6,7 @@ mod record;
 pub mod report;
 mod search;
 mod select;
+mod sweep;
 mod trial;
 pub mod worker;
 
@@ -14,4 +15,5 @@ pub use libtest::{SuiteError, trace_directory, trials};
 pub use record::DigestError;
 pub use search::{Against, Done, Job, SearchError, ending, search, settings};
 pub use select::{DEFAULT_FOLDER, Selection};
+pub use sweep::code;
 pub use trial::{How, Outcome, SEED, Trial};
