@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod arbitrary;
+pub mod build;
 pub mod cli;
 pub mod compile;
 pub mod doctor;
