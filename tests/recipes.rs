@@ -104,8 +104,18 @@ fn passed(report: &Path) -> Vec<String> {
 }
 
 const WAKEUP: [&str; 2] = ["wakeup/lost_wakeup_broken", "wakeup/lost_wakeup_sound"];
-const SKIP_ALL_BUT_WAKEUP: [&str; 8] =
-    ["--skip", "children", "--skip", "interrupted", "--skip", "jobs", "--skip", "shutdown"];
+const SKIP_ALL_BUT_WAKEUP: [&str; 10] = [
+    "--skip",
+    "children",
+    "--skip",
+    "critical",
+    "--skip",
+    "interrupted",
+    "--skip",
+    "jobs",
+    "--skip",
+    "shutdown",
+];
 
 /// A scenario of which nobody has said that the program is broken.
 fn surprise(folder: &Path) -> PathBuf {
@@ -118,6 +128,19 @@ fn surprise(folder: &Path) -> PathBuf {
     )
     .unwrap();
     scenarios
+}
+
+/// A scenario of two builds, whose names hold blanks and brackets.
+fn two_builds(folder: &Path) -> (PathBuf, [&'static str; 2]) {
+    let scenarios = folder.join("builds");
+    fs::create_dir(&scenarios).unwrap();
+    fs::copy(root().join("fixtures/sound/lost_wakeup.c"), scenarios.join("lost_wakeup.c")).unwrap();
+    fs::write(
+        scenarios.join("wakes.ron"),
+        "(format: 1, program: Source(\"lost_wakeup.c\"), builds: [\"-O0\", \"-O2 -static\"], explore: (send: [SIGUSR1]))",
+    )
+    .unwrap();
+    (scenarios, ["builds/wakes [-O0]", "builds/wakes [-O2 -static]"])
 }
 
 #[test]
@@ -258,6 +281,19 @@ fn the_tasks_of_a_slurm_array_run() {
         ends_with(0, task(number).env("SPLIT", "scenarios"));
         assert_eq!(passed(&folder.path().join(format!("77/{number}/report.xml"))), [name]);
     }
+    // So is every build of one.
+    let (builds, names) = two_builds(folder.path());
+    for (number, name) in ["1", "2"].into_iter().zip(names) {
+        let mut command = shell("bash", folder.path());
+        command
+            .arg("ci/slurm-array.sh")
+            .arg(&builds)
+            .env("SPLIT", "scenarios")
+            .env("SLURM_ARRAY_JOB_ID", "78");
+        command.env("SLURM_ARRAY_TASK_ID", number).env("SLURM_ARRAY_TASK_COUNT", "2");
+        ends_with(0, &mut command);
+        assert_eq!(passed(&folder.path().join(format!("78/{number}/report.xml"))), [name]);
+    }
     // A task too many has nothing to do, which is no failure.
     let idle = ends_with(0, task("3").env("SPLIT", "scenarios").env("SLURM_ARRAY_TASK_COUNT", "3"));
     assert!(String::from_utf8_lossy(&idle.stdout).contains("no scenario is left"), "{idle:?}");
@@ -291,6 +327,11 @@ fn gnu_parallel_runs_each_scenario_as_a_job() {
     let both = [passed(&results.join("1.xml")), passed(&results.join("2.xml"))].concat();
     assert_eq!(both, WAKEUP);
     assert_eq!(fs::read_to_string(results.join("joblog")).unwrap().lines().count(), 3);
+
+    let (builds, names) = two_builds(folder.path());
+    ends_with(0, script("builds-results").arg(builds));
+    let results = folder.path().join("builds-results");
+    assert_eq!([passed(&results.join("1.xml")), passed(&results.join("2.xml"))].concat(), names);
 
     // A finding, and nothing selected, end the script as they end the command.
     ends_with(100, script("surprises-results").arg(surprise(folder.path())));

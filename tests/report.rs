@@ -42,6 +42,7 @@ fn the_same_search_makes_the_same_report_with_any_number_of_workers() {
     let explore = ["explore", "--seed", "5", "--runs", "60", "--format", "json", "--jobs"];
     let program = sigrace::compile::compile(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/broken/reaping.c"),
+        None,
     )
     .unwrap();
     let program = program.to_str().unwrap();
@@ -107,6 +108,60 @@ fn a_failing_scenario_is_a_failure_with_the_command_that_continues() {
     assert!(text(&output.stdout).contains("sigrace replay "), "{}", text(&output.stdout));
     let annotation = text(&output.stderr).lines().find(|line| line.starts_with("::error file="));
     assert!(annotation.is_some_and(|line| line.contains("no_findings.ron") && line.contains("Hang")));
+}
+
+#[test]
+fn each_build_is_reported_recorded_and_replayed_as_one_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    // Only the first build waits for its child.
+    let source = "#include <unistd.h>\n#include <sys/wait.h>\nint main(void) {\n  if (!fork()) _exit(0);\n\
+                  #ifdef WAITS\n  wait(0);\n#endif\n  return 0;\n}\n";
+    fs::write(folder.path().join("child.c"), source).unwrap();
+    fs::create_dir(folder.path().join("scenarios")).unwrap();
+    let scenario = "(format: 1, program: Source(\"../child.c\"), builds: [\"-O0 -DWAITS\", \"-O2 -static\"], \
+                expect: (orphans: 0), explore: (strategy: [Random(runs: 4)]))";
+    fs::write(folder.path().join("scenarios/child.ron"), scenario).unwrap();
+    let sigrace = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigrace"));
+        command.args(words).current_dir(folder.path()).output().expect("the command starts")
+    };
+    let [waits, leaves] = ["scenarios/child [-O0 -DWAITS]", "scenarios/child [-O2 -static]"];
+    assert_eq!(text_of_list(&sigrace(&["run", "--list"])), [waits, leaves]);
+    let parts: Vec<Vec<String>> = ["hash:1/2", "hash:2/2"]
+        .map(|part| text_of_list(&sigrace(&["run", "--list", "--partition", part])))
+        .into();
+    let mut all = parts.concat();
+    all.sort();
+    assert_eq!(all, [waits, leaves]);
+
+    let run = |words: &[&str]| sigrace(&[&["run", "--trace-dir", "traces"], words].concat());
+    let json = run(&["--format", "json"]);
+    assert_eq!(json.status.code(), Some(100), "{}", text(&json.stderr));
+    let report: Report = serde_json::from_str(text(&json.stdout)).expect("the report has its own form");
+    let verdicts: Vec<(&str, Option<&str>)> =
+        report.searches.iter().map(|search| (search.name.as_str(), search.verdict.as_deref())).collect();
+    assert_eq!(verdicts, [(waits, Some("pass")), (leaves, Some("fail"))]);
+    let junit = run(&["--format", "junit"]);
+    let parsed = quick_junit::Report::deserialize_from_str(text(&junit.stdout)).expect("it is JUnit's form");
+    let names: Vec<&str> = parsed.test_suites[0].test_cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!((names, parsed.failures), (vec![waits, leaves], 1));
+
+    // A replay on a machine without the program builds it again, in the same way.
+    let trace = folder.path().join("traces/latest");
+    let recorded = fs::read_to_string(&trace).unwrap();
+    assert!(recorded.contains("build: \"-O2 -static\""), "{recorded}");
+    let file = recorded.split("file: \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let moved = folder.path().join("moved.ron");
+    fs::write(&moved, recorded.replace(file, "/no/such/program")).unwrap();
+    let replay = sigrace(&["replay", "moved.ron"]);
+    assert_eq!(replay.status.code(), Some(0), "{}{}", text(&replay.stdout), text(&replay.stderr));
+    assert_eq!(text(&replay.stderr), "");
+    assert!(text(&replay.stdout).contains("build: -O2 -static\n"), "{}", text(&replay.stdout));
+}
+
+fn text_of_list(output: &Output) -> Vec<String> {
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout).lines().map(str::to_owned).collect()
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Strategies for whole scenarios, traces and runs, for the tests that hold for any value.
 
+use crate::build::Build;
 use crate::program::{Launch, Limits, Program};
 use crate::scenario::{Exit, Expect, Explore, Known, Scenario, Strategy as Search, Text};
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -142,18 +143,26 @@ prop_compose! {
     }
 }
 
+fn build() -> impl Strategy<Value = Build> {
+    vec(prop::sample::select(vec!["-O0", "-O2", "-static", "-DX=1", "-fno-pie"]), 1..3)
+        .prop_map(|flags| flags.join(" ").parse().expect("these are flags for a build"))
+}
+
 /// Only scenarios that pass every check.
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     let name = "[a-z/]{1,6}";
     let program = prop_oneof![
-        vec(name, 1..3).prop_map(|words| (Program::Command(words), Vec::new())),
-        (name, vec("[^\0]{0,4}", 0..3)).prop_map(|(file, args)| (Program::Source(file.into()), args))
+        vec(name, 1..3).prop_map(|words| (Program::Command(words), Vec::new(), Vec::new())),
+        (name, vec("[^\0]{0,4}", 0..3), btree_set(build(), 0..3)).prop_map(|(file, args, builds)| {
+            (Program::Source(file.into()), args, builds.into_iter().collect())
+        })
     ];
     let places = (option::of(name), option::of(name), btree_map("[A-Z]{1,3}", "[^\0]{0,4}", 0..3));
     let known = (vec(known(), 0..3), vec(name.prop_map(Into::into), 0..3));
     (program, places, explore(), limits(), expect(), known).prop_map(
-        |((program, args), (stdin, cwd, env), explore, limits, expect, (finds, kept))| Scenario {
+        |((program, args, builds), (stdin, cwd, env), explore, limits, expect, (finds, kept))| Scenario {
             program,
+            builds,
             args,
             env,
             stdin: stdin.map(Into::into),
@@ -254,10 +263,10 @@ prop_compose! {
 prop_compose! {
     fn launch()(
         file in text(), argv in vec(text(), 0..3), env in btree_map(text(), text(), 0..3), cwd in text(),
-        stdin in option::of(text()), source in option::of(text())
+        stdin in option::of(text()), source in option::of(text()), build in option::of(build())
     ) -> Launch {
         let path = Into::into;
-        Launch { file: file.into(), argv, env, cwd: cwd.into(), stdin: stdin.map(path), source: source.map(Into::into) }
+        Launch { file: file.into(), argv, env, cwd: cwd.into(), stdin: stdin.map(path), source: source.map(Into::into), build }
     }
 }
 

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod arbitrary;
+pub mod build;
 pub mod cli;
 pub mod code;
 pub mod compile;

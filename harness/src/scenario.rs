@@ -1,5 +1,6 @@
 //! What a person asks for: a program, how to explore it, and what must hold of every outcome.
 
+use crate::build::Build;
 use crate::program::{Limits, Program};
 use crate::schedule::{Schedule, Site, ThreadName};
 use crate::signal::Signal;
@@ -14,6 +15,9 @@ use std::path::PathBuf;
 pub struct Scenario {
     /// What to run.
     pub program: Program,
+    /// How to build a `Source`: each of these builds is tried like a scenario of its own. The usual build when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub builds: Vec<Build>,
     /// Arguments, for a `Source`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,

@@ -241,6 +241,7 @@ impl Args {
         };
         Scenario {
             program: Program::Command(launch.argv.clone()),
+            builds: Vec::new(),
             args: Vec::new(),
             env: self.target.given_env(),
             stdin: launch.stdin.clone(),

@@ -1,7 +1,7 @@
 //! `--partition hash:i/n`: the part of a suite that this machine runs.
 //!
-//! A scenario's part follows from its name alone, by SHA-256, so it is the same on every machine and does not change
-//! when other scenarios come or go. The parts are disjoint, and together they are the whole suite.
+//! The part of a scenario, and of each build of one, follows from its name alone, by SHA-256, so it is the same on every
+//! machine and does not change when other scenarios come or go. The parts are disjoint, and together they are the whole suite.
 
 use sha2::{Digest, Sha256};
 use std::fmt;

@@ -10,7 +10,7 @@ mod sweep;
 mod trial;
 pub mod worker;
 
-pub use files::{Case, FindError, Found, find};
+pub use files::{Case, FindError, Found, cases, find};
 pub use libtest::{SuiteError, trace_directory, trials};
 pub use record::DigestError;
 pub use search::{Against, Done, Job, SearchError, ending, search, settings};

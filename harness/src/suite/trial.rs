@@ -133,7 +133,7 @@ pub struct Outcome {
 impl Trial {
     /// Finds the program, and builds it if it is a source.
     pub fn new(case: Case) -> Result<Trial, ResolveError> {
-        let launch = resolve::scenario(&case.scenario, case.folder())?;
+        let launch = resolve::scenario(&case.scenario, case.build.as_ref(), case.folder())?;
         let Explore { sweep, sweep_all, points, .. } = &case.scenario.explore;
         let code = code(&launch.file, sweep, *sweep_all, points)?;
         Ok(Trial { case, launch, code })
