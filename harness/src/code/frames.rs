@@ -31,13 +31,8 @@ struct Table {
     entries: Vec<(u64, u64, usize)>,
 }
 
-/// What the caller of a frame is.
-pub(super) enum Caller {
-    /// Its registers.
-    Known(Registers),
-    /// There is none.
-    None,
-}
+/// The registers of a frame's caller; `None` if it has none, and an error if it cannot be known.
+pub(super) type Caller = Result<Option<Registers>, String>;
 
 /// The rules for one address.
 pub(super) struct Found {
@@ -75,7 +70,7 @@ impl Frames {
         registers: &Registers,
         read: &mut Read<'_>,
         context: &mut UnwindContext<usize>,
-    ) -> Option<(Found, Result<Caller, String>)> {
+    ) -> Option<(Found, Caller)> {
         let mut step = Step { bases: &self.bases, address, bias, registers, read, context };
         if let (Some(data), Some(offset)) = (&self.eh.data, self.eh.entry_at(address)) {
             return Some(step.take(&eh_frame(data), offset));
@@ -143,11 +138,7 @@ struct Step<'a, 'r> {
 }
 
 impl Step<'_, '_> {
-    fn take<'a, S: UnwindSection<Slice<'a>>>(
-        &mut self,
-        section: &S,
-        offset: usize,
-    ) -> (Found, Result<Caller, String>) {
+    fn take<'a, S: UnwindSection<Slice<'a>>>(&mut self, section: &S, offset: usize) -> (Found, Caller) {
         let corrupt = |error: gimli::Error| format!("its call frame information cannot be read: {error}");
         let entry = match section.fde_from_offset(self.bases, offset.into(), S::cie_from_offset) {
             Ok(entry) => entry,
@@ -170,9 +161,9 @@ impl Step<'_, '_> {
         row: &UnwindTableRow<usize>,
         encoding: gimli::Encoding,
         return_address: gimli::Register,
-    ) -> Result<Caller, String> {
+    ) -> Caller {
         if row.register(return_address) == Some(RegisterRule::Undefined) {
-            return Ok(Caller::None);
+            return Ok(None);
         }
         let cfa = match row.cfa() {
             CfaRule::RegisterAndOffset { register, offset } => {
@@ -209,8 +200,8 @@ impl Step<'_, '_> {
         }
         match caller.get(Registers::RIP) {
             // Nothing was called from there (System V ABI, "Initial Stack and Register State").
-            Some(0) => Ok(Caller::None),
-            Some(_) => Ok(Caller::Known(caller)),
+            Some(0) => Ok(None),
+            Some(_) => Ok(Some(caller)),
             None => Err("its return address cannot be read".to_owned()),
         }
     }
