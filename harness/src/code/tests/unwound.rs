@@ -97,18 +97,19 @@ fn expected() -> Vec<String> {
 
 #[test]
 fn a_held_system_call_in_a_handler_shows_what_the_signal_interrupted() {
+    let images = Arc::new(Images::default());
     for way in [
         &["-O2"][..],
         &["-O2", "-static"],
         &["-O0", "-fomit-frame-pointer"],
         &["-O2", "-no-pie", "-gz"],
+        &["-O2", "-fno-asynchronous-unwind-tables"],
         &["-O0"],
         &["-O0", "-static"],
         &["-O2", "-fno-omit-frame-pointer"],
     ] {
         let built = build_with("cc", "deep.c", DEEP, &with(way, &["-g"]));
         let asleep = Asleep::start(&built.path);
-        let images = Arc::new(Images::default());
         let modules = Modules::parse(&asleep.maps, &images);
         let wanted = expected();
 
