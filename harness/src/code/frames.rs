@@ -1,5 +1,6 @@
 //! The call frame information of one file: from a frame's registers to its caller's.
 
+use super::depth::stack_depth;
 use super::{Image, Registers};
 use gimli::{
     BaseAddresses, CfaRule, CieOrFde, EndianSlice, EvaluationResult, LittleEndian, Location, RegisterRule,
@@ -65,13 +66,15 @@ impl Frames {
     /// moved by in the process. `None` if the address is not covered.
     pub(super) fn caller(
         &self,
+        image: &Image,
         address: u64,
         bias: u64,
         registers: &Registers,
         read: &mut Read<'_>,
         context: &mut UnwindContext<usize>,
     ) -> Option<(Found, Caller)> {
-        let mut step = Step { bases: &self.bases, address, bias, registers, read, context };
+        let mut step =
+            Step { image, bases: &self.bases, address, bias, registers: *registers, read, context };
         if let (Some(data), Some(offset)) = (&self.eh.data, self.eh.entry_at(address)) {
             return Some(step.take(&eh_frame(data), offset));
         }
@@ -129,10 +132,11 @@ impl Table {
 
 /// One step from a frame to its caller.
 struct Step<'a, 'r> {
+    image: &'a Image,
     bases: &'a BaseAddresses,
     address: u64,
     bias: u64,
-    registers: &'a Registers,
+    registers: Registers,
     read: &'a mut Read<'r>,
     context: &'a mut UnwindContext<usize>,
 }
@@ -152,7 +156,31 @@ impl Step<'_, '_> {
             Ok(row) => row.clone(),
             Err(error) => return (found, Err(corrupt(error))),
         };
+        if let CfaRule::RegisterAndOffset { register, offset } = row.cfa()
+            && self.registers.get(register.0).is_none()
+            && let Some(cfa) = self.frame_above_stack(section, &entry)
+        {
+            self.registers.set(register.0, Some(cfa.wrapping_sub(offset.cast_unsigned())));
+        }
         (found, self.apply(section, &row, encoding, return_address))
+    }
+
+    /// Where the frame is, from the stack pointer and what the function has put on the stack since its entry.
+    fn frame_above_stack<'a, S: UnwindSection<Slice<'a>>>(
+        &mut self,
+        section: &S,
+        entry: &gimli::FrameDescriptionEntry<Slice<'a>>,
+    ) -> Option<u64> {
+        let mut rows = entry.rows(section, self.bases, self.context).ok()?;
+        let CfaRule::RegisterAndOffset { register, offset } = *rows.next_row().ok()??.cfa() else {
+            return None;
+        };
+        if register.0 != Registers::RSP {
+            return None;
+        }
+        let code = entry.initial_address()..entry.end_address();
+        let depth = stack_depth(self.image, code, self.address)?;
+        self.registers.get(Registers::RSP)?.checked_add_signed(depth)?.checked_add_signed(offset)
     }
 
     fn apply<'a, S: UnwindSection<Slice<'a>>>(

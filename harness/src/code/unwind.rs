@@ -126,12 +126,12 @@ fn step(
     let frames = image.frames();
     // What a handler returns to was never called from, so the byte before it may be another function's.
     let before = link_address.wrapping_sub(u64::from(returned_to));
-    if let Some((found, caller)) = frames.caller(before, bias, registers, &mut read, context) {
+    if let Some((found, caller)) = frames.caller(image, before, bias, registers, &mut read, context) {
         frame.signal = found.signal;
         return (frame, caller);
     }
     if returned_to
-        && let Some((found, caller)) = frames.caller(link_address, bias, registers, &mut read, context)
+        && let Some((found, caller)) = frames.caller(image, link_address, bias, registers, &mut read, context)
         && found.signal
     {
         frame.signal = true;

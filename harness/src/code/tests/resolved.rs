@@ -326,10 +326,13 @@ fn ask_all(path: &Path, data: Vec<u8>) -> usize {
             true
         };
         let mut context = gimli::UnwindContext::new();
-        let registers = Registers::from_ucontext(&[0x7000; Registers::COUNT]);
-        found += usize::from(
-            image.frames().caller(function.start, 0, &registers, &mut read, &mut context).is_some(),
-        );
+        for registers in
+            [Registers::from_ucontext(&[0x7000; Registers::COUNT]), Registers::at(0x7000, 0x7000)]
+        {
+            let caller =
+                image.frames().caller(&image, function.start, 0, &registers, &mut read, &mut context);
+            found += usize::from(caller.is_some());
+        }
     }
     for text in ["main", "insert+3", "list.c:14", "nothing"] {
         found += image.resolve(&place(text)).map_or(0, |addresses| addresses.len());
