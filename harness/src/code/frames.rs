@@ -296,3 +296,58 @@ impl Step<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    /// All rows that know the frame from the stack pointer: the function, the row's first address, and how far the frame is
+    /// above the stack pointer there beyond where it is at the function's entry.
+    fn known_depths(frames: &Frames) -> Vec<(std::ops::Range<u64>, u64, i64)> {
+        let data = frames.eh.data.as_ref().unwrap();
+        let section = eh_frame(data);
+        let mut context = UnwindContext::new();
+        let mut found = Vec::new();
+        for &(start, end, offset) in &frames.eh.entries {
+            let entry =
+                section.fde_from_offset(&frames.bases, offset.into(), gimli::EhFrame::cie_from_offset);
+            let entry = entry.unwrap();
+            let Ok(mut rows) = entry.rows(&section, &frames.bases, &mut context) else { continue };
+            let mut first = None;
+            while let Ok(Some(row)) = rows.next_row() {
+                let CfaRule::RegisterAndOffset { register: gimli::Register(Registers::RSP), offset } =
+                    *row.cfa()
+                else {
+                    first.get_or_insert(None);
+                    continue;
+                };
+                if let Some(first) = *first.get_or_insert(Some(offset)) {
+                    found.push((start..end, row.start_address(), offset - first));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn instructions_and_frame_information_agree_about_the_stack_pointer() {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let libc = maps
+            .lines()
+            .find_map(|line| Some(&line[line.find('/')?..]).filter(|path| path.contains("/libc.so")));
+        let libc = libc.expect("tests are linked with a C library");
+        let image = Image::open(Path::new(libc)).unwrap();
+        let rows = known_depths(image.frames());
+        let mut agreed = 0;
+        // Every function has its rows in a run; some of each are enough.
+        for (code, address, depth) in rows.iter().step_by(5) {
+            if let Some(found) = stack_depth(&image, code.clone(), *address) {
+                assert_eq!(found, *depth, "{}", image.describe(*address));
+                agreed += 1;
+            }
+        }
+        assert!(agreed > rows.len() / 10, "{agreed} of {}", rows.len() / 5);
+    }
+}
