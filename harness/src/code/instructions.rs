@@ -120,7 +120,9 @@ impl Image {
     /// function has line information, functions that have none are not entered either: they are not the program's own, but
     /// were linked in from a library.
     pub fn own_callees(&self, function: &Function) -> Vec<Function> {
-        let has_lines = |function: &Function| self.line_ranges(function.start, function.start + 1).len() == 1;
+        let has_lines = |function: &Function| {
+            self.line_ranges(function.start, function.start.saturating_add(1)).len() == 1
+        };
         let with_lines = has_lines(function);
         let mut found: BTreeMap<u64, Function> = BTreeMap::new();
         let mut waiting = vec![function.clone()];

@@ -8,6 +8,7 @@
 mod data;
 mod debug;
 mod demangle;
+mod depth;
 mod frames;
 mod image;
 mod instructions;

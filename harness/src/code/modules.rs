@@ -223,7 +223,7 @@ impl Module {
     /// The same; what is in no file is taken from the process's memory.
     pub(super) fn image_in_memory(&self, read: &mut Read<'_>) -> Result<&Arc<Image>, &CodeError> {
         if self.path.as_os_str() == VDSO && self.image.get().is_none() {
-            let image = self.mappings.first().and_then(|mapping| self.from_memory(mapping, read));
+            let image = self.mappings.first().and_then(|mapping| self.vdso(mapping, read));
             if let Some(image) = image {
                 return self.image.get_or_init(|| Ok(image)).as_ref();
             }
@@ -232,7 +232,7 @@ impl Module {
     }
 
     /// The vDSO, which is the same in every process, as the kernel is.
-    fn from_memory(&self, mapping: &Mapping, read: &mut Read<'_>) -> Option<Arc<Image>> {
+    fn vdso(&self, mapping: &Mapping, read: &mut Read<'_>) -> Option<Arc<Image>> {
         let size = mapping.end - mapping.start;
         let version = (0, 0, size, 0, 0);
         if let Some(image) = self.images.known(&self.path, version) {
