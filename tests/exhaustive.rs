@@ -3,7 +3,7 @@
 
 mod supervised;
 
-use sigrace::explore::{self, Plan, Report, Verdict};
+use sigrace::explore::{Code, self, Plan, Report, Verdict};
 use sigrace::judge::{self, Expectations};
 use sigrace::program::{Launch, Limits};
 use sigrace::scenario::{Expect, Scenario, Strategy};
@@ -133,7 +133,7 @@ fn every_run_of_every_fixture_repeats_itself() {
         };
         let name = case.name.clone();
         let outcome =
-            Trial { case, launch }.run(&how, &slots, &(), Page { color: false, width: 100 }).unwrap();
+            Trial { case, launch, code: Code::default() }.run(&how, &slots, &(), Page { color: false, width: 100 }).unwrap();
         assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.text);
         let report = outcome.done.unwrap().report;
         // The reference run, and with a signal the run without it, come on top.

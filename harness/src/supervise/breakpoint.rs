@@ -57,10 +57,8 @@ pub(super) struct Ambush {
 #[derive(Debug)]
 pub(super) struct Counter {
     /// The index of what was asked for.
-    pub(super) index: usize,
-    /// Executions before `breakpoint` began to count.
-    pub(super) before: u64,
-    pub(super) breakpoint: Breakpoint,
+    index: usize,
+    breakpoint: Breakpoint,
 }
 
 /// What is known of the signals of a process that has breakpoints.
@@ -304,9 +302,9 @@ impl Turns<'_> {
     pub(super) fn observed(&self) -> Result<Observed, RunError> {
         let Observe::Executions(places) = self.observe else { return Ok(Observed::default()) };
         let mut executions = vec![0; places.len()];
-        for Counter { index, before, breakpoint } in &self.counters {
+        for Counter { index, breakpoint } in &self.counters {
             let counted = breakpoint.count();
-            executions[*index] += before + counted.map_err(|errno| {
+            executions[*index] += counted.map_err(|errno| {
                 RunError::Fault(format!("reading how often a place was executed: {errno}"))
             })?;
         }
@@ -373,13 +371,17 @@ impl Turns<'_> {
         let Some((index, _)) = self.counted_by(&name).find(|(_, counted)| *counted == place) else {
             return Ok(());
         };
-        let thread = self.tree.thread_mut(id);
-        thread.ambushes.retain(|ambush| ambush.place != place);
-        match Breakpoint::counting(thread.tid, address) {
-            Ok(breakpoint) => self.counters.push(Counter { index, before: 1, breakpoint }),
-            Err(Errno::ESRCH) => {}
+        let ambushes = &mut self.tree.thread_mut(id).ambushes;
+        let Some(at) = ambushes.iter().position(|ambush| ambush.place == place && ambush.address == address)
+        else {
+            return Ok(());
+        };
+        let breakpoint = ambushes.remove(at).breakpoint;
+        match breakpoint.count_on() {
+            Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => return Err(unavailable(errno)),
         }
+        self.counters.push(Counter { index, breakpoint });
         Ok(())
     }
 
