@@ -78,6 +78,12 @@ fn the_supervisor_knows_no_scenario_and_no_verdict() {
 }
 
 #[test]
+fn machine_code_is_read_without_processes_and_schedules() {
+    let others = |name: &str| !name.starts_with("harness/src/code/");
+    assert_eq!(offenders(r"\bcrate::|std::process|\bnix::", others), [""; 0]);
+}
+
+#[test]
 fn only_the_command_prints() {
     assert_eq!(offenders(r"\be?println!|\be?print!", |name| name.starts_with("harness/src/cli/")), [""; 0]);
 }

@@ -1,7 +1,8 @@
 //! The calls that lead to a place: unwinding by call frame information, never by guessing.
 //!
 //! Where no information covers an address, or where a register or a word of memory is needed that is not known, the stack
-//! ends there and says why. So what it shows is what there is, but it need not be all.
+//! ends there and says why. One thing is derived where it is not known: the frame of a function that keeps it in rbp, from
+//! rsp and the function's instructions, if these leave no doubt (`depth`). So what it shows is what there is, but it need not be all.
 
 use super::Registers;
 use super::frames::{Caller, Read};

@@ -73,6 +73,9 @@ fn calls_say_what_they_call() {
             let import = image.imports().iter().find(|import| import.name == "malloc").unwrap();
             assert_eq!(image.import_at(import.stub + 1), Some(import));
             assert_eq!(image.describe(import.stub).to_string(), "malloc@plt");
+            assert!((6..=16).contains(&import.size), "{import:?}");
+            let ends = image.imports().windows(2).all(|two| two[0].stub + two[0].size <= two[1].stub);
+            assert!(ends, "{:?}", image.imports());
         }
     }
 }

@@ -235,6 +235,9 @@ fn addresses_of_a_process_and_of_its_files_are_translated() {
 
     let libc = modules.resolve(&place("libc.so.6!read")).unwrap().unwrap();
     assert!(modules.describe_at(libc[0]).to_string().starts_with("libc.so.6!"));
+    let libc_module = modules.named(Some("libc.so.6")).unwrap();
+    let by_file = format!("libc.so.6+{:#x}", libc_module.link_address(libc[0]).unwrap());
+    assert_eq!(modules.resolve(&place(&by_file)).unwrap().unwrap(), libc);
     assert_eq!(modules.resolve(&place("none.so!read")).unwrap(), None);
     assert!(modules.resolve(&place("nothing")).is_err());
 
@@ -245,6 +248,14 @@ fn addresses_of_a_process_and_of_its_files_are_translated() {
     let other = build_with("cc", "deep.c", DEEP, &["-O2", "-g"]);
     fs::rename(&other.path, &built.path).unwrap();
     assert!(!Arc::ptr_eq(image, &images.open(executable.path()).unwrap()));
+}
+
+#[test]
+fn what_was_read_is_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Image>();
+    shared::<Images>();
+    shared::<Modules>();
 }
 
 #[test]
