@@ -7,7 +7,7 @@ use super::progress::Progress;
 use super::report;
 use super::say::{page, warn};
 use super::target::Target;
-use crate::explore::{self, Cut, Plan, Reference, Report, Standing};
+use crate::explore::{self, Cut, Partition, Plan, Reference, Report, Standing};
 use crate::judge::Comparison;
 use crate::program::{Limits, Program};
 use crate::scenario::{Exit as ExpectedExit, Expect, Explore, Known, Scenario, Strategy, Text};
@@ -51,6 +51,19 @@ pub(super) struct Args {
     /// Write the search down as a scenario, with what it found
     #[arg(long, value_name = "FILE.ron")]
     save: Option<PathBuf>,
+    /// Make one part of the search: part i of n, by a hash of each schedule
+    ///
+    /// Together the parts try what the whole search tries: of an exhaustive search each schedule is in one part, of the
+    /// others each part has its share of the runs. `sigrace merge` joins their JSON reports. Needs --seed, the same in all.
+    #[arg(
+        long,
+        env = "SIGRACE_PARTITION",
+        value_name = "hash:i/n",
+        conflicts_with = "save",
+        requires = "seed",
+        help_heading = "Search"
+    )]
+    partition: Option<Partition>,
     #[command(flatten)]
     search: Search,
     #[command(flatten)]
@@ -99,6 +112,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         send_to: args.send_to.clone(),
         always: args.always,
         points: args.points.clone(),
+        part: args.partition,
         ..how.plan(&strategies)
     };
     let job = Job {
@@ -134,7 +148,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     report::tell(format, text(&job, &done, start.elapsed()).trim_end())?;
     let interrupted = exit == Exit::Interrupted;
     let search = suite::report::Search::of_program(&job.name, &done, done.report.verdict, interrupted);
-    report::finish(format, &suite::report::Report::new(seed, exit as u8, vec![search], Vec::new()))?;
+    let partition = args.partition.map(|partition| partition.to_string());
+    let report = suite::report::Report::new(seed, exit as u8, vec![search], Vec::new());
+    report::finish(format, &suite::report::Report { partition, ..report })?;
     if let Some(Err(error)) = &saved {
         return Err(Stop::new(Exit::Harness, error));
     }

@@ -19,6 +19,7 @@ mod crew;
 mod exhaustive;
 mod fixed;
 mod follow;
+mod partition;
 mod pct;
 mod plan;
 mod random;
@@ -37,6 +38,7 @@ mod model;
 mod tests;
 
 pub use fixed::{Replay, compare, replay};
+pub use partition::Partition;
 pub use plan::{Doing, Plan, Progress, Standing, Stop};
 pub use reference::{Reference, reference};
 pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};

@@ -252,3 +252,83 @@ fn exhausting_tries_just_what_is_possible() {
         assert!(asked.len() >= 8 && report.coverage.levels.iter().all(Level::exhausted));
     }
 }
+
+/// What the parts of a search come to together must be what the whole comes to.
+fn parts_are_the_whole(plan: &Plan, model: &Model, of: u64) {
+    let whole = look(plan, model);
+    let parts: Vec<Report> = (1..=of)
+        .map(|part| look(&Plan { part: Some(Partition { part, of }), ..plan.clone() }, model))
+        .collect();
+    assert_eq!(parts.iter().map(|part| part.runs).sum::<u64>(), whole.runs);
+    for (index, level) in whole.coverage.levels.iter().enumerate() {
+        let sum = |what: fn(&Level) -> u64| parts.iter().map(|part| what(&part.coverage.levels[index])).sum();
+        let (all, run, same) = (sum(|level| level.all), sum(|level| level.run), sum(|level| level.same));
+        assert_eq!(Level { steps: level.steps, all, run, same, open: false }, *level, "{of} parts");
+    }
+    // The reference run is made by each, and a failing one of more steps is explained by one of fewer.
+    let seen = |report: &Report| -> HashSet<String> {
+        report.outcomes.iter().map(|seen| format!("{:?}", seen.outcome)).collect()
+    };
+    let found = |report: &Report| -> HashSet<(Broken, Vec<Step>)> {
+        let each = report.findings.iter().map(|found| (found.breaks, by_point(&found.schedule.steps)));
+        each.collect()
+    };
+    assert_eq!(parts.iter().flat_map(seen).collect::<HashSet<_>>(), seen(&whole));
+    assert_eq!(parts.iter().flat_map(found).collect::<HashSet<_>>(), found(&whole));
+    let failing = parts.iter().map(|part| part.failing).sum::<u64>();
+    assert_eq!(failing, whole.failing);
+    assert!(of < 2 || parts.iter().all(|part| part.runs < whole.runs), "everything is in one part");
+}
+
+#[test]
+fn the_parts_of_a_search_are_the_whole_search() {
+    let term = Plan { send: vec!["TERM".parse().unwrap()], ..exhaust(2) };
+    let rule = |steps: &[Step]| match steps.iter().filter(|step| step.nth == 4).count() {
+        2 => End::Hang(Vec::new()),
+        count => exited(i32::from(count == 1 && steps.iter().any(|step| step.nth == 9))),
+    };
+    let (opening, _) = behind_a_step();
+    parts_are_the_whole(&exhaust(2), &Model::new(twenty(), rule), 3);
+    for of in 1..=4 {
+        parts_are_the_whole(&exhaust(1), &Model::new(twenty(), rule), of);
+        parts_are_the_whole(&term, &server(lost_before_accept), of);
+    }
+    parts_are_the_whole(&Plan { prune: false, ..exhaust(2) }, &opening, 2);
+}
+
+#[test]
+fn parts_by_chance_have_their_share_and_no_schedule_twice() {
+    let model = Model::new(twenty(), SOUND);
+    let part = |part, strategies: &[Strategy]| {
+        let part = Some(Partition { part, of: 3 });
+        look(&Plan { part, prune: false, strategies: strategies.to_vec(), ..Plan::default() }, &model)
+    };
+    let random = (1..=3).map(|number| part(number, &[Strategy::Random { runs: 100 }]));
+    let random: Vec<Report> = random.collect();
+    assert_eq!(random.iter().map(|report| report.runs).collect::<Vec<_>>(), [34, 33, 33]);
+    let sum = |what: fn(&Level) -> u64| -> u64 {
+        random.iter().map(|report| what(&report.coverage.levels[0])).sum()
+    };
+    assert_eq!((sum(|level| level.all), sum(|level| level.run)), (40, 40));
+    // What chance has tried is not exhausted again, whichever part it is.
+    let both = (1..=3).map(|number| part(number, &Strategy::defaults(30)));
+    assert_eq!(both.map(|report| report.coverage.levels[0].run).sum::<u64>(), 40);
+    let pct = (1..=3).map(|number| part(number, &[Strategy::Pct { depth: 2, runs: 30 }]));
+    let pct: Vec<Report> = pct.collect();
+    assert!(pct.iter().all(|report| report.runs == 10), "each has its share");
+}
+
+#[test]
+fn a_part_without_a_schedule_is_no_failure_but_a_search_without_one_is() {
+    let model = Model::new(vec![place("p0", "Before(write)", 1, &["p0.1"], &[])], SOUND);
+    let verdicts = (1..=20).map(|part| {
+        let report = look(&Plan { part: Some(Partition { part, of: 20 }), ..exhaust(1) }, &model);
+        (report.runs, report.verdict)
+    });
+    let verdicts: Vec<(u64, Verdict)> = verdicts.collect();
+    assert_eq!(verdicts.iter().filter(|(runs, _)| *runs > 0).count(), 1);
+    assert!(verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Pass));
+    let nothing = Model::new(vec![place("p0", "Before(write)", 1, &[], &[])], SOUND);
+    let part = Some(Partition { part: 1, of: 2 });
+    assert_eq!(look(&Plan { part, ..exhaust(1) }, &nothing).verdict, Verdict::Unreached);
+}
