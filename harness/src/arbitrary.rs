@@ -46,7 +46,8 @@ fn site() -> impl Strategy<Value = Site> {
     prop_oneof![
         syscall().prop_map(Site::Before),
         Just(Site::After(Making::Fork)),
-        syscall().prop_map(Site::In)
+        syscall().prop_map(Site::In),
+        "[a-zé\" ]{1,9}".prop_filter_map("a name", |name| name.parse().ok().map(Site::Probe))
     ]
 }
 

@@ -1,5 +1,6 @@
 //! Point, action, step, schedule: what the harness does in a run that it would not have done by itself.
 
+use crate::probe::ProbeName;
 use crate::signal::{Signal, Word};
 use serde::de::{self, Deserializer, EnumAccess, VariantAccess, Visitor};
 use serde::ser::Serializer;
@@ -205,6 +206,8 @@ pub enum Site {
     After(Making),
     /// The thread is asleep inside this call.
     In(Syscall),
+    /// The thread is at a place that the program's author has marked with this name.
+    Probe(ProbeName),
 }
 
 impl fmt::Display for Site {
@@ -213,6 +216,7 @@ impl fmt::Display for Site {
             Site::Before(call) => write!(f, "before {call}"),
             Site::After(Making::Fork) => f.write_str("after fork"),
             Site::In(call) => write!(f, "in {call}"),
+            Site::Probe(name) => write!(f, "at probe {name}"),
         }
     }
 }

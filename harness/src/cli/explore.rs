@@ -9,6 +9,7 @@ use super::say::{page, warn};
 use super::target::Target;
 use crate::explore::{self, Cut, Partition, Plan, Reference, Report, Standing};
 use crate::judge::Comparison;
+use crate::probe::BadProbeName;
 use crate::program::{Limits, Program};
 use crate::scenario::{Exit as ExpectedExit, Expect, Explore, Known, Scenario, Strategy, Text};
 use crate::schedule::{Making, Site, Syscall, ThreadName};
@@ -36,7 +37,7 @@ pub(super) struct Args {
     /// Send also where the signal is neither caught nor blocked
     #[arg(long, requires = "send", help_heading = "Disturbance")]
     always: bool,
-    /// Disturb only at these kinds of points, like `before:read`, `in:pause`, `after:fork`; separated by commas
+    /// Disturb only at these kinds of points, like `before:read`, `in:pause`, `after:fork`, `probe:NAME`; separated by commas
     #[arg(long, value_name = "POINT", value_delimiter = ',', value_parser = site, help_heading = "Disturbance")]
     points: Vec<Site>,
     /// The exit code that every run must have
@@ -80,14 +81,17 @@ fn process(text: &str) -> Result<ThreadName, String> {
     }
 }
 
-/// `before:CALL`, `in:CALL` or `after:fork`.
+/// `before:CALL`, `in:CALL`, `after:fork` or `probe:NAME`.
 fn site(text: &str) -> Result<Site, String> {
     let call = |name: &str| name.parse::<Syscall>().map_err(|error| error.to_string());
     match text.split_once(':') {
         Some(("before", name)) => Ok(Site::Before(call(name)?)),
         Some(("in", name)) => Ok(Site::In(call(name)?)),
         Some(("after", "fork")) => Ok(Site::After(Making::Fork)),
-        _ => Err("expected before:CALL, in:CALL or after:fork".to_owned()),
+        Some(("probe", name)) => {
+            name.parse().map(Site::Probe).map_err(|error: BadProbeName| error.to_string())
+        }
+        _ => Err("expected before:CALL, in:CALL, after:fork or probe:NAME".to_owned()),
     }
 }
 

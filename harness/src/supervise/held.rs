@@ -1,5 +1,6 @@
 //! A held thread is a value that is spent once: it waits for an answer, and there is one answer.
 
+use crate::probe::ProbeName;
 use crate::schedule::{Making, Site, Syscall};
 use crate::sys::notify::{Listener, Notification};
 use nix::errno::Errno;
@@ -11,6 +12,8 @@ pub(super) enum Place {
     Before(Syscall, u32),
     /// Back from making a process or thread, or just made, for the nth time.
     After(u32),
+    /// At this probe, for the nth time.
+    Probe(ProbeName, u32),
 }
 
 impl Place {
@@ -18,6 +21,7 @@ impl Place {
         match self {
             Place::Before(call, nth) => (Site::Before(call), nth),
             Place::After(nth) => (Site::After(Making::Fork), nth),
+            Place::Probe(name, nth) => (Site::Probe(name), nth),
         }
     }
 }
