@@ -209,6 +209,10 @@ fn the_merged_parts_of_a_search_are_the_whole_search() {
             each.map(|found| (found.breaks.clone(), found.schedule.clone(), found.runs)).collect()
         };
         assert_eq!(findings(merged), findings(whole));
+        let elsewhere = |found: &Found| -> BTreeSet<Vec<String>> {
+            found.findings.iter().flat_map(|found| found.elsewhere.clone()).collect()
+        };
+        assert!(elsewhere(merged).is_superset(&elsewhere(whole)));
     }
 }
 
@@ -233,4 +237,18 @@ fn parts_of_another_search_or_program_are_refused() {
     fs::write(exploring.folder.path().join("rebuilt"), rebuilt.json()).unwrap();
     let digest = two.searches[0].digest.clone().unwrap();
     refused(&["one", "rebuilt"], &format!("digest of the program: one has {digest}, rebuilt has 0123"));
+}
+
+#[test]
+fn a_person_reads_where_else_the_same_breaks() {
+    let exploring = Exploring::new("fixtures/broken/reaping.c");
+    let words = ["explore", "--seed", "1", "--bound", "1", "--same-output", "--", &exploring.program];
+    let output = exploring.command().args(words).output().expect("the command starts");
+    let told = text(&output.stdout);
+    let line =
+        told.lines().find_map(|line| line.strip_prefix("  also at: ")).unwrap_or_else(|| panic!("{told}"));
+    let places: Vec<&str> = line.split("; ").collect();
+    // With the action of the finding only the place is told; with another one, that as well.
+    assert!(places.contains(&"p0.1 before exit_group"), "{line}");
+    assert!(places.contains(&"p0 before wait4: let p0.2 run first"), "{line}");
 }

@@ -16,6 +16,7 @@
 mod confirm;
 mod cover;
 mod crew;
+mod elsewhere;
 mod exhaustive;
 mod fixed;
 mod follow;

@@ -189,6 +189,11 @@ pub struct Finding {
     pub run: Run,
     /// What else the run breaks.
     pub also: Vec<Broken>,
+    /// Minimal schedules at other calls that break the same, each confirmed; the simplest few (NOTE \[Elsewhere\] in
+    /// `explore::elsewhere`).
+    pub elsewhere: Vec<Schedule>,
+    /// How many more were seen, which nobody has confirmed.
+    pub elsewhere_more: usize,
     /// The number of the run in which it was first seen; 0 is the reference run.
     pub first: u64,
     /// Runs of the search that showed it.

@@ -1,6 +1,7 @@
 //! The search: plans rounds, has them tried, judges the runs in their order, and follows up those that fail.
 
 use super::crew::{Crew, Tried};
+use super::elsewhere::Elsewhere;
 use super::report::{Cut, Report, Seen, Unstable, alike};
 use super::shrink::Entry;
 use super::space::{Space, sends, taken};
@@ -53,6 +54,8 @@ pub(super) struct Search<'a, 'env, J> {
     budget: u64,
     /// Minimal schedules of the findings, in the order of the points of the space.
     pub(super) minimal: Vec<Schedule>,
+    /// Races that are to be told along with the findings that break the same.
+    pub(super) elsewhere: Vec<Elsewhere>,
     pub(super) taken: HashSet<Step>,
     sent: HashSet<i32>,
 }
@@ -123,6 +126,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
             progress,
             budget: 0,
             minimal: Vec::new(),
+            elsewhere: Vec::new(),
             taken: HashSet::new(),
             sent: HashSet::new(),
         }
@@ -139,6 +143,13 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
         let unsent = self.space.signals.iter().filter(|signal| !self.sent.contains(&signal.number()));
         self.report.signals_unsent = unsent.count();
         self.order();
+        if self.report.cut != Some(Cut::Interrupted) {
+            match self.tell_elsewhere() {
+                Ok(()) => {}
+                Err(Halt::Interrupted) => self.report.cut = Some(Cut::Interrupted),
+                Err(Halt::Failed(error)) => return Err(error),
+            }
+        }
         self.report.verdict = self.report.against(&[]);
         Ok(self.report)
     }

@@ -104,6 +104,19 @@ fn add(whole: &mut Found, part: Found) {
                 other.runs += finding.runs;
                 other.first = other.first.min(finding.first);
                 other.shrink_cut &= finding.shrink_cut;
+                for race in finding.elsewhere {
+                    if !other.elsewhere.contains(&race) {
+                        other.elsewhere.push(race);
+                    }
+                }
+                // One part may not know the simpler race that another has found.
+                let all = other.elsewhere.clone();
+                let has = |whole: &[String], part: &[String]| {
+                    part.len() < whole.len() && part.iter().all(|step| whole.contains(step))
+                };
+                other.elsewhere.retain(|race| !all.iter().any(|part| has(race, part)));
+                other.elsewhere.sort_by_cached_key(|race| (race.len(), race.clone()));
+                other.elsewhere_more = other.elsewhere_more.max(finding.elsewhere_more);
             }
             None => whole.findings.push(finding),
         }

@@ -171,6 +171,10 @@ pub struct Confirmed {
     pub breaks: String,
     /// What else it breaks.
     pub also: Vec<String>,
+    /// The steps of other minimal schedules that break the same at other calls, each confirmed; the simplest few.
+    pub elsewhere: Vec<Vec<String>>,
+    /// How many more were seen; of several parts of a search, at least so many.
+    pub elsewhere_more: u64,
     /// True if the scenario knows it.
     pub known: bool,
     /// What broke, in a sentence.
@@ -398,6 +402,8 @@ impl Confirmed {
         Confirmed {
             breaks: format!("{:?}", finding.breaks),
             also: names(&finding.also),
+            elsewhere: finding.elsewhere.iter().map(steps).collect(),
+            elsewhere_more: finding.elsewhere_more as u64,
             known,
             explanation: judge::explain(&done.expectations, finding.breaks, &finding.run),
             schedule: steps(&finding.schedule),

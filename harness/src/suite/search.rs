@@ -9,6 +9,7 @@ use crate::explore::{
 };
 use crate::judge::{self, BadRegex, Expectations};
 use crate::scenario::Expect;
+use crate::schedule::Schedule;
 use crate::show::{self, Page, count};
 use crate::slots::{Slot, SlotError, Slots};
 use crate::store::{self, FileError};
@@ -187,6 +188,7 @@ impl Done {
         let Some(finding) = self.report.findings.get(index) else { return String::new() };
         let sentence = judge::explain(&self.expectations, finding.breaks, &finding.run);
         let mut text = show::finding(name, finding.breaks, &sentence, &finding.schedule, page);
+        text += &elsewhere(finding);
         if finding.shrink_cut {
             text += "  (the runs for shrinking were used up: a simpler schedule may exist)\n";
         }
@@ -332,6 +334,22 @@ fn told(chance: &Chance) -> String {
         count(*threads, "thread"),
         count(*moments, "moment")
     )
+}
+
+/// Other places where the same breaks: `also at: p0 before write #2; p0 before close; and 3 more`.
+fn elsewhere(finding: &Finding) -> String {
+    if finding.elsewhere.is_empty() {
+        return String::new();
+    }
+    let short = |schedule: &Schedule| match (schedule.steps.as_slice(), finding.schedule.steps.as_slice()) {
+        ([step], [headline]) if step.action == headline.action => step.point().to_string(),
+        (steps, _) => steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
+    };
+    let mut places: Vec<String> = finding.elsewhere.iter().map(short).collect();
+    if finding.elsewhere_more > 0 {
+        places.push(format!("and {} more", finding.elsewhere_more));
+    }
+    format!("  also at: {}\n", places.join("; "))
 }
 
 fn not_tried(level: &Level) -> String {

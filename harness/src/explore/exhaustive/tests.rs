@@ -332,3 +332,47 @@ fn a_part_without_a_schedule_is_no_failure_but_a_search_without_one_is() {
     let part = Some(Partition { part: 1, of: 2 });
     assert_eq!(look(&Plan { part, ..exhaust(1) }, &nothing).verdict, Verdict::Unreached);
 }
+
+#[test]
+fn races_at_different_calls_are_told_apart_and_the_earliest_of_each_is_shown() {
+    let close = |nth| place("p0", "Before(close)", nth, &["p0.1"], &[]);
+    let places = [twenty(), vec![close(1), close(2), close(3)]].concat();
+    // Two windows: between the third write and the fifth, and from the second close on; and a pair that fails elsewhere.
+    let pair = [switch("p0.1", "Before(read)", 2), switch("p0.1", "Before(read)", 6)];
+    let rule = pair.clone();
+    let model = Model::new(places, move |steps| {
+        let window = |step: &Step| match step.at.to_string().as_str() {
+            "before write" => step.nth >= 3 && step.nth <= 5,
+            "before close" => step.nth >= 2,
+            _ => false,
+        };
+        exited(i32::from(steps.iter().any(window) || rule.iter().all(|step| has(steps, step))))
+    });
+    let report = look(&exhaust(2), &model);
+    let [finding] = report.findings.as_slice() else { panic!("{:?}", report.findings) };
+    assert_eq!(finding.schedule, schedule([switch("p0", "Before(write)", 3)]));
+    let [close, both] = [schedule([switch("p0", "Before(close)", 2)]), schedule(pair)];
+    assert_eq!((&finding.elsewhere, finding.elsewhere_more), (&vec![close.clone(), both], 0));
+    // By chance too, whichever time of a call it meets first.
+    for seed in 0..5 {
+        let report = look(&Plan { seed, ..plan(60) }, &model);
+        assert_eq!(report.findings[0].schedule, finding.schedule);
+        assert!(report.findings[0].elsewhere.contains(&close), "{:?}", report.findings[0].elsewhere);
+    }
+    let kept = look(&Plan { shrink: false, ..exhaust(1) }, &model);
+    assert!(kept.findings.len() > 1 && kept.findings.iter().all(|finding| finding.elsewhere.is_empty()));
+}
+
+#[test]
+fn a_race_elsewhere_that_does_not_repeat_itself_is_a_doubt() {
+    let runs = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let seen = std::sync::Arc::clone(&runs);
+    let model = Model::new(twenty(), move |steps| {
+        let odd = has(steps, &switch("p0.1", "Before(read)", 4));
+        let fails = odd && seen.fetch_add(1, Ordering::Relaxed) == 0;
+        exited(i32::from(fails || has(steps, &switch("p0", "Before(write)", 3))))
+    });
+    let report = look(&Plan { prune: false, ..exhaust(1) }, &model);
+    assert_eq!((report.findings.len(), report.unstable.len()), (1, 1));
+    assert!(report.findings[0].elsewhere.is_empty());
+}
