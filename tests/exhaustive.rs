@@ -3,11 +3,11 @@
 
 mod supervised;
 
-use sigrace::explore::{Code, self, Plan, Report, Verdict};
+use sigrace::explore::{self, Code, Plan, Report, Verdict};
 use sigrace::judge::{self, Expectations};
 use sigrace::program::{Launch, Limits};
-use sigrace::scenario::{Expect, Scenario, Strategy};
-use sigrace::schedule::{Action, Point, Schedule, Step, Target};
+use sigrace::scenario::{Expect, Known, Scenario, Strategy};
+use sigrace::schedule::{Action, Point, Schedule, Site, Step, Target};
 use sigrace::show::Page;
 use sigrace::slots::Slots;
 use sigrace::suite::{self, Against, Case, How, Job, Trial};
@@ -212,7 +212,9 @@ fn no_simpler_schedule_breaks_what_a_known_finding_breaks() {
     let slots = Slots::new().unwrap();
     let mut broken = 0;
     for (Case { scenario, name, .. }, launch) in all() {
-        if scenario.finds.is_empty() {
+        // The instructions that are points are not in the reference run: tests/code_points.rs.
+        let at_code = |known: &Known| known.schedule.steps.iter().any(|step| matches!(step.at, Site::At(_)));
+        if scenario.finds.is_empty() || scenario.finds.iter().any(at_code) {
             continue;
         }
         broken += 1;
@@ -231,8 +233,7 @@ fn no_simpler_schedule_breaks_what_a_known_finding_breaks() {
             check.join().unwrap();
         });
     }
-    // Seven programs, one of them in four builds.
-    assert_eq!(broken, 10);
+    assert_eq!(broken, 7);
 }
 
 #[test]

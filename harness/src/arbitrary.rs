@@ -48,7 +48,8 @@ fn site() -> impl Strategy<Value = Site> {
         syscall().prop_map(Site::Before),
         Just(Site::After(Making::Fork)),
         "[a-z_]{1,8}(\\+0x[1-9a-f]{1,3})?".prop_map(|place| Site::At(Label::new(&place))),
-        syscall().prop_map(Site::In)
+        syscall().prop_map(Site::In),
+        "[a-zé\" ]{1,9}".prop_filter_map("a name", |name| name.parse().ok().map(Site::Probe))
     ]
 }
 

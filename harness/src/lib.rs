@@ -12,6 +12,7 @@ pub mod compile;
 pub mod doctor;
 pub mod explore;
 pub mod judge;
+pub mod probe;
 pub mod program;
 pub mod resolve;
 pub mod scenario;

@@ -1,6 +1,6 @@
 //! What a search may do, and how it tells how far it is.
 
-use super::Code;
+use super::{Code, Partition};
 use crate::scenario::{Known, Strategy};
 use crate::schedule::{Action, Schedule, Site, ThreadName};
 use crate::signal::Signal;
@@ -25,6 +25,8 @@ pub struct Plan {
     pub strategies: Vec<Strategy>,
     /// Runs that all strategies together may make; none means that only each one's own budget counts.
     pub runs: Option<u64>,
+    /// Which part of the search is made here; all of it if none (NOTE \[Parts of a search\] in `explore::partition`).
+    pub part: Option<Partition>,
     /// Make every run twice and compare the events; a difference is `Unstable`.
     pub verify: bool,
     /// False makes an exhaustive search try also what is known to go like another schedule.
@@ -69,6 +71,7 @@ impl Default for Plan {
             fixed: Vec::new(),
             strategies: Strategy::defaults(200),
             runs: None,
+            part: None,
             verify: false,
             prune: true,
             seed: 0,
@@ -98,6 +101,11 @@ impl Plan {
         }
         plan.fixed.push(schedule);
         plan
+    }
+
+    /// What of so many runs is made here.
+    pub(super) fn share(&self, runs: u64) -> u64 {
+        self.part.map_or(runs, |part| part.share(runs))
     }
 
     /// The signals to send, each once.

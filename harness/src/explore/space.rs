@@ -8,7 +8,7 @@
 //! first, in its order, then the reference run, then the others by their number. For a schedule of one step this is
 //! the order in which the program gets there.
 
-use super::{Plan, Reference};
+use super::{Partition, Plan, Reference};
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{Reached, Run};
@@ -37,6 +37,7 @@ pub(super) struct Space {
     sites: Vec<Site>,
     /// When each code point has its turn.
     ranks: HashMap<Label, usize>,
+    part: Option<Partition>,
 }
 
 /// How simple a schedule is; less is simpler. See NOTE \[Shrink order\] in `tree`.
@@ -57,6 +58,7 @@ impl Space {
             always: plan.always,
             sites: plan.points.clone(),
             ranks: plan.code.spots().map(|spot| (spot.place, spot.rank)).collect(),
+            part: plan.part,
         };
         // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; a switch
         // leaves the signals at home.
@@ -130,6 +132,26 @@ impl Space {
     /// True if there is code whose instructions are points.
     pub(super) fn sweeps(&self) -> bool {
         !self.ranks.is_empty()
+    }
+
+    /// The part of the search that is made here, where it is split.
+    pub(super) fn part(&self) -> Option<Partition> {
+        self.part
+    }
+
+    /// True if the schedule belongs to this part of the search: NOTE \[Parts of a search\] in `partition`. The order of its
+    /// points, which each part learns in its own way, does not matter.
+    pub(super) fn owns(&self, schedule: &Schedule) -> bool {
+        let Some(part) = self.part else { return true };
+        let mut steps = schedule.steps.clone();
+        for step in &mut steps {
+            if let Action::Switch(target) = &mut step.action {
+                *target = Target::All;
+            }
+        }
+        steps.sort_by_cached_key(Step::point);
+        // Only maps with keys that are no text fail to be written; there are none.
+        part.holds(&ron::to_string(&steps).unwrap_or_default())
     }
 
     /// Number of different points seen.

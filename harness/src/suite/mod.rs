@@ -2,6 +2,7 @@
 
 mod files;
 mod libtest;
+mod parts;
 mod record;
 pub mod report;
 mod search;
@@ -12,6 +13,7 @@ pub mod worker;
 
 pub use files::{Case, FindError, Found, cases, find};
 pub use libtest::{SuiteError, trace_directory, trials};
+pub use parts::join;
 pub use record::DigestError;
 pub use search::{Against, Done, Job, SearchError, ending, search, settings};
 pub use select::{DEFAULT_FOLDER, Selection};

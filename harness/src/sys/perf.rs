@@ -317,7 +317,9 @@ mod tests {
         function(1);
         assert_eq!((breakpoint.registers(), breakpoint.count().unwrap()), (None, 2));
         breakpoint.count_on().unwrap();
-        (0..5).for_each(|number| drop(function(number)));
+        for number in 0..5 {
+            function(number);
+        }
         assert_eq!(breakpoint.count().unwrap(), 7);
     }
 }
