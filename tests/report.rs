@@ -200,7 +200,7 @@ struct Exploring {
 impl Exploring {
     fn new(source: &str) -> Exploring {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(source);
-        let program = sigrace::compile::compile(&source).unwrap().to_str().unwrap().to_owned();
+        let program = sigrace::compile::compile(&source, None).unwrap().to_str().unwrap().to_owned();
         Exploring { folder: tempfile::tempdir().unwrap(), program }
     }
 

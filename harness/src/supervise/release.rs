@@ -42,7 +42,7 @@ impl Turns<'_> {
             for signal in deliverable.iter() {
                 self.event(id, What::Signal(signal));
             }
-            if !deliverable.is_empty() && !matches!(held.place(), Place::After(_)) {
+            if !deliverable.is_empty() && matches!(held.place(), Place::Before(..) | Place::Probe(..)) {
                 return self.signals_first(id, held, &read);
             }
             // What is pending and blocked concerns the one thread only when it makes a call that changes that.
