@@ -175,7 +175,7 @@ impl Turns<'_> {
                     Some(signal) if receivable.contains(signal) || self.settings.always => {
                         Aim::Strike(signal)
                     }
-                    // Not yet, or not now.
+                    // Not yet.
                     Some(_) => Aim::Nothing(String::new()),
                     None => Aim::Nothing(why.clone()),
                 },
@@ -183,6 +183,10 @@ impl Turns<'_> {
             if ambush.sprung || ambush.aim.as_ref() == Some(&aim) {
                 continue;
             }
+            let not_held = match &aim {
+                Aim::Nothing(why) if !why.is_empty() => Some((Site::At(ambush.place), why.clone())),
+                _ => None,
+            };
             let aimed = match &aim {
                 Aim::Park => ambush.breakpoint.aim(tid, Signal::STOP.number()),
                 Aim::Strike(signal) => ambush.breakpoint.aim(tid, signal.number()),
@@ -193,6 +197,9 @@ impl Turns<'_> {
                 Err(errno) => return Err(unavailable(errno)),
             }
             self.tree.thread_mut(id).ambushes[index].aim = Some(aim);
+            if let Some((site, why)) = not_held {
+                self.event(id, What::NotHeld(site, why));
+            }
         }
         Ok(())
     }
