@@ -4,7 +4,7 @@ mod supervised;
 
 use sigrace::code::{Image, Place};
 use sigrace::program::Limits;
-use sigrace::schedule::{Action, Label, Point, Schedule, Site, Step, ThreadName};
+use sigrace::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use sigrace::signal::Signal;
 use sigrace::supervise::{MOST_OBSERVED, Observe, RunError, Supervise, Supervisor};
 use sigrace::trace::{End, Run, Status, What};
@@ -135,6 +135,40 @@ fn where_the_sender_would_be_false_the_signal_is_not_sent() {
         _ => None,
     });
     assert!(why.as_ref().is_some_and(|why| why.contains("told of the sender")), "{why:?}");
+}
+
+#[test]
+fn a_switch_at_an_instruction_lets_a_child_end_first() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/broken/addjob.c");
+    let program = sigrace::compile::compile(&fixture, None).unwrap();
+    // The first instruction of the line that calls addjob().
+    let text = std::fs::read_to_string(&fixture).unwrap();
+    let line = text.lines().position(|line| line.contains("addjob(pid); /*")).unwrap() + 1;
+    let schedule = at(&format!("addjob.c:{line}"), 1, Action::Switch(Target::All));
+    let run = with(&program, |supervisor| possible(supervisor.run(&schedule)));
+    let Some(run) = run else { return };
+    assert_eq!((run.taint, run.unreached), (None, Vec::new()));
+    assert_eq!(run.outcome.end, End::Ended(Status::Exited(1)), "{:#?}", run.events);
+}
+
+#[test]
+fn a_function_of_the_c_library_is_a_place_once_it_is_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("frame.c", &[], folder.path());
+    let schedule = at("libc.so.6!printf", 1, Action::Send(usr1()));
+    let schedules = [schedule, at("libc.so.6!pthread_create", 1, Action::Send(usr1()))];
+    let runs = with(&program, |supervisor| {
+        // Once with the loader's calls all notified, and once without.
+        let runs: Option<Vec<_>> =
+            schedules.iter().chain(&schedules).map(|schedule| possible(supervisor.run(schedule))).collect();
+        runs
+    });
+    let Some(runs) = runs else { return };
+    for runs in runs.chunks(2) {
+        assert!(runs[0].unreached.is_empty(), "{:?}", runs[0].events);
+        assert_eq!(numbers(&runs[0])[1..], ["0", "-1", "-1"], "what is printed was read before the call");
+        assert_eq!(runs[1].unreached.len(), 1, "nobody calls it");
+    }
 }
 
 #[test]

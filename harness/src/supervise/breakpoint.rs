@@ -91,11 +91,29 @@ impl Turns<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        self.tree.thread_mut(id).ambushes.clear();
+        let thread = self.tree.thread_mut(id);
+        thread.ambushes.clear();
+        thread.unmapped.clear();
+        self.set(id, wanted)
+    }
+
+    /// Sets the breakpoints in libraries that are in memory now and were not before.
+    pub(super) fn set_breakpoints_in_libraries(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let unmapped = std::mem::take(&mut self.tree.thread_mut(id).unmapped);
+        if unmapped.is_empty() { Ok(()) } else { self.set(id, unmapped) }
+    }
+
+    fn set(&mut self, id: ThreadId, wanted: Vec<(Label, u32)>) -> Result<(), RunError> {
+        let before = self.tree.thread(id).ambushes.len();
         for (place, nth) in wanted {
             let site = Site::At(place);
-            let addresses = match self.addresses(id, place) {
-                Ok(addresses) => addresses,
+            let process = self.tree.process_of(id);
+            let addresses = match self.places.addresses(process.pid, &process.program, process.entry, place) {
+                Ok(Some(addresses)) => addresses,
+                Ok(None) => {
+                    self.tree.thread_mut(id).unmapped.push((place, nth));
+                    continue;
+                }
                 Err(why) => {
                     self.news.push((id, News::Told(What::NotHeld(site, why))));
                     continue;
@@ -119,22 +137,19 @@ impl Turns<'_> {
                 self.tree.thread_mut(id).ambushes.push(ambush);
             }
         }
+        if self.tree.thread(id).ambushes.len() == before {
+            return Ok(());
+        }
         let process = self.tree.thread(id).process;
         self.tree.process_mut(process).handlers.changed = true;
         self.aim(id)?;
-        for ambush in &self.tree.thread(id).ambushes {
+        for ambush in &self.tree.thread(id).ambushes[before..] {
             match ambush.breakpoint.start() {
                 Ok(()) | Err(Errno::ESRCH) => {}
                 Err(errno) => return Err(unavailable(errno)),
             }
         }
         Ok(())
-    }
-
-    /// Where the place is in the program that the thread runs.
-    fn addresses(&self, id: ThreadId, place: Label) -> Result<Vec<u64>, String> {
-        let process = self.tree.process_of(id);
-        self.places.addresses(&process.program, process.entry, place)
     }
 
     /// Chooses what is to happen at the breakpoints of a thread, as far as that may have changed since it was last let go.
