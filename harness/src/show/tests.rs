@@ -35,6 +35,7 @@ fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &s
         schedule: ron::from_str(schedule).unwrap(),
         events: events(happened),
         outcome: options.from_str(outcome).unwrap(),
+        places: vec![],
     }
 }
 
