@@ -168,7 +168,7 @@ processes at the end:
 }
 
 fn drawn(trace: &Trace, width: usize) -> String {
-    picture::picture(&trace.events, &trace.schedule, Page { width, color: false })
+    picture::picture(trace, Page { width, color: false })
 }
 
 #[test]

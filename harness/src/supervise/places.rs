@@ -1,6 +1,6 @@
 //! Where in the memory of a process a place of its program is.
 
-use crate::code::{Image, Images, Place};
+use crate::code::{Image, Place};
 use crate::schedule::Label;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,8 +11,6 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Places {
     images: RefCell<HashMap<String, Result<Arc<Image>, String>>>,
-    /// The same for what is in the memory of processes.
-    pub(super) mapped: Arc<Images>,
     found: RefCell<HashMap<(String, Label), Result<Vec<u64>, String>>>,
 }
 

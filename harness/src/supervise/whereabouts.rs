@@ -9,7 +9,7 @@ use super::Observe;
 use super::held::Place;
 use super::tree::{ProcessId, State, ThreadId};
 use super::turn::Turns;
-use crate::code::{self, Modules, Registers, StackEnd, unwind};
+use crate::code::{self, Images, Modules, Registers, StackEnd, unwind};
 use crate::signal::Signal;
 use crate::sys::procfs::{self, Doing};
 use crate::sys::{memory, perf, pidfd};
@@ -17,6 +17,7 @@ use crate::trace::{End, Frame, InlinedCall, Moment, What, Whereabouts};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Of later events only steps are noted.
@@ -196,7 +197,7 @@ impl Turns<'_> {
                 Entry::Vacant(unknown) => {
                     fresh = true;
                     let maps = procfs::maps(tid).ok()?;
-                    unknown.insert(Modules::parse(&maps, &self.places.mapped))
+                    unknown.insert(Modules::parse(&maps, images()))
                 }
             };
             let stack = unwind(registers, modules, &mut read);
@@ -223,6 +224,12 @@ impl Turns<'_> {
         let complete = stack.end == StackEnd::Outermost && stack.frames.len() <= MOST_FRAMES;
         (frames, complete)
     }
+}
+
+/// The files in the memory of all programs of all supervisors: libraries are read once.
+fn images() -> &'static Arc<Images> {
+    static IMAGES: OnceLock<Arc<Images>> = OnceLock::new();
+    IMAGES.get_or_init(Arc::default)
 }
 
 /// All registers, as a breakpoint tells them.
