@@ -74,15 +74,19 @@ impl<'a> Told<'a> {
     fn callers(&self) -> Option<String> {
         let mut text = String::new();
         let mut last = self.own.first()?.0;
+        let mut called = false;
         for (index, frame) in self.own.iter().skip(1).take(CALLERS) {
-            let signal = self.place.stack.iter().take(*index).skip(last).any(|frame| frame.signal);
-            text += match (signal, text.is_empty()) {
-                (true, true) => "on a signal in ",
-                (true, false) => ", on a signal in ",
-                (false, true) => "called from ",
-                (false, false) => ", from ",
+            let interrupted = self.place.stack.iter().take(*index).skip(last).any(|frame| frame.signal);
+            if !text.is_empty() {
+                text += ", ";
+            }
+            text += match (interrupted, called) {
+                (true, _) => "on a signal in ",
+                (false, false) => "called from ",
+                (false, true) => "from ",
             };
             text += &frame_words(frame);
+            called = !interrupted;
             last = *index;
         }
         if self.own.len() > CALLERS + 1 {
