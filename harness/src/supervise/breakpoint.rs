@@ -14,11 +14,11 @@
 //!
 //! Where neither can be, the point is not held, and the trace says why.
 
-use super::{Observe, Observed, RunError};
 use super::held::{Held, Place};
 use super::settle::News;
 use super::tree::{ProcessId, State, ThreadId};
 use super::turn::Turns;
+use super::{Observe, Observed, RunError};
 use crate::schedule::{Action, Label, Point, Site, Step};
 use crate::signal::{Signal, SignalSet};
 use crate::sys::perf::Breakpoint;
@@ -249,9 +249,7 @@ impl Turns<'_> {
     /// The signal that is sent at a code point, if that is all that is done there.
     fn only_signal(&self, id: ThreadId, place: Label, nth: u32) -> Option<Signal> {
         let name = &self.tree.thread(id).name;
-        let here = |step: &&Step| {
-            step.at == Site::At(place) && step.nth == nth && step.thread == *name
-        };
+        let here = |step: &&Step| step.at == Site::At(place) && step.nth == nth && step.thread == *name;
         let mut steps = self.schedule.steps.iter().filter(here);
         match (steps.next().map(|step| &step.action), steps.next()) {
             (Some(Action::Send(signal)), None) => Some(*signal),
@@ -298,9 +296,11 @@ impl Turns<'_> {
             | Sysno::epoll_pwait2
                 if handlers.stray_continue =>
             {
-                let pending = self.proc_status(id).ok().flatten().is_some_and(|status| {
-                    status.pending().contains(Signal::CONT)
-                });
+                let pending = self
+                    .proc_status(id)
+                    .ok()
+                    .flatten()
+                    .is_some_and(|status| status.pending().contains(Signal::CONT));
                 if pending {
                     let name = &self.tree.thread(id).name;
                     self.taint.get_or_insert(format!(
@@ -317,7 +317,7 @@ impl Turns<'_> {
     /// True if this run holds threads at code points, or counts executions.
     pub(super) fn uses_code(&self) -> bool {
         let at_code = |step: &Step| matches!(step.at, Site::At(_));
-        !matches!(self.observe, Observe::Nothing) || self.schedule.steps.iter().any(at_code)
+        matches!(self.observe, Observe::Executions(_)) || self.schedule.steps.iter().any(at_code)
     }
 
     /// What was counted.
@@ -330,7 +330,7 @@ impl Turns<'_> {
                 RunError::Fault(format!("reading how often a place was executed: {errno}"))
             })?;
         }
-        Ok(Observed { executions })
+        Ok(Observed { executions, places: Vec::new() })
     }
 
     /// Breakpoints whose time may come.
@@ -363,7 +363,8 @@ impl Turns<'_> {
             )));
         }
         let (place, nth) = (ambush.place, ambush.nth);
-        let several = thread.ambushes.iter().filter(|other| other.place == place && other.nth == nth).count() > 1;
+        let several =
+            thread.ambushes.iter().filter(|other| other.place == place && other.nth == nth).count() > 1;
         thread.registers = Some(registers);
         let site = Site::At(place);
         let visit = if several { self.visit(id, site) } else { nth };
@@ -413,25 +414,23 @@ impl Turns<'_> {
         let mut struck = Vec::new();
         for ambush in ambushes.iter_mut().filter(|ambush| !ambush.sprung) {
             if let Some(Aim::Strike(signal)) = ambush.aim
-                && ambush.breakpoint.registers().is_some()
+                && let Some(registers) = ambush.breakpoint.registers()
             {
                 ambush.sprung = true;
-                struck.push((ambush.place, ambush.nth, signal));
+                struck.push((ambush.place, ambush.nth, signal, registers));
             }
         }
-        for (place, nth, signal) in struck {
+        for (place, nth, signal, registers) in struck {
+            self.look_where_struck(id, &registers);
             let site = Site::At(place);
             let point = Point { thread: self.tree.thread(id).name.clone(), site, nth };
             self.tree.thread_mut(id).visits.insert(site, nth);
             self.mark_taken(&point, &Action::Send(signal));
-            self.reached.push(Reached {
-                point,
-                others: Vec::new(),
-                receivable: SignalSet::only(signal),
-            });
+            self.reached.push(Reached { point, others: Vec::new(), receivable: SignalSet::only(signal) });
             self.event(id, What::Step(Action::Send(signal)));
             self.event(id, What::Signal(signal));
             self.event(id, What::Go(site, nth));
+            self.lookout.goes_on(id);
             let process = self.tree.thread(id).process;
             self.signalled(process);
         }

@@ -39,14 +39,15 @@ mod timeout;
 mod timers;
 mod tree;
 mod turn;
+mod whereabouts;
 
-pub use breakpoint::MOST as MOST_OBSERVED;
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
 use crate::signal::Signal;
 use crate::sys::cell::{Cell, CellError};
 use crate::sys::sched;
-use crate::trace::Run;
+use crate::trace::{Run, Whereabouts};
+pub use breakpoint::MOST as MOST_OBSERVED;
 use loader::Loader;
 use places::Places;
 use std::sync::Arc;
@@ -78,6 +79,9 @@ pub enum Observe {
     /// How often these threads execute the instructions at these places: at most [`MOST_OBSERVED`] for one thread. The
     /// first visit of each is a point, and is reported as such.
     Executions(Vec<(ThreadName, Label)>),
+    /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
+    /// of a run that does not end by itself. Costs time, and some memory.
+    Where,
 }
 
 /// What was seen of what a run was looked at for.
@@ -85,6 +89,8 @@ pub enum Observe {
 pub struct Observed {
     /// How often each place was executed, in the order in which they were asked for.
     pub executions: Vec<u64>,
+    /// Where the threads were, in the order of the events.
+    pub places: Vec<Whereabouts>,
 }
 
 /// Something that can run the program by a schedule: the supervisor, or a model of it in a test of exploration.
@@ -146,7 +152,14 @@ impl Supervisor {
         sched::supervise_on(cpu).map_err(|errno| {
             RunError::Unsupported(format!("this host does not allow pinning to CPU {cpu}: {}", errno.desc()))
         })?;
-        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None, loader: Loader::Unknown, places: Places::default() };
+        let mut supervisor = Supervisor {
+            settings,
+            cpu,
+            affinity,
+            cell: None,
+            loader: Loader::Unknown,
+            places: Places::default(),
+        };
         supervisor.cell()?;
         Ok(supervisor)
     }
