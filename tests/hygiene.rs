@@ -60,6 +60,9 @@ fn offenders(pattern: &str, allowed: impl Fn(&str) -> bool) -> Vec<String> {
 #[test]
 fn unsafe_code_has_one_address() {
     assert_eq!(offenders(r"\bunsafe\b", |name| name.starts_with("harness/src/sys/")), [""; 0]);
+    // The crate that programs use has the one call that it is for.
+    let probe: String = files("harness/probe", ".rs").into_iter().map(|(_, text)| text).collect();
+    assert_eq!(Regex::new(r"\bunsafe \{").unwrap().find_iter(&probe).count(), 1);
 }
 
 #[test]
@@ -78,13 +81,19 @@ fn the_supervisor_knows_no_scenario_and_no_verdict() {
 }
 
 #[test]
+fn machine_code_is_read_without_processes_and_schedules() {
+    let others = |name: &str| !name.starts_with("harness/src/code/");
+    assert_eq!(offenders(r"\bcrate::|std::process|\bnix::", others), [""; 0]);
+}
+
+#[test]
 fn only_the_command_prints() {
     assert_eq!(offenders(r"\be?println!|\be?print!", |name| name.starts_with("harness/src/cli/")), [""; 0]);
 }
 
 #[test]
 fn values_do_no_input_or_output() {
-    let values = ["signal", "schedule", "program", "scenario", "trace"];
+    let values = ["signal", "probe", "build", "schedule", "program", "scenario", "trace"];
     let others = |name: &str| !values.iter().any(|value| name == format!("harness/src/{value}.rs"));
     assert_eq!(offenders(r"std::(fs|process|net|io)\b|\bnix::|\blibc::", others), [""; 0]);
 }

@@ -104,8 +104,20 @@ fn passed(report: &Path) -> Vec<String> {
 }
 
 const WAKEUP: [&str; 2] = ["wakeup/lost_wakeup_broken", "wakeup/lost_wakeup_sound"];
-const SKIP_ALL_BUT_WAKEUP: [&str; 8] =
-    ["--skip", "children", "--skip", "interrupted", "--skip", "jobs", "--skip", "shutdown"];
+const SKIP_ALL_BUT_WAKEUP: [&str; 12] = [
+    "--skip",
+    "children",
+    "--skip",
+    "critical",
+    "--skip",
+    "counter",
+    "--skip",
+    "interrupted",
+    "--skip",
+    "jobs",
+    "--skip",
+    "shutdown",
+];
 
 /// A scenario of which nobody has said that the program is broken.
 fn surprise(folder: &Path) -> PathBuf {
@@ -118,6 +130,19 @@ fn surprise(folder: &Path) -> PathBuf {
     )
     .unwrap();
     scenarios
+}
+
+/// A scenario of two builds, whose names hold blanks and brackets.
+fn two_builds(folder: &Path) -> (PathBuf, [&'static str; 2]) {
+    let scenarios = folder.join("builds");
+    fs::create_dir(&scenarios).unwrap();
+    fs::copy(root().join("fixtures/sound/lost_wakeup.c"), scenarios.join("lost_wakeup.c")).unwrap();
+    fs::write(
+        scenarios.join("wakes.ron"),
+        "(format: 1, program: Source(\"lost_wakeup.c\"), builds: [\"-O0\", \"-O2 -static\"], explore: (send: [SIGUSR1]))",
+    )
+    .unwrap();
+    (scenarios, ["builds/wakes [-O0]", "builds/wakes [-O2 -static]"])
 }
 
 #[test]
@@ -258,6 +283,19 @@ fn the_tasks_of_a_slurm_array_run() {
         ends_with(0, task(number).env("SPLIT", "scenarios"));
         assert_eq!(passed(&folder.path().join(format!("77/{number}/report.xml"))), [name]);
     }
+    // So is every build of one.
+    let (builds, names) = two_builds(folder.path());
+    for (number, name) in ["1", "2"].into_iter().zip(names) {
+        let mut command = shell("bash", folder.path());
+        command
+            .arg("ci/slurm-array.sh")
+            .arg(&builds)
+            .env("SPLIT", "scenarios")
+            .env("SLURM_ARRAY_JOB_ID", "78");
+        command.env("SLURM_ARRAY_TASK_ID", number).env("SLURM_ARRAY_TASK_COUNT", "2");
+        ends_with(0, &mut command);
+        assert_eq!(passed(&folder.path().join(format!("78/{number}/report.xml"))), [name]);
+    }
     // A task too many has nothing to do, which is no failure.
     let idle = ends_with(0, task("3").env("SPLIT", "scenarios").env("SLURM_ARRAY_TASK_COUNT", "3"));
     assert!(String::from_utf8_lossy(&idle.stdout).contains("no scenario is left"), "{idle:?}");
@@ -292,8 +330,71 @@ fn gnu_parallel_runs_each_scenario_as_a_job() {
     assert_eq!(both, WAKEUP);
     assert_eq!(fs::read_to_string(results.join("joblog")).unwrap().lines().count(), 3);
 
+    let (builds, names) = two_builds(folder.path());
+    ends_with(0, script("builds-results").arg(builds));
+    let results = folder.path().join("builds-results");
+    assert_eq!([passed(&results.join("1.xml")), passed(&results.join("2.xml"))].concat(), names);
+
     // A finding, and nothing selected, end the script as they end the command.
     ends_with(100, script("surprises-results").arg(surprise(folder.path())));
     assert!(fs::read_to_string(folder.path().join("surprises-results/1.xml")).unwrap().contains("replay"));
     ends_with(4, script("nothing").args(["scenarios", "--skip", "/"]));
+}
+
+/// True if cargo-nextest is installed.
+fn have_nextest() -> bool {
+    let version = Command::new("cargo").args(["nextest", "--version"]).stdin(Stdio::null()).output();
+    version.is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn the_parts_of_a_suite_that_cargo_runs_are_the_whole_suite() {
+    if !have_nextest() {
+        eprintln!("not tested: cargo-nextest is not installed");
+        return;
+    }
+    let github = yaml("github-actions.yml");
+    let steps = github.pointer("/jobs/suite/steps").and_then(Value::as_array).unwrap();
+    let step = steps.iter().find(|step| step.to_string().contains("nextest run")).unwrap();
+    let step = string(step, "/run");
+    let folder = tempfile::tempdir().unwrap();
+    let nextest = |part: &str, step: &str| {
+        let mut command = shell("bash", folder.path());
+        // The runner of this very test tells it about itself; the command is to be one of its own.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("NEXTEST") {
+                command.env_remove(name);
+            }
+        }
+        command.args(["-e", "-c", step]).env("PART", part);
+        command
+    };
+    // The program is there, built as this test was; without a network nothing else can be got.
+    let profile = if cfg!(debug_assertions) { "--offline" } else { "--offline --release" };
+    let listing = step.replace("nextest run", &format!("nextest list --message-format json {profile}"));
+    let selected = |part: &str| -> BTreeSet<String> {
+        let output = ends_with(0, &mut nextest(part, &listing));
+        let list: Value = serde_json::from_slice(&output.stdout).expect("it is a list in JSON");
+        let suites = list.pointer("/rust-suites").and_then(Value::as_object).unwrap();
+        let cases = suites.values().flat_map(|suite| suite.pointer("/testcases").and_then(Value::as_object));
+        let ours = cases.flatten().filter(|(_, case)| {
+            case.pointer("/filter-match/status").and_then(Value::as_str) == Some("matches")
+        });
+        ours.map(|(name, _)| name.clone()).collect()
+    };
+    let (one, two) = (selected("1"), selected("2"));
+    assert!(one.is_disjoint(&two) && !one.is_empty() && !two.is_empty(), "{one:?} {two:?}");
+    let names =
+        Command::new(env!("CARGO_BIN_EXE_sigrace")).args(["run", "--list"]).current_dir(root()).output();
+    let names = String::from_utf8(names.unwrap().stdout).unwrap();
+    let all: BTreeSet<String> = names.lines().map(str::to_owned).collect();
+    assert_eq!(one.union(&two).cloned().collect::<BTreeSet<_>>(), all);
+
+    let running = step.replace("nextest run", &format!("nextest run {profile} wakeup"));
+    let run = |part: &str| String::from_utf8(nextest(part, &running).output().unwrap().stderr).unwrap();
+    let told = [run("1"), run("2")].concat();
+    for name in WAKEUP {
+        let passed = told.lines().filter(|line| line.contains("PASS") && line.contains(name));
+        assert_eq!(passed.count(), 1, "{name}: {told}");
+    }
 }

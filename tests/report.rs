@@ -1,6 +1,7 @@
 //! Reports for machines: their form, and that chance and the number of workers have no part in them.
 
-use sigrace::suite::report::{Report, schema};
+use sigrace::suite::report::{Found, Report, schema};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -42,6 +43,7 @@ fn the_same_search_makes_the_same_report_with_any_number_of_workers() {
     let explore = ["explore", "--seed", "5", "--runs", "60", "--format", "json", "--jobs"];
     let program = sigrace::compile::compile(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/broken/reaping.c"),
+        None,
     )
     .unwrap();
     let program = program.to_str().unwrap();
@@ -114,6 +116,60 @@ fn a_failing_scenario_is_a_failure_with_the_command_that_continues() {
 }
 
 #[test]
+fn each_build_is_reported_recorded_and_replayed_as_one_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    // Only the first build waits for its child.
+    let source = "#include <unistd.h>\n#include <sys/wait.h>\nint main(void) {\n  if (!fork()) _exit(0);\n\
+                  #ifdef WAITS\n  wait(0);\n#endif\n  return 0;\n}\n";
+    fs::write(folder.path().join("child.c"), source).unwrap();
+    fs::create_dir(folder.path().join("scenarios")).unwrap();
+    let scenario = "(format: 1, program: Source(\"../child.c\"), builds: [\"-O0 -DWAITS\", \"-O2 -static\"], \
+                expect: (orphans: 0), explore: (strategy: [Random(runs: 4)]))";
+    fs::write(folder.path().join("scenarios/child.ron"), scenario).unwrap();
+    let sigrace = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigrace"));
+        command.args(words).current_dir(folder.path()).output().expect("the command starts")
+    };
+    let [waits, leaves] = ["scenarios/child [-O0 -DWAITS]", "scenarios/child [-O2 -static]"];
+    assert_eq!(text_of_list(&sigrace(&["run", "--list"])), [waits, leaves]);
+    let parts: Vec<Vec<String>> = ["hash:1/2", "hash:2/2"]
+        .map(|part| text_of_list(&sigrace(&["run", "--list", "--partition", part])))
+        .into();
+    let mut all = parts.concat();
+    all.sort();
+    assert_eq!(all, [waits, leaves]);
+
+    let run = |words: &[&str]| sigrace(&[&["run", "--trace-dir", "traces"], words].concat());
+    let json = run(&["--format", "json"]);
+    assert_eq!(json.status.code(), Some(100), "{}", text(&json.stderr));
+    let report: Report = serde_json::from_str(text(&json.stdout)).expect("the report has its own form");
+    let verdicts: Vec<(&str, Option<&str>)> =
+        report.searches.iter().map(|search| (search.name.as_str(), search.verdict.as_deref())).collect();
+    assert_eq!(verdicts, [(waits, Some("pass")), (leaves, Some("fail"))]);
+    let junit = run(&["--format", "junit"]);
+    let parsed = quick_junit::Report::deserialize_from_str(text(&junit.stdout)).expect("it is JUnit's form");
+    let names: Vec<&str> = parsed.test_suites[0].test_cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!((names, parsed.failures), (vec![waits, leaves], 1));
+
+    // A replay on a machine without the program builds it again, in the same way.
+    let trace = folder.path().join("traces/latest");
+    let recorded = fs::read_to_string(&trace).unwrap();
+    assert!(recorded.contains("build: \"-O2 -static\""), "{recorded}");
+    let file = recorded.split("file: \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let moved = folder.path().join("moved.ron");
+    fs::write(&moved, recorded.replace(file, "/no/such/program")).unwrap();
+    let replay = sigrace(&["replay", "moved.ron"]);
+    assert_eq!(replay.status.code(), Some(0), "{}{}", text(&replay.stdout), text(&replay.stderr));
+    assert_eq!(text(&replay.stderr), "");
+    assert!(text(&replay.stdout).contains("build: -O2 -static\n"), "{}", text(&replay.stdout));
+}
+
+fn text_of_list(output: &Output) -> Vec<String> {
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    text(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+#[test]
 fn the_merged_parts_of_a_suite_are_the_whole_suite() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("scenarios")).unwrap();
@@ -137,4 +193,121 @@ fn the_merged_parts_of_a_suite_are_the_whole_suite() {
     assert_eq!(merged.status.code(), Some(0), "{}", text(&merged.stderr));
     assert_eq!(text(&merged.stdout), text(&whole.stdout));
     assert_eq!(sigrace(&["merge", "1", "2"]).status.code(), Some(102), "a part is missing");
+}
+
+/// One search of a program that can end in several ways, whole or a part of it.
+struct Exploring {
+    folder: tempfile::TempDir,
+    program: String,
+}
+
+impl Exploring {
+    fn new(source: &str) -> Exploring {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(source);
+        let program = sigrace::compile::compile(&source, None).unwrap().to_str().unwrap().to_owned();
+        Exploring { folder: tempfile::tempdir().unwrap(), program }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigrace"));
+        command.current_dir(self.folder.path()).env_remove("GITHUB_ACTIONS");
+        command
+    }
+
+    /// The report, also in a file of this name.
+    fn explore(&self, words: &[&str], file: &str) -> Report {
+        let mut command = self.command();
+        command.args(["explore", "--seed", "3", "--format", "json"]).args(words);
+        let output = command.args(["--", &self.program]).output().expect("the command starts");
+        fs::write(self.folder.path().join(file), &output.stdout).unwrap();
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
+    }
+
+    fn merge(&self, files: &[&str]) -> Output {
+        self.command().arg("merge").args(files).output().expect("the command starts")
+    }
+}
+
+#[test]
+fn the_merged_parts_of_a_search_are_the_whole_search() {
+    for source in ["fixtures/broken/reaping.c", "tests/programs/stores.c"] {
+        let exploring = Exploring::new(source);
+        let words = ["--strategy", "exhaustive", "--bound", "2", "--runs", "3000", "--same-output"];
+        let whole = exploring.explore(&words, "whole");
+        let mut parts = Vec::new();
+        for part in ["1", "2", "3"] {
+            let partition = format!("hash:{part}/3");
+            let report = exploring.explore(&[&words[..], &["--partition", &partition]].concat(), part);
+            assert_eq!(report.partition, Some(partition));
+            let result = report.searches[0].result.clone().expect("it came to an end");
+            assert!(result.extent.starts_with(&format!("part {part} of 3, ")), "{}", result.extent);
+            parts.push(result);
+        }
+        let merged = exploring.merge(&["3", "1", "2"]);
+        assert_eq!(merged.status.code(), Some(100), "{}", text(&merged.stderr));
+        assert_eq!(text(&merged.stdout), text(&exploring.merge(&["1", "2", "3"]).stdout));
+        let merged: Report = serde_json::from_slice(&merged.stdout).unwrap();
+        assert_eq!((merged.exit, merged.seed, merged.partition), (whole.exit, 3, None));
+        let (merged, whole) = (&merged.searches[0], &whole.searches[0]);
+        assert_eq!(
+            (&merged.verdict, &merged.digest, &merged.asked),
+            (&whole.verdict, &whole.digest, &whole.asked)
+        );
+        let (merged, whole) = (merged.result.as_ref().unwrap(), whole.result.as_ref().unwrap());
+        assert_eq!(merged.extent, whole.extent);
+        assert_eq!((merged.runs, merged.failing), (whole.runs, whole.failing));
+        assert_eq!((&merged.schedules, merged.points_taken), (&whole.schedules, whole.points_taken));
+        assert!(parts.iter().all(|part| part.runs < whole.runs && part.shared_runs > 0));
+        let outcomes = |found: &Found| -> BTreeSet<(String, u64)> {
+            found.outcomes.iter().map(|seen| (seen.digest.clone(), seen.runs)).collect()
+        };
+        assert_eq!(outcomes(merged), outcomes(whole));
+        let findings = |found: &Found| -> Vec<(String, Vec<String>, u64)> {
+            let each = found.findings.iter();
+            each.map(|found| (found.breaks.clone(), found.schedule.clone(), found.runs)).collect()
+        };
+        assert_eq!(findings(merged), findings(whole));
+        let elsewhere = |found: &Found| -> BTreeSet<Vec<String>> {
+            found.findings.iter().flat_map(|found| found.elsewhere.clone()).collect()
+        };
+        assert!(elsewhere(merged).is_superset(&elsewhere(whole)));
+    }
+}
+
+#[test]
+fn parts_of_another_search_or_program_are_refused() {
+    let exploring = Exploring::new("fixtures/sound/reaping.c");
+    let words = |part: &'static str| ["--strategy", "exhaustive", "--partition", part];
+    exploring.explore(&words("hash:1/2"), "one");
+    let two = exploring.explore(&words("hash:2/2"), "two");
+    assert_eq!(exploring.merge(&["one", "two"]).status.code(), Some(0));
+    let refused = |files: &[&str], said: &str| {
+        let output = exploring.merge(files);
+        assert_eq!(output.status.code(), Some(102));
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    };
+    refused(&["one"], "missing: 2");
+    refused(&["one", "two", "one"], "both of part 1");
+    exploring.explore(&[&words("hash:2/2")[..], &["--exit", "0"]].concat(), "other");
+    refused(&["one", "other"], "differ in what was asked for");
+    let mut rebuilt = two.clone();
+    rebuilt.searches[0].digest = Some("0123".to_owned());
+    fs::write(exploring.folder.path().join("rebuilt"), rebuilt.json()).unwrap();
+    let digest = two.searches[0].digest.clone().unwrap();
+    refused(&["one", "rebuilt"], &format!("digest of the program: one has {digest}, rebuilt has 0123"));
+}
+
+#[test]
+fn a_person_reads_where_else_the_same_breaks() {
+    let exploring = Exploring::new("fixtures/broken/reaping.c");
+    let words = ["explore", "--seed", "1", "--bound", "1", "--same-output", "--", &exploring.program];
+    let output = exploring.command().args(words).output().expect("the command starts");
+    let told = text(&output.stdout);
+    let line =
+        told.lines().find_map(|line| line.strip_prefix("  also at: ")).unwrap_or_else(|| panic!("{told}"));
+    let places: Vec<&str> = line.split("; ").collect();
+    // With the action of the finding only the place is told; with another one, that as well.
+    assert!(places.contains(&"p0.1 before exit_group"), "{line}");
+    assert!(places.contains(&"p0 before wait4: let p0.2 run first"), "{line}");
 }

@@ -55,7 +55,7 @@ fn measure(fixtures: &Path, cpu: usize) -> Result<(), Box<dyn std::error::Error>
 }
 
 fn cost(source: &Path, name: &str, cpu: usize) -> Result<(), Box<dyn std::error::Error>> {
-    let program = sigrace::compile::compile(source)?;
+    let program = sigrace::compile::compile(source, None)?;
     let mut supervisor = supervisor(source, cpu)?;
     let run = supervisor.run(&Schedule::empty())?;
     let End::Ended(_) = run.outcome.end else { return Err(format!("{name} does not end").into()) };
@@ -89,7 +89,7 @@ fn cost(source: &Path, name: &str, cpu: usize) -> Result<(), Box<dyn std::error:
 }
 
 fn supervisor(source: &Path, cpu: usize) -> Result<Supervisor, Box<dyn std::error::Error>> {
-    let file = sigrace::compile::compile(source)?;
+    let file = sigrace::compile::compile(source, None)?;
     let argv = vec![file.display().to_string()];
     let launch = sigrace::resolve::command(argv, Default::default(), Path::new("/"), None)?;
     let limits = Default::default();

@@ -48,12 +48,12 @@ fn measure() -> Result<(), Box<dyn Error>> {
         "program", "random", "exhaustive 1", "pct 2", "bare", "random delay"
     );
     let slots = Slots::new()?;
-    for found in suite::find(&[scenarios])? {
+    for found in suite::cases(&[scenarios])? {
         let case = Case::read(found)?;
         if case.scenario.finds.is_empty() {
             continue;
         }
-        let launch = sigrace::resolve::scenario(&case.scenario, case.folder())?;
+        let launch = sigrace::resolve::scenario(&case.scenario, case.build.as_ref(), case.folder())?;
         let strategies = [
             Strategy::Random { runs: MOST_RUNS },
             Strategy::Exhaustive { bound: 1, runs: None },

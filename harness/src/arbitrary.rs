@@ -1,11 +1,12 @@
 //! Strategies for whole scenarios, traces and runs, for the tests that hold for any value.
 
+use crate::build::Build;
 use crate::program::{Launch, Limits, Program};
 use crate::scenario::{Exit, Expect, Explore, Known, Scenario, Strategy as Search, Text};
-use crate::schedule::{Action, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
+use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -46,7 +47,9 @@ fn site() -> impl Strategy<Value = Site> {
     prop_oneof![
         syscall().prop_map(Site::Before),
         Just(Site::After(Making::Fork)),
-        syscall().prop_map(Site::In)
+        "[a-z_]{1,8}(\\+0x[1-9a-f]{1,3})?".prop_map(|place| Site::At(Label::new(&place))),
+        syscall().prop_map(Site::In),
+        "[a-zé\" ]{1,9}".prop_filter_map("a name", |name| name.parse().ok().map(Site::Probe))
     ]
 }
 
@@ -126,9 +129,10 @@ fn search() -> impl Strategy<Value = Search> {
 prop_compose! {
     fn explore()(
         send in vec(signal(), 0..3), send_to in process(), points in vec(site(), 0..3),
+        sweep in vec("[a-z_]{1,8}", 0..2), sweep_all: bool,
         strategy in vec(search(), 0..3)
     ) -> Explore {
-        Explore { send, send_to, always: true, points, strategy }
+        Explore { send, send_to, always: true, points, sweep, sweep_all, strategy }
     }
 }
 
@@ -140,18 +144,26 @@ prop_compose! {
     }
 }
 
+fn build() -> impl Strategy<Value = Build> {
+    vec(prop::sample::select(vec!["-O0", "-O2", "-static", "-DX=1", "-fno-pie"]), 1..3)
+        .prop_map(|flags| flags.join(" ").parse().expect("these are flags for a build"))
+}
+
 /// Only scenarios that pass every check.
 pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     let name = "[a-z/]{1,6}";
     let program = prop_oneof![
-        vec(name, 1..3).prop_map(|words| (Program::Command(words), Vec::new())),
-        (name, vec("[^\0]{0,4}", 0..3)).prop_map(|(file, args)| (Program::Source(file.into()), args))
+        vec(name, 1..3).prop_map(|words| (Program::Command(words), Vec::new(), Vec::new())),
+        (name, vec("[^\0]{0,4}", 0..3), btree_set(build(), 0..3)).prop_map(|(file, args, builds)| {
+            (Program::Source(file.into()), args, builds.into_iter().collect())
+        })
     ];
     let places = (option::of(name), option::of(name), btree_map("[A-Z]{1,3}", "[^\0]{0,4}", 0..3));
     let known = (vec(known(), 0..3), vec(name.prop_map(Into::into), 0..3));
     (program, places, explore(), limits(), expect(), known).prop_map(
-        |((program, args), (stdin, cwd, env), explore, limits, expect, (finds, kept))| Scenario {
+        |((program, args, builds), (stdin, cwd, env), explore, limits, expect, (finds, kept))| Scenario {
             program,
+            builds,
             args,
             env,
             stdin: stdin.map(Into::into),
@@ -272,10 +284,10 @@ prop_compose! {
 prop_compose! {
     fn launch()(
         file in text(), argv in vec(text(), 0..3), env in btree_map(text(), text(), 0..3), cwd in text(),
-        stdin in option::of(text()), source in option::of(text())
+        stdin in option::of(text()), source in option::of(text()), build in option::of(build())
     ) -> Launch {
         let path = Into::into;
-        Launch { file: file.into(), argv, env, cwd: cwd.into(), stdin: stdin.map(path), source: source.map(Into::into) }
+        Launch { file: file.into(), argv, env, cwd: cwd.into(), stdin: stdin.map(path), source: source.map(Into::into), build }
     }
 }
 

@@ -3,6 +3,7 @@
 //! The compiler runs in the source's own folder and the folder's path is mapped away, so that the program is the same byte for
 //! byte wherever it is built: a trace that was recorded elsewhere finds its program again by its digest.
 
+use crate::build::Build;
 use nix::unistd::{AccessFlags, Uid, access};
 use sha2::{Digest, Sha256};
 use std::env;
@@ -40,6 +41,20 @@ pub enum CompileError {
         /// What the compiler said.
         text: String,
     },
+    /// There is nothing to link the program with statically.
+    #[error(
+        "cannot link {} with {build}: the C library's archive (libc.a) is missing; install it (Debian: apt install libc6-dev, \
+         Fedora: dnf install glibc-static), or leave this build out:\n{text}",
+        source_file.display()
+    )]
+    NoArchive {
+        /// The source.
+        source_file: PathBuf,
+        /// The build.
+        build: Build,
+        /// What the compiler said.
+        text: String,
+    },
     /// Nowhere could the program be kept.
     #[error("cannot keep the program built from {} in {}: {reason}", source_file.display(), directory.display())]
     Keep {
@@ -52,20 +67,25 @@ pub enum CompileError {
     },
 }
 
-/// Builds this C file, or finds it built already, and returns the program's absolute path.
-pub fn compile(source: &Path) -> Result<PathBuf, CompileError> {
-    compile_into(source, &directories())
+/// Builds this C file, or finds it built already, and returns the program's absolute path. Without a `build` it is built in
+/// the usual way, with `-O1`.
+pub fn compile(source: &Path, build: Option<&Build>) -> Result<PathBuf, CompileError> {
+    compile_into(source, build, &directories())
 }
 
 /// The same, with the places for what is built, best first.
-fn compile_into(source: &Path, directories: &[PathBuf]) -> Result<PathBuf, CompileError> {
+fn compile_into(
+    source: &Path,
+    build: Option<&Build>,
+    directories: &[PathBuf],
+) -> Result<PathBuf, CompileError> {
     let unreadable = |reason| CompileError::Source { source_file: source.to_owned(), reason };
     let source = &fs::canonicalize(source).map_err(unreadable)?;
     let (Some(folder), Some(name), Some(stem)) = (source.parent(), source.file_name(), source.file_stem())
     else {
         return Err(unreadable(io::ErrorKind::InvalidInput.into()));
     };
-    let job = Job { source, folder, name, stem, flags: flags(folder) };
+    let job = Job { source, folder, name, stem, build, flags: flags(folder, build) };
     let key = job.key()?;
     for directory in directories {
         let kept = directory.join(&key).join(stem);
@@ -89,6 +109,7 @@ struct Job<'a> {
     folder: &'a Path,
     name: &'a OsStr,
     stem: &'a OsStr,
+    build: Option<&'a Build>,
     flags: Vec<String>,
 }
 
@@ -96,7 +117,9 @@ impl Job<'_> {
     /// A name for what will be built: from the source with all that it includes, the flags, and the compiler's version.
     fn key(&self) -> Result<String, CompileError> {
         let (version, source) = (compiler_version()?, self.cc(&["-E"], None)?.stdout);
-        let mut key = digest_of([version.as_bytes(), FLAGS.join(" ").as_bytes(), &source]);
+        let flags: Vec<&str> =
+            FLAGS.into_iter().chain(self.build.iter().flat_map(|build| build.flags())).collect();
+        let mut key = digest_of([version.as_bytes(), flags.join(" ").as_bytes(), &source]);
         key.truncate(32);
         Ok(key)
     }
@@ -138,13 +161,30 @@ impl Job<'_> {
         if text.is_empty() {
             text = result.status.to_string();
         }
-        Err(CompileError::Refused { source_file: self.source.to_owned(), text })
+        Err(self.refused(text))
+    }
+
+    /// What the compiler's words mean.
+    fn refused(&self, text: String) -> CompileError {
+        let source_file = self.source.to_owned();
+        // GNU ld: "cannot find -lc"; lld: "unable to find library -lc"; mold: "library not found: c".
+        let missing = |line: &str| {
+            line.contains("find") && line.split([' ', ':']).any(|word| word == "-lc")
+                || line.ends_with("library not found: c")
+        };
+        match self.build.filter(|build| build.is_static()) {
+            Some(build) if text.lines().any(missing) => {
+                CompileError::NoArchive { source_file, build: build.clone(), text }
+            }
+            _ => CompileError::Refused { source_file, text },
+        }
     }
 }
 
-/// The flags for a source in this folder: no path of the machine gets into the program.
-fn flags(folder: &Path) -> Vec<String> {
-    let mut flags: Vec<String> = FLAGS.iter().map(|&flag| flag.to_owned()).collect();
+/// The flags for a source in this folder, the build's own last, which win: no path of the machine gets into the program.
+fn flags(folder: &Path, build: Option<&Build>) -> Vec<String> {
+    let all = FLAGS.into_iter().chain(build.into_iter().flat_map(Build::flags));
+    let mut flags: Vec<String> = all.map(str::to_owned).collect();
     if let Some(folder) = folder.to_str() {
         flags.push(format!("-ffile-prefix-map={folder}=."));
     }
@@ -243,8 +283,8 @@ mod tests {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let deeper = two.path().join("a folder = with a longer name");
         fs::create_dir(&deeper).unwrap();
-        let first = compile_into(&source(one.path(), ANSWER), &[one.path().join("kept")]).unwrap();
-        let second = compile_into(&source(&deeper, ANSWER), &[deeper.join("kept")]).unwrap();
+        let first = compile_into(&source(one.path(), ANSWER), None, &[one.path().join("kept")]).unwrap();
+        let second = compile_into(&source(&deeper, ANSWER), None, &[deeper.join("kept")]).unwrap();
         assert_ne!(first, second);
         assert_eq!(digest(&first).unwrap(), digest(&second).unwrap());
         assert_eq!(first.file_name(), Some(OsStr::new("answer")));
@@ -257,12 +297,12 @@ mod tests {
         let kept = [folder.path().join("kept")];
         let path = source(folder.path(), "#include \"value.h\"\nint main(void) { return VALUE; }\n");
         fs::write(folder.path().join("value.h"), "#define VALUE 1\n").unwrap();
-        let first = compile_into(&path, &kept).unwrap();
+        let first = compile_into(&path, None, &kept).unwrap();
         let inode = fs::metadata(&first).unwrap().ino();
-        assert_eq!(compile_into(&path, &kept).unwrap(), first);
+        assert_eq!(compile_into(&path, None, &kept).unwrap(), first);
         assert_eq!(fs::metadata(&first).unwrap().ino(), inode);
         fs::write(folder.path().join("value.h"), "#define VALUE 2\n").unwrap();
-        assert_ne!(compile_into(&path, &kept).unwrap(), first);
+        assert_ne!(compile_into(&path, None, &kept).unwrap(), first);
         let names: Vec<_> = fs::read_dir(&kept[0]).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names.len(), 2, "nothing but the two programs is left: {names:?}");
     }
@@ -272,10 +312,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = source(folder.path(), ANSWER);
         let good = folder.path().join("kept");
-        let program = compile_into(&path, &[path.join("below a file"), good.clone()]).unwrap();
+        let program = compile_into(&path, None, &[path.join("below a file"), good.clone()]).unwrap();
         assert!(program.starts_with(good));
-        let error = compile_into(&source(folder.path(), "int main(void) { return 7; }"), &[path.join("x")])
-            .unwrap_err();
+        let error =
+            compile_into(&source(folder.path(), "int main(void) { return 7; }"), None, &[path.join("x")])
+                .unwrap_err();
         assert!(matches!(error, CompileError::Keep { .. }), "{error}");
     }
 
@@ -283,7 +324,7 @@ mod tests {
     fn an_error_shows_what_the_compiler_said() {
         let folder = tempfile::tempdir().unwrap();
         let path = source(folder.path(), "int main(void) { return x; }\n");
-        let error = compile_into(&path, &[folder.path().join("kept")]).unwrap_err().to_string();
+        let error = compile_into(&path, None, &[folder.path().join("kept")]).unwrap_err().to_string();
         assert!(error.contains("answer.c:1:25: error: 'x' undeclared") || error.contains("‘x’"), "{error}");
     }
 
@@ -293,10 +334,51 @@ mod tests {
         let path = source(folder.path(), ANSWER);
         let kept = [folder.path().join("kept")];
         let programs: Vec<PathBuf> = std::thread::scope(|scope| {
-            let builders: Vec<_> = (0..4).map(|_| scope.spawn(|| compile_into(&path, &kept))).collect();
+            let builders: Vec<_> = (0..4).map(|_| scope.spawn(|| compile_into(&path, None, &kept))).collect();
             builders.into_iter().map(|builder| builder.join().unwrap().unwrap()).collect()
         });
         assert!(programs.iter().all(|program| *program == programs[0]));
         assert_eq!(fs::read_dir(&kept[0]).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn each_build_is_another_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = source(folder.path(), "#ifndef N\n#define N 1\n#endif\nint main(void) { return N; }\n");
+        let kept = [folder.path().join("kept")];
+        let builds = [None, Some("-DN=2"), Some("-DN=2 -O0"), Some("-O2 -static")];
+        let builds = builds.map(|build| build.map(|build| build.parse::<Build>().unwrap()));
+        let programs = builds.each_ref().map(|build| compile_into(&path, build.as_ref(), &kept).unwrap());
+        let codes =
+            programs.each_ref().map(|program| Command::new(program).status().unwrap().code().unwrap());
+        assert_eq!(codes, [1, 2, 2, 1]);
+        assert_eq!(fs::read_dir(&kept[0]).unwrap().count(), 4);
+        for (build, program) in builds.iter().zip(&programs) {
+            assert_eq!(compile_into(&path, build.as_ref(), &kept).unwrap(), *program);
+        }
+        let size = |program: &PathBuf| fs::metadata(program).unwrap().len();
+        assert!(size(&programs[3]) > 4 * size(&programs[0]), "the C library is in the static program");
+    }
+
+    #[test]
+    fn a_missing_archive_is_named() {
+        let build: Build = "-O2 -static".parse().unwrap();
+        let path = Path::new("/x/answer.c");
+        let name = OsStr::new("answer.c");
+        let job = |build| Job { source: path, folder: path, name, stem: name, build, flags: Vec::new() };
+        let text = "/usr/bin/ld: cannot find -lc: No such file or directory\ncollect2: error: ld returned 1 exit status";
+        let error = job(Some(&build)).refused(text.to_owned());
+        let said = error.to_string();
+        assert!(matches!(error, CompileError::NoArchive { .. }), "{said}");
+        assert!(
+            said.starts_with("cannot link /x/answer.c with -O2 -static: ")
+                && said.contains("libc.a")
+                && said.ends_with(text)
+        );
+        for (build, text) in
+            [(None, text), (Some(&build), "x.c:1: cannot find -lcrypt"), (Some(&build), "x.c:1: error")]
+        {
+            assert!(matches!(job(build).refused(text.to_owned()), CompileError::Refused { .. }), "{text}");
+        }
     }
 }

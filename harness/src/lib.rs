@@ -5,12 +5,14 @@
 
 #[cfg(test)]
 mod arbitrary;
+pub mod build;
 pub mod cli;
 pub mod code;
 pub mod compile;
 pub mod doctor;
 pub mod explore;
 pub mod judge;
+pub mod probe;
 pub mod program;
 pub mod resolve;
 pub mod scenario;

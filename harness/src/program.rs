@@ -1,5 +1,6 @@
 //! What to run: a command, or a C source to build; arguments, environment, working directory, stdin; and how far it may go.
 
+use crate::build::Build;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,6 +33,9 @@ pub struct Launch {
     /// The C file that `file` was built from, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PathBuf>,
+    /// How the compiler built it, if not in the usual way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Build>,
 }
 
 /// How far one run may go. A limit that is reached is an outcome of its own, never a hang.

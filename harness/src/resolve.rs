@@ -3,6 +3,8 @@
 //! The environment is small on purpose. It is part of what decides a run, and it is written into traces, which people
 //! send to each other: nothing that may be a secret gets in unless it was named.
 
+use crate::build::Build;
+use crate::code::CodeError;
 use crate::compile::{self, CompileError};
 use crate::program::{Launch, Program};
 use crate::scenario::Scenario;
@@ -50,6 +52,9 @@ pub enum ResolveError {
         /// Where it was looked for.
         looked: Vec<PathBuf>,
     },
+    /// A place in its code that is not there.
+    #[error(transparent)]
+    Code(#[from] CodeError),
     /// The source could not be built.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -69,9 +74,10 @@ pub enum ResolveError {
 }
 
 /// How the program of a scenario starts. `folder` is the scenario's own: relative paths start there.
+/// `build` is the one of its builds that is meant; none for the usual one.
 ///
 /// The program gets `PATH` as the harness has it, `LANG=C.UTF-8`, and the scenario's own variables, which win.
-pub fn scenario(scenario: &Scenario, folder: &Path) -> Result<Launch, ResolveError> {
+pub fn scenario(scenario: &Scenario, build: Option<&Build>, folder: &Path) -> Result<Launch, ResolveError> {
     let folder = directory(folder)?;
     let cwd = match &scenario.cwd {
         Some(cwd) => directory(&folder.join(cwd))?,
@@ -90,10 +96,10 @@ pub fn scenario(scenario: &Scenario, folder: &Path) -> Result<Launch, ResolveErr
         }
         Program::Source(name) => {
             let source = source(name, &folder)?;
-            let file = utf8(compile::compile(&source)?)?;
+            let file = utf8(compile::compile(&source, build)?)?;
             let argv0 = source.file_stem().map(|stem| stem.to_string_lossy().into_owned());
             let argv = argv0.into_iter().chain(scenario.args.iter().cloned()).collect();
-            Ok(Launch { file, argv, env, cwd, stdin, source: Some(source) })
+            Ok(Launch { file, argv, env, cwd, stdin, source: Some(source), build: build.cloned() })
         }
     }
 }
@@ -111,7 +117,7 @@ pub fn command(
     let stdin = stdin.map(input).transpose()?;
     let name = argv.first().ok_or(ResolveError::Empty)?;
     let file = utf8(executable(name, env.get("PATH").map_or(DEFAULT_PATH, String::as_str), &cwd)?)?;
-    Ok(Launch { file, argv, env, cwd, stdin, source: None })
+    Ok(Launch { file, argv, env, cwd, stdin, source: None, build: None })
 }
 
 /// The environment for a program on the command line: the few harmless variables of the harness's own, and those given, which win.

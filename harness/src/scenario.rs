@@ -1,5 +1,6 @@
 //! What a person asks for: a program, how to explore it, and what must hold of every outcome.
 
+use crate::build::Build;
 use crate::program::{Limits, Program};
 use crate::schedule::{Schedule, Site, ThreadName};
 use crate::signal::Signal;
@@ -14,6 +15,9 @@ use std::path::PathBuf;
 pub struct Scenario {
     /// What to run.
     pub program: Program,
+    /// How to build a `Source`: each of these builds is tried like a scenario of its own. The usual build when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub builds: Vec<Build>,
     /// Arguments, for a `Source`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
@@ -55,6 +59,12 @@ pub struct Explore {
     pub always: bool,
     /// Only these kinds of points; all when empty.
     pub points: Vec<Site>,
+    /// Functions whose instructions are points, with those of what they call of the program's own code.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sweep: Vec<String>,
+    /// True if all of the program's own code is swept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sweep_all: bool,
     /// How to look for a failing schedule, one after the other.
     pub strategy: Vec<Strategy>,
 }
@@ -66,6 +76,8 @@ impl Default for Explore {
             send_to: ThreadName::root(),
             always: false,
             points: Vec::new(),
+            sweep: Vec::new(),
+            sweep_all: false,
             strategy: Strategy::defaults(200),
         }
     }

@@ -1,5 +1,6 @@
 //! Point, action, step, schedule: what the harness does in a run that it would not have done by itself.
 
+use crate::probe::ProbeName;
 use crate::signal::{Signal, Word};
 use serde::de::{self, Deserializer, EnumAccess, VariantAccess, Visitor};
 use serde::ser::Serializer;
@@ -260,6 +261,8 @@ pub enum Site {
     /// The thread is about to execute an instruction: the first of a function (`insert`), of a source line (`list.c:23`),
     /// or the one so many bytes into a function (`insert+0x1f`).
     At(Label),
+    /// The thread is at a place that the program's author has marked with this name.
+    Probe(ProbeName),
 }
 
 impl fmt::Display for Site {
@@ -269,6 +272,7 @@ impl fmt::Display for Site {
             Site::After(Making::Fork) => f.write_str("after fork"),
             Site::In(call) => write!(f, "in {call}"),
             Site::At(place) => write!(f, "at {place}"),
+            Site::Probe(name) => write!(f, "at probe {name}"),
         }
     }
 }

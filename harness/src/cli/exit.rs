@@ -1,6 +1,7 @@
 //! Exit codes: an interface that scripts rely on, so all in one place.
 
 use crate::explore::{ExploreError, Verdict};
+use crate::code::CodeError;
 use crate::resolve::ResolveError;
 use crate::slots::SlotError;
 use crate::suite::SearchError;
@@ -118,6 +119,12 @@ impl Code for SearchError {
             SearchError::Explore(error) => error.code(),
             SearchError::Digest(_) | SearchError::Regex(_) => Exit::Refused,
         }
+    }
+}
+
+impl Code for CodeError {
+    fn code(&self) -> Exit {
+        Exit::Refused
     }
 }
 

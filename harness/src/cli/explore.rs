@@ -7,11 +7,13 @@ use super::progress::Progress;
 use super::report;
 use super::say::{page, warn};
 use super::target::Target;
-use crate::explore::{self, Cut, Plan, Reference, Report, Standing};
+use crate::code::Place;
+use crate::explore::{self, Cut, Partition, Plan, Reference, Report, Standing};
 use crate::judge::Comparison;
+use crate::probe::BadProbeName;
 use crate::program::{Limits, Program};
 use crate::scenario::{Exit as ExpectedExit, Expect, Explore, Known, Scenario, Strategy, Text};
-use crate::schedule::{Making, Site, Syscall, ThreadName};
+use crate::schedule::{Label, Making, Site, Syscall, ThreadName};
 use crate::show::count;
 use crate::signal::Signal;
 use crate::slots::Slots;
@@ -36,9 +38,15 @@ pub(super) struct Args {
     /// Send also where the signal is neither caught nor blocked
     #[arg(long, requires = "send", help_heading = "Disturbance")]
     always: bool,
-    /// Disturb only at these kinds of points, like `before:read`, `in:pause`, `after:fork`; separated by commas
+    /// Disturb only at these kinds of points, like `before:read`, `in:pause`, `after:fork`, `probe:NAME`, `at:FUNCTION`, `at:FILE:LINE`; separated by commas
     #[arg(long, value_name = "POINT", value_delimiter = ',', value_parser = site, help_heading = "Disturbance")]
     points: Vec<Site>,
+    /// Disturb also at every instruction that this function executes, and what it calls of the program's own code; repeatable
+    #[arg(long, value_name = "FUNCTION", requires = "send", help_heading = "Disturbance")]
+    sweep: Vec<String>,
+    /// Disturb also at every instruction of the program's own code
+    #[arg(long, requires = "send", help_heading = "Disturbance")]
+    sweep_all: bool,
     /// The exit code that every run must have
     #[arg(long, value_name = "CODE", help_heading = "Expectation")]
     exit: Option<i32>,
@@ -51,6 +59,19 @@ pub(super) struct Args {
     /// Write the search down as a scenario, with what it found
     #[arg(long, value_name = "FILE.ron")]
     save: Option<PathBuf>,
+    /// Make one part of the search: part i of n, by a hash of each schedule
+    ///
+    /// Together the parts try what the whole search tries: of an exhaustive search each schedule is in one part, of the
+    /// others each part has its share of the runs. `sigrace merge` joins their JSON reports. Needs --seed, the same in all.
+    #[arg(
+        long,
+        env = "SIGRACE_PARTITION",
+        value_name = "hash:i/n",
+        conflicts_with = "save",
+        requires = "seed",
+        help_heading = "Search"
+    )]
+    partition: Option<Partition>,
     #[command(flatten)]
     search: Search,
     #[command(flatten)]
@@ -67,14 +88,21 @@ fn process(text: &str) -> Result<ThreadName, String> {
     }
 }
 
-/// `before:CALL`, `in:CALL` or `after:fork`.
+/// `before:CALL`, `in:CALL`, `after:fork`, `probe:NAME` or `at:PLACE`.
 fn site(text: &str) -> Result<Site, String> {
     let call = |name: &str| name.parse::<Syscall>().map_err(|error| error.to_string());
     match text.split_once(':') {
         Some(("before", name)) => Ok(Site::Before(call(name)?)),
         Some(("in", name)) => Ok(Site::In(call(name)?)),
         Some(("after", "fork")) => Ok(Site::After(Making::Fork)),
-        _ => Err("expected before:CALL, in:CALL or after:fork".to_owned()),
+        Some(("at", place)) => match place.parse::<Place>() {
+            Ok(place) => Ok(Site::At(Label::new(&place.to_string()))),
+            Err(error) => Err(error.to_string()),
+        },
+        Some(("probe", name)) => {
+            name.parse().map(Site::Probe).map_err(|error: BadProbeName| error.to_string())
+        }
+        _ => Err("expected before:CALL, in:CALL, after:fork, probe:NAME or at:PLACE".to_owned()),
     }
 }
 
@@ -99,6 +127,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         send_to: args.send_to.clone(),
         always: args.always,
         points: args.points.clone(),
+        code: suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?,
+        part: args.partition,
         ..how.plan(&strategies)
     };
     let job = Job {
@@ -134,7 +164,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     report::tell(format, text(&job, &done, start.elapsed()).trim_end())?;
     let interrupted = exit == Exit::Interrupted;
     let search = suite::report::Search::of_program(&job.name, &done, done.report.verdict, interrupted);
-    report::finish(format, &suite::report::Report::new(seed, exit as u8, vec![search], Vec::new()))?;
+    let partition = args.partition.map(|partition| partition.to_string());
+    let report = suite::report::Report::new(seed, exit as u8, vec![search], Vec::new());
+    report::finish(format, &suite::report::Report { partition, ..report })?;
     if let Some(Err(error)) = &saved {
         return Err(Stop::new(Exit::Harness, error));
     }
@@ -229,6 +261,7 @@ impl Args {
         };
         Scenario {
             program: Program::Command(launch.argv.clone()),
+            builds: Vec::new(),
             args: Vec::new(),
             env: self.target.given_env(),
             stdin: launch.stdin.clone(),
@@ -238,6 +271,8 @@ impl Args {
                 send_to: self.send_to.clone(),
                 always: self.always,
                 points: self.points.clone(),
+                sweep: self.sweep.clone(),
+                sweep_all: self.sweep_all,
                 strategy: job.plan.strategies.iter().map(made).collect(),
             },
             limits: job.settings.limits.clone(),

@@ -7,7 +7,6 @@ mod explore;
 mod interrupt;
 mod merge;
 mod options;
-mod partition;
 mod points;
 mod progress;
 mod replay;

@@ -76,7 +76,7 @@ fn program(trace: &Trace) -> Result<PathBuf, Stop> {
     }
     let (file, digest) = match (&trace.launch.source, found) {
         (Some(source), _) => {
-            let built = compile::compile(source).map_err(Stop::refused)?;
+            let built = compile::compile(source, trace.launch.build.as_ref()).map_err(Stop::refused)?;
             let digest = compile::digest(&built).map_err(|error| unreadable(&built, &error))?;
             (built, digest)
         }

@@ -3,12 +3,11 @@
 use super::exit::{Code, Exit, Stop};
 use super::interrupt;
 use super::options::{Format, Search};
-use super::partition::Partition;
 use super::progress::Progress;
 use super::report;
 use super::say::{page, say, warn};
 use crate::compile;
-use crate::explore::{self, Standing, Verdict};
+use crate::explore::{self, Partition, Standing, Verdict};
 use crate::show::{Page, count};
 use crate::slots::Slots;
 use crate::suite::report::Report;
@@ -40,7 +39,7 @@ pub(super) struct Args {
     /// Run one part of the selected scenarios: part i of n, by a hash of each scenario's name
     ///
     /// Every scenario is in exactly one part, on every machine, and its search is the same as without this. One
-    /// scenario's search is never split. `sigrace merge` joins the JSON reports of all parts.
+    /// scenario's search is never split (`explore --partition` does that). `sigrace merge` joins the JSON reports of all parts.
     #[arg(long, env = "SIGRACE_PARTITION", value_name = "hash:i/n")]
     partition: Option<Partition>,
     #[command(flatten)]

@@ -1,6 +1,11 @@
 //! Names of C++ and Rust functions as people write them.
 
-/// Names longer than this stay as they are: nobody writes them, and demangling can make them very much longer.
+use std::fmt;
+
+/// Demangled names longer than this are not used.
+const LONGEST_NAME: usize = 1 << 16;
+
+/// Symbols longer than this stay as they are: nobody writes them, and demangling can make them very much longer.
 const LONGEST: usize = 4096;
 
 /// The name as a person reads it: C++ with parameters and without the return type, Rust without the hash. What is no
@@ -45,7 +50,22 @@ fn cpp(symbol: &str, bare: bool) -> Option<String> {
     }
     let options = cpp_demangle::DemangleOptions::new().no_return_type();
     let options = if bare { options.no_params() } else { options };
-    cpp_demangle::Symbol::new(symbol).ok()?.demangle_with_options(&options).ok()
+    let mut name = Bounded(String::new());
+    cpp_demangle::Symbol::new(symbol).ok()?.structured_demangle(&mut name, &options).ok()?;
+    Some(name.0)
+}
+
+/// A name that does not grow beyond all bounds: a short symbol can stand for a name that doubles with each of its letters.
+struct Bounded(String);
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > LONGEST_NAME {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
 }
 
 /// True if `name` is `whole`, or the end of it after a `::` that is not inside of brackets.
@@ -104,6 +124,25 @@ mod tests {
         assert_eq!(other_names("_ZN4list6insertEi"), ["list::insert"]);
         assert_eq!(other_names("_ZN4list4main17h0123456789abcdefE"), ["list::main::h0123456789abcdef"]);
         assert!(other_names("insert").is_empty());
+    }
+
+    /// A function of a type that contains itself twice, to this depth. Each `B<..>` is named again by its number.
+    fn doubling(depth: u32) -> String {
+        let digit = |value: u32| char::from_digit(value, 36).unwrap().to_ascii_uppercase();
+        let mut symbol = "_Z1fI1AIiiE".to_owned();
+        for level in 0..depth {
+            let last = 1 + 2 * level;
+            symbol += &format!("1BIS{0}_S{0}_E", digit(last));
+        }
+        symbol + "Evv"
+    }
+
+    #[test]
+    fn a_name_that_doubles_with_each_letter_stays_as_it_is() {
+        let (short, longer) = (demangle(&doubling(6)), demangle(&doubling(7)));
+        assert!(short.starts_with("f<A<int, int>, B<A<int, int>, A<int, int> >"), "{short}");
+        assert!(longer.len() > short.len() * 3 / 2);
+        assert_eq!(demangle(&doubling(17)), doubling(17));
     }
 
     #[test]

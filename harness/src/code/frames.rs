@@ -1,5 +1,6 @@
 //! The call frame information of one file: from a frame's registers to its caller's.
 
+use super::depth::stack_depth;
 use super::{Image, Registers};
 use gimli::{
     BaseAddresses, CfaRule, CieOrFde, EndianSlice, EvaluationResult, LittleEndian, Location, RegisterRule,
@@ -31,13 +32,8 @@ struct Table {
     entries: Vec<(u64, u64, usize)>,
 }
 
-/// What the caller of a frame is.
-pub(super) enum Caller {
-    /// Its registers.
-    Known(Registers),
-    /// There is none.
-    None,
-}
+/// The registers of a frame's caller; `None` if it has none, and an error if it cannot be known.
+pub(super) type Caller = Result<Option<Registers>, String>;
 
 /// The rules for one address.
 pub(super) struct Found {
@@ -70,13 +66,15 @@ impl Frames {
     /// moved by in the process. `None` if the address is not covered.
     pub(super) fn caller(
         &self,
+        image: &Image,
         address: u64,
         bias: u64,
         registers: &Registers,
         read: &mut Read<'_>,
         context: &mut UnwindContext<usize>,
-    ) -> Option<(Found, Result<Caller, String>)> {
-        let mut step = Step { bases: &self.bases, address, bias, registers, read, context };
+    ) -> Option<(Found, Caller)> {
+        let mut step =
+            Step { image, bases: &self.bases, address, bias, registers: *registers, read, context };
         if let (Some(data), Some(offset)) = (&self.eh.data, self.eh.entry_at(address)) {
             return Some(step.take(&eh_frame(data), offset));
         }
@@ -134,20 +132,17 @@ impl Table {
 
 /// One step from a frame to its caller.
 struct Step<'a, 'r> {
+    image: &'a Image,
     bases: &'a BaseAddresses,
     address: u64,
     bias: u64,
-    registers: &'a Registers,
+    registers: Registers,
     read: &'a mut Read<'r>,
     context: &'a mut UnwindContext<usize>,
 }
 
 impl Step<'_, '_> {
-    fn take<'a, S: UnwindSection<Slice<'a>>>(
-        &mut self,
-        section: &S,
-        offset: usize,
-    ) -> (Found, Result<Caller, String>) {
+    fn take<'a, S: UnwindSection<Slice<'a>>>(&mut self, section: &S, offset: usize) -> (Found, Caller) {
         let corrupt = |error: gimli::Error| format!("its call frame information cannot be read: {error}");
         let entry = match section.fde_from_offset(self.bases, offset.into(), S::cie_from_offset) {
             Ok(entry) => entry,
@@ -161,7 +156,31 @@ impl Step<'_, '_> {
             Ok(row) => row.clone(),
             Err(error) => return (found, Err(corrupt(error))),
         };
+        if let CfaRule::RegisterAndOffset { register, offset } = row.cfa()
+            && self.registers.get(register.0).is_none()
+            && let Some(cfa) = self.frame_above_stack(section, &entry)
+        {
+            self.registers.set(register.0, Some(cfa.wrapping_sub(offset.cast_unsigned())));
+        }
         (found, self.apply(section, &row, encoding, return_address))
+    }
+
+    /// Where the frame is, from the stack pointer and what the function has put on the stack since its entry.
+    fn frame_above_stack<'a, S: UnwindSection<Slice<'a>>>(
+        &mut self,
+        section: &S,
+        entry: &gimli::FrameDescriptionEntry<Slice<'a>>,
+    ) -> Option<u64> {
+        let mut rows = entry.rows(section, self.bases, self.context).ok()?;
+        let CfaRule::RegisterAndOffset { register, offset } = *rows.next_row().ok()??.cfa() else {
+            return None;
+        };
+        if register.0 != Registers::RSP {
+            return None;
+        }
+        let code = entry.initial_address()..entry.end_address();
+        let depth = stack_depth(self.image, code, self.address)?;
+        self.registers.get(Registers::RSP)?.checked_add_signed(depth)?.checked_add_signed(offset)
     }
 
     fn apply<'a, S: UnwindSection<Slice<'a>>>(
@@ -170,9 +189,9 @@ impl Step<'_, '_> {
         row: &UnwindTableRow<usize>,
         encoding: gimli::Encoding,
         return_address: gimli::Register,
-    ) -> Result<Caller, String> {
+    ) -> Caller {
         if row.register(return_address) == Some(RegisterRule::Undefined) {
-            return Ok(Caller::None);
+            return Ok(None);
         }
         let cfa = match row.cfa() {
             CfaRule::RegisterAndOffset { register, offset } => {
@@ -209,8 +228,8 @@ impl Step<'_, '_> {
         }
         match caller.get(Registers::RIP) {
             // Nothing was called from there (System V ABI, "Initial Stack and Register State").
-            Some(0) => Ok(Caller::None),
-            Some(_) => Ok(Caller::Known(caller)),
+            Some(0) => Ok(None),
+            Some(_) => Ok(Some(caller)),
             None => Err("its return address cannot be read".to_owned()),
         }
     }
@@ -275,5 +294,60 @@ impl Step<'_, '_> {
             },
             _ => Err("its frame is in pieces".to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    /// All rows that know the frame from the stack pointer: the function, the row's first address, and how far the frame is
+    /// above the stack pointer there beyond where it is at the function's entry.
+    fn known_depths(frames: &Frames) -> Vec<(std::ops::Range<u64>, u64, i64)> {
+        let data = frames.eh.data.as_ref().unwrap();
+        let section = eh_frame(data);
+        let mut context = UnwindContext::new();
+        let mut found = Vec::new();
+        for &(start, end, offset) in &frames.eh.entries {
+            let entry =
+                section.fde_from_offset(&frames.bases, offset.into(), gimli::EhFrame::cie_from_offset);
+            let entry = entry.unwrap();
+            let Ok(mut rows) = entry.rows(&section, &frames.bases, &mut context) else { continue };
+            let mut first = None;
+            while let Ok(Some(row)) = rows.next_row() {
+                let CfaRule::RegisterAndOffset { register: gimli::Register(Registers::RSP), offset } =
+                    *row.cfa()
+                else {
+                    first.get_or_insert(None);
+                    continue;
+                };
+                if let Some(first) = *first.get_or_insert(Some(offset)) {
+                    found.push((start..end, row.start_address(), offset - first));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn instructions_and_frame_information_agree_about_the_stack_pointer() {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let libc = maps
+            .lines()
+            .find_map(|line| Some(&line[line.find('/')?..]).filter(|path| path.contains("/libc.so")));
+        let libc = libc.expect("tests are linked with a C library");
+        let image = Image::open(Path::new(libc)).unwrap();
+        let rows = known_depths(image.frames());
+        let mut agreed = 0;
+        // Every function has its rows in a run; some of each are enough.
+        for (code, address, depth) in rows.iter().step_by(5) {
+            if let Some(found) = stack_depth(&image, code.clone(), *address) {
+                assert_eq!(found, *depth, "{}", image.describe(*address));
+                agreed += 1;
+            }
+        }
+        assert!(agreed > rows.len() / 10, "{agreed} of {}", rows.len() / 5);
     }
 }

@@ -120,7 +120,9 @@ impl Image {
     /// function has line information, functions that have none are not entered either: they are not the program's own, but
     /// were linked in from a library.
     pub fn own_callees(&self, function: &Function) -> Vec<Function> {
-        let has_lines = |function: &Function| self.line_ranges(function.start, function.start + 1).len() == 1;
+        let has_lines = |function: &Function| {
+            self.line_ranges(function.start, function.start.saturating_add(1)).len() == 1
+        };
         let with_lines = has_lines(function);
         let mut found: BTreeMap<u64, Function> = BTreeMap::new();
         let mut waiting = vec![function.clone()];
@@ -147,6 +149,29 @@ impl Image {
         }
         found.remove(&function.start);
         found.into_values().collect()
+    }
+
+    /// The functions that are the program's own, by address: those with line information. Where none has any, all but those
+    /// that every program gets from its C runtime.
+    pub fn own_functions(&self) -> Vec<Function> {
+        let all = self.functions();
+        let with_lines = |function: &&Function| self.line_ranges(function.start, function.start + 1).len() == 1;
+        let own: Vec<Function> = all.iter().filter(with_lines).cloned().collect();
+        if !own.is_empty() {
+            return own;
+        }
+        const RUNTIME: [&str; 9] = [
+            "_start",
+            "_init",
+            "_fini",
+            "_dl_relocate_static_pie",
+            "deregister_tm_clones",
+            "register_tm_clones",
+            "__do_global_dtors_aux",
+            "frame_dummy",
+            "__libc_csu_init",
+        ];
+        all.into_iter().filter(|function| !RUNTIME.contains(&function.name.as_str())).collect()
     }
 
     /// Where the function's instructions begin.

@@ -8,6 +8,7 @@
 mod data;
 mod debug;
 mod demangle;
+mod depth;
 mod frames;
 mod image;
 mod instructions;
@@ -55,6 +56,15 @@ pub enum CodeError {
         file: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A text names no place.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// There is nothing to sweep.
+    #[error("{module} has no functions of its own: it has no symbols")]
+    NoSymbols {
+        /// The file's name.
+        module: String,
     },
     /// No function has this name.
     #[error("{module} has no function {name}{hint}")]

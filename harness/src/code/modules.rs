@@ -1,7 +1,7 @@
 //! The files in a process's memory, and what its addresses are in them.
 
 use super::frames::Read;
-use super::{CodeError, Frame, Image, Location, Place};
+use super::{CodeError, Frame, Image, Location, Place, Spot};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -78,7 +78,8 @@ const VDSO: &str = "[vdso]";
 const LARGEST_VDSO: u64 = 1 << 16;
 
 impl Modules {
-    /// Reads the content of `/proc/PID/maps`. Lines of another form are passed over.
+    /// Reads the content of `/proc/PID/maps`. Lines of another form are passed over. The files are opened at these paths
+    /// later, so the process must have the same root directory.
     pub fn parse(maps: &str, images: &Arc<Images>) -> Modules {
         let mut modules: Vec<Module> = Vec::new();
         for (mapping, path) in maps.lines().filter_map(line) {
@@ -133,7 +134,12 @@ impl Modules {
 
     /// The addresses of a place in the process; at least one. `Ok(None)` if the file that it names is not (yet) in memory.
     pub fn resolve(&self, place: &Place) -> Result<Option<Vec<u64>>, CodeError> {
-        let Some(module) = self.named(place.module()) else { return Ok(None) };
+        // In a file without symbols a place is called by the file's own name.
+        let by_file = match place.spot() {
+            Spot::Function { name, offset: 1.. } if place.module().is_none() => self.named(Some(name)),
+            _ => None,
+        };
+        let Some(module) = by_file.or_else(|| self.named(place.module())) else { return Ok(None) };
         let image = self.images.open(&module.path)?;
         let addresses = image.resolve(place)?;
         let Some(bias) = module.bias() else { return Ok(None) };
@@ -223,7 +229,7 @@ impl Module {
     /// The same; what is in no file is taken from the process's memory.
     pub(super) fn image_in_memory(&self, read: &mut Read<'_>) -> Result<&Arc<Image>, &CodeError> {
         if self.path.as_os_str() == VDSO && self.image.get().is_none() {
-            let image = self.mappings.first().and_then(|mapping| self.from_memory(mapping, read));
+            let image = self.mappings.first().and_then(|mapping| self.vdso(mapping, read));
             if let Some(image) = image {
                 return self.image.get_or_init(|| Ok(image)).as_ref();
             }
@@ -232,7 +238,7 @@ impl Module {
     }
 
     /// The vDSO, which is the same in every process, as the kernel is.
-    fn from_memory(&self, mapping: &Mapping, read: &mut Read<'_>) -> Option<Arc<Image>> {
+    fn vdso(&self, mapping: &Mapping, read: &mut Read<'_>) -> Option<Arc<Image>> {
         let size = mapping.end - mapping.start;
         let version = (0, 0, size, 0, 0);
         if let Some(image) = self.images.known(&self.path, version) {

@@ -58,6 +58,11 @@ pub struct PlaceError {
 }
 
 impl Place {
+    /// The instruction so many bytes into a function of the executable.
+    pub fn in_function(name: &str, offset: u64) -> Place {
+        Place { module: None, spot: Spot::Function { name: name.to_owned(), offset } }
+    }
+
     /// The file that is meant, by its name, if not the executable.
     pub fn module(&self) -> Option<&str> {
         self.module.as_deref()
@@ -74,23 +79,32 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Place, PlaceError> {
         let no = |reason| PlaceError { text: text.to_owned(), reason };
-        let whole = text.trim();
-        if whole.is_empty() {
-            return Err(no("it is empty; write a function, FILE:LINE or FUNCTION+OFFSET"));
+        let place = read(text).map_err(no)?;
+        if read(&place.to_string()).as_ref() == Ok(&place) {
+            Ok(place)
+        } else {
+            Err(no("it can be read in more than one way"))
         }
-        if whole.contains(char::is_control) {
-            return Err(no("it has control characters"));
-        }
-        let (module, rest) = match whole.split_once('!') {
-            Some((module, rest)) if is_module(module) => (Some(module.to_owned()), rest),
-            _ => (None, whole),
-        };
-        let rest = rest.trim_start();
-        if rest.is_empty() {
-            return Err(no("a function, FILE:LINE or FUNCTION+OFFSET must follow the `!`"));
-        }
-        Ok(Place { module, spot: spot(rest).map_err(no)? })
     }
+}
+
+fn read(text: &str) -> Result<Place, &'static str> {
+    let whole = text.trim();
+    if whole.is_empty() {
+        return Err("it is empty; write a function, FILE:LINE or FUNCTION+OFFSET");
+    }
+    if whole.contains(char::is_control) {
+        return Err("it has control characters");
+    }
+    let (module, rest) = match whole.split_once('!') {
+        Some((module, rest)) if is_module(module) => (Some(module.to_owned()), rest),
+        _ => (None, whole),
+    };
+    let rest = rest.trim_start();
+    if rest.is_empty() {
+        return Err("a function, FILE:LINE or FUNCTION+OFFSET must follow the `!`");
+    }
+    Ok(Place { module, spot: spot(rest)? })
 }
 
 /// The place without its module.
@@ -270,6 +284,7 @@ mod tests {
             ("+5", "function's name"),
             ("insert+3+4", "more than one"),
             ("vector:23+4", "not from a line"),
+            ("insert++0", "more than one way"),
             ("insert+", "number of bytes"),
             ("insert+0x", "number of bytes"),
             ("insert+x", "number of bytes"),

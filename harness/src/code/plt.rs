@@ -14,6 +14,10 @@ pub struct Import {
     pub size: u64,
 }
 
+/// How many bytes a stub has at most. Where functions are bound when they are first called, the jump is followed by what
+/// calls the loader.
+const STUB: u64 = 16;
+
 /// The stubs of all forms (`.plt`, `.plt.sec` and `.plt.got`, bound lazily or at the start), by address: what jumps through
 /// a slot whose function is known.
 pub(super) fn imports(image: &Image) -> Vec<Import> {
@@ -36,11 +40,16 @@ pub(super) fn imports(image: &Image) -> Vec<Import> {
                 continue;
             }
             if let Some(name) = image.slots.get(&instruction.ip_rel_memory_address()) {
-                let size = instruction.next_ip().wrapping_sub(start);
+                let size = section.address.saturating_add(section.size).saturating_sub(start).min(STUB);
                 imports.push(Import { name: name.clone(), stub: start, size });
             }
         }
     }
     imports.sort_by(|a, b| (a.stub, &a.name).cmp(&(b.stub, &b.name)));
+    for index in 1..imports.len() {
+        let next = imports[index].stub;
+        let import = &mut imports[index - 1];
+        import.size = import.size.min(next - import.stub);
+    }
     imports
 }

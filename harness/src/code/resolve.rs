@@ -36,13 +36,14 @@ impl Image {
 
     fn symbols_named(&self, name: &str) -> Vec<&FunctionSymbol> {
         let functions = &self.symbols.functions;
+        let wanted = Wanted::new(name);
         let find = |fits: &dyn Fn(&str) -> bool| -> Vec<&FunctionSymbol> {
             functions.iter().filter(|function| fits(&function.symbol)).collect()
         };
         let tries: [&dyn Fn(&str) -> bool; 3] = [
-            &|symbol| is_named(symbol, name),
-            &|symbol| without_clone(symbol) != symbol && is_named(without_clone(symbol), name),
-            &|symbol| is_named_at_end(symbol, name),
+            &|symbol| wanted.is(symbol),
+            &|symbol| without_clone(symbol) != symbol && wanted.is(without_clone(symbol)),
+            &|symbol| wanted.is_end_of(symbol),
         ];
         tries.iter().map(|fits| find(fits)).find(|found| !found.is_empty()).unwrap_or_default()
     }
@@ -50,12 +51,13 @@ impl Image {
     fn inlined_named(&self, name: &str) -> Vec<u64> {
         let Some(debug) = self.debug() else { return Vec::new() };
         let inlined = &debug.entries().inlined;
+        let wanted = Wanted::new(name);
         let find = |fits: &dyn Fn(&str) -> bool| -> Vec<u64> {
             let copies = inlined.iter().filter(|(symbol, at)| fits(symbol) && self.is_code(*at));
             copies.map(|(_, at)| *at).collect()
         };
-        let found = find(&|symbol| is_named(symbol, name));
-        if found.is_empty() { find(&|symbol| is_named_at_end(symbol, name)) } else { found }
+        let found = find(&|symbol| wanted.is(symbol));
+        if found.is_empty() { find(&|symbol| wanted.is_end_of(symbol)) } else { found }
     }
 
     fn starts_of(&self, name: &str) -> Result<Vec<u64>, CodeError> {
@@ -143,15 +145,38 @@ impl Image {
     }
 }
 
-fn is_named(symbol: &str, name: &str) -> bool {
-    symbol == name
-        || is_mangled(symbol)
-            && (demangle(symbol) == name || other_names(symbol).iter().any(|other| other == name))
+/// The name of a function that is looked for.
+struct Wanted<'a> {
+    name: &'a str,
+    /// What a mangled name must contain, so that most need not be demangled.
+    part: &'a str,
 }
 
-fn is_named_at_end(symbol: &str, name: &str) -> bool {
-    is_mangled(symbol)
-        && (ends_in(&demangle(symbol), name) || other_names(symbol).iter().any(|other| ends_in(other, name)))
+impl Wanted<'_> {
+    fn new(name: &str) -> Wanted<'_> {
+        // Operators, the parts in braces and much of `std` have codes instead of names.
+        let coded = ["operator", "{", "std::"].iter().any(|code| name.contains(code));
+        let path = name.split('(').next().unwrap_or(name);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let part = path.rsplit(|c| !is_name(c)).next().unwrap_or("");
+        Wanted { name, part: if coded { "" } else { part } }
+    }
+
+    fn is(&self, symbol: &str) -> bool {
+        let Wanted { name, .. } = *self;
+        symbol == name
+            || self.may_be(symbol)
+                && (demangle(symbol) == name || other_names(symbol).iter().any(|other| other == name))
+    }
+
+    fn is_end_of(&self, symbol: &str) -> bool {
+        let ends = |whole: &String| ends_in(whole, self.name);
+        self.may_be(symbol) && (ends(&demangle(symbol)) || other_names(symbol).iter().any(ends))
+    }
+
+    fn may_be(&self, symbol: &str) -> bool {
+        is_mangled(symbol) && symbol.contains(self.part)
+    }
 }
 
 /// Offers the names that have something in common with the one that is not there, or the only ones that there are.

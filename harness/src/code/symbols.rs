@@ -78,7 +78,8 @@ impl Symbols {
             let Ok(entry) = table.symbol(SymbolIndex(index)) else { continue };
             symbols.add(table.strings(), entry, &end_of_code);
         }
-        symbols.functions.sort_by(|a, b| (a.start, a.rank, &a.symbol).cmp(&(b.start, b.rank, &b.symbol)));
+        let key = |function: &FunctionSymbol| (function.start, function.rank, function.symbol.len());
+        symbols.functions.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.symbol.cmp(&b.symbol)));
         symbols.data.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
         symbols.data.dedup_by(|a, b| (a.address, a.size) == (b.address, b.size));
         symbols.fill_sizes(end_of_code);
@@ -99,14 +100,17 @@ impl Symbols {
         if name.is_empty() {
             return;
         }
+        // Symbol tables of libraries have `name@VERSION`, and `name@@VERSION` for what new programs are linked to.
+        let end = name.iter().position(|byte| *byte == b'@').filter(|end| *end > 0).unwrap_or(name.len());
+        let (name, version) = name.split_at(end);
         let symbol = || String::from_utf8_lossy(name).into_owned();
         match entry.st_type() {
             elf::STT_FUNC | elf::STT_GNU_IFUNC => {
                 let Some(end) = end_of_code(start) else { return };
                 let underscores = name.iter().take(2).take_while(|byte| **byte == b'_').count() as u8;
                 let local = u8::from(entry.st_bind() == elf::STB_LOCAL);
-                let versioned = u8::from(name.contains(&b'@'));
-                let rank = versioned * 8 + underscores * 2 + local;
+                let old = u8::from(!version.is_empty() && !version.starts_with(b"@@"));
+                let rank = old * 8 + underscores * 2 + local;
                 let size = size.min(end - start);
                 self.functions.push(FunctionSymbol { symbol: symbol(), start, size, rank });
             }

@@ -1,7 +1,8 @@
 //! The calls that lead to a place: unwinding by call frame information, never by guessing.
 //!
 //! Where no information covers an address, or where a register or a word of memory is needed that is not known, the stack
-//! ends there and says why. So what it shows is what there is, but it need not be all.
+//! ends there and says why. One thing is derived where it is not known: the frame of a function that keeps it in rbp, from
+//! rsp and the function's instructions, if these leave no doubt (`depth`). So what it shows is what there is, but it need not be all.
 
 use super::Registers;
 use super::frames::{Caller, Read};
@@ -82,8 +83,8 @@ pub fn unwind(registers: &Registers, modules: &Modules, read: &mut Read<'_>) -> 
         let signal = frame.signal;
         frames.push(frame);
         match caller {
-            Ok(Caller::None) => break StackEnd::Outermost,
-            Ok(Caller::Known(caller)) => {
+            Ok(None) => break StackEnd::Outermost,
+            Ok(Some(caller)) => {
                 // A stack grows downwards; only a handler may have one of its own.
                 if !signal && caller.get(Registers::RSP) <= registers.get(Registers::RSP) {
                     break StackEnd::Incomplete("the caller's frame is not above its own".to_owned());
@@ -105,7 +106,7 @@ fn step(
     modules: &Modules,
     memory: &mut Memory<'_, '_>,
     context: &mut UnwindContext<usize>,
-) -> (Frame, Result<Caller, String>) {
+) -> (Frame, Caller) {
     let mut frame = Frame { address, returned_to, signal: false, module: None, link_address: None };
     let mut read = |address: u64, buffer: &mut [u8]| memory.read(address, buffer);
     frame.module = modules.index_at(address);
@@ -126,12 +127,12 @@ fn step(
     let frames = image.frames();
     // What a handler returns to was never called from, so the byte before it may be another function's.
     let before = link_address.wrapping_sub(u64::from(returned_to));
-    if let Some((found, caller)) = frames.caller(before, bias, registers, &mut read, context) {
+    if let Some((found, caller)) = frames.caller(image, before, bias, registers, &mut read, context) {
         frame.signal = found.signal;
         return (frame, caller);
     }
     if returned_to
-        && let Some((found, caller)) = frames.caller(link_address, bias, registers, &mut read, context)
+        && let Some((found, caller)) = frames.caller(image, link_address, bias, registers, &mut read, context)
         && found.signal
     {
         frame.signal = true;
@@ -149,7 +150,7 @@ fn after_sigreturn(
     registers: &Registers,
     read: &mut Read<'_>,
     frame: &mut Frame,
-) -> Option<Result<Caller, String>> {
+) -> Option<Caller> {
     const FORMS: [&[u8]; 2] =
         [&[0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05], &[0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05]];
     let is_form = |form: &&&[u8]| {
@@ -169,7 +170,7 @@ fn after_sigreturn(
     for (value, bytes) in general.iter_mut().zip(bytes.as_chunks().0) {
         *value = u64::from_le_bytes(*bytes);
     }
-    Some(Ok(Caller::Known(Registers::from_ucontext(&general))))
+    Some(Ok(Some(Registers::from_ucontext(&general))))
 }
 
 /// The process's memory, read in blocks: the words that unwinding needs lie close together, and each reading is a call.

@@ -19,15 +19,16 @@ pub(super) enum Confirmed {
 }
 
 impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
-    /// Runs `schedule` again. `seen` is a run that broke the expectation, of this schedule or a larger one.
+    /// Runs `schedule` again, so many times. `seen` is a run that broke the expectation, of this schedule or a larger one.
     pub(super) fn confirm(
         &mut self,
         schedule: &Schedule,
         breaks: Broken,
         seen: &Run,
+        times: u32,
     ) -> Result<Confirmed, Halt> {
         self.tell(Doing::Confirming);
-        let count = self.plan.confirm.max(1) as usize;
+        let count = times.max(1) as usize;
         let mut runs = self.again(schedule, count)?;
         if let Some(first) = runs.first() {
             // What is reported, and recorded, names the steps in the order in which they were taken.

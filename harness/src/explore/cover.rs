@@ -21,6 +21,10 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
         let open: HashSet<Point> = self.space.first_steps().map(Step::point).collect();
         coverage.open = open.len();
         coverage.taken = open.intersection(&taken_at).count();
+        if self.space.part().is_some() {
+            coverage.not_taken = open.difference(&taken_at).cloned().collect();
+            coverage.not_taken.sort();
+        }
         for step in self.space.first_steps() {
             let taken = usize::from(self.taken.contains(step));
             let (all, done) = match sends(&step.action) {
@@ -32,7 +36,12 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
         }
         let tried = |schedule: &Schedule| self.ledger.contains_key(schedule);
         planners.iter().for_each(|planner| planner.cover(coverage, &tried));
-        let ones: HashSet<Schedule> = self.space.first_steps().map(|step| self.space.one(step)).collect();
+        let ones: HashSet<Schedule> = self
+            .space
+            .first_steps()
+            .map(|step| self.space.one(step))
+            .filter(|one| self.space.owns(one))
+            .collect();
         match coverage.levels.iter_mut().find(|level| level.steps == 1) {
             // Sending all signals where the reference run does is the one schedule that an exhaustive search need not plan.
             Some(level) if ones.contains(&self.space.home) => {

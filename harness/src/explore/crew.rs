@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, Scope};
 
 /// A run that came out tainted is made again at most this often.
-const TAINT_RETRIES: u32 = 3;
+pub(super) const MOST_TAINTED: u64 = 3;
 
 /// One schedule, tried.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) fn attempt<S: Supervise + ?Sized>(
             return Ok(Tried { run, tainted });
         }
         tainted += 1;
-        if tainted > u64::from(TAINT_RETRIES) {
+        if tainted > MOST_TAINTED {
             return Ok(Tried { run, tainted });
         }
     }

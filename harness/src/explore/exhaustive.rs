@@ -65,6 +65,16 @@ impl Node {
         node
     }
 
+    /// The schedule.
+    fn schedule(&self, space: &Space) -> Schedule {
+        space.deviating(&self.steps, &self.withheld)
+    }
+
+    /// True if this part of the search tries it, and counts it.
+    fn is_ours(&self, space: &Space) -> bool {
+        space.part().is_none() || space.owns(&self.schedule(space))
+    }
+
     /// The same with a switch to all as its last step, where that is a switch to one thread.
     fn to_all(&self) -> Option<Node> {
         let mut node = self.clone();
@@ -157,6 +167,10 @@ impl Exhaustive {
         if size >= self.bound && node.withheld.is_empty() {
             return;
         }
+        if !node.steps.is_empty() && space.sweeps() {
+            // Which instructions this run executes is not known: breakpoints are set for the steps of a schedule only.
+            self.unknown(size + 1);
+        }
         let place = |step: &Step| {
             let point = step.point();
             run.reached.iter().position(|reached| reached.point == point)
@@ -202,7 +216,7 @@ impl Exhaustive {
                     }
                     Action::Switch(Target::All) | Action::Send(_) => false,
                 };
-                if child.withheld.is_empty() {
+                if child.withheld.is_empty() && child.is_ours(space) {
                     if child.size() == 1 {
                         self.ones.push(space.deviating(&child.steps, &[]));
                     }
@@ -225,7 +239,11 @@ impl Exhaustive {
                 None => batches.entry(turn(&child, false)).or_default().push(Way::Withhold(signal)),
             }
         }
-        for (turn, ways) in batches {
+        for (turn, mut ways) in batches {
+            ways.sort_by_cached_key(|way| match way {
+                Way::Step(number) => self.steps.get(*number as usize).map(|step| space.turn(step)),
+                Way::Withhold(_) => None,
+            });
             let batch = Batch { node: shared.clone(), ways: ways.into_iter() };
             self.queue.entry(turn).or_default().push_back(batch);
         }
@@ -310,9 +328,13 @@ impl Planner for Exhaustive {
         let mut now = None;
         while round.len() < size {
             let Some((turn, node)) = self.next(now) else { break };
-            let schedule = space.deviating(&node.steps, &node.withheld);
+            let schedule = node.schedule(space);
             let leaf = node.size() == self.bound && node.withheld.is_empty();
-            let like = |all: Node| self.alone.contains(&space.deviating(&all.steps, &all.withheld));
+            let ours = space.owns(&schedule);
+            if leaf && !ours {
+                continue;
+            }
+            let like = |all: Node| self.alone.contains(&all.schedule(space));
             if turn.late && node.to_all().is_some_and(like) {
                 self.level(&node).into_iter().for_each(|level| level.same += 1);
                 continue;
@@ -323,8 +345,8 @@ impl Planner for Exhaustive {
             }
             // A round is of one turn, since the next one depends on what it shows.
             now = Some(turn);
-            let probe = !node.withheld.is_empty();
-            round.push(Planned { probe, ..Planned::judged(space, schedule) });
+            let probe = !node.withheld.is_empty() || !ours;
+            round.push(Planned { probe, shared: !ours, ..Planned::judged(space, schedule) });
             self.asked.push(node);
         }
         Ok(round)
@@ -342,7 +364,9 @@ impl Planner for Exhaustive {
                 self.unknown(node.size() + 1);
                 continue;
             }
-            self.level(node).into_iter().for_each(|level| level.run += 1);
+            if node.is_ours(space) {
+                self.level(node).into_iter().for_each(|level| level.run += 1);
+            }
             self.expand(space, node, run, None);
         }
         Ok(())

@@ -41,6 +41,7 @@ impl Planner for Fixed {
 
 /// What became of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
 pub enum Replay {
     /// Every event was as recorded, and so was the outcome.
     Followed,

@@ -40,11 +40,12 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
                 .collect();
             let shrunk = self.shrink(tree.with_hints(hints), breaks)?;
             (minimal, shrink_runs, shrink_cut) = (shrunk.schedule, shrunk.runs, shrunk.cut);
+            self.remember(shrunk.part, breaks);
             if self.attributed(&minimal, breaks, same) {
                 return Ok(());
             }
         }
-        match self.confirm(&minimal, breaks, run)? {
+        match self.confirm(&minimal, breaks, run, self.plan.confirm)? {
             Confirmed::No(unstable) => self.doubt(*unstable),
             Confirmed::Yes(confirmed) => {
                 let mut also = (self.judge)(&confirmed);
@@ -54,8 +55,11 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
                     Finding {
                         breaks,
                         schedule: confirmed.schedule.clone(),
+                        located: self.plan.code.located(&confirmed.schedule),
                         run: *confirmed,
                         also,
+                        elsewhere: Vec::new(),
+                        elsewhere_more: 0,
                         first: self.report.runs,
                         runs: 1,
                         shrink_runs,
@@ -77,7 +81,8 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
                 |other: &Schedule| other.steps.len() > 1 && self.space.simplicity(other) > simplicity;
             let indices = self.same_kind(finding.breaks).filter(|&index| outdone(&self.minimal[index]));
             for index in indices.collect::<Vec<_>>().into_iter().rev() {
-                self.minimal.remove(index);
+                let simple = self.minimal.remove(index);
+                self.remember(simple, finding.breaks);
                 let other = self.report.findings.remove(index);
                 finding.first = finding.first.min(other.first);
                 finding.runs += other.runs;

@@ -13,12 +13,15 @@
 //! have shown, and its results are taken in the order of their index. So the same seed plans the same schedules and
 //! makes the same report with any number of workers. Only a time budget and an interrupt are exempt.
 
+mod code;
 mod confirm;
 mod cover;
 mod crew;
+mod elsewhere;
 mod exhaustive;
 mod fixed;
 mod follow;
+mod partition;
 mod pct;
 mod plan;
 mod random;
@@ -36,7 +39,9 @@ mod model;
 #[cfg(test)]
 mod tests;
 
+pub use code::{Code, Executed, MOST_VISITS, Spot, Stretch};
 pub use fixed::{Replay, compare, replay};
+pub use partition::Partition;
 pub use plan::{Doing, Plan, Progress, Standing, Stop};
 pub use reference::{Reference, reference};
 pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};

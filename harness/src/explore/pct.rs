@@ -84,7 +84,7 @@ impl Pct {
         reference: &Reference,
     ) -> Pct {
         let mut this = Pct {
-            runner: runner(seed, index),
+            runner: runner(seed, index, space.part().map_or(0, |part| part.part)),
             depth,
             runs,
             threads: 1,

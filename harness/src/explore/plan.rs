@@ -1,5 +1,6 @@
 //! What a search may do, and how it tells how far it is.
 
+use super::{Code, Partition};
 use crate::scenario::{Known, Strategy};
 use crate::schedule::{Action, Schedule, Site, ThreadName};
 use crate::signal::Signal;
@@ -16,12 +17,16 @@ pub struct Plan {
     pub always: bool,
     /// Steps are planned only at these kinds of points; at all when empty.
     pub points: Vec<Site>,
+    /// Code in which steps are planned, where the baseline executes it, besides those kinds of points.
+    pub code: Code,
     /// Schedules that are tried before the strategies begin: kept cases, or the one that is to be shrunk further.
     pub fixed: Vec<Schedule>,
     /// How to look, one after the other. Each holds its own budget of runs.
     pub strategies: Vec<Strategy>,
     /// Runs that all strategies together may make; none means that only each one's own budget counts.
     pub runs: Option<u64>,
+    /// Which part of the search is made here; all of it if none (NOTE \[Parts of a search\] in `explore::partition`).
+    pub part: Option<Partition>,
     /// Make every run twice and compare the events; a difference is `Unstable`.
     pub verify: bool,
     /// False makes an exhaustive search try also what is known to go like another schedule.
@@ -62,9 +67,11 @@ impl Default for Plan {
             send_to: ThreadName::root(),
             always: false,
             points: Vec::new(),
+            code: Code::default(),
             fixed: Vec::new(),
             strategies: Strategy::defaults(200),
             runs: None,
+            part: None,
             verify: false,
             prune: true,
             seed: 0,
@@ -94,6 +101,11 @@ impl Plan {
         }
         plan.fixed.push(schedule);
         plan
+    }
+
+    /// What of so many runs is made here.
+    pub(super) fn share(&self, runs: u64) -> u64 {
+        self.part.map_or(runs, |part| part.share(runs))
     }
 
     /// The signals to send, each once.

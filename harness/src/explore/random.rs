@@ -21,6 +21,8 @@ use std::sync::Arc;
 const SEVERAL_EVERY: u64 = 8;
 /// How often a schedule that was tried before is drawn again.
 const DRAWS: usize = 16;
+/// And at most so often where most belong to other parts of the search.
+const MOST_DRAWS: usize = 4096;
 
 /// The strategy at work.
 pub(super) struct Random {
@@ -32,7 +34,7 @@ pub(super) struct Random {
 impl Random {
     /// The `index`th strategy of a plan with this seed.
     pub(super) fn new(seed: u64, index: u64, runs: u64) -> Random {
-        Random { runner: runner(seed, index), runs, planned: 0 }
+        Random { runner: runner(seed, index, 0), runs, planned: 0 }
     }
 }
 
@@ -51,8 +53,12 @@ impl Planner for Random {
         if space.steps.is_empty() {
             return Ok(trees);
         }
-        let mut single: Vec<Step> =
-            space.first_steps().filter(|step| !tried(&space.one(step))).cloned().collect();
+        let mut single: Vec<Step> = space
+            .first_steps()
+            .map(|step| (step, space.one(step)))
+            .filter(|(_, one)| !tried(one) && space.owns(one))
+            .map(|(step, _)| step.clone())
+            .collect();
         let mut drawn: HashSet<Schedule> = HashSet::new();
         for _ in 0..size {
             self.planned += 1;
@@ -67,25 +73,30 @@ impl Planner for Random {
                 Schedules::Several(space.clone())
             };
             let mut tree = schedules.new_tree(&mut self.runner).map_err(planning)?;
-            for _ in 0..DRAWS {
-                if !tried(&tree.current()) && !drawn.contains(&tree.current()) {
+            let parts = space.part().map_or(1, |part| usize::try_from(part.of).unwrap_or(usize::MAX));
+            for _ in 0..DRAWS.saturating_mul(parts).min(MOST_DRAWS) {
+                let schedule = tree.current();
+                if !tried(&schedule) && !drawn.contains(&schedule) && space.owns(&schedule) {
                     break;
                 }
                 tree = schedules.new_tree(&mut self.runner).map_err(planning)?;
             }
             let schedule = tree.current();
             single.retain(|step| space.one(step) != schedule);
-            drawn.insert(schedule);
-            trees.push(Planned { tree, probe: false });
+            if space.owns(&schedule) {
+                drawn.insert(schedule);
+                trees.push(Planned { tree, probe: false, shared: false });
+            }
         }
         Ok(trees)
     }
 }
 
-/// Where the `index`th strategy of a plan with this seed has its chance from.
-pub(super) fn runner(seed: u64, index: u64) -> TestRunner {
+/// Where the `index`th strategy of a plan with this seed has its chance from; with another number in `part`, other chance.
+pub(super) fn runner(seed: u64, index: u64, part: u64) -> TestRunner {
     let mut bytes = [0; 32];
-    for (place, byte) in bytes.iter_mut().zip(seed.to_le_bytes().into_iter().chain(index.to_le_bytes())) {
+    let given = [seed, index, part].into_iter().flat_map(u64::to_le_bytes);
+    for (place, byte) in bytes.iter_mut().zip(given) {
         *place = byte;
     }
     TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))

@@ -5,6 +5,7 @@
 //! empty schedule, made before.
 
 use super::crew::attempt;
+use super::code::{self, Executed};
 use super::{ExploreError, Plan};
 use crate::schedule::{Action, Point, Schedule, Step};
 use crate::supervise::Supervise;
@@ -19,6 +20,8 @@ pub struct Reference {
     pub run: Run,
     /// The run of the empty schedule, where that is another.
     pub plain: Option<Run>,
+    /// How much of the plan's code it executes.
+    pub executed: Executed,
 }
 
 impl Reference {
@@ -35,7 +38,7 @@ impl Reference {
 /// run of the empty schedule, even with signals to send.
 pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Result<Reference, ExploreError> {
     let empty = Schedule::empty();
-    let plain =
+    let mut plain =
         attempt(supervisor, &empty).map_err(ExploreError::run("making the run without any step"))?.run;
     if plain.first_quiet.is_empty() {
         match &plain.outcome.end {
@@ -44,16 +47,18 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
             _ => {}
         }
     }
+    let executed = code::execute(plan, supervisor, &mut plain)?;
     let signals = plan.signals();
     if signals.is_empty() || plain.first_quiet.is_empty() {
-        return Ok(Reference { schedule: empty, run: plain, plain: None });
+        return Ok(Reference { schedule: empty, run: plain, plain: None, executed });
     }
     let point = receiver(plan, &plain.first_quiet)?;
     let steps = signals.into_iter().map(|signal| Step::new(point.clone(), Action::Send(signal))).collect();
     let schedule = Schedule { steps };
     let doing = format!("making the reference run ({schedule})");
-    let run = attempt(supervisor, &schedule).map_err(ExploreError::run(doing))?.run;
-    Ok(Reference { schedule, run, plain: Some(plain) })
+    let mut run = attempt(supervisor, &schedule).map_err(ExploreError::run(doing))?.run;
+    code::copy(&plain, &mut run);
+    Ok(Reference { schedule, run, plain: Some(plain), executed })
 }
 
 /// Where the process that gets the signals sleeps; its first thread where that sleeps too.

@@ -1,7 +1,7 @@
 //! What came of a search, as values.
 
-use super::{Reference, Verdict};
-use crate::schedule::{Schedule, Step};
+use super::{Partition, Reference, Verdict};
+use crate::schedule::{Point, Schedule, Step};
 use crate::trace::{Broken, Outcome, Run};
 
 /// What came of a search. The same for the same program, plan and seed, with any number of workers.
@@ -11,6 +11,10 @@ pub struct Report {
     pub seed: u64,
     /// The verdict if no finding is known; [`Report::against`] gives that of a scenario which knows some.
     pub verdict: Verdict,
+    /// Which part of the search this is; all of it if none.
+    pub part: Option<Partition>,
+    /// Runs that every part of a search makes, to see what there is to try: not among `runs`.
+    pub shared_runs: u64,
     /// The reference run.
     pub reference: Reference,
     /// Runs made by the strategies. The reference run is number 0 and not among them.
@@ -84,6 +88,8 @@ pub struct Coverage {
     pub switches: usize,
     /// Of these, how many were made.
     pub switches_taken: usize,
+    /// Of the open points, in a part of a search, those where no step was taken here.
+    pub not_taken: Vec<Point>,
     /// Points that only other runs reached.
     pub discovered: usize,
     /// Steps taken in all runs of the search together.
@@ -179,10 +185,17 @@ pub struct Finding {
     pub breaks: Broken,
     /// The minimal schedule, in the order in which the run takes the steps.
     pub schedule: Schedule,
+    /// The same with source lines in place of instructions, where they are known: what it is called in every build.
+    pub located: Schedule,
     /// One of the confirming runs.
     pub run: Run,
     /// What else the run breaks.
     pub also: Vec<Broken>,
+    /// Minimal schedules at other calls that break the same, each confirmed; the simplest few (NOTE \[Elsewhere\] in
+    /// `explore::elsewhere`).
+    pub elsewhere: Vec<Schedule>,
+    /// How many more were seen, which nobody has confirmed.
+    pub elsewhere_more: usize,
     /// The number of the run in which it was first seen; 0 is the reference run.
     pub first: u64,
     /// Runs of the search that showed it.

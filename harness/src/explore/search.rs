@@ -1,6 +1,7 @@
 //! The search: plans rounds, has them tried, judges the runs in their order, and follows up those that fail.
 
 use super::crew::{Crew, Tried};
+use super::elsewhere::Elsewhere;
 use super::report::{Cut, Report, Seen, Unstable, alike};
 use super::shrink::Entry;
 use super::space::{Space, sends, taken};
@@ -53,6 +54,8 @@ pub(super) struct Search<'a, 'env, J> {
     budget: u64,
     /// Minimal schedules of the findings, in the order of the points of the space.
     pub(super) minimal: Vec<Schedule>,
+    /// Races that are to be told along with the findings that break the same.
+    pub(super) elsewhere: Vec<Elsewhere>,
     pub(super) taken: HashSet<Step>,
     sent: HashSet<i32>,
 }
@@ -92,6 +95,8 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
     ) -> Search<'a, 'env, J> {
         let report = Report {
             seed: plan.seed,
+            part: plan.part,
+            shared_runs: 0,
             verdict: Verdict::Unreached,
             reference: reference.clone(),
             runs: 0,
@@ -121,6 +126,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
             progress,
             budget: 0,
             minimal: Vec::new(),
+            elsewhere: Vec::new(),
             taken: HashSet::new(),
             sent: HashSet::new(),
         }
@@ -137,6 +143,13 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
         let unsent = self.space.signals.iter().filter(|signal| !self.sent.contains(&signal.number()));
         self.report.signals_unsent = unsent.count();
         self.order();
+        if self.report.cut != Some(Cut::Interrupted) {
+            match self.tell_elsewhere() {
+                Ok(()) => {}
+                Err(Halt::Interrupted) => self.report.cut = Some(Cut::Interrupted),
+                Err(Halt::Failed(error)) => return Err(error),
+            }
+        }
         self.report.verdict = self.report.against(&[]);
         Ok(self.report)
     }
@@ -161,11 +174,11 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
                     return Ok(Some(Cut::Time));
                 }
                 let expected = planners.iter().map(|planner| planner.expected()).fold(0, u64::saturating_add);
-                self.budget = expected.min(self.plan.runs.unwrap_or(u64::MAX));
+                let most = self.plan.runs.map_or(u64::MAX, |runs| self.plan.share(runs));
+                self.budget = expected.min(most);
                 let Some(planner) = planners.get_mut(index) else { break };
                 let left = planner.budget().saturating_sub(own);
-                let left =
-                    left.min(self.plan.runs.map_or(u64::MAX, |runs| runs.saturating_sub(self.report.runs)));
+                let left = left.min(most.saturating_sub(self.report.runs));
                 // With no run left, one schedule is planned all the same, to see whether there is one.
                 let size = usize::try_from(left.clamp(1, ROUND)).unwrap_or(1);
                 let tried = |schedule: &Schedule| self.ledger.contains_key(schedule);
@@ -179,7 +192,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
                     }
                     break;
                 }
-                own += round.len() as u64;
+                own += round.iter().filter(|planned| !planned.shared).count() as u64;
                 let (cut, runs) = self.round(round)?;
                 for (other, planner) in planners.iter_mut().enumerate() {
                     planner.learn(&self.space, &runs, other == index)?;
@@ -203,8 +216,9 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
         let complete = results.len() == schedules.len();
         let mut runs = Vec::with_capacity(results.len());
         let mut cut = None;
-        for (Planned { tree, probe }, Tried { run, tainted }) in round.into_iter().zip(results) {
-            self.report.runs += 1;
+        for (Planned { tree, probe, shared }, Tried { run, tainted }) in round.into_iter().zip(results) {
+            let made = if shared { &mut self.report.shared_runs } else { &mut self.report.runs };
+            *made += 1;
             self.report.tainted += tainted;
             if probe {
                 self.ledger.insert(run.schedule.clone(), self.entry(&run));

@@ -8,7 +8,7 @@
 //! without that signal does not break the same.
 
 use super::search::{Halt, Search};
-use super::space::sends;
+use super::space::{sends, within};
 use super::tree::ScheduleTree;
 use super::{Doing, ExploreError};
 use crate::schedule::Schedule;
@@ -19,6 +19,8 @@ use proptest::strategy::ValueTree;
 /// What shrinking came to.
 pub(super) struct Shrunk {
     pub(super) schedule: Schedule,
+    /// The smallest part of the schedule that was shrunk which fails.
+    pub(super) part: Schedule,
     pub(super) runs: u64,
     pub(super) cut: bool,
 }
@@ -39,6 +41,8 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
     pub(super) fn shrink(&mut self, mut tree: ScheduleTree, breaks: Broken) -> Result<Shrunk, Halt> {
         let before = self.report.extra_runs;
         let mut cut = false;
+        let whole = tree.current();
+        let mut part = whole.clone();
         let mut more = tree.simplify();
         while more {
             let proposal = tree.current();
@@ -49,9 +53,12 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
             }
             self.tell(Doing::Shrinking(runs));
             let fails = self.breaks(&proposal, breaks)? && self.counts(&proposal, breaks)?;
+            if fails && within(&proposal, &whole) && proposal.steps.len() < part.steps.len() {
+                part = proposal;
+            }
             more = if fails { tree.simplify() } else { tree.complicate() };
         }
-        Ok(Shrunk { schedule: tree.best().clone(), runs: self.report.extra_runs - before, cut })
+        Ok(Shrunk { schedule: tree.best().clone(), part, runs: self.report.extra_runs - before, cut })
     }
 
     /// True if this very schedule, with every step taken, breaks the expectation.

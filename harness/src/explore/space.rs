@@ -8,8 +8,8 @@
 //! first, in its order, then the reference run, then the others by their number. For a schedule of one step this is
 //! the order in which the program gets there.
 
-use super::{Plan, Reference};
-use crate::schedule::{Action, Point, Schedule, Site, Step, Target, ThreadName};
+use super::{Partition, Plan, Reference};
+use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{Reached, Run};
 use std::collections::HashMap;
@@ -35,6 +35,9 @@ pub(super) struct Space {
     to: ThreadName,
     always: bool,
     sites: Vec<Site>,
+    /// When each code point has its turn.
+    ranks: HashMap<Label, usize>,
+    part: Option<Partition>,
 }
 
 /// How simple a schedule is; less is simpler. See NOTE \[Shrink order\] in `tree`.
@@ -54,6 +57,8 @@ impl Space {
             to: plan.send_to.process(),
             always: plan.always,
             sites: plan.points.clone(),
+            ranks: plan.code.spots().map(|spot| (spot.place, spot.rank)).collect(),
+            part: plan.part,
         };
         // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; a switch
         // leaves the signals at home.
@@ -116,12 +121,37 @@ impl Space {
 
     /// True if steps may be planned at this kind of point.
     pub(super) fn allows(&self, site: &Site) -> bool {
-        self.is_everywhere() || self.sites.contains(site)
+        self.is_everywhere() || matches!(site, Site::At(_)) || self.sites.contains(site)
     }
 
     /// True if steps may be planned at every kind of point.
     pub(super) fn is_everywhere(&self) -> bool {
         self.sites.is_empty()
+    }
+
+    /// True if there is code whose instructions are points.
+    pub(super) fn sweeps(&self) -> bool {
+        !self.ranks.is_empty()
+    }
+
+    /// The part of the search that is made here, where it is split.
+    pub(super) fn part(&self) -> Option<Partition> {
+        self.part
+    }
+
+    /// True if the schedule belongs to this part of the search: NOTE \[Parts of a search\] in `partition`. The order of its
+    /// points, which each part learns in its own way, does not matter.
+    pub(super) fn owns(&self, schedule: &Schedule) -> bool {
+        let Some(part) = self.part else { return true };
+        let mut steps = schedule.steps.clone();
+        for step in &mut steps {
+            if let Action::Switch(target) = &mut step.action {
+                *target = Target::All;
+            }
+        }
+        steps.sort_by_cached_key(Step::point);
+        // Only maps with keys that are no text fail to be written; there are none.
+        part.holds(&ron::to_string(&steps).unwrap_or_default())
     }
 
     /// Number of different points seen.
@@ -159,6 +189,15 @@ impl Space {
     /// How early the step's point is; last for a point that no run has shown.
     pub(super) fn position(&self, step: &Step) -> usize {
         self.order.get(&step.point()).copied().unwrap_or(usize::MAX)
+    }
+
+    /// When a step has its turn among its like: at a code point the first visits of all come first, in the order of the
+    /// plan's ranks; else there is no order but that of discovery.
+    pub(super) fn turn(&self, step: &Step) -> (bool, u32, usize) {
+        match step.at {
+            Site::At(place) => (true, step.nth, self.ranks.get(&place).copied().unwrap_or(usize::MAX)),
+            _ => (false, 0, 0),
+        }
     }
 
     /// How simple a schedule is; less is simpler.

@@ -20,12 +20,14 @@ pub(super) struct Planned {
     /// True if the run only shows what can be planned next: it leaves out a signal that every run is to send, so it is
     /// neither judged nor counted among the outcomes.
     pub(super) probe: bool,
+    /// True for a probe whose schedule another part of the search tries: every part makes it.
+    pub(super) shared: bool,
 }
 
 impl Planned {
     /// A schedule whose run is judged.
     pub(super) fn judged(space: &Arc<Space>, schedule: Schedule) -> Planned {
-        Planned { tree: ScheduleTree::new(space.clone(), schedule), probe: false }
+        Planned { tree: ScheduleTree::new(space.clone(), schedule), probe: false, shared: false }
     }
 }
 
@@ -71,12 +73,12 @@ pub(super) fn planners(plan: &Plan, space: &Space, reference: &Reference) -> Vec
     let mut planners: Vec<Box<dyn Planner>> = vec![Box::new(Fixed::new(plan.fixed.clone()))];
     for (index, strategy) in (0_u64..).zip(&plan.strategies) {
         planners.push(match strategy {
-            Strategy::Random { runs } => Box::new(Random::new(plan.seed, index, *runs)),
+            Strategy::Random { runs } => Box::new(Random::new(plan.seed, index, plan.share(*runs))),
             Strategy::Pct { depth, runs } => {
-                Box::new(Pct::new((plan.seed, index), (*depth, *runs), space, reference))
+                Box::new(Pct::new((plan.seed, index), (*depth, plan.share(*runs)), space, reference))
             }
             Strategy::Exhaustive { bound, runs } => {
-                let runs = runs.unwrap_or(u64::MAX);
+                let runs = runs.map_or(u64::MAX, |runs| plan.share(runs));
                 Box::new(Exhaustive::new(*bound, runs, plan.prune, space, reference))
             }
         });

@@ -443,6 +443,7 @@ fn recording(run: &Run) -> Trace {
         cwd: "/".into(),
         stdin: None,
         source: None,
+        build: None,
     };
     Trace {
         sigrace: String::new(),

@@ -56,7 +56,8 @@ impl Comparison {
 
 /// True if this finding is the known one.
 pub(super) fn is(found: &Finding, known: &Known) -> bool {
-    found.breaks == known.breaks && same(&found.schedule, &known.schedule)
+    found.breaks == known.breaks
+        && (same(&found.schedule, &known.schedule) || same(&found.located, &known.schedule))
 }
 
 /// True if two schedules take the same steps. Only at one point does their order matter.
@@ -74,7 +75,8 @@ impl Report {
     ///
     /// In this order: a finding that is not known is `Fail`; evidence that did not repeat itself is `Unstable`; a
     /// search in which no step was ever taken, or that was interrupted, is `Unreached`; a known finding that is
-    /// missing is `Fail`. A search that stopped since all known findings were found is complete.
+    /// missing is `Fail`. A search that stopped since all known findings were found is complete. So is a part of a search
+    /// to which no schedule belongs, where there are some for other parts.
     pub fn against(&self, known: &[Known]) -> Verdict {
         let Comparison { missing, unknown } = Comparison::new(&self.findings, known);
         if !unknown.is_empty() {
@@ -83,7 +85,13 @@ impl Report {
         if !self.unstable.is_empty() {
             return Verdict::Unstable;
         }
-        if self.coverage.steps == 0 || self.cut == Some(Cut::Interrupted) || self.signals_unsent > 0 {
+        let nothing_ours = self.part.is_some()
+            && self.coverage.open > 0
+            && self.coverage.levels.iter().all(|level| level.all == 0);
+        if (self.coverage.steps == 0 && !nothing_ours)
+            || self.cut == Some(Cut::Interrupted)
+            || self.signals_unsent > 0
+        {
             return Verdict::Unreached;
         }
         if missing.is_empty() { Verdict::Pass } else { Verdict::Fail }

@@ -64,6 +64,9 @@ pub fn terminal(trace: &Trace, page: Page) -> String {
 
     let command: Vec<_> = launch.argv.iter().map(|word| plain(word)).collect();
     text += &format!("command: {}\n", command.join(" "));
+    if let Some(build) = &launch.build {
+        text += &format!("build: {build}\n");
+    }
     let (sigrace, kernel, arch) = (plain(&trace.sigrace), plain(&trace.kernel), plain(&trace.arch));
     text += &format!("recorded by sigrace {sigrace} on Linux {kernel} {arch}, seed {}\n", trace.seed);
     text += &schedule(&trace.schedule, "schedule", page);

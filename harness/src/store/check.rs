@@ -52,10 +52,19 @@ fn program(scenario: &Scenario) -> Option<Complaint> {
                 "`args` goes with `Source`: a `Command` holds its own arguments",
             );
         }
+        Program::Command(_) if !scenario.builds.is_empty() => {
+            return complain([Field("builds")], "`builds` goes with `Source`: a `Command` is there already");
+        }
         Program::Source(file) if file.as_os_str().is_empty() => {
             return complain([Field("program")], "expected the name of a C file");
         }
         Program::Command(_) | Program::Source(_) => {}
+    }
+    let twice = |index: &usize| {
+        scenario.builds.iter().take(*index).any(|build| Some(build) == scenario.builds.get(*index))
+    };
+    if let Some(index) = (0..scenario.builds.len()).find(twice) {
+        return complain([Field("builds"), Item(index)], "this build is there twice");
     }
     if let Some(index) = scenario.args.iter().position(nul) {
         return complain([Field("args"), Item(index)], "no argument can hold a NUL character");

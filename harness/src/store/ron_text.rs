@@ -232,10 +232,13 @@ impl Text {
 
 /// A scenario's file: what is at its default is left out.
 pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> {
-    let Scenario { program, args, env, stdin, cwd, explore, limits, expect, finds, kept } = scenario;
+    let Scenario { program, builds, args, env, stdin, cwd, explore, limits, expect, finds, kept } = scenario;
     let mut text =
         Text::new(SCENARIO_FORMAT, &format!("What to expect of a program. Run it: {}", command("run", path)));
     text.field("program", program, 0)?;
+    if !builds.is_empty() {
+        text.field("builds", builds, 0)?;
+    }
     if !args.is_empty() {
         text.field("args", args, 0)?;
     }

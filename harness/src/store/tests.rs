@@ -32,6 +32,7 @@ fn refused(from: &str, to: &str) -> String {
 fn some_trace() -> Trace {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut trace = arbitrary::trace().new_tree(&mut runner).unwrap().current();
+    trace.launch.build = None;
     trace.launch.source = Some("fixtures/broken/addjob.c".into());
     trace.breaks = vec![Broken::Orphans, Broken::Exit];
     trace
@@ -118,6 +119,23 @@ fn every_mistake_is_named_at_its_line_and_column() {
         ("in: \"p0\"", exotic, "6:72: which time the thread gets there is counted from 1"),
         ("Source(\"broken/addjob.c\")", "Command([])", "3:14: expected a program's name as the first word"),
         ("Source(\"broken/addjob.c\")", "Command([\"a\"]), args: [\"b\"]", "3:36: `args` goes with `Source`"),
+        ("explore:", "builds: [\"-O2\", \"-O2 -o x\"], explore:", "4:22: `-o` is no flag for a build"),
+        (
+            "explore:",
+            "builds: [\"-O2\", \"-O2 '-static'\"], explore:",
+            "4:22: `'-static'` is no flag for a build",
+        ),
+        ("explore:", "builds: [\"\"], explore:", "4:15: no flag: expected the compiler's flags"),
+        (
+            "explore:",
+            "builds: [\"-O2 -static\", \"-O2  -static\"], explore:",
+            "4:29: this build is there twice",
+        ),
+        (
+            "Source(\"broken/addjob.c\")",
+            "Command([\"a\"]), builds: [\"-O2\"]",
+            "3:38: `builds` goes with `Source`",
+        ),
         ("explore: (", "limits: (turn: 0), explore: (", "4:20: expected a limit above 0"),
         ("explore: (", "env: {\"A=B\": \"\"}, explore: (", "4:10: \"A=B\" is no variable"),
         ("explore: (", "explore: (send_to: \"p0/2\", ", "4:24: signals are sent to a process"),
@@ -179,6 +197,11 @@ fn a_trace_gets_a_telling_name_and_the_latest_link_follows() {
     assert_eq!(read_trace(&traces.join("latest")).unwrap(), trace);
     assert_eq!(fs::metadata(&first).unwrap().permissions().mode() & 0o400, 0o400);
 
+    trace.launch.build = Some("-O2 -static".parse().unwrap());
+    let built = write_trace(&traces, &trace).unwrap();
+    assert_ne!(built, first, "another build, another trace");
+    assert_eq!(read_trace(&built).unwrap().launch.build, trace.launch.build);
+
     trace.schedule.steps.clear();
     trace.breaks.clear();
     trace.launch.source = None;
@@ -186,7 +209,7 @@ fn a_trace_gets_a_telling_name_and_the_latest_link_follows() {
     let second = write_trace(&traces, &trace).unwrap();
     assert_eq!(fs::read_link(traces.join("latest")).unwrap().as_os_str(), second.file_name().unwrap());
     assert!(second.file_name().unwrap().to_str().unwrap().starts_with("a_b-kept-"), "{second:?}");
-    assert_eq!(names(&traces).len(), 3, "two traces and the link");
+    assert_eq!(names(&traces).len(), 4, "three traces and the link");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn directory(path: &Path) -> &Path {
 }
 
 /// `addjob-exit-1a2b3c4d.ron`: the program's name, the most telling broken expectation, and a short hash of the
-/// program, its arguments and the schedule. The same finding gets the same name, another one another.
+/// program, its arguments, its build and the schedule. The same finding gets the same name, another one another.
 pub fn trace_file_name(trace: &Trace) -> String {
     let launch = &trace.launch;
     let stem = launch.source.as_deref().and_then(Path::file_stem).or_else(|| launch.file.file_name());
@@ -55,6 +55,10 @@ pub fn trace_file_name(trace: &Trace) -> String {
     hash.update(&trace.digest);
     for word in &launch.argv {
         hash.update(word.as_bytes());
+        hash.update([0]);
+    }
+    if let Some(build) = &launch.build {
+        hash.update(build.to_string());
         hash.update([0]);
     }
     hash.update(trace.schedule.to_string());

@@ -1,6 +1,6 @@
 //! Scenarios as tests of libtest-mimic.
 
-use super::files::{Case, FindError, find};
+use super::files::{Case, FindError, cases};
 use super::trial::{How, Trial};
 use crate::compile;
 use crate::explore::Verdict;
@@ -25,12 +25,13 @@ pub enum SuiteError {
     Slots(#[from] SlotError),
 }
 
-/// The scenarios of a folder as tests, each named `family/name`. A malformed one is an error before any test runs.
+/// The scenarios of a folder as tests, each named `family/name`, or `family/name [-O2]` where
+/// it has several builds. A malformed one is an error before any test runs.
 pub fn trials(folder: &Path) -> Result<Vec<libtest_mimic::Trial>, SuiteError> {
     let slots = Arc::new(Slots::new()?);
     let how = Arc::new(How::plain(trace_directory()));
     let mut trials = Vec::new();
-    for found in find(&[folder.to_owned()])? {
+    for found in cases(&[folder.to_owned()])? {
         let case = Case::read(found)?;
         let (slots, how) = (Arc::clone(&slots), Arc::clone(&how));
         let name = case.name.clone();

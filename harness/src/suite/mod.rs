@@ -2,16 +2,20 @@
 
 mod files;
 mod libtest;
+mod parts;
 mod record;
 pub mod report;
 mod search;
 mod select;
+mod sweep;
 mod trial;
 pub mod worker;
 
-pub use files::{Case, FindError, Found, find};
+pub use files::{Case, FindError, Found, cases, find};
 pub use libtest::{SuiteError, trace_directory, trials};
+pub use parts::join;
 pub use record::DigestError;
 pub use search::{Against, Done, Job, SearchError, ending, search, settings};
 pub use select::{DEFAULT_FOLDER, Selection};
+pub use sweep::code;
 pub use trial::{How, Outcome, SEED, Trial};

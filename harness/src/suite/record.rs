@@ -4,7 +4,7 @@ use crate::compile;
 use crate::program::Launch;
 use crate::schedule::Schedule;
 use crate::store::{self, FileError};
-use crate::supervise::{RunError, Settings, Supervise};
+use crate::supervise::{Observe, Observed, RunError, Settings, Supervise};
 use crate::trace::{Broken, Run, Trace};
 use std::env;
 use std::fs;
@@ -86,5 +86,9 @@ impl<S: Supervise> Supervise for KeepAll<S> {
                 .map_err(|error| RunError::Fault(error.to_string()))?;
         }
         Ok(run)
+    }
+
+    fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
+        self.supervisor.observe(schedule, observe)
     }
 }

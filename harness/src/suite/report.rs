@@ -4,12 +4,13 @@
 //! gives the same report, byte for byte.
 
 use super::search::{Done, SearchError, ending_of};
-use super::trial::{Outcome, Trial};
-use crate::explore::{Comparison, Finding, Level, Verdict};
+use super::trial::{self, Trial};
+use crate::compile;
+use crate::explore::{self, Comparison, Cut, Finding, Level, Verdict};
 use crate::judge;
 use crate::schedule::Schedule;
 use crate::show;
-use crate::trace::{Frame, Trace};
+use crate::trace::{Frame, Outcome, Trace};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +29,7 @@ pub struct Report {
     pub seed: u64,
     /// For a suite, the SHA-256 of its scenarios' names and texts.
     pub suite: Option<String>,
-    /// Which part of the suite this is, `hash:i/n`; none for the whole.
+    /// Which part of the suite, or of the one search, this is: `hash:i/n`; none for the whole.
     pub partition: Option<String>,
     /// The exit code of the command.
     pub exit: u8,
@@ -52,6 +53,12 @@ pub struct Search {
     pub error: Option<String>,
     /// True if the user asked to stop before the search was through.
     pub interrupted: bool,
+    /// The program's file; none if nothing could be run.
+    pub program: Option<String>,
+    /// SHA-256 of that file.
+    pub digest: Option<String>,
+    /// SHA-256 of the program's arguments and of what the search was asked to do: the same for all parts of one search.
+    pub asked: Option<String>,
     /// What a person should know even of a search that passed.
     pub notes: Vec<String>,
     /// What was done; none where there is no result.
@@ -68,14 +75,31 @@ pub struct Found {
     pub runs: u64,
     /// Runs that shrinking and confirming took.
     pub extra_runs: u64,
+    /// Of a part of a search: runs that every part makes, to see what there is to try. They are not among `runs`.
+    pub shared_runs: u64,
+    /// Schedules that were run twice with equal events.
+    pub verified: u64,
+    /// Steps that were taken in all runs together.
+    pub steps_taken: u64,
+    /// Signals that were to be sent, but could not be in any run.
+    pub signals_unsent: u64,
+    /// Why the search ended before its budget was used up, if so: `interrupted`, `time`, `runs`, `first finding`,
+    /// `known findings`, `too many findings`.
+    pub cut: Option<String>,
     /// Runs that broke an expectation.
     pub failing: u64,
     /// Points at which the baseline could be disturbed.
     pub points: u64,
     /// How many of them were.
     pub points_taken: u64,
+    /// Of a part of a search: the points that could be disturbed and were not, in this part.
+    pub points_not_taken: Vec<String>,
     /// Schedules by their number of steps.
     pub schedules: Vec<Schedules>,
+    /// What probabilistic concurrency testing has tried, if it was asked for.
+    pub chance: Option<Chance>,
+    /// True if there were more distinct outcomes than are kept.
+    pub more_outcomes: bool,
     /// The distinct outcomes, in the order in which they were first seen; the first is the reference run's.
     pub outcomes: Vec<Distinct>,
     /// Confirmed findings, the most telling first.
@@ -96,8 +120,32 @@ pub struct Schedules {
     pub known: u64,
     /// How many of them were tried, or go like one that was.
     pub covered: u64,
+    /// How many of these were not run, since they go like one that was.
+    pub same: u64,
+    /// True if there are more that are not known of, since not all of fewer steps were tried.
+    pub more: bool,
     /// True if all there are were covered.
     pub exhausted: bool,
+}
+
+/// What samples of probabilistic concurrency testing are good for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Chance {
+    /// How many orderings of threads a bug may need.
+    pub depth: u32,
+    /// The most threads that a run has had.
+    pub threads: u64,
+    /// The most moments that a run has had.
+    pub moments: u64,
+    /// Signals that each run sends.
+    pub signals: u64,
+    /// Samples that were made, each drawn among so many moments.
+    pub samples: u64,
+    /// Samples that were given up.
+    pub given_up: u64,
+    /// False if steps were planned at some kinds of points only.
+    pub everywhere: bool,
 }
 
 /// A distinct outcome.
@@ -106,6 +154,8 @@ pub struct Schedules {
 pub struct Distinct {
     /// How the run ended, in words.
     pub ending: String,
+    /// SHA-256 of all that makes it distinct: the end, what was written, what is left over.
+    pub digest: String,
     /// The expectations that it breaks, by the names that scenarios have for them.
     pub breaks: Vec<String>,
     /// How many runs ended so.
@@ -122,6 +172,10 @@ pub struct Confirmed {
     pub breaks: String,
     /// What else it breaks.
     pub also: Vec<String>,
+    /// The steps of other minimal schedules that break the same at other calls, each confirmed; the simplest few.
+    pub elsewhere: Vec<Vec<String>>,
+    /// How many more were seen; of several parts of a search, at least so many.
+    pub elsewhere_more: u64,
     /// True if the scenario knows it.
     pub known: bool,
     /// What broke, in a sentence.
@@ -131,7 +185,8 @@ pub struct Confirmed {
     /// Where in the program's own code the steps landed; steps of which that is not known are not there.
     #[serde(default, rename = "where", skip_serializing_if = "Vec::is_empty")]
     pub landings: Vec<Landing>,
-    /// The run of the search in which it was first seen, counted from 1; 0 is the reference run.
+    /// The run of the search in which it was first seen, counted from 1; 0 is the reference run. Of several parts: the run
+    /// of that part in which it was seen after the fewest.
     pub first: u64,
     /// Runs of the search that showed it.
     pub runs: u64,
@@ -207,7 +262,7 @@ impl Report {
 
 impl Search {
     /// Of a scenario.
-    pub fn of_trial(trial: &Trial, result: &Result<Outcome, SearchError>) -> Search {
+    pub fn of_trial(trial: &Trial, result: &Result<trial::Outcome, SearchError>) -> Search {
         let name = trial.case.name.clone();
         let file = Some(trial.case.path.display().to_string());
         match result {
@@ -217,6 +272,9 @@ impl Search {
                 verdict: Some(outcome.verdict.to_string()),
                 error: outcome.done.is_none().then(|| outcome.text.trim_end().to_owned()),
                 interrupted: outcome.interrupted,
+                program: Some(trial.launch.file.display().to_string()),
+                digest: outcome.done.as_ref().map(|done| done.digest.clone()),
+                asked: outcome.done.as_ref().map(|done| done.asked.clone()),
                 notes: outcome.notes.clone(),
                 result: outcome.done.as_ref().map(|done| Found::new(done, &trial.case.scenario.finds)),
             },
@@ -226,6 +284,9 @@ impl Search {
                 verdict: error.verdict().map(|verdict| verdict.to_string()),
                 error: Some(error.to_string()),
                 interrupted: error.is_interrupt(),
+                program: Some(trial.launch.file.display().to_string()),
+                digest: None,
+                asked: None,
                 notes: Vec::new(),
                 result: None,
             },
@@ -240,6 +301,9 @@ impl Search {
             verdict: Some(verdict.to_string()),
             error: None,
             interrupted,
+            program: Some(done.file.display().to_string()),
+            digest: Some(done.digest.clone()),
+            asked: Some(done.asked.clone()),
             notes: Vec::new(),
             result: Some(Found::new(done, &[])),
         }
@@ -255,15 +319,24 @@ impl Found {
             extent: done.extent_of_report(),
             runs: report.runs,
             extra_runs: report.extra_runs,
+            shared_runs: report.shared_runs,
+            verified: report.verified,
+            steps_taken: report.coverage.steps,
+            signals_unsent: report.signals_unsent as u64,
+            cut: report.cut.map(|cut| name_of_cut(cut).to_owned()),
             failing: report.failing,
             points: report.coverage.open as u64,
             points_taken: report.coverage.taken as u64,
+            points_not_taken: report.coverage.not_taken.iter().map(ToString::to_string).collect(),
             schedules: report.coverage.levels.iter().map(Schedules::new).collect(),
+            chance: report.coverage.chance.as_ref().map(Chance::new),
+            more_outcomes: report.more_outcomes,
             outcomes: report
                 .outcomes
                 .iter()
                 .map(|seen| Distinct {
                     ending: ending_of(&seen.outcome.end),
+                    digest: digest_of(&seen.outcome),
                     breaks: names(&seen.breaks),
                     runs: seen.runs,
                     example: steps(&seen.example),
@@ -297,14 +370,48 @@ impl Found {
 }
 
 impl Schedules {
-    fn new(level: &Level) -> Schedules {
+    pub(super) fn new(level: &Level) -> Schedules {
         Schedules {
             steps: level.steps,
             known: level.all,
             covered: level.covered(),
+            same: level.same,
+            more: level.open,
             exhausted: level.exhausted(),
         }
     }
+}
+
+impl Chance {
+    pub(super) fn new(chance: &explore::Chance) -> Chance {
+        let explore::Chance { depth, threads, moments, signals, samples, given_up, everywhere } = *chance;
+        Chance { depth, threads, moments, signals, samples, given_up, everywhere }
+    }
+}
+
+const CUTS: [(Cut, &str); 6] = [
+    (Cut::Interrupted, "interrupted"),
+    (Cut::Time, "time"),
+    (Cut::Runs, "runs"),
+    (Cut::FirstFinding, "first finding"),
+    (Cut::KnownFound, "known findings"),
+    (Cut::Full, "too many findings"),
+];
+
+fn name_of_cut(cut: Cut) -> &'static str {
+    CUTS.iter().find(|(other, _)| *other == cut).map_or("", |(_, name)| name)
+}
+
+/// The reason of this name.
+pub(super) fn cut_of_name(name: &str) -> Option<Cut> {
+    CUTS.iter().find(|(_, other)| *other == name).map(|(cut, _)| *cut)
+}
+
+/// Names all that makes an outcome distinct (`explore::Seen`).
+fn digest_of(outcome: &Outcome) -> String {
+    let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _ } = outcome;
+    let words = format!("{end:?} {stdout:?} {stderr:?} {leftover:?} {exec_blocked:?}");
+    compile::digest_of([words.as_bytes()])
 }
 
 impl Confirmed {
@@ -313,6 +420,8 @@ impl Confirmed {
         Confirmed {
             breaks: format!("{:?}", finding.breaks),
             also: names(&finding.also),
+            elsewhere: finding.elsewhere.iter().map(steps).collect(),
+            elsewhere_more: finding.elsewhere_more as u64,
             known,
             explanation: judge::explain(&done.expectations, finding.breaks, &finding.run),
             schedule: steps(&finding.schedule),

@@ -2,16 +2,20 @@
 
 use super::record::{DigestError, KeepAll, Recorder};
 use super::worker::{self, WAIT_FOR_CPU};
+use crate::compile;
 use crate::explore::{
-    self, Chance, Coverage, Cut, ExploreError, Finding, Level, Plan, Progress, Reference, Report, Verdict,
+    self, Chance, Coverage, Cut, ExploreError, Finding, Level, Partition, Plan, Progress, Reference, Report,
+    Verdict,
 };
 use crate::judge::{self, BadRegex, Expectations};
 use crate::scenario::Expect;
+use crate::schedule::Schedule;
 use crate::show::{self, Page, count};
 use crate::slots::{Slot, SlotError, Slots};
 use crate::store::{self, FileError};
 use crate::supervise::{Observe, RunError, Settings, Supervise};
 use crate::trace::{Broken, End, Run, Sleeper, Trace, Whereabouts};
+use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -52,6 +56,10 @@ pub struct Done {
     pub report: Report,
     /// The digest of the program.
     pub digest: String,
+    /// The program's file.
+    pub file: PathBuf,
+    /// SHA-256 of the program's arguments and of what the search was asked to do: the same for all parts of one search.
+    pub asked: String,
     /// What was expected.
     pub expectations: Expectations,
     /// Each finding's trace, in the order of the findings, and its file or why there is none.
@@ -119,7 +127,8 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
     };
     let report = explore::search(&plan, reference, &factory, &judge, progress, cancel)?;
     let digest = recorder.digest().to_owned();
-    let mut done = Done { report, digest, expectations, traces: Vec::new() };
+    let (file, asked) = (job.settings.launch.file.clone(), asked(job));
+    let mut done = Done { report, digest, file, asked, expectations, traces: Vec::new() };
     let extent = done.extent_of_report();
     let seen = places(&done.report.findings, || worker::supervisor(job.settings.clone(), cpu(&held, 0)?));
     let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {
@@ -130,6 +139,14 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
     };
     done.traces = done.report.findings.iter().zip(seen).map(record).collect();
     Ok(done)
+}
+
+/// What a search is: all that it was asked to do, but for the part, and the number of workers, which changes nothing.
+fn asked(job: &Job) -> String {
+    let plan = Plan { jobs: 0, part: None, ..job.plan.clone() };
+    let Settings { launch, limits, .. } = &job.settings;
+    let words = format!("{:?} {:?} {limits:?} {plan:?} {:?}", launch.argv, launch.stdin, job.against);
+    compile::digest_of([words.as_bytes()])
 }
 
 /// Where the threads were in the run of each finding: the run is made once more to see it. A run that is not equal in all
@@ -203,6 +220,7 @@ impl Done {
         let Some(finding) = self.report.findings.get(index) else { return String::new() };
         let sentence = judge::explain(&self.expectations, finding.breaks, &finding.run);
         let mut text = show::finding(name, finding.breaks, &sentence, &finding.schedule, page);
+        text += &elsewhere(finding);
         if finding.shrink_cut {
             text += "  (the runs for shrinking were used up: a simpler schedule may exist)\n";
         }
@@ -259,21 +277,57 @@ impl Done {
 
     /// The same without what load decides: how many runs had to be made again.
     pub(super) fn extent_of_report(&self) -> String {
-        let Report { runs, outcomes, verified, .. } = &self.report;
+        let Report { runs, outcomes, verified, part, cut, more_outcomes, .. } = &self.report;
         let Coverage { levels, taken, open, chance, .. } = &self.report.coverage;
-        let mut parts = vec![count(*runs, "run")];
-        parts.extend(levels.iter().map(|level| self.level(level)));
-        let points = count(*open as u64, "point");
-        parts.push(if taken == open { points } else { format!("steps at {taken} of {points}") });
-        let more = if self.report.more_outcomes { "more than " } else { "" };
-        parts.push(format!("{more}{}", count(outcomes.len() as u64, "distinct outcome")));
-        parts.extend(chance.as_ref().map(told));
-        if *verified > 0 {
-            parts.push(format!("{verified} made twice with equal events"));
+        Extent {
+            part: *part,
+            runs: *runs,
+            levels,
+            points: (*taken as u64, *open as u64),
+            outcomes: outcomes.len() as u64,
+            more_outcomes: *more_outcomes,
+            chance: chance.as_ref(),
+            verified: *verified,
+            cut: *cut,
         }
-        parts.join(", ")
+        .to_string()
     }
+}
 
+/// How far a search went, or its part, or all parts of it together: displayed as a list of numbers in words.
+pub(super) struct Extent<'a> {
+    pub(super) part: Option<Partition>,
+    pub(super) runs: u64,
+    pub(super) levels: &'a [Level],
+    /// At how many steps were taken, and how many there are.
+    pub(super) points: (u64, u64),
+    pub(super) outcomes: u64,
+    pub(super) more_outcomes: bool,
+    pub(super) chance: Option<&'a Chance>,
+    pub(super) verified: u64,
+    pub(super) cut: Option<Cut>,
+}
+
+impl Display for Extent<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        parts.extend(self.part.map(|Partition { part, of }| format!("part {part} of {of}")));
+        parts.push(count(self.runs, "run"));
+        parts.extend(self.levels.iter().map(|level| self.level(level)));
+        let (taken, open) = self.points;
+        let points = count(open, "point");
+        parts.push(if taken == open { points } else { format!("steps at {taken} of {points}") });
+        let more = if self.more_outcomes { "more than " } else { "" };
+        parts.push(format!("{more}{}", count(self.outcomes, "distinct outcome")));
+        parts.extend(self.chance.map(told));
+        if self.verified > 0 {
+            parts.push(format!("{} made twice with equal events", self.verified));
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
+impl Extent<'_> {
     /// `212 of 212 one-step schedules`, and what is missing, if anything.
     fn level(&self, level: &Level) -> String {
         let steps = match level.steps {
@@ -285,7 +339,7 @@ impl Done {
         let known = if level.open { "more than " } else { "" };
         let text =
             format!("{} of {known}{}", level.covered(), count(level.all, &format!("{steps} schedule")));
-        let why = match self.report.cut {
+        let why = match self.cut {
             Some(Cut::Interrupted) => "interrupted",
             Some(Cut::Time) => "the time was used up",
             Some(Cut::FirstFinding) => "stopped at the first finding",
@@ -312,6 +366,22 @@ fn told(chance: &Chance) -> String {
         count(*threads, "thread"),
         count(*moments, "moment")
     )
+}
+
+/// Other places where the same breaks: `also at: p0 before write #2; p0 before close; and 3 more`.
+fn elsewhere(finding: &Finding) -> String {
+    if finding.elsewhere.is_empty() {
+        return String::new();
+    }
+    let short = |schedule: &Schedule| match (schedule.steps.as_slice(), finding.schedule.steps.as_slice()) {
+        ([step], [headline]) if step.action == headline.action => step.point().to_string(),
+        (steps, _) => steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
+    };
+    let mut places: Vec<String> = finding.elsewhere.iter().map(short).collect();
+    if finding.elsewhere_more > 0 {
+        places.push(format!("and {} more", finding.elsewhere_more));
+    }
+    format!("  also at: {}\n", places.join("; "))
 }
 
 fn not_tried(level: &Level) -> String {

@@ -1,6 +1,6 @@
 //! Which scenarios are meant: paths and filters, as people type them.
 
-use super::files::{FindError, Found, find};
+use super::files::{FindError, Found, cases};
 use std::path::{Path, PathBuf};
 
 /// The folder that is meant when none is named.
@@ -11,14 +11,14 @@ pub const DEFAULT_FOLDER: &str = "scenarios";
 pub struct Selection {
     /// Files, folders, and parts of names.
     pub words: Vec<String>,
-    /// Names must be equal to a filter, not only contain it.
+    /// Names must be equal to a filter, with their build or without, not only contain it.
     pub exact: bool,
     /// Leave out names that contain (with `exact`: are) one of these.
     pub skip: Vec<String>,
 }
 
 impl Selection {
-    /// The scenarios selected; none is no error here.
+    /// The cases selected; none is no error here.
     ///
     /// A word is a path if there is such a file or folder, or if it ends in `.ron`; every other word is a filter. Without
     /// a path the folder `scenarios` is meant, where a missing one holds no scenario.
@@ -31,9 +31,13 @@ impl Selection {
         }
         let paths: Vec<PathBuf> = paths.into_iter().map(PathBuf::from).collect();
         let matches = |found: &Found, filter: &str| {
-            if self.exact { found.name == filter } else { found.name.contains(filter) }
+            if self.exact {
+                filter == found.name || filter == found.scenario
+            } else {
+                found.name.contains(filter)
+            }
         };
-        let mut found = find(&paths)?;
+        let mut found = cases(&paths)?;
         found.retain(|found| {
             (filters.is_empty() || filters.iter().any(|filter| matches(found, filter)))
                 && !self.skip.iter().any(|skip| matches(found, skip))
@@ -75,5 +79,20 @@ mod tests {
     fn a_scenario_file_that_is_missing_is_an_error_and_no_filter() {
         let selection = Selection { words: vec!["missing.ron".to_owned()], ..Selection::default() };
         assert!(selection.find().unwrap_err().to_string().contains("missing.ron"));
+    }
+
+    #[test]
+    fn each_build_is_selected_by_its_own_name() {
+        let top = tempfile::tempdir().unwrap();
+        let family = top.path().join("list");
+        fs::create_dir_all(&family).unwrap();
+        let text = "(format: 1, program: Source(\"x.c\"), builds: [\"-O0\", \"-O2\", \"-O2 -static\"])";
+        fs::write(family.join("broken.ron"), text).unwrap();
+        let names = |words: &[&str], exact, skip: &[&str]| names(top.path(), words, exact, skip);
+        let [plain, fast, still] = ["list/broken [-O0]", "list/broken [-O2]", "list/broken [-O2 -static]"];
+        assert_eq!(names(&["broken"], false, &["-static"]), [plain, fast]);
+        assert_eq!(names(&["[-O2"], false, &[]), [still, fast]);
+        assert_eq!(names(&[fast], true, &[]), [fast]);
+        assert_eq!(names(&["list/broken"], true, &[plain]), [still, fast]);
     }
 }

@@ -2,10 +2,11 @@
 
 use super::files::Case;
 use super::search::{Against, Done, Job, SearchError, search, settings};
-use crate::explore::{self, Cut, Plan, Progress, Verdict};
+use super::sweep::code;
+use crate::explore::{self, Code, Cut, Plan, Progress, Verdict};
 use crate::program::Launch;
 use crate::resolve::{self, ResolveError};
-use crate::scenario::Strategy;
+use crate::scenario::{Explore, Strategy};
 use crate::schedule::Schedule;
 use crate::show::Page;
 use crate::slots::Slots;
@@ -108,6 +109,8 @@ pub struct Trial {
     pub case: Case,
     /// How its program starts.
     pub launch: Launch,
+    /// The code that it sweeps.
+    pub code: Code,
 }
 
 /// How a trial came out.
@@ -130,8 +133,10 @@ pub struct Outcome {
 impl Trial {
     /// Finds the program, and builds it if it is a source.
     pub fn new(case: Case) -> Result<Trial, ResolveError> {
-        let launch = resolve::scenario(&case.scenario, case.folder())?;
-        Ok(Trial { case, launch })
+        let launch = resolve::scenario(&case.scenario, case.build.as_ref(), case.folder())?;
+        let Explore { sweep, sweep_all, points, .. } = &case.scenario.explore;
+        let code = code(&launch.file, sweep, *sweep_all, points)?;
+        Ok(Trial { case, launch, code })
     }
 
     /// Runs in all that the scenario's strategies may make, as far as that is limited. How many schedules there are to
@@ -157,6 +162,7 @@ impl Trial {
             send_to: scenario.explore.send_to.clone(),
             always: scenario.explore.always,
             points: scenario.explore.points.clone(),
+            code: self.code.clone(),
             known: scenario.finds.clone(),
             fixed: self.case.kept.iter().map(|(_, trace)| trace.schedule.clone()).collect(),
             ..how.plan(&scenario.explore.strategy)

@@ -3,6 +3,7 @@
 use super::RunError;
 use super::held::{Held, Place};
 use super::plant::{self, Plant};
+use super::probe;
 use super::settle::News;
 use super::tree::{Birth, BirthKind, ProcessId, State, ThreadId};
 use super::turn::Turns;
@@ -29,6 +30,7 @@ impl Turns<'_> {
         if self.tree.process_of(id).executing {
             self.after_execute(id)?;
         }
+        self.set_breakpoints_in_libraries(id)?;
         if self.back_from_sleep(id, notification)? {
             return Ok(());
         }
@@ -56,8 +58,11 @@ impl Turns<'_> {
         } else {
             self.tree.process_mut(process).loading = false;
         }
-        let nth = self.visit(id, Site::Before(call));
-        self.hold(id, Held::new(notification, Place::Before(call, nth)));
+        let place = match probe::name(self.tree.process_of(id).pid, &notification) {
+            Some(name) => Place::Probe(name, self.visit(id, Site::Probe(name))),
+            None => Place::Before(call, self.visit(id, Site::Before(call))),
+        };
+        self.hold(id, Held::new(notification, place));
         Ok(())
     }
 

@@ -57,10 +57,8 @@ pub(super) struct Ambush {
 #[derive(Debug)]
 pub(super) struct Counter {
     /// The index of what was asked for.
-    pub(super) index: usize,
-    /// Executions before `breakpoint` began to count.
-    pub(super) before: u64,
-    pub(super) breakpoint: Breakpoint,
+    index: usize,
+    breakpoint: Breakpoint,
 }
 
 /// What is known of the signals of a process that has breakpoints.
@@ -93,11 +91,29 @@ impl Turns<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        self.tree.thread_mut(id).ambushes.clear();
+        let thread = self.tree.thread_mut(id);
+        thread.ambushes.clear();
+        thread.unmapped.clear();
+        self.set(id, wanted)
+    }
+
+    /// Sets the breakpoints in libraries that are in memory now and were not before.
+    pub(super) fn set_breakpoints_in_libraries(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let unmapped = std::mem::take(&mut self.tree.thread_mut(id).unmapped);
+        if unmapped.is_empty() { Ok(()) } else { self.set(id, unmapped) }
+    }
+
+    fn set(&mut self, id: ThreadId, wanted: Vec<(Label, u32)>) -> Result<(), RunError> {
+        let before = self.tree.thread(id).ambushes.len();
         for (place, nth) in wanted {
             let site = Site::At(place);
-            let addresses = match self.addresses(id, place) {
-                Ok(addresses) => addresses,
+            let process = self.tree.process_of(id);
+            let addresses = match self.places.addresses(process.pid, &process.program, process.entry, place) {
+                Ok(Some(addresses)) => addresses,
+                Ok(None) => {
+                    self.tree.thread_mut(id).unmapped.push((place, nth));
+                    continue;
+                }
                 Err(why) => {
                     self.news.push((id, News::Told(What::NotHeld(site, why))));
                     continue;
@@ -121,22 +137,19 @@ impl Turns<'_> {
                 self.tree.thread_mut(id).ambushes.push(ambush);
             }
         }
+        if self.tree.thread(id).ambushes.len() == before {
+            return Ok(());
+        }
         let process = self.tree.thread(id).process;
         self.tree.process_mut(process).handlers.changed = true;
         self.aim(id)?;
-        for ambush in &self.tree.thread(id).ambushes {
+        for ambush in &self.tree.thread(id).ambushes[before..] {
             match ambush.breakpoint.start() {
                 Ok(()) | Err(Errno::ESRCH) => {}
                 Err(errno) => return Err(unavailable(errno)),
             }
         }
         Ok(())
-    }
-
-    /// Where the place is in the program that the thread runs.
-    fn addresses(&self, id: ThreadId, place: Label) -> Result<Vec<u64>, String> {
-        let process = self.tree.process_of(id);
-        self.places.addresses(&process.program, process.entry, place)
     }
 
     /// Chooses what is to happen at the breakpoints of a thread, as far as that may have changed since it was last let go.
@@ -177,7 +190,7 @@ impl Turns<'_> {
                     Some(signal) if receivable.contains(signal) || self.settings.always => {
                         Aim::Strike(signal)
                     }
-                    // Not yet, or not now.
+                    // Not yet.
                     Some(_) => Aim::Nothing(String::new()),
                     None => Aim::Nothing(why.clone()),
                 },
@@ -185,6 +198,10 @@ impl Turns<'_> {
             if ambush.sprung || ambush.aim.as_ref() == Some(&aim) {
                 continue;
             }
+            let not_held = match &aim {
+                Aim::Nothing(why) if !why.is_empty() => Some((Site::At(ambush.place), why.clone())),
+                _ => None,
+            };
             let aimed = match &aim {
                 Aim::Park => ambush.breakpoint.aim(tid, Signal::STOP.number()),
                 Aim::Strike(signal) => ambush.breakpoint.aim(tid, signal.number()),
@@ -195,6 +212,9 @@ impl Turns<'_> {
                 Err(errno) => return Err(unavailable(errno)),
             }
             self.tree.thread_mut(id).ambushes[index].aim = Some(aim);
+            if let Some((site, why)) = not_held {
+                self.event(id, What::NotHeld(site, why));
+            }
         }
         Ok(())
     }
@@ -304,12 +324,11 @@ impl Turns<'_> {
     pub(super) fn observed(&self) -> Result<Observed, RunError> {
         let Observe::Executions(places) = self.observe else { return Ok(Observed::default()) };
         let mut executions = vec![0; places.len()];
-        for Counter { index, before, breakpoint } in &self.counters {
+        for Counter { index, breakpoint } in &self.counters {
             let counted = breakpoint.count();
-            executions[*index] += before
-                + counted.map_err(|errno| {
-                    RunError::Fault(format!("reading how often a place was executed: {errno}"))
-                })?;
+            executions[*index] += counted.map_err(|errno| {
+                RunError::Fault(format!("reading how often a place was executed: {errno}"))
+            })?;
         }
         Ok(Observed { executions, places: Vec::new() })
     }
@@ -375,13 +394,17 @@ impl Turns<'_> {
         let Some((index, _)) = self.counted_by(&name).find(|(_, counted)| *counted == place) else {
             return Ok(());
         };
-        let thread = self.tree.thread_mut(id);
-        thread.ambushes.retain(|ambush| ambush.place != place);
-        match Breakpoint::counting(thread.tid, address) {
-            Ok(breakpoint) => self.counters.push(Counter { index, before: 1, breakpoint }),
-            Err(Errno::ESRCH) => {}
+        let ambushes = &mut self.tree.thread_mut(id).ambushes;
+        let Some(at) = ambushes.iter().position(|ambush| ambush.place == place && ambush.address == address)
+        else {
+            return Ok(());
+        };
+        let breakpoint = ambushes.remove(at).breakpoint;
+        match breakpoint.count_on() {
+            Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => return Err(unavailable(errno)),
         }
+        self.counters.push(Counter { index, breakpoint });
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! A held thread is a value that is spent once: it waits for an answer, and there is one answer.
 
+use crate::probe::ProbeName;
 use crate::schedule::{Label, Making, Site, Syscall};
 use crate::sys::notify::{Listener, Notification};
 use nix::errno::Errno;
@@ -13,6 +14,8 @@ pub(super) enum Place {
     After(u32),
     /// At this instruction, for the nth time.
     At(Label, u32),
+    /// At this probe, for the nth time.
+    Probe(ProbeName, u32),
 }
 
 impl Place {
@@ -21,6 +24,7 @@ impl Place {
             Place::Before(call, nth) => (Site::Before(call), nth),
             Place::After(nth) => (Site::After(Making::Fork), nth),
             Place::At(place, nth) => (Site::At(place), nth),
+            Place::Probe(name, nth) => (Site::Probe(name), nth),
         }
     }
 }

@@ -13,6 +13,7 @@
 //! * `In(call)`: the thread sleeps inside the call. A signal sent here arrives during the call, with the consequences
 //!   that signal(7) describes (EINTR, or the call again, which is the same `Before` for the next time).
 //! * `At(place)`: the thread has not executed the instruction at this place: see `breakpoint`.
+//! * `Probe(name)`: as before a call, which the program makes only to be held there: see `probe`.
 //! * The dynamic loader's calls up to the first call from elsewhere are no points, and do not count for `nth`; later ones
 //!   (dlopen(3)) are points, except those that only find and map files, which wake nobody: see `loader`.
 //! * A step is taken when the thread is about to be let go from its point, not when it gets there.
@@ -29,6 +30,7 @@ mod loader;
 mod outcome;
 mod places;
 mod plant;
+mod probe;
 mod quiet;
 mod release;
 mod settle;

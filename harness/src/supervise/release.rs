@@ -43,7 +43,7 @@ impl Turns<'_> {
             for signal in deliverable.iter() {
                 self.event(id, What::Signal(signal));
             }
-            if !deliverable.is_empty() && matches!(held.place(), Place::Before(..)) {
+            if !deliverable.is_empty() && matches!(held.place(), Place::Before(..) | Place::Probe(..)) {
                 return self.signals_first(id, held, &read);
             }
             // What is pending and blocked concerns the one thread only when it makes a call that changes that.
@@ -62,6 +62,11 @@ impl Turns<'_> {
             Place::After(_) => self.leave_plant(id, held, status),
             Place::Before(call, _) => self.release(id, held, call, false),
             Place::At(..) => self.leave_code(id, held),
+            // The kernel refuses it, as it does without control.
+            Place::Probe(..) => {
+                let call = Syscall(held.number() as u32);
+                self.release(id, held, call, false)
+            }
         }
     }
 

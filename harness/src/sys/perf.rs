@@ -46,11 +46,11 @@ const EXCLUDE_KERNEL_AND_HYPERVISOR: u64 = 0b110_0000;
 /// Bit 36 (Linux 5.13): the addresses of the next program are others.
 const REMOVE_ON_EXEC: u64 = 1 << 36;
 const PERF_FLAG_FD_CLOEXEC: usize = 8;
-const PERF_EVENT_IOC_DISABLE: libc::c_ulong = 0x2401;
 const PERF_EVENT_IOC_REFRESH: libc::c_ulong = 0x2402;
 const PERF_EVENT_IOC_ENABLE: libc::c_ulong = 0x2400;
+const PERF_EVENT_IOC_PERIOD: libc::c_ulong = 0x4008_2404;
 /// A count that no run reaches.
-const NEVER: u64 = i64::MAX as u64;
+static NEVER: u64 = i64::MAX as u64;
 
 /// The registers that a sample holds, in the order of the bits of linux's asm/perf_regs.h: ax bx cx dx si di bp sp ip flags
 /// r8..r15.
@@ -89,7 +89,7 @@ const DATA_TAIL: usize = 1032;
 #[derive(Debug)]
 pub struct Breakpoint {
     fd: OwnedFd,
-    ring: Option<Ring>,
+    ring: Ring,
 }
 
 impl Breakpoint {
@@ -104,18 +104,8 @@ impl Breakpoint {
             ..code(address)
         };
         let fd = open(&attributes, tid)?;
-        let ring = Some(Ring::new(&fd)?);
+        let ring = Ring::new(&fd)?;
         Ok(Breakpoint { fd, ring })
-    }
-
-    /// Counts how often the instruction at `address` is executed, and does nothing else.
-    pub fn counting(tid: i32, address: u64) -> Result<Breakpoint, Errno> {
-        let attributes = Attributes {
-            sample_period: NEVER,
-            flags: EXCLUDE_KERNEL_AND_HYPERVISOR | REMOVE_ON_EXEC,
-            ..code(address)
-        };
-        Ok(Breakpoint { fd: open(&attributes, tid)?, ring: None })
     }
 
     /// On every access to the `length` bytes (1, 2, 4 or 8, aligned so) at `address`. It waits until it is aimed; the signal
@@ -132,7 +122,7 @@ impl Breakpoint {
             ..code(address)
         };
         let fd = open(&attributes, tid)?;
-        let ring = Some(Ring::new(&fd)?);
+        let ring = Ring::new(&fd)?;
         Ok(Breakpoint { fd, ring })
     }
 
@@ -162,14 +152,13 @@ impl Breakpoint {
         self.control(PERF_EVENT_IOC_REFRESH, 1)
     }
 
-    /// Counts on although its time has come.
+    /// From now on it only counts, for ever.
     pub fn count_on(&self) -> Result<(), Errno> {
+        self.aim_at_nobody()?;
+        let period: *const u64 = &NEVER;
+        // SAFETY: the descriptor is a perf event's, and this request takes the address of a number, which is a constant's.
+        Errno::result(unsafe { libc::ioctl(self.fd.as_raw_fd(), PERF_EVENT_IOC_PERIOD, period) })?;
         self.control(PERF_EVENT_IOC_ENABLE, 0)
-    }
-
-    /// Ends watching until it is started again.
-    pub fn stop(&self) -> Result<(), Errno> {
-        self.control(PERF_EVENT_IOC_DISABLE, 0)
     }
 
     fn control(&self, request: libc::c_ulong, argument: libc::c_ulong) -> Result<(), Errno> {
@@ -188,7 +177,7 @@ impl Breakpoint {
 
     /// The thread's registers when the breakpoint's time came, once for each time; none if it has not come again.
     pub fn registers(&mut self) -> Option<Registers> {
-        self.ring.as_mut().and_then(Ring::next)
+        self.ring.next()
     }
 }
 
@@ -324,5 +313,10 @@ mod tests {
         assert_eq!((registers.ip, registers.general[5]), (function as usize as u64, 7));
         function(1);
         assert_eq!((breakpoint.registers(), breakpoint.count().unwrap()), (None, 2));
+        breakpoint.count_on().unwrap();
+        for number in 0..5 {
+            function(number);
+        }
+        assert_eq!(breakpoint.count().unwrap(), 7);
     }
 }

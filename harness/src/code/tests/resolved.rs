@@ -73,6 +73,9 @@ fn calls_say_what_they_call() {
             let import = image.imports().iter().find(|import| import.name == "malloc").unwrap();
             assert_eq!(image.import_at(import.stub + 1), Some(import));
             assert_eq!(image.describe(import.stub).to_string(), "malloc@plt");
+            assert!((6..=16).contains(&import.size), "{import:?}");
+            let ends = image.imports().windows(2).all(|two| two[0].stub + two[0].size <= two[1].stub);
+            assert!(ends, "{:?}", image.imports());
         }
     }
 }
@@ -321,6 +324,18 @@ fn ask_all(path: &Path, data: Vec<u8>) -> usize {
     for function in image.functions().iter().take(40) {
         found += image.instructions(function).len() + image.own_callees(function).len();
         found += image.describe(function.start).inlined.len();
+        let mut read = |_: u64, buffer: &mut [u8]| {
+            buffer.fill(1);
+            true
+        };
+        let mut context = gimli::UnwindContext::new();
+        for registers in
+            [Registers::from_ucontext(&[0x7000; Registers::COUNT]), Registers::at(0x7000, 0x7000)]
+        {
+            let caller =
+                image.frames().caller(&image, function.start, 0, &registers, &mut read, &mut context);
+            found += usize::from(caller.is_some());
+        }
     }
     for text in ["main", "insert+3", "list.c:14", "nothing"] {
         found += image.resolve(&place(text)).map_or(0, |addresses| addresses.len());

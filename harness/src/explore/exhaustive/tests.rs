@@ -252,3 +252,127 @@ fn exhausting_tries_just_what_is_possible() {
         assert!(asked.len() >= 8 && report.coverage.levels.iter().all(Level::exhausted));
     }
 }
+
+/// What the parts of a search come to together must be what the whole comes to.
+fn parts_are_the_whole(plan: &Plan, model: &Model, of: u64) {
+    let whole = look(plan, model);
+    let parts: Vec<Report> = (1..=of)
+        .map(|part| look(&Plan { part: Some(Partition { part, of }), ..plan.clone() }, model))
+        .collect();
+    assert_eq!(parts.iter().map(|part| part.runs).sum::<u64>(), whole.runs);
+    for (index, level) in whole.coverage.levels.iter().enumerate() {
+        let sum = |what: fn(&Level) -> u64| parts.iter().map(|part| what(&part.coverage.levels[index])).sum();
+        let (all, run, same) = (sum(|level| level.all), sum(|level| level.run), sum(|level| level.same));
+        assert_eq!(Level { steps: level.steps, all, run, same, open: false }, *level, "{of} parts");
+    }
+    // The reference run is made by each, and a failing one of more steps is explained by one of fewer.
+    let seen = |report: &Report| -> HashSet<String> {
+        report.outcomes.iter().map(|seen| format!("{:?}", seen.outcome)).collect()
+    };
+    let found = |report: &Report| -> HashSet<(Broken, Vec<Step>)> {
+        let each = report.findings.iter().map(|found| (found.breaks, by_point(&found.schedule.steps)));
+        each.collect()
+    };
+    assert_eq!(parts.iter().flat_map(seen).collect::<HashSet<_>>(), seen(&whole));
+    assert_eq!(parts.iter().flat_map(found).collect::<HashSet<_>>(), found(&whole));
+    let failing = parts.iter().map(|part| part.failing).sum::<u64>();
+    assert_eq!(failing, whole.failing);
+    assert!(of < 2 || parts.iter().all(|part| part.runs < whole.runs), "everything is in one part");
+}
+
+#[test]
+fn the_parts_of_a_search_are_the_whole_search() {
+    let term = Plan { send: vec!["TERM".parse().unwrap()], ..exhaust(2) };
+    let rule = |steps: &[Step]| match steps.iter().filter(|step| step.nth == 4).count() {
+        2 => End::Hang(Vec::new()),
+        count => exited(i32::from(count == 1 && steps.iter().any(|step| step.nth == 9))),
+    };
+    let (opening, _) = behind_a_step();
+    parts_are_the_whole(&exhaust(2), &Model::new(twenty(), rule), 3);
+    for of in 1..=4 {
+        parts_are_the_whole(&exhaust(1), &Model::new(twenty(), rule), of);
+        parts_are_the_whole(&term, &server(lost_before_accept), of);
+    }
+    parts_are_the_whole(&Plan { prune: false, ..exhaust(2) }, &opening, 2);
+}
+
+#[test]
+fn parts_by_chance_have_their_share_and_no_schedule_twice() {
+    let model = Model::new(twenty(), SOUND);
+    let part = |part, strategies: &[Strategy]| {
+        let part = Some(Partition { part, of: 3 });
+        look(&Plan { part, prune: false, strategies: strategies.to_vec(), ..Plan::default() }, &model)
+    };
+    let random = (1..=3).map(|number| part(number, &[Strategy::Random { runs: 100 }]));
+    let random: Vec<Report> = random.collect();
+    assert_eq!(random.iter().map(|report| report.runs).collect::<Vec<_>>(), [34, 33, 33]);
+    let sum = |what: fn(&Level) -> u64| -> u64 {
+        random.iter().map(|report| what(&report.coverage.levels[0])).sum()
+    };
+    assert_eq!((sum(|level| level.all), sum(|level| level.run)), (40, 40));
+    // What chance has tried is not exhausted again, whichever part it is.
+    let both = (1..=3).map(|number| part(number, &Strategy::defaults(30)));
+    assert_eq!(both.map(|report| report.coverage.levels[0].run).sum::<u64>(), 40);
+    let pct = (1..=3).map(|number| part(number, &[Strategy::Pct { depth: 2, runs: 30 }]));
+    let pct: Vec<Report> = pct.collect();
+    assert!(pct.iter().all(|report| report.runs == 10), "each has its share");
+}
+
+#[test]
+fn a_part_without_a_schedule_is_no_failure_but_a_search_without_one_is() {
+    let model = Model::new(vec![place("p0", "Before(write)", 1, &["p0.1"], &[])], SOUND);
+    let verdicts = (1..=20).map(|part| {
+        let report = look(&Plan { part: Some(Partition { part, of: 20 }), ..exhaust(1) }, &model);
+        (report.runs, report.verdict)
+    });
+    let verdicts: Vec<(u64, Verdict)> = verdicts.collect();
+    assert_eq!(verdicts.iter().filter(|(runs, _)| *runs > 0).count(), 1);
+    assert!(verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Pass));
+    let nothing = Model::new(vec![place("p0", "Before(write)", 1, &[], &[])], SOUND);
+    let part = Some(Partition { part: 1, of: 2 });
+    assert_eq!(look(&Plan { part, ..exhaust(1) }, &nothing).verdict, Verdict::Unreached);
+}
+
+#[test]
+fn races_at_different_calls_are_told_apart_and_the_earliest_of_each_is_shown() {
+    let close = |nth| place("p0", "Before(close)", nth, &["p0.1"], &[]);
+    let places = [twenty(), vec![close(1), close(2), close(3)]].concat();
+    // Two windows: between the third write and the fifth, and from the second close on; and a pair that fails elsewhere.
+    let pair = [switch("p0.1", "Before(read)", 2), switch("p0.1", "Before(read)", 6)];
+    let rule = pair.clone();
+    let model = Model::new(places, move |steps| {
+        let window = |step: &Step| match step.at.to_string().as_str() {
+            "before write" => step.nth >= 3 && step.nth <= 5,
+            "before close" => step.nth >= 2,
+            _ => false,
+        };
+        exited(i32::from(steps.iter().any(window) || rule.iter().all(|step| has(steps, step))))
+    });
+    let report = look(&exhaust(2), &model);
+    let [finding] = report.findings.as_slice() else { panic!("{:?}", report.findings) };
+    assert_eq!(finding.schedule, schedule([switch("p0", "Before(write)", 3)]));
+    let [close, both] = [schedule([switch("p0", "Before(close)", 2)]), schedule(pair)];
+    assert_eq!((&finding.elsewhere, finding.elsewhere_more), (&vec![close.clone(), both], 0));
+    // By chance too, whichever time of a call it meets first.
+    for seed in 0..5 {
+        let report = look(&Plan { seed, ..plan(60) }, &model);
+        assert_eq!(report.findings[0].schedule, finding.schedule);
+        assert!(report.findings[0].elsewhere.contains(&close), "{:?}", report.findings[0].elsewhere);
+    }
+    let kept = look(&Plan { shrink: false, ..exhaust(1) }, &model);
+    assert!(kept.findings.len() > 1 && kept.findings.iter().all(|finding| finding.elsewhere.is_empty()));
+}
+
+#[test]
+fn a_race_elsewhere_that_does_not_repeat_itself_is_a_doubt() {
+    let runs = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let seen = std::sync::Arc::clone(&runs);
+    let model = Model::new(twenty(), move |steps| {
+        let odd = has(steps, &switch("p0.1", "Before(read)", 4));
+        let fails = odd && seen.fetch_add(1, Ordering::Relaxed) == 0;
+        exited(i32::from(fails || has(steps, &switch("p0", "Before(write)", 3))))
+    });
+    let report = look(&Plan { prune: false, ..exhaust(1) }, &model);
+    assert_eq!((report.findings.len(), report.unstable.len()), (1, 1));
+    assert!(report.findings[0].elsewhere.is_empty());
+}
