@@ -153,6 +153,26 @@ fn a_switch_at_an_instruction_lets_a_child_end_first() {
 }
 
 #[test]
+fn visits_of_a_line_with_several_copies_count_together() {
+    for flags in [&["-O0"], &["-O2"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = supervised::build("copies.c", &[flags[0], "-g"], folder.path());
+        let seen = with(&program, |supervisor| {
+            let visit = |nth| {
+                let run = possible(supervisor.run(&at("copies.c:17", nth, Action::Send(usr1()))))?;
+                Some((run.unreached.len(), numbers(&run)))
+            };
+            (1..=4).map(visit).collect::<Option<Vec<_>>>()
+        });
+        let Some(seen) = seen else { return };
+        for (before, (unreached, seen)) in seen[..3].iter().enumerate() {
+            assert_eq!((*unreached, &seen[..]), (0, &["3".to_owned(), before.to_string()][..]), "{flags:?}");
+        }
+        assert_eq!(seen[3], (1, vec!["3".to_owned(), "-1".to_owned()]), "{flags:?}");
+    }
+}
+
+#[test]
 fn a_function_of_the_c_library_is_a_place_once_it_is_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("frame.c", &[], folder.path());

@@ -184,6 +184,9 @@ impl Turns<'_> {
             let aim = match &obstacle {
                 None => Aim::Park,
                 Some(why) => match self.only_signal(id, ambush.place, ambush.nth) {
+                    Some(_) if self.has_copies(id, ambush) => {
+                        Aim::Nothing(format!("{why}, and the place is in the program more than once"))
+                    }
                     Some(signal) if with_siginfo.contains(signal) => {
                         Aim::Nothing(format!("{why}, and its handler of {signal} is told of the sender"))
                     }
@@ -217,6 +220,11 @@ impl Turns<'_> {
             }
         }
         Ok(())
+    }
+
+    fn has_copies(&self, id: ThreadId, ambush: &Ambush) -> bool {
+        let same = |other: &&Ambush| other.place == ambush.place && other.nth == ambush.nth;
+        self.tree.thread(id).ambushes.iter().filter(same).count() > 1
     }
 
     fn live_siblings(&self, id: ThreadId) -> bool {
@@ -344,13 +352,11 @@ impl Turns<'_> {
     pub(super) fn parked(&mut self, id: ThreadId) -> Result<bool, RunError> {
         let ambushes = &mut self.tree.thread_mut(id).ambushes;
         let waiting = ambushes.iter_mut().enumerate().filter(|(_, ambush)| !ambush.sprung);
-        let mut hit = waiting.filter_map(|(index, ambush)| {
+        let mut hits = waiting.filter_map(|(index, ambush)| {
             let parks = ambush.aim == Some(Aim::Park);
             ambush.breakpoint.registers().filter(|_| parks).map(|registers| (index, registers))
         });
-        let Some((index, registers)) = hit.next() else { return Ok(false) };
-        // Two for the same instruction come at once.
-        let others: Vec<usize> = hit.map(|(index, _)| index).collect();
+        let Some((index, registers)) = hits.next() else { return Ok(false) };
         let at = self.tree.thread(id).files.outside();
         let fault = |error| RunError::Fault(format!("looking at a thread that is stopped: {error}"));
         let (_, ip) = at.map_err(fault)?.unwrap_or_default();
@@ -376,35 +382,34 @@ impl Turns<'_> {
             self.tree.thread_mut(id).state = State::Running;
             return self.resume(id).map(|()| true);
         }
-        let thread = self.tree.thread_mut(id);
-        for (other, ambush) in thread.ambushes.iter_mut().enumerate() {
-            let same = ambush.place == place && ambush.nth == nth;
-            ambush.sprung |= same || (others.contains(&other) && ambush.address == ip);
-        }
-        thread.visits.insert(site, visit);
-        self.begin_counting(id, place, ip)?;
+        self.tree.thread_mut(id).visits.insert(site, visit);
+        self.begin_counting(id, place)?;
+        // The other copies of the place would stop it again, with nobody waiting for that.
+        let same = |ambush: &Ambush| ambush.place == place && ambush.nth == nth;
+        self.tree.thread_mut(id).ambushes.retain(|ambush| !same(ambush));
         self.tree.thread_mut(id).state = State::Held(Held::parked(Place::At(place, visit)));
         self.news.push((id, News::Held));
         Ok(true)
     }
 
-    /// From its first execution on, a place that is to be counted is counted.
-    fn begin_counting(&mut self, id: ThreadId, place: Label, address: u64) -> Result<(), RunError> {
+    /// From its first execution on, a place that is to be counted is counted, with all its copies.
+    fn begin_counting(&mut self, id: ThreadId, place: Label) -> Result<(), RunError> {
         let name = self.tree.thread(id).name.clone();
         let Some((index, _)) = self.counted_by(&name).find(|(_, counted)| *counted == place) else {
             return Ok(());
         };
-        let ambushes = &mut self.tree.thread_mut(id).ambushes;
-        let Some(at) = ambushes.iter().position(|ambush| ambush.place == place && ambush.address == address)
-        else {
-            return Ok(());
-        };
-        let breakpoint = ambushes.remove(at).breakpoint;
-        match breakpoint.count_on() {
-            Ok(()) | Err(Errno::ESRCH) => {}
-            Err(errno) => return Err(unavailable(errno)),
+        let ambushes = std::mem::take(&mut self.tree.thread_mut(id).ambushes);
+        for ambush in ambushes {
+            if ambush.place != place {
+                self.tree.thread_mut(id).ambushes.push(ambush);
+                continue;
+            }
+            match ambush.breakpoint.count_on() {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => return Err(unavailable(errno)),
+            }
+            self.counters.push(Counter { index, breakpoint: ambush.breakpoint });
         }
-        self.counters.push(Counter { index, breakpoint });
         Ok(())
     }
 
