@@ -138,11 +138,18 @@ fn without_writes_to_memory_only_programs_that_fork_are_refused() {
 }
 
 #[test]
-fn without_perf_events_nothing_is_lost_that_runs_need() {
+fn without_perf_events_only_code_points_are_lost() {
     for host in Host::all() {
         ends(&host.forbidding("perf", &FORKS), 0, &["pass"]);
         let report =
-            ends(&host.forbidding("perf", &["doctor"]), 0, &["Not needed yet", "everything that runs need"]);
+            ends(&host.forbidding("perf", &["doctor"]), 0, &["Code points", "everything that runs need"]);
         assert!(line(&report, "hardware breakpoints").starts_with("missing"), "{report}");
+        let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/sound/list.c");
+        let built =
+            Command::new("cc").arg("-g").arg("-o").arg(host.folder.path().join("list")).arg(list).status();
+        assert!(built.unwrap().success());
+        let sweep = ["explore", "--send", "SIGUSR1", "--sweep", "insert", "--", "./list"];
+        ends(&host.forbidding("perf", &sweep), 69, &["hardware breakpoints"]);
+        ends(&host.allowing(&sweep), 0, &["instructions executed"]);
     }
 }

@@ -155,7 +155,8 @@ impl Image {
     /// that every program gets from its C runtime.
     pub fn own_functions(&self) -> Vec<Function> {
         let all = self.functions();
-        let with_lines = |function: &&Function| self.line_ranges(function.start, function.start + 1).len() == 1;
+        let with_lines =
+            |function: &&Function| self.line_ranges(function.start, function.start + 1).len() == 1;
         let own: Vec<Function> = all.iter().filter(with_lines).cloned().collect();
         if !own.is_empty() {
             return own;

@@ -4,8 +4,8 @@ use super::record::{DigestError, KeepAll, Recorder};
 use super::worker::{self, WAIT_FOR_CPU};
 use crate::compile;
 use crate::explore::{
-    self, Chance, Coverage, Cut, ExploreError, Finding, Level, Partition, Plan, Progress, Reference, Report,
-    Verdict,
+    self, Chance, Coverage, Cut, Executed, ExploreError, Finding, Level, MOST_VISITS, Partition, Plan,
+    Progress, Reference, Report, Verdict,
 };
 use crate::judge::{self, BadRegex, Expectations};
 use crate::scenario::Expect;
@@ -279,7 +279,7 @@ impl Done {
     pub(super) fn extent_of_report(&self) -> String {
         let Report { runs, outcomes, verified, part, cut, more_outcomes, .. } = &self.report;
         let Coverage { levels, taken, open, chance, .. } = &self.report.coverage;
-        Extent {
+        let extent = Extent {
             part: *part,
             runs: *runs,
             levels,
@@ -289,8 +289,20 @@ impl Done {
             chance: chance.as_ref(),
             verified: *verified,
             cut: *cut,
+        };
+        match self.swept() {
+            Some(swept) => format!("{extent}, {swept}"),
+            None => extent.to_string(),
         }
-        .to_string()
+    }
+
+    /// How much of the code that was to be swept the undisturbed run executes: `15 of 16 instructions executed`.
+    fn swept(&self) -> Option<String> {
+        let Executed { instructions, executed, visits, points } = self.report.reference.executed;
+        let all = (instructions > 0).then(|| count(instructions as u64, "instruction"))?;
+        let capped =
+            if points < visits { format!(" (their first {MOST_VISITS} visits)") } else { String::new() };
+        Some(format!("{executed} of {all} executed{capped}"))
     }
 }
 
