@@ -67,7 +67,8 @@ fn numbers(run: &Run) -> Vec<String> {
 
 /// Where the program is in memory, and what it was linked for: without randomisation a PIE begins there.
 fn bias(program: &Path) -> u64 {
-    let lowest = Image::open(program).unwrap().segments().iter().map(|segment| segment.address).min().unwrap();
+    let lowest =
+        Image::open(program).unwrap().segments().iter().map(|segment| segment.address).min().unwrap();
     if lowest == 0 { 0x5555_5555_4000 } else { 0 }
 }
 

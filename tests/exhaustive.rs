@@ -46,6 +46,7 @@ fn search(launch: &Launch, plan: Plan) -> Report {
         settings: suite::settings(launch.clone(), Limits::default(), &plan, &cancel),
         plan,
         against: Against::Scenario(Expect { idle: true, ..Expect::default() }),
+        checks: Vec::new(),
         trace_dir: folder.path().to_owned(),
         keep_all: false,
     };
@@ -132,8 +133,9 @@ fn every_run_of_every_fixture_repeats_itself() {
             ..How::plain(folder.path().to_owned())
         };
         let name = case.name.clone();
-        let outcome =
-            Trial { case, launch, code: Code::default() }.run(&how, &slots, &(), Page { color: false, width: 100 }).unwrap();
+        let outcome = Trial { case, launch, code: Code::default() }
+            .run(&how, &slots, &(), Page { color: false, width: 100 })
+            .unwrap();
         assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.text);
         let report = outcome.done.unwrap().report;
         // The reference run, and with a signal the run without it, come on top.

@@ -1,7 +1,7 @@
 //! Exit codes: an interface that scripts rely on, so all in one place.
 
-use crate::explore::{ExploreError, Verdict};
 use crate::code::CodeError;
+use crate::explore::{ExploreError, Verdict};
 use crate::resolve::ResolveError;
 use crate::slots::SlotError;
 use crate::suite::SearchError;

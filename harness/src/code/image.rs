@@ -164,6 +164,14 @@ impl Image {
         self.symbols.function_at(address).map(|found| found.function())
     }
 
+    /// All names of the function that begins at this address, as the linker knows them.
+    pub fn names_at(&self, address: u64) -> Vec<&str> {
+        let functions = &self.symbols.functions;
+        let first = functions.partition_point(|function| function.start < address);
+        let same = functions[first..].iter().take_while(|function| function.start == address);
+        same.map(|function| function.symbol.as_str()).collect()
+    }
+
     /// All functions that have code of their own, by address; of several names for one code the best.
     pub fn functions(&self) -> Vec<Function> {
         let mut functions: Vec<Function> = Vec::with_capacity(self.symbols.functions.len());

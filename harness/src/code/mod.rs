@@ -22,6 +22,7 @@ mod resolve;
 mod source;
 mod symbols;
 mod unwind;
+mod updates;
 
 pub use data::{DataObject, TypeFacts};
 pub use image::{Image, Segment};
@@ -34,6 +35,7 @@ pub use registers::Registers;
 pub use source::snippet;
 pub use symbols::Function;
 pub use unwind::{Frame, MOST_FRAMES, Stack, StackEnd, unwind};
+pub use updates::Update;
 
 use std::io;
 use std::path::PathBuf;

@@ -177,7 +177,8 @@ impl Found<'_> {
     fn points(&self, into: &mut Vec<Reached>) {
         for nth in 1..=self.visits.min(MOST_VISITS) as u32 {
             for spot in &self.stretch.spots {
-                let point = Point { thread: self.reached.point.thread.clone(), site: Site::At(spot.place), nth };
+                let point =
+                    Point { thread: self.reached.point.thread.clone(), site: Site::At(spot.place), nth };
                 let others = if self.stretch.switches { self.reached.others.clone() } else { Vec::new() };
                 into.push(Reached { point, others, receivable: self.reached.receivable });
             }

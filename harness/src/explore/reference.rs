@@ -4,8 +4,8 @@
 //! sleeps: the moment at which a person who types `kill` would meet the program. That moment is known from a run of the
 //! empty schedule, made before.
 
-use super::crew::attempt;
 use super::code::{self, Executed};
+use super::crew::attempt;
 use super::{ExploreError, Plan};
 use crate::schedule::{Action, Point, Schedule, Step};
 use crate::supervise::Supervise;

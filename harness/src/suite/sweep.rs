@@ -71,9 +71,8 @@ fn stretches(function: &Function, body: &[Instruction], ranks: &HashMap<u64, usi
         }
     }
     // Where a computed jump leads is not known: every instruction is counted by itself.
-    let computed = |instruction: &Instruction| {
-        matches!(instruction.flow, Flow::Jump { target: Target::Computed, .. })
-    };
+    let computed =
+        |instruction: &Instruction| matches!(instruction.flow, Flow::Jump { target: Target::Computed, .. });
     let unknown = body.iter().any(computed);
     let mut stretches: Vec<Stretch> = Vec::new();
     for instruction in body {

@@ -14,11 +14,12 @@
 //!
 //! Where neither can be, the point is not held, and the trace says why.
 
-use super::{Observe, Observed, RunError};
+use super::handlers::Seen;
 use super::held::{Held, Place};
 use super::settle::News;
 use super::tree::{ProcessId, State, ThreadId};
 use super::turn::Turns;
+use super::{Observe, Observed, RunError};
 use crate::schedule::{Action, Label, Point, Site, Step};
 use crate::signal::{Signal, SignalSet};
 use crate::sys::perf::Breakpoint;
@@ -67,7 +68,7 @@ pub(super) struct Handlers {
     /// Signals whose handler is told of the sender.
     with_siginfo: SignalSet,
     /// The handling of some signal was changed since breakpoints were last aimed.
-    changed: bool,
+    pub(super) changed: bool,
     /// Signals that the call which is about to be let happen catches.
     soon: SignalSet,
     /// Let go by SIGCONT while that was blocked: it is pending now.
@@ -88,6 +89,11 @@ impl Turns<'_> {
         wanted.dedup();
         let counted: Vec<(usize, Label)> = self.counted_by(&name).collect();
         wanted.extend(counted.iter().map(|(_, place)| (*place, 1)));
+        for place in self.watched_by(&name) {
+            if wanted.iter().all(|(known, _)| *known != place) {
+                wanted.push((place, 1));
+            }
+        }
         if wanted.is_empty() {
             return Ok(());
         }
@@ -227,9 +233,7 @@ impl Turns<'_> {
     /// The signal that is sent at a code point, if that is all that is done there.
     fn only_signal(&self, id: ThreadId, place: Label, nth: u32) -> Option<Signal> {
         let name = &self.tree.thread(id).name;
-        let here = |step: &&Step| {
-            step.at == Site::At(place) && step.nth == nth && step.thread == *name
-        };
+        let here = |step: &&Step| step.at == Site::At(place) && step.nth == nth && step.thread == *name;
         let mut steps = self.schedule.steps.iter().filter(here);
         match (steps.next().map(|step| &step.action), steps.next()) {
             (Some(Action::Send(signal)), None) => Some(*signal),
@@ -263,6 +267,7 @@ impl Turns<'_> {
                 handlers.changed = true;
                 if handled {
                     handlers.soon = only;
+                    self.note_installed(id, signal, word(0));
                 }
                 self.aim(id)?;
                 // The answer to the call changes it once more.
@@ -276,9 +281,11 @@ impl Turns<'_> {
             | Sysno::epoll_pwait2
                 if handlers.stray_continue =>
             {
-                let pending = self.proc_status(id).ok().flatten().is_some_and(|status| {
-                    status.pending().contains(Signal::CONT)
-                });
+                let pending = self
+                    .proc_status(id)
+                    .ok()
+                    .flatten()
+                    .is_some_and(|status| status.pending().contains(Signal::CONT));
                 if pending {
                     let name = &self.tree.thread(id).name;
                     self.taint.get_or_insert(format!(
@@ -299,16 +306,17 @@ impl Turns<'_> {
     }
 
     /// What was counted.
-    pub(super) fn observed(&self) -> Result<Observed, RunError> {
-        let Observe::Executions(places) = self.observe else { return Ok(Observed::default()) };
-        let mut executions = vec![0; places.len()];
+    pub(super) fn observed(&mut self) -> Result<Observed, RunError> {
+        let places = if let Observe::Executions(places) = self.observe { places.len() } else { 0 };
+        let mut executions = vec![0; places];
         for Counter { index, breakpoint } in &self.counters {
             let counted = breakpoint.count();
             executions[*index] += counted.map_err(|errno| {
                 RunError::Fault(format!("reading how often a place was executed: {errno}"))
             })?;
         }
-        Ok(Observed { executions })
+        let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.seen);
+        Ok(Observed { executions, visits, installed, spins })
     }
 
     /// Breakpoints whose time may come.
@@ -341,7 +349,8 @@ impl Turns<'_> {
             )));
         }
         let (place, nth) = (ambush.place, ambush.nth);
-        let several = thread.ambushes.iter().filter(|other| other.place == place && other.nth == nth).count() > 1;
+        let several =
+            thread.ambushes.iter().filter(|other| other.place == place && other.nth == nth).count() > 1;
         thread.registers = Some(registers);
         let site = Site::At(place);
         let visit = if several { self.visit(id, site) } else { nth };
@@ -360,9 +369,24 @@ impl Turns<'_> {
         }
         thread.visits.insert(site, visit);
         self.begin_counting(id, place, ip)?;
+        if self.note_visit(id, place, visit, &registers)? {
+            self.visit_again(id, place, visit, ip)?;
+        }
         self.tree.thread_mut(id).state = State::Held(Held::parked(Place::At(place, visit)));
         self.news.push((id, News::Held));
         Ok(true)
+    }
+
+    /// Waits for the next visit of a place, too.
+    fn visit_again(&mut self, id: ThreadId, place: Label, visit: u32, address: u64) -> Result<(), RunError> {
+        let thread = self.tree.thread_mut(id);
+        for ambush in thread.ambushes.iter_mut().filter(|ambush| ambush.place == place) {
+            (ambush.nth, ambush.sprung) = (visit + 1, false);
+            if ambush.address == address {
+                ambush.start()?;
+            }
+        }
+        Ok(())
     }
 
     /// From its first execution on, a place that is to be counted is counted.
@@ -402,11 +426,7 @@ impl Turns<'_> {
             let point = Point { thread: self.tree.thread(id).name.clone(), site, nth };
             self.tree.thread_mut(id).visits.insert(site, nth);
             self.mark_taken(&point, &Action::Send(signal));
-            self.reached.push(Reached {
-                point,
-                others: Vec::new(),
-                receivable: SignalSet::only(signal),
-            });
+            self.reached.push(Reached { point, others: Vec::new(), receivable: SignalSet::only(signal) });
             self.event(id, What::Step(Action::Send(signal)));
             self.event(id, What::Signal(signal));
             self.event(id, What::Go(site, nth));
@@ -439,8 +459,27 @@ impl Turns<'_> {
     }
 }
 
+impl Ambush {
+    /// Waits for the next visit, once it is started and aimed.
+    pub(super) fn new(place: Label, address: u64, breakpoint: Breakpoint) -> Ambush {
+        Ambush { place, nth: 1, address, breakpoint, aim: None, sprung: false }
+    }
+
+    pub(super) fn is_at(&self, address: u64) -> bool {
+        self.address == address
+    }
+
+    /// Waits once more.
+    pub(super) fn start(&self) -> Result<(), RunError> {
+        match self.breakpoint.start() {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(unavailable(errno)),
+        }
+    }
+}
+
 /// Why there are no breakpoints.
-fn unavailable(errno: Errno) -> RunError {
+pub(super) fn unavailable(errno: Errno) -> RunError {
     RunError::Unsupported(format!(
         "code points need hardware breakpoints (perf_event_open), which this host does not give: {}; see `sigrace doctor`",
         errno.desc()

@@ -25,6 +25,7 @@ mod breakpoint;
 mod clock;
 mod deliver;
 mod emulate;
+mod handlers;
 mod held;
 mod loader;
 mod outcome;
@@ -40,13 +41,14 @@ mod timers;
 mod tree;
 mod turn;
 
-pub use breakpoint::MOST as MOST_OBSERVED;
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
 use crate::signal::Signal;
 use crate::sys::cell::{Cell, CellError};
 use crate::sys::sched;
 use crate::trace::Run;
+pub use breakpoint::MOST as MOST_OBSERVED;
+pub use handlers::{Installed, RETURN, Visit, Watch, Word};
 use loader::Loader;
 use places::Places;
 use std::sync::Arc;
@@ -78,6 +80,8 @@ pub enum Observe {
     /// How often these threads execute the instructions at these places: at most [`MOST_OBSERVED`] for one thread. The
     /// first visit of each is a point, and is reported as such.
     Executions(Vec<(ThreadName, Label)>),
+    /// Which handlers are installed, and what is so at some places of a thread's code.
+    Handlers(Watch),
 }
 
 /// What was seen of what a run was looked at for.
@@ -85,6 +89,12 @@ pub enum Observe {
 pub struct Observed {
     /// How often each place was executed, in the order in which they were asked for.
     pub executions: Vec<u64>,
+    /// The handlers that were installed, in order, each once.
+    pub installed: Vec<Installed>,
+    /// The visits of places that were watched and of the code points of the schedule, in order.
+    pub visits: Vec<Visit>,
+    /// Where the program spun, if it did: the address in its own code, as it was linked, and those to which calls return that lead there.
+    pub spins: Vec<u64>,
 }
 
 /// Something that can run the program by a schedule: the supervisor, or a model of it in a test of exploration.
@@ -146,7 +156,14 @@ impl Supervisor {
         sched::supervise_on(cpu).map_err(|errno| {
             RunError::Unsupported(format!("this host does not allow pinning to CPU {cpu}: {}", errno.desc()))
         })?;
-        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None, loader: Loader::Unknown, places: Places::default() };
+        let mut supervisor = Supervisor {
+            settings,
+            cpu,
+            affinity,
+            cell: None,
+            loader: Loader::Unknown,
+            places: Places::default(),
+        };
         supervisor.cell()?;
         Ok(supervisor)
     }

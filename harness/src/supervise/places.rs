@@ -1,6 +1,6 @@
 //! Where in the memory of a process a place of its program is.
 
-use crate::code::{Image, Place};
+use crate::code::{Image, Images, Place};
 use crate::schedule::Label;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,6 +10,8 @@ use std::sync::Arc;
 /// Places that were looked up, so that each program's file is read once.
 #[derive(Debug, Default)]
 pub(super) struct Places {
+    /// For looking at stacks.
+    pub(super) opened: Arc<Images>,
     images: RefCell<HashMap<String, Result<Arc<Image>, String>>>,
     found: RefCell<HashMap<(String, Label), Result<Vec<u64>, String>>>,
 }
@@ -26,6 +28,13 @@ impl Places {
         });
         let base = entry.wrapping_sub(image.entry());
         linked.clone().map(|linked| linked.into_iter().map(|address| address.wrapping_add(base)).collect())
+    }
+
+    /// The address for which a program was linked, of an address in a process that runs it and began at `entry`; of no use
+    /// for an address of another file.
+    pub(super) fn link_address(&self, file: &str, entry: u64, address: u64) -> Option<u64> {
+        let image = self.image(file).ok()?;
+        Some(address.wrapping_sub(entry.wrapping_sub(image.entry())))
     }
 
     fn image(&self, file: &str) -> Result<Arc<Image>, String> {

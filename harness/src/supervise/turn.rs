@@ -3,6 +3,7 @@
 use super::breakpoint::Counter;
 use super::clock::Clock;
 use super::deliver;
+use super::handlers::Seen;
 use super::held::Held;
 use super::places::Places;
 use super::quiet::Time;
@@ -46,6 +47,8 @@ pub(super) struct Turns<'a> {
     detour: Option<(ThreadId, ThreadId)>,
     /// Executions that are counted.
     pub(super) counters: Vec<Counter>,
+    /// What was seen of what `Observe::Handlers` asked for.
+    pub(super) seen: Seen,
     /// A breakpoint's time has come, and its thread is about to stop.
     pub(super) parking: bool,
     /// The current thread has called sched_yield.
@@ -118,6 +121,7 @@ impl<'a> Turns<'a> {
             schedule,
             observe,
             counters: Vec::new(),
+            seen: Seen::default(),
             parking: false,
             taken: vec![false; schedule.steps.len()],
             tree: Tree::default(),
@@ -168,7 +172,7 @@ impl<'a> Turns<'a> {
     pub(super) fn counted_by(&self, name: &ThreadName) -> impl Iterator<Item = (usize, Label)> + use<'_, 'a> {
         let name = name.clone();
         let places = match self.observe {
-            Observe::Nothing => &[][..],
+            Observe::Nothing | Observe::Handlers(_) => &[][..],
             Observe::Executions(places) => places,
         };
         let numbered = places.iter().enumerate();
@@ -187,6 +191,7 @@ impl<'a> Turns<'a> {
         self.start()?;
         let end = self.drive()?;
         let verdict_after = self.released_at.elapsed();
+        self.note_spinning(&end);
         let observed = self.observed()?;
         let outcome = self.finish(end)?;
         if let Some(what) = self.unsupported.take() {

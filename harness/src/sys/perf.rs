@@ -281,10 +281,7 @@ extern "C" fn watched(number: u32) -> u32 {
 /// Puts a breakpoint on a function of this process, calls it once in this thread, and gives the count of the breakpoint.
 pub fn counted_executions() -> Result<u64, Errno> {
     let function: extern "C" fn(u32) -> u32 = std::hint::black_box(watched);
-    let attributes = Attributes {
-        flags: EXCLUDE_KERNEL_AND_HYPERVISOR,
-        ..code(function as usize as u64)
-    };
+    let attributes = Attributes { flags: EXCLUDE_KERNEL_AND_HYPERVISOR, ..code(function as usize as u64) };
     let mut counter = File::from(open(&attributes, 0)?);
     function(1);
     let mut count = [0; 8];
