@@ -4,18 +4,22 @@ mod supervised;
 
 use sigrace::code::{Image, Place};
 use sigrace::program::Limits;
-use sigrace::schedule::{Action, Label, Point, Schedule, Site, Step, ThreadName};
+use sigrace::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use sigrace::signal::Signal;
 use sigrace::supervise::{MOST_OBSERVED, Observe, RunError, Supervise, Supervisor};
-use sigrace::trace::{End, Run, Status};
-use std::path::{Path, PathBuf};
+use sigrace::trace::{End, Run, Status, What};
+use std::path::Path;
 
 /// Injections of the test of exactness, over all of its programs.
 const INJECTIONS: usize = 10_000;
 
-fn at(place: &str, nth: u32, action: Action) -> Schedule {
-    let point = Point { thread: ThreadName::root(), site: Site::At(Label::new(place)), nth };
+fn at_in(thread: &str, place: &str, nth: u32, action: Action) -> Schedule {
+    let point = Point { thread: thread.parse().unwrap(), site: Site::At(Label::new(place)), nth };
     Schedule { steps: vec![Step::new(point, action)] }
+}
+
+fn at(place: &str, nth: u32, action: Action) -> Schedule {
+    at_in("p0", place, nth, action)
 }
 
 fn usr1() -> Signal {
@@ -70,6 +74,102 @@ fn bias(program: &Path) -> u64 {
     let lowest =
         Image::open(program).unwrap().segments().iter().map(|segment| segment.address).min().unwrap();
     if lowest == 0 { 0x5555_5555_4000 } else { 0 }
+}
+
+/// Sends at every instruction of `mix` that the thread executes for the first time: where the signals arrived, by place.
+fn all_at(flags: &[&str], thread: &str, check: impl Fn(&Run, &str, u64) + Sync) {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("frame.c", flags, folder.path());
+    let bias = bias(&program);
+    let places = instructions(&program, "mix");
+    let reached = with(&program, |supervisor| {
+        let mut reached = 0;
+        for (place, address) in &places {
+            let run = possible(supervisor.run(&at_in(thread, place, 1, Action::Send(usr1()))))?;
+            assert_eq!(run.taint, None, "{place} of {flags:?}");
+            if run.unreached.is_empty() {
+                check(&run, place, address + bias);
+                reached += 1;
+            }
+        }
+        Some(reached)
+    });
+    assert!(reached.is_none_or(|reached| reached > 30), "{reached:?} of {flags:?}");
+}
+
+/// What `numbers` are in a run without any signal.
+fn sum() -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("frame.c", &[], folder.path());
+    with(&program, |supervisor| numbers(&supervisor.run(&Schedule::empty()).unwrap())[0].clone())
+}
+
+#[test]
+fn a_thread_with_siblings_is_sent_the_signal_itself() {
+    let sum = sum();
+    all_at(&["-DTHREAD", "-DPLAIN"], "p0", |run, place, address| {
+        let seen = numbers(run);
+        assert_eq!(seen[..2], [sum.clone(), format!("{address:x}")], "{place}");
+    });
+}
+
+#[test]
+fn a_child_whose_parent_handles_sigchld_is_sent_the_signal_itself() {
+    let sum = sum();
+    all_at(&["-DCHILD", "-DPLAIN"], "p0.1", |run, place, address| {
+        // The parent, which ends with 0 only if it was told of one change of its child, says nothing.
+        let seen = numbers(run);
+        assert_eq!(seen[..2], [sum.clone(), format!("{address:x}")], "{place}");
+    });
+}
+
+#[test]
+fn where_the_sender_would_be_false_the_signal_is_not_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("frame.c", &["-DTHREAD"], folder.path());
+    let run = with(&program, |supervisor| possible(supervisor.run(&at("mix", 1, Action::Send(usr1())))));
+    let Some(run) = run else { return };
+    assert_eq!(run.unreached.len(), 1);
+    assert_eq!(numbers(&run)[1..], ["0", "-1", "-1"]);
+    let why = run.events.iter().find_map(|event| match &event.what {
+        What::NotHeld(Site::At(_), why) => Some(why.clone()),
+        _ => None,
+    });
+    assert!(why.as_ref().is_some_and(|why| why.contains("told of the sender")), "{why:?}");
+}
+
+#[test]
+fn a_switch_at_an_instruction_lets_a_child_end_first() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/broken/addjob.c");
+    let program = sigrace::compile::compile(&fixture, None).unwrap();
+    // The first instruction of the line that calls addjob().
+    let text = std::fs::read_to_string(&fixture).unwrap();
+    let line = text.lines().position(|line| line.contains("addjob(pid); /*")).unwrap() + 1;
+    let schedule = at(&format!("addjob.c:{line}"), 1, Action::Switch(Target::All));
+    let run = with(&program, |supervisor| possible(supervisor.run(&schedule)));
+    let Some(run) = run else { return };
+    assert_eq!((run.taint, run.unreached), (None, Vec::new()));
+    assert_eq!(run.outcome.end, End::Ended(Status::Exited(1)), "{:#?}", run.events);
+}
+
+#[test]
+fn a_function_of_the_c_library_is_a_place_once_it_is_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("frame.c", &[], folder.path());
+    let schedule = at("libc.so.6!printf", 1, Action::Send(usr1()));
+    let schedules = [schedule, at("libc.so.6!pthread_create", 1, Action::Send(usr1()))];
+    let runs = with(&program, |supervisor| {
+        // Once with the loader's calls all notified, and once without.
+        let runs: Option<Vec<_>> =
+            schedules.iter().chain(&schedules).map(|schedule| possible(supervisor.run(schedule))).collect();
+        runs
+    });
+    let Some(runs) = runs else { return };
+    for runs in runs.chunks(2) {
+        assert!(runs[0].unreached.is_empty(), "{:?}", runs[0].events);
+        assert_eq!(numbers(&runs[0])[1..], ["0", "-1", "-1"], "what is printed was read before the call");
+        assert_eq!(runs[1].unreached.len(), 1, "nobody calls it");
+    }
 }
 
 #[test]

@@ -60,6 +60,10 @@ fn the_same_search_makes_the_same_report_with_any_number_of_workers() {
     let parsed: Report = serde_json::from_str(&first).expect("the report has its own form");
     let findings = &parsed.searches[0].result.as_ref().expect("it came to an end").findings;
     assert_eq!((parsed.exit, parsed.seed, findings.len()), (100, 5, 1));
+    let landing = &findings[0].landings[0];
+    assert_eq!(landing.step, 1);
+    assert_eq!(landing.file.as_deref(), Some("reaping.c"));
+    assert!(landing.function.is_some() && landing.line.is_some(), "{landing:?}");
     for _ in 0..5 {
         assert_eq!(report("4"), first);
     }
@@ -200,7 +204,7 @@ struct Exploring {
 impl Exploring {
     fn new(source: &str) -> Exploring {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(source);
-        let program = sigrace::compile::compile(&source).unwrap().to_str().unwrap().to_owned();
+        let program = sigrace::compile::compile(&source, None).unwrap().to_str().unwrap().to_owned();
         Exploring { folder: tempfile::tempdir().unwrap(), program }
     }
 

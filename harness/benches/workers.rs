@@ -48,7 +48,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
 
 /// Runs per second of a search with so many workers.
 fn speed(source: &Path, workers: usize, slots: &Slots) -> Result<f64, Box<dyn Error>> {
-    let file = sigrace::compile::compile(source)?;
+    let file = sigrace::compile::compile(source, None)?;
     let launch = sigrace::resolve::command(
         vec![file.display().to_string()],
         Default::default(),

@@ -280,6 +280,26 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn frame()(
+        function in option::of(text()), offset: u64, file in option::of(text()), line in option::of(any::<u32>()),
+        module in option::of(text()), foreign: bool, inlined in vec((text(), option::of(text()), option::of(any::<u32>())), 0..2),
+        signal: bool, instruction in option::of(text())
+    ) -> Frame {
+        let inlined = inlined.into_iter().map(|(function, file, line)| InlinedCall { function, file, line }).collect();
+        Frame { function, offset, file, line, module, foreign, inlined, signal, instruction }
+    }
+}
+
+prop_compose! {
+    fn whereabouts()(
+        at in prop_oneof![(0usize..6).prop_map(Moment::Event), Just(Moment::End)], thread in thread(),
+        stack in vec(frame(), 0..4), complete: bool
+    ) -> Whereabouts {
+        Whereabouts { at, thread, stack, complete }
+    }
+}
+
+prop_compose! {
     fn launch()(
         file in text(), argv in vec(text(), 0..3), env in btree_map(text(), text(), 0..3), cwd in text(),
         stdin in option::of(text()), source in option::of(text()), build in option::of(build())
@@ -292,10 +312,10 @@ prop_compose! {
 prop_compose! {
     pub(crate) fn trace()(
         words in [text(), text(), text(), text()], launch in launch(), seed: u64, limits in limits(), always: bool,
-        breaks in vec(broken(), 0..3), search in option::of(text()), run in run()
+        breaks in vec(broken(), 0..3), search in option::of(text()), run in run(), places in vec(whereabouts(), 0..4)
     ) -> Trace {
         let [sigrace, kernel, arch, digest] = words;
         let Run { schedule, events, outcome, .. } = run;
-        Trace { sigrace, kernel, arch, launch, digest, seed, limits, always, breaks, search, schedule, events, outcome }
+        Trace { sigrace, kernel, arch, launch, digest, seed, limits, always, breaks, search, schedule, events, outcome, places }
     }
 }

@@ -5,19 +5,19 @@ use super::interrupt;
 use super::say::say;
 use super::target::Target;
 use crate::program::Limits;
-use crate::schedule::Schedule;
-use crate::show::count;
+use crate::schedule::{Point, Schedule};
+use crate::show::{count, sources};
 use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::ending;
 use crate::suite::worker::{self, WAIT_FOR_CPU};
-use crate::supervise::{Settings, Supervise};
+use crate::supervise::{Observe, Settings, Supervise};
 use crate::trace::{Reached, Run};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// List the points that the unperturbed run reaches, and what could be done at each
+/// List the points that the unperturbed run reaches, where in the code they are, and what could be done at each
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Only tell where these signals could be sent [default: all]; repeatable
@@ -39,17 +39,24 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         watch: if args.send.is_empty() { all() } else { args.send.clone() },
     };
     let slot = Slots::new()?.take(WAIT_FOR_CPU, &stop)?;
-    let run = worker::supervisor(settings, slot.cpu)?.run(&Schedule::empty())?;
-    say(table(&run))?;
+    let mut supervisor = worker::supervisor(settings, slot.cpu)?;
+    let (run, observed) = supervisor.observe(&Schedule::empty(), &Observe::Where)?;
+    say(table(&run, &sources(&run.events, &observed.places)))?;
     Ok(Exit::AsExpected)
 }
 
-/// One line for each point, and a last one that counts them.
-fn table(run: &Run) -> String {
+/// One line for each point, with the place in the program's own code that led to it, and a last one that counts them.
+fn table(run: &Run, sources: &HashMap<Point, String>) -> String {
     let width = run.reached.iter().map(|reached| reached.point.to_string().len()).max().unwrap_or(0);
+    let source_width = sources.values().map(|source| source.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for reached in &run.reached {
-        let line = format!("{:width$}{}", reached.point.to_string(), possible(reached));
+        let source = sources.get(&reached.point).map_or("", String::as_str);
+        let point = reached.point.to_string();
+        let line = match source_width {
+            0 => format!("{point:width$}{}", possible(reached)),
+            _ => format!("{point:width$}  {source:source_width$}{}", possible(reached)),
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", line.trim_end());
     }

@@ -459,5 +459,6 @@ fn recording(run: &Run) -> Trace {
         schedule: run.schedule.clone(),
         events: run.events.clone(),
         outcome: run.outcome.clone(),
+        places: vec![],
     }
 }

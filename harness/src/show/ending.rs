@@ -1,4 +1,4 @@
-//! How a run ended: the end itself, the proof of a hang, the output, what is left over, and the process table.
+//! How a run ended: the end itself, the proof of a hang, where the threads were, the output, what is left over, and the process table.
 
 use super::Page;
 use super::words::plain;
@@ -10,8 +10,10 @@ use crate::trace::{End, LeftHow, Outcome, Output, Sleeper};
 const FIRST: usize = 5;
 const LAST: usize = 10;
 
-pub(super) fn ending(outcome: &Outcome, page: Page) -> String {
+/// `places` tells where the threads were.
+pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
     let mut text = end(&outcome.end, page);
+    text += places;
     text += &output("standard output", &outcome.stdout, page);
     text += &output("standard error", &outcome.stderr, page);
     if !outcome.leftover.is_empty() {

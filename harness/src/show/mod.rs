@@ -6,9 +6,11 @@
 mod diverged;
 mod ending;
 mod picture;
+mod place;
 mod words;
 
 pub use diverged::diverged;
+pub use place::{landings, sources};
 pub use words::{count, event_words, step_words, title};
 
 use crate::schedule::Schedule;
@@ -73,10 +75,19 @@ pub fn terminal(trace: &Trace, page: Page) -> String {
     text
 }
 
-/// Only the run itself: the picture with a column for each thread, and how it ended.
+/// Only the run itself: where in the code each step landed, the picture with a column for each thread, and how it ended.
+///
+/// Source files are looked for where the compiler found them, beside the program and its source, and in the folder in which
+/// the program ran.
 pub fn run(trace: &Trace, page: Page) -> String {
-    let picture = picture::picture(&trace.events, &trace.schedule, page);
-    format!("{picture}\n{}", ending::ending(&trace.outcome, page))
+    let mut places = place::Places::new(trace, page);
+    let mut text = places.steps();
+    if !text.is_empty() {
+        text += "\n";
+    }
+    text += &picture::picture(trace, page);
+    text += "\n";
+    text + &ending::ending(&trace.outcome, &places.end(), page)
 }
 
 /// A finding in short: what broke, in one sentence, and the schedule that breaks it.

@@ -1,9 +1,10 @@
 //! The picture of a run: a column for each thread, time downwards.
 
 use super::Page;
+use super::place::{Told, of_event, of_steps};
 use super::words::words_at;
-use crate::schedule::{Schedule, Site, ThreadName};
-use crate::trace::{Event, What};
+use crate::schedule::{Site, ThreadName};
+use crate::trace::{Event, Trace, What};
 use std::collections::BTreeMap;
 
 /// A column narrower than this cannot be read.
@@ -17,12 +18,17 @@ const HEAD: usize = 60;
 const TAIL: usize = 240;
 const AROUND: usize = 6;
 
+/// The head of the column that tells where in the source things happened.
+const SOURCE: &str = "source";
+
 /// Something to write into a column.
 #[derive(Clone, Debug)]
 struct Note {
     lane: usize,
     text: String,
     kind: Kind,
+    /// Where in the source that was.
+    source: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +44,9 @@ enum Kind {
 }
 
 /// Draws the events; those that the schedule caused are marked.
-pub(super) fn picture(events: &[Event], schedule: &Schedule, page: Page) -> String {
-    let lanes = lanes(events);
-    let notes = shorten(collapse(notes(events, schedule, &lanes)));
+pub(super) fn picture(trace: &Trace, page: Page) -> String {
+    let lanes = lanes(&trace.events);
+    let notes = shorten(collapse(notes(trace, &lanes)));
     if notes.is_empty() {
         return "(no event)\n".to_owned();
     }
@@ -73,20 +79,22 @@ fn lanes(events: &[Event]) -> BTreeMap<ThreadName, usize> {
     lanes
 }
 
-fn notes(events: &[Event], schedule: &Schedule, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
-    let mut steps: Vec<_> = schedule.steps.iter().map(Some).collect();
+fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
+    let Trace { events, schedule, places, .. } = trace;
+    let mut steps: BTreeMap<usize, _> = BTreeMap::new();
+    for (step, event) in schedule.steps.iter().zip(of_steps(&schedule.steps, events)) {
+        if let Some(event) = event {
+            steps.insert(event, step);
+        }
+    }
     let mut notes = Vec::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {
         let mut text = words_at(events, index).unwrap_or_default();
         let next = events.get(index + 1).filter(|next| next.thread == event.thread).map(|next| &next.what);
         let kind = match &event.what {
-            What::Step(action) => {
+            What::Step(_) => {
                 // The event tells what was done; the schedule tells where.
-                let mut left = steps.iter_mut();
-                let same = |step: &&mut Option<&crate::schedule::Step>| {
-                    step.is_some_and(|step| step.thread == event.thread && step.action == *action)
-                };
-                if let Some(step) = left.find(same).and_then(Option::take) {
+                if let Some(step) = steps.get(&index) {
                     text = format!("{}: {text}", step.at);
                 }
                 text += " <<<";
@@ -100,7 +108,8 @@ fn notes(events: &[Event], schedule: &Schedule, lanes: &BTreeMap<ThreadName, usi
             _ => Kind::Telling,
         };
         let lane = lanes.get(&event.thread).copied().unwrap_or_default();
-        notes.push(Note { lane, text, kind });
+        let source = of_event(events, places, index).and_then(|place| Told::new(place).short());
+        notes.push(Note { lane, text, kind, source: source.unwrap_or_default() });
     }
     notes
 }
@@ -126,7 +135,7 @@ fn collapse(notes: Vec<Note>) -> Vec<Note> {
         let length = in_row.take_while(|(other, quiet)| **quiet && other.lane == note.lane).count();
         if length >= RUN {
             let text = format!("… {length} calls");
-            shown.push(Note { lane: note.lane, text, kind: Kind::Plain });
+            shown.push(Note { lane: note.lane, text, kind: Kind::Plain, source: String::new() });
             index += length;
         } else {
             shown.push(note.clone());
@@ -158,6 +167,7 @@ fn shorten(notes: Vec<Note>) -> Vec<Note> {
                 lane: note.lane,
                 text: format!("… {left_out} lines left out"),
                 kind: Kind::Plain,
+                source: String::new(),
             });
             left_out = 0;
         }
@@ -188,21 +198,36 @@ fn widths(names: &[&str], notes: &[Note], width: usize) -> Option<Vec<usize>> {
 fn columns(names: &[&str], widths: &[usize], notes: &[Note], page: Page) -> String {
     let mut text = String::new();
     let gap = " ".repeat(GAP);
-    let mut line = |cells: Vec<String>| {
+    let taken: usize = widths.iter().map(|width| GAP + width).sum();
+    let sources = notes.iter().map(|note| note.source.chars().count()).max().unwrap_or_default();
+    // Where there is room; what happens is more telling than where.
+    let beside = sources > 0 && taken + GAP + sources.max(SOURCE.len()) <= page.width;
+    // Cells, how wide the last one is, and what is beside them.
+    let mut line = |cells: Vec<String>, filled: usize, source: &str| {
         text += format!("{gap}{}", cells.join(&gap)).trim_end();
+        if beside && !source.is_empty() {
+            let before: usize =
+                widths.iter().take(cells.len().saturating_sub(1)).map(|width| GAP + width).sum();
+            let blanks = taken.saturating_sub(before + GAP + filled) + GAP;
+            text += &format!("{}{}", " ".repeat(blanks), page.faint(source));
+        }
         text.push('\n');
     };
     let padded = |(name, width): (&&str, &usize)| {
         page.strong(name) + &" ".repeat(width.saturating_sub(name.chars().count()))
     };
-    line(names.iter().zip(widths).map(padded).collect());
-    line(widths.iter().map(|width| "─".repeat(*width)).collect());
+    // The blanks after the last name are cut off.
+    let last = names.last().map_or(0, |name| name.chars().count());
+    line(names.iter().zip(widths).map(padded).collect(), last, SOURCE);
+    let rules = widths.iter().map(|width| "─".repeat(*width)).collect();
+    line(rules, widths.last().copied().unwrap_or_default(), &"─".repeat(sources.max(SOURCE.len())));
     for note in notes {
         let width = widths.get(note.lane).copied().unwrap_or(NARROWEST);
-        for part in wrap(&note.text, width) {
+        for (index, part) in wrap(&note.text, width).iter().enumerate() {
             let mut cells: Vec<_> = widths.iter().take(note.lane).map(|width| " ".repeat(*width)).collect();
-            cells.push(painted(&part, note.kind, page));
-            line(cells);
+            cells.push(painted(part, note.kind, page));
+            let source = if index == 0 { note.source.as_str() } else { "" };
+            line(cells, part.chars().count(), source);
         }
     }
     text

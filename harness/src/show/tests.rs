@@ -1,8 +1,8 @@
 use super::*;
 use crate::arbitrary;
 use crate::program::Limits;
-use crate::schedule::{Action, Site, Syscall, Target, ThreadName};
-use crate::trace::{Event, Output, What};
+use crate::schedule::{Action, Point, Site, Syscall, Target, ThreadName};
+use crate::trace::{Event, Moment, Output, What, Whereabouts};
 use proptest::prelude::*;
 
 const PAGE: Page = Page { color: false, width: 100 };
@@ -35,6 +35,7 @@ fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &s
         schedule: ron::from_str(schedule).unwrap(),
         events: events(happened),
         outcome: options.from_str(outcome).unwrap(),
+        places: vec![],
     }
 }
 
@@ -167,7 +168,7 @@ processes at the end:
 }
 
 fn drawn(trace: &Trace, width: usize) -> String {
-    picture::picture(&trace.events, &trace.schedule, Page { width, color: false })
+    picture::picture(trace, Page { width, color: false })
 }
 
 #[test]
@@ -271,6 +272,118 @@ fn colours_change_nothing_but_colours() {
         assert!(colored.contains("\u{1b}["));
         assert_eq!(anstream::adapter::strip_str(&colored).to_string(), terminal(&trace, PAGE));
     }
+}
+
+fn places(text: &str) -> Vec<Whereabouts> {
+    let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+    options.from_str(text).unwrap()
+}
+
+#[test]
+fn a_step_is_shown_with_the_source_around_it_and_its_callers() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("addjob.c"), "one\n\ttwo\nthree\n  four\nfive\nsix\n").unwrap();
+    let mut trace = addjob();
+    trace.launch.source = Some(folder.path().join("addjob.c"));
+    trace.places = places(
+        r#"[
+            (at: Event(3), thread: "p0", stack: [
+                (function: "write", offset: 20, module: "libc.so.6", foreign: true),
+                (function: "new_do_write", offset: 9, file: "x.c", line: 9, module: "libc.so.6", foreign: true),
+                (function: "puts", offset: 3, module: "libc.so.6", foreign: true),
+                (function: "main", offset: 5, file: "addjob.c", line: 2),
+            ]),
+            (at: Event(6), thread: "p0", stack: [
+                (function: "fork", offset: 20, module: "libc.so.6", foreign: true),
+                (function: "start", offset: 5, file: "/far/addjob.c", line: 4, inlined: [
+                    (function: "launch", file: "addjob.c", line: 77),
+                ]),
+                (function: "on_child", file: "jobs.c", line: 8),
+                (function: "__restore_rt", signal: true, module: "libc.so.6", foreign: true),
+                (function: "list", file: "list.c", line: 3),
+                (function: "main", offset: 5, file: "addjob.c", line: 9),
+                (function: "_start", offset: 33, file: "start.c", line: 1),
+            ], complete: true),
+        ]"#,
+    );
+    let text = terminal(&trace, PAGE);
+    let expected = "\
+step 1 lands in launch (addjob.c:4) inlined into start (addjob.c:77)
+  called from on_child (jobs.c:8), on a signal in list (list.c:3), called from main (addjob.c:9)
+    2      two
+    3  three
+  > 4    four
+    5  five
+    6  six
+
+  p0                                        p0.1         source
+  ────────────────────────────────────────  ───────────  ──────────
+  runs /tmp/addjob
+  … 3 calls
+  makes p0.1
+  after fork: let all others run first <<<               addjob.c:4
+                                            after fork
+";
+    assert!(text.contains(expected), "{text}");
+    let narrow = drawn(&trace, 60);
+    assert!(!narrow.contains("source") && narrow.contains("  exit code 1\n"), "{narrow}");
+    assert_eq!(landings(&trace)[0].and_then(|frame| frame.line), Some(4));
+    let point = Point { thread: "p0".parse().unwrap(), site: Site::Before("write".parse().unwrap()), nth: 1 };
+    assert_eq!(sources(&trace.events, &trace.places)[&point], "main (addjob.c:2)");
+    trace.places[0].at = Moment::Event(6);
+    trace.places.truncate(1);
+    let text = terminal(&trace, PAGE);
+    assert!(
+        text.contains("step 1 lands in main (addjob.c:2)\n  by way of puts > new_do_write > write\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn without_debug_information_a_place_is_a_function_or_an_address() {
+    let mut trace = addjob();
+    let frames = [
+        (
+            r#"(function: "insert", offset: 31, instruction: "mov eax, [rdi]")"#,
+            "insert+0x1f, before `mov eax, [rdi]`",
+        ),
+        (r#"(module: "list", offset: 4409)"#, "list+0x1139"),
+        (r#"(function: "malloc", module: "libc.so.6", foreign: true)"#, "libc.so.6!malloc"),
+        (r#"(module: "?", foreign: true)"#, "code of no file"),
+    ];
+    for (frame, words) in frames {
+        trace.places = places(&format!("[(at: Event(6), thread: \"p0\", stack: [{frame}])]"));
+        let text = terminal(&trace, PAGE);
+        assert!(text.contains(&format!("\n\nstep 1 lands in {words}\n\n  p0 ")), "{text}");
+    }
+}
+
+#[test]
+fn a_run_that_does_not_end_is_shown_where_it_stands() {
+    let mut trace = pause();
+    trace.places = places(
+        r#"[
+            (at: End, thread: "p0", stack: [
+                (function: "pause", module: "libc.so.6", foreign: true), (function: "main", file: "shutdown.c", line: 31),
+            ]),
+            (at: End, thread: "p0/2", stack: [(function: "work", file: "shutdown.c", line: 12)]),
+        ]"#,
+    );
+    let hang = terminal(&trace, PAGE);
+    let expected = "\
+  p0  asleep in pause  catches USR1  no process is left that could send a signal
+p0 sleeps in pause, called from main (shutdown.c:31)
+p0/2 is in work (shutdown.c:12)
+standard output:
+";
+    assert!(hang.contains(expected), "{hang}");
+    trace.outcome.end = crate::trace::End::Spinning("p0 used 5.0 s".into());
+    trace.places.remove(0);
+    let spinning = terminal(&trace, PAGE);
+    assert!(
+        spinning.contains("getting anywhere: p0 used 5.0 s.\np0/2 spins in work (shutdown.c:12)\n"),
+        "{spinning}"
+    );
 }
 
 proptest! {

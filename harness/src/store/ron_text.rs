@@ -283,6 +283,7 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
         schedule,
         events,
         outcome,
+        places,
     } = trace;
     let comment = format!("One run, as sigrace recorded it. Again: {}", command("replay", path));
     let mut text = Text::new(TRACE_FORMAT, &comment);
@@ -303,5 +304,8 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
     text.field("schedule", schedule, 1)?;
     text.field("events", events, 1)?;
     text.field("outcome", outcome, 2)?;
+    if !places.is_empty() {
+        text.field("places", places, 1)?;
+    }
     Ok(text.end())
 }

@@ -57,6 +57,7 @@ impl Recorder {
             schedule: run.schedule.clone(),
             events: run.events.clone(),
             outcome: run.outcome.clone(),
+            places: Vec::new(),
         }
     }
 

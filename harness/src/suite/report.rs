@@ -11,7 +11,8 @@ use crate::explore::{self, Comparison, Cut, Finding, Level, Verdict};
 use crate::judge;
 use crate::scenario;
 use crate::schedule::Schedule;
-use crate::trace::Outcome;
+use crate::show;
+use crate::trace::{Frame, Outcome, Trace};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -209,6 +210,9 @@ pub struct Confirmed {
     pub explanation: String,
     /// The steps of the minimal schedule, in the order in which they are taken.
     pub schedule: Vec<String>,
+    /// Where in the program's own code the steps landed; steps of which that is not known are not there.
+    #[serde(default, rename = "where", skip_serializing_if = "Vec::is_empty")]
+    pub landings: Vec<Landing>,
     /// The run of the search in which it was first seen, counted from 1; 0 is the reference run. Of several parts: the run
     /// of that part in which it was seen after the fewest.
     pub first: u64,
@@ -222,6 +226,20 @@ pub struct Confirmed {
     pub trace: Option<String>,
     /// The command that makes the run again.
     pub replay: Option<String>,
+}
+
+/// Where in the program's own code a step landed: in the innermost function that has a source line, if any has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Landing {
+    /// Which step of the schedule, counted from 1.
+    pub step: u64,
+    /// The function; none if the program does not say.
+    pub function: Option<String>,
+    /// The source file, as the compiler wrote it; none without debug information.
+    pub file: Option<String>,
+    /// The line in it, from 1.
+    pub line: Option<u32>,
 }
 
 /// A known finding that was not found.
@@ -455,6 +473,7 @@ impl Confirmed {
             known,
             explanation: judge::explain(&done.expectations, finding.breaks, &finding.run),
             schedule: steps(&finding.schedule),
+            landings: done.traces.get(index).map_or_else(Vec::new, |(trace, _)| landings(trace)),
             first: finding.first,
             runs: finding.runs,
             shrink_cut: finding.shrink_cut,
@@ -463,6 +482,17 @@ impl Confirmed {
             replay: done.replay_command(index),
         }
     }
+}
+
+fn landings(trace: &Trace) -> Vec<Landing> {
+    let frames = show::landings(trace).into_iter().zip(1..);
+    let landing = |(frame, step): (Option<&Frame>, u64)| {
+        let frame = frame?;
+        let inlined = frame.inlined.first().map(|inlined| inlined.function.clone());
+        let function = inlined.or_else(|| frame.function.clone());
+        Some(Landing { step, function, file: frame.file.clone(), line: frame.line })
+    };
+    frames.filter_map(landing).collect()
 }
 
 /// Names as scenarios have them.

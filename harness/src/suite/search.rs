@@ -14,8 +14,8 @@ use crate::schedule::Schedule;
 use crate::show::{self, Page, count};
 use crate::slots::{Slot, SlotError, Slots};
 use crate::store::{self, FileError};
-use crate::supervise::{RunError, Settings};
-use crate::trace::{Broken, End, Run, Sleeper, Trace};
+use crate::supervise::{Observe, RunError, Settings, Supervise};
+use crate::trace::{Broken, End, Run, Sleeper, Trace, Whereabouts};
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,12 +140,14 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
     let (file, asked) = (job.settings.launch.file.clone(), asked(job));
     let mut done = Done { report, digest, file, asked, expectations, checked, traces: Vec::new() };
     let extent = done.extent_of_report();
-    let record = |finding: &Finding| {
-        let trace = recorder.trace(&finding.run, &breaks(finding), Some(extent.clone()));
+    let seen = places(&done.report.findings, || worker::supervisor(job.settings.clone(), cpu(&held, 0)?));
+    let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {
+        let mut trace = recorder.trace(&finding.run, &breaks(finding), Some(extent.clone()));
+        trace.places = places;
         let path = recorder.write(&trace);
         (trace, path)
     };
-    done.traces = done.report.findings.iter().map(record).collect();
+    done.traces = done.report.findings.iter().zip(seen).map(record).collect();
     Ok(done)
 }
 
@@ -182,11 +184,37 @@ where
     }
 }
 
+/// Where the threads were in the run of each finding: the run is made once more to see it. A run that is not equal in all
+/// else tells nothing, and so there are none then.
+fn places<S, F>(findings: &[Finding], supervisor: F) -> Vec<Vec<Whereabouts>>
+where
+    S: Supervise,
+    F: Fn() -> Result<S, RunError> + Sync,
+{
+    let look = |supervisor: &mut S, finding: &Finding| {
+        let (run, observed) = supervisor.observe(&finding.schedule, &Observe::Where).ok()?;
+        let (one, other) = (&finding.run, &run);
+        let equal = one.events == other.events && one.outcome == other.outcome && other.taint.is_none();
+        equal.then_some(observed.places)
+    };
+    let look_at_all = || {
+        let mut supervisor = supervisor().ok()?;
+        Some(findings.iter().map(|finding| look(&mut supervisor, finding).unwrap_or_default()).collect())
+    };
+    let none = || vec![Vec::new(); findings.len()];
+    if findings.is_empty() {
+        return none();
+    }
+    // In a thread of its own, as the reference run.
+    let seen = thread::scope(|scope| scope.spawn(look_at_all).join());
+    seen.ok().flatten().unwrap_or_else(none)
+}
+
 /// Makes the reference run in a thread of its own: a supervisor pins its thread, and the workers that are started later
 /// must not inherit that, since their programs would see fewer CPUs than the reference run did.
 fn reference<S, F>(plan: &Plan, factory: &F) -> Result<Reference, ExploreError>
 where
-    S: crate::supervise::Supervise,
+    S: Supervise,
     F: Fn(usize) -> Result<S, RunError> + Sync,
 {
     let doing = |source| ExploreError::Run { doing: "preparing the reference run".to_owned(), source };

@@ -30,6 +30,7 @@ impl Turns<'_> {
         if self.tree.process_of(id).executing {
             self.after_execute(id)?;
         }
+        self.set_breakpoints_in_libraries(id)?;
         if self.back_from_sleep(id, notification)? {
             return Ok(());
         }

@@ -97,11 +97,29 @@ impl Turns<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        self.tree.thread_mut(id).ambushes.clear();
+        let thread = self.tree.thread_mut(id);
+        thread.ambushes.clear();
+        thread.unmapped.clear();
+        self.set(id, wanted)
+    }
+
+    /// Sets the breakpoints in libraries that are in memory now and were not before.
+    pub(super) fn set_breakpoints_in_libraries(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let unmapped = std::mem::take(&mut self.tree.thread_mut(id).unmapped);
+        if unmapped.is_empty() { Ok(()) } else { self.set(id, unmapped) }
+    }
+
+    fn set(&mut self, id: ThreadId, wanted: Vec<(Label, u32)>) -> Result<(), RunError> {
+        let before = self.tree.thread(id).ambushes.len();
         for (place, nth) in wanted {
             let site = Site::At(place);
-            let addresses = match self.addresses(id, place) {
-                Ok(addresses) => addresses,
+            let process = self.tree.process_of(id);
+            let addresses = match self.places.addresses(process.pid, &process.program, process.entry, place) {
+                Ok(Some(addresses)) => addresses,
+                Ok(None) => {
+                    self.tree.thread_mut(id).unmapped.push((place, nth));
+                    continue;
+                }
                 Err(why) => {
                     self.news.push((id, News::Told(What::NotHeld(site, why))));
                     continue;
@@ -125,22 +143,19 @@ impl Turns<'_> {
                 self.tree.thread_mut(id).ambushes.push(ambush);
             }
         }
+        if self.tree.thread(id).ambushes.len() == before {
+            return Ok(());
+        }
         let process = self.tree.thread(id).process;
         self.tree.process_mut(process).handlers.changed = true;
         self.aim(id)?;
-        for ambush in &self.tree.thread(id).ambushes {
+        for ambush in &self.tree.thread(id).ambushes[before..] {
             match ambush.breakpoint.start() {
                 Ok(()) | Err(Errno::ESRCH) => {}
                 Err(errno) => return Err(unavailable(errno)),
             }
         }
         Ok(())
-    }
-
-    /// Where the place is in the program that the thread runs.
-    fn addresses(&self, id: ThreadId, place: Label) -> Result<Vec<u64>, String> {
-        let process = self.tree.process_of(id);
-        self.places.addresses(&process.program, process.entry, place)
     }
 
     /// Chooses what is to happen at the breakpoints of a thread, as far as that may have changed since it was last let go.
@@ -181,7 +196,7 @@ impl Turns<'_> {
                     Some(signal) if receivable.contains(signal) || self.settings.always => {
                         Aim::Strike(signal)
                     }
-                    // Not yet, or not now.
+                    // Not yet.
                     Some(_) => Aim::Nothing(String::new()),
                     None => Aim::Nothing(why.clone()),
                 },
@@ -189,6 +204,10 @@ impl Turns<'_> {
             if ambush.sprung || ambush.aim.as_ref() == Some(&aim) {
                 continue;
             }
+            let not_held = match &aim {
+                Aim::Nothing(why) if !why.is_empty() => Some((Site::At(ambush.place), why.clone())),
+                _ => None,
+            };
             let aimed = match &aim {
                 Aim::Park => ambush.breakpoint.aim(tid, Signal::STOP.number()),
                 Aim::Strike(signal) => ambush.breakpoint.aim(tid, signal.number()),
@@ -199,6 +218,9 @@ impl Turns<'_> {
                 Err(errno) => return Err(unavailable(errno)),
             }
             self.tree.thread_mut(id).ambushes[index].aim = Some(aim);
+            if let Some((site, why)) = not_held {
+                self.event(id, What::NotHeld(site, why));
+            }
         }
         Ok(())
     }
@@ -302,7 +324,7 @@ impl Turns<'_> {
     /// True if this run holds threads at code points, or counts executions.
     pub(super) fn uses_code(&self) -> bool {
         let at_code = |step: &Step| matches!(step.at, Site::At(_));
-        !matches!(self.observe, Observe::Nothing) || self.schedule.steps.iter().any(at_code)
+        matches!(self.observe, Observe::Executions(_)) || self.schedule.steps.iter().any(at_code)
     }
 
     /// What was counted.
@@ -316,7 +338,7 @@ impl Turns<'_> {
             })?;
         }
         let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.seen);
-        Ok(Observed { executions, visits, installed, spins })
+        Ok(Observed { executions, visits, installed, spins, places: Vec::new() })
     }
 
     /// Breakpoints whose time may come.
@@ -415,13 +437,14 @@ impl Turns<'_> {
         let mut struck = Vec::new();
         for ambush in ambushes.iter_mut().filter(|ambush| !ambush.sprung) {
             if let Some(Aim::Strike(signal)) = ambush.aim
-                && ambush.breakpoint.registers().is_some()
+                && let Some(registers) = ambush.breakpoint.registers()
             {
                 ambush.sprung = true;
-                struck.push((ambush.place, ambush.nth, signal));
+                struck.push((ambush.place, ambush.nth, signal, registers));
             }
         }
-        for (place, nth, signal) in struck {
+        for (place, nth, signal, registers) in struck {
+            self.look_where_struck(id, &registers);
             let site = Site::At(place);
             let point = Point { thread: self.tree.thread(id).name.clone(), site, nth };
             self.tree.thread_mut(id).visits.insert(site, nth);
@@ -430,6 +453,7 @@ impl Turns<'_> {
             self.event(id, What::Step(Action::Send(signal)));
             self.event(id, What::Signal(signal));
             self.event(id, What::Go(site, nth));
+            self.lookout.goes_on(id);
             let process = self.tree.thread(id).process;
             self.signalled(process);
         }

@@ -191,6 +191,7 @@ impl Turns<'_> {
         process.program.clone_from(&file);
         process.entry = found[2].unwrap_or(0);
         process.handlers = Default::default();
+        self.lookout.new_program(self.tree.thread(id).process);
         self.news.push((id, super::settle::News::Told(What::Exec(name))));
         self.set_breakpoints(id)
     }

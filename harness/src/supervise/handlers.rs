@@ -4,16 +4,14 @@
 use super::breakpoint::{Ambush, MOST, unavailable};
 use super::tree::ThreadId;
 use super::turn::Turns;
+use super::whereabouts::known;
 use super::{Observe, RunError};
-use crate::code::{Frame, Modules, Registers, unwind};
 use crate::schedule::{Label, ThreadName};
 use crate::signal::{Signal, SignalSet};
+use crate::sys::memory;
 use crate::sys::perf::{self, Breakpoint};
-use crate::sys::{memory, pidfd};
 use crate::trace::End;
 use nix::errno::Errno;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// How often a place is visited at most in one run; one at which the signals are deliverable is the last.
 const VISITS: u32 = 8;
@@ -87,7 +85,7 @@ impl Turns<'_> {
     fn watch(&self) -> Option<&Watch> {
         match self.observe {
             Observe::Handlers(watch) => Some(watch),
-            Observe::Nothing | Observe::Executions(_) => None,
+            Observe::Nothing | Observe::Executions(_) | Observe::Where => None,
         }
     }
 
@@ -144,7 +142,7 @@ impl Turns<'_> {
             _ => {}
         }
         let word = self.seen.word.and_then(|(address, size)| word(pid, address, size));
-        let frames = self.frames(id, &known(registers));
+        let frames = self.stack(id, &known(registers)).map(|(stack, _)| stack.frames).unwrap_or_default();
         let after_signal = frames.iter().zip(frames.iter().skip(1));
         let interrupted = after_signal.filter(|(frame, _)| frame.signal);
         let interrupted = interrupted.filter(|(_, next)| next.module == Some(0));
@@ -181,32 +179,18 @@ impl Turns<'_> {
         started.unwrap_or(Ok(()))
     }
 
-    fn frames(&self, id: ThreadId, registers: &Registers) -> Vec<Frame> {
-        let pid = self.tree.process_of(id).pid;
-        let Ok(maps) = std::fs::read_to_string(format!("/proc/{pid}/maps")) else { return Vec::new() };
-        let modules = Modules::parse(&maps, &Arc::clone(&self.places.opened));
-        let mut read =
-            |address: u64, buffer: &mut [u8]| memory::read(pid, address, buffer) == Ok(buffer.len());
-        unwind(registers, &modules, &mut read).frames
-    }
-
     /// Where the watched thread is, if the program spins: it is stopped for a look, and then ended with the run.
     pub(super) fn note_spinning(&mut self, end: &End) {
         let (End::Spinning(_), Some(watch)) = (end, self.watch()) else { return };
         let Some(id) = self.tree.named(&watch.thread) else { return };
-        let pid = self.tree.process_of(id).pid;
-        if pidfd::kill(pid, Signal::STOP.number()).is_err() {
+        if !self.halt(id) {
             return;
         }
-        for _ in 0..LOOKS {
-            if let Ok(Some((stack, ip))) = self.tree.thread(id).files.outside() {
-                let frames = self.frames(id, &Registers::at(ip, stack));
-                let own = frames.iter().filter(|frame| frame.module == Some(0));
-                self.seen.spins = own.filter_map(|frame| frame.link_address).collect();
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        let Some((stack, _)) = self.registers_of(id).and_then(|registers| self.stack(id, &registers)) else {
+            return;
+        };
+        let own = stack.frames.iter().filter(|frame| frame.module == Some(0));
+        self.seen.spins = own.filter_map(|frame| frame.link_address).collect();
     }
 }
 
@@ -215,17 +199,4 @@ fn word(pid: i32, address: u64, size: u32) -> Option<u64> {
     let mut bytes = [0; 8];
     let wanted = bytes.get_mut(..size as usize)?;
     (memory::read(pid, address, wanted) == Ok(wanted.len())).then(|| u64::from_le_bytes(bytes))
-}
-
-/// How often, a millisecond apart, is looked whether a thread has stopped.
-const LOOKS: u32 = 1000;
-
-/// The registers of a parked thread, all of them known.
-fn known(registers: &perf::Registers) -> Registers {
-    let mut known = Registers::default();
-    for (number, value) in (0..).zip(registers.general) {
-        known.set(number, Some(value));
-    }
-    known.set(Registers::RIP, Some(registers.ip));
-    known
 }

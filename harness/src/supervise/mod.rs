@@ -40,13 +40,14 @@ mod timeout;
 mod timers;
 mod tree;
 mod turn;
+mod whereabouts;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
 use crate::signal::Signal;
 use crate::sys::cell::{Cell, CellError};
 use crate::sys::sched;
-use crate::trace::Run;
+use crate::trace::{Run, Whereabouts};
 pub use breakpoint::MOST as MOST_OBSERVED;
 pub use handlers::{Installed, RETURN, Visit, Watch, Word};
 use loader::Loader;
@@ -82,6 +83,9 @@ pub enum Observe {
     Executions(Vec<(ThreadName, Label)>),
     /// Which handlers are installed, and what is so at some places of a thread's code.
     Handlers(Watch),
+    /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
+    /// of a run that does not end by itself. Costs time, and some memory.
+    Where,
 }
 
 /// What was seen of what a run was looked at for.
@@ -95,6 +99,8 @@ pub struct Observed {
     pub visits: Vec<Visit>,
     /// Where the program spun, if it did: the address in its own code, as it was linked, and those to which calls return that lead there.
     pub spins: Vec<u64>,
+    /// Where the threads were, in the order of the events.
+    pub places: Vec<Whereabouts>,
 }
 
 /// Something that can run the program by a schedule: the supervisor, or a model of it in a test of exploration.

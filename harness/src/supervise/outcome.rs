@@ -23,6 +23,7 @@ impl Turns<'_> {
         let table = statuses.iter().zip(&self.tree.processes);
         let table = table.filter_map(|(status, process)| self.row(process, status.as_ref()?)).collect();
         let exec_blocked = self.exec_blocked(&statuses);
+        self.note_end(&end);
         self.end_everything()?;
         self.drain()?;
         let processes = self.tree.processes.iter();

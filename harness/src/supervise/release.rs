@@ -34,6 +34,7 @@ impl Turns<'_> {
     /// Lets this thread go on from its point.
     pub(super) fn let_go(&mut self, id: ThreadId) -> Result<(), RunError> {
         self.aim(id)?;
+        self.look_where(id);
         let Some(held) = self.take_held(id) else { return Ok(()) };
         let mut status = None;
         if self.tree.process_of(id).dirty {
@@ -42,7 +43,7 @@ impl Turns<'_> {
             for signal in deliverable.iter() {
                 self.event(id, What::Signal(signal));
             }
-            if !deliverable.is_empty() && !matches!(held.place(), Place::After(_)) {
+            if !deliverable.is_empty() && matches!(held.place(), Place::Before(..) | Place::Probe(..)) {
                 return self.signals_first(id, held, &read);
             }
             // What is pending and blocked concerns the one thread only when it makes a call that changes that.
@@ -56,6 +57,7 @@ impl Turns<'_> {
         let others = self.tree.held().map(|other| self.tree.thread(other).name.clone()).collect();
         let thread = self.tree.thread(id).name.clone();
         self.events.push(Event { thread, what: What::Go(site, nth), others });
+        self.note_where(id);
         match held.place() {
             Place::After(_) => self.leave_plant(id, held, status),
             Place::Before(call, _) => self.release(id, held, call, false),
@@ -111,6 +113,7 @@ impl Turns<'_> {
 
     /// Books that this thread has just been made to go on.
     pub(super) fn runs_on(&mut self, id: ThreadId) {
+        self.lookout.goes_on(id);
         let thread = self.tree.thread_mut(id);
         thread.state = State::Running;
         thread.cpu_at_release = None;

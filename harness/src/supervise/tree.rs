@@ -7,7 +7,7 @@ use super::held::Held;
 use super::plant::Plant;
 use super::release::Resume;
 use super::stretch::{KernelTimer, Stretch};
-use crate::schedule::{Site, ThreadName};
+use crate::schedule::{Label, Site, ThreadName};
 use crate::signal::SignalSet;
 use crate::sys::memory::Text;
 use crate::sys::perf::Registers;
@@ -70,6 +70,8 @@ pub(super) struct Thread {
     pub(super) cpu_at_release: Option<u64>,
     /// Breakpoints that wait for it.
     pub(super) ambushes: Vec<Ambush>,
+    /// Places in libraries that are not in memory yet, and which visit is waited for.
+    pub(super) unmapped: Vec<(Label, u32)>,
     /// Its registers at the code point where it is held, or was held last.
     pub(super) registers: Option<Registers>,
 }
@@ -329,6 +331,7 @@ impl Tree {
             kernel_timer: None,
             cpu_at_release: None,
             ambushes: Vec::new(),
+            unmapped: Vec::new(),
             registers: None,
         });
         self.by_tid.insert(tid, id);

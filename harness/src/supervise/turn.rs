@@ -9,6 +9,7 @@ use super::places::Places;
 use super::quiet::Time;
 use super::settle::{Guard, News};
 use super::tree::{ProcessId, State, ThreadId, Tree};
+use super::whereabouts::Lookout;
 use super::{Observe, Observed, RunError, Settings};
 use crate::schedule::{Action, Label, Making, Point, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
@@ -42,13 +43,15 @@ pub(super) struct Turns<'a> {
     pub(super) reached: Vec<Reached>,
     first_quiet: Vec<Point>,
     /// Whose turn it is.
-    current: Option<ThreadId>,
+    pub(super) current: Option<ThreadId>,
     /// A `Switch(To(..))` in force: who runs first, and who goes on afterwards.
     detour: Option<(ThreadId, ThreadId)>,
     /// Executions that are counted.
     pub(super) counters: Vec<Counter>,
     /// What was seen of what `Observe::Handlers` asked for.
     pub(super) seen: Seen,
+    /// Where threads are, if the run is looked at for that.
+    pub(super) lookout: Lookout,
     /// A breakpoint's time has come, and its thread is about to stop.
     pub(super) parking: bool,
     /// The current thread has called sched_yield.
@@ -122,6 +125,7 @@ impl<'a> Turns<'a> {
             observe,
             counters: Vec::new(),
             seen: Seen::default(),
+            lookout: Lookout::default(),
             parking: false,
             taken: vec![false; schedule.steps.len()],
             tree: Tree::default(),
@@ -172,7 +176,7 @@ impl<'a> Turns<'a> {
     pub(super) fn counted_by(&self, name: &ThreadName) -> impl Iterator<Item = (usize, Label)> + use<'_, 'a> {
         let name = name.clone();
         let places = match self.observe {
-            Observe::Nothing | Observe::Handlers(_) => &[][..],
+            Observe::Nothing | Observe::Handlers(_) | Observe::Where => &[][..],
             Observe::Executions(places) => places,
         };
         let numbered = places.iter().enumerate();
@@ -192,8 +196,9 @@ impl<'a> Turns<'a> {
         let end = self.drive()?;
         let verdict_after = self.released_at.elapsed();
         self.note_spinning(&end);
-        let observed = self.observed()?;
+        let mut observed = self.observed()?;
         let outcome = self.finish(end)?;
+        observed.places = self.lookout.places();
         if let Some(what) = self.unsupported.take() {
             return Err(RunError::Unsupported(what));
         }
@@ -257,8 +262,9 @@ impl<'a> Turns<'a> {
     }
 
     pub(super) fn event(&mut self, thread: ThreadId, what: What) {
-        let thread = self.tree.thread(thread).name.clone();
-        self.events.push(Event { thread, what, others: Vec::new() });
+        let name = self.tree.thread(thread).name.clone();
+        self.events.push(Event { thread: name, what, others: Vec::new() });
+        self.note_where(thread);
     }
 
     /// The nth visit of a thread to a kind of place.
@@ -451,8 +457,9 @@ impl<'a> Turns<'a> {
 
     fn step_event(&mut self, thread: ThreadId, action: Action, others: &[ThreadId]) {
         let others: Vec<ThreadName> = others.iter().map(|id| self.tree.thread(*id).name.clone()).collect();
-        let thread = self.tree.thread(thread).name.clone();
-        self.events.push(Event { thread, what: What::Step(action), others });
+        let name = self.tree.thread(thread).name.clone();
+        self.events.push(Event { thread: name, what: What::Step(action), others });
+        self.note_where(thread);
     }
 
     /// Sends a signal to the thread's process, as kill(2) does; false if it is neither caught nor blocked there (and the
@@ -468,6 +475,7 @@ impl<'a> Turns<'a> {
             return Ok(false);
         }
         let process = self.tree.thread(thread).process;
+        self.look_where(thread);
         match pidfd::kill(self.tree.process(process).pid, signal.number()) {
             Ok(()) => {}
             Err(Errno::ESRCH) => return Ok(false),
@@ -480,6 +488,9 @@ impl<'a> Turns<'a> {
         }
         self.signalled(process);
         self.step_event(thread, Action::Send(signal), &[]);
+        if !self.tree.is_held(thread) {
+            self.lookout.goes_on(thread);
+        }
         Ok(true)
     }
 

@@ -46,6 +46,17 @@ pub struct Inside {
     pub args: [u64; 6],
 }
 
+/// Where a thread that is off its CPU was executing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// It is inside a call, whose instruction ends at `ip`.
+    pub in_call: bool,
+    /// The stack pointer.
+    pub sp: u64,
+    /// The next instruction.
+    pub ip: u64,
+}
+
 impl ThreadFiles {
     /// Finds the directory of one thread; also threads that are not the first of their process have one directly under
     /// `/proc`, though it is not listed (proc(5)).
@@ -129,14 +140,15 @@ impl ThreadFiles {
 
     /// The stack pointer and the next instruction of a thread that is off its CPU and inside no call: a stopped one.
     pub fn outside(&self) -> io::Result<Option<(u64, u64)>> {
+        let position = self.position()?.filter(|position| !position.in_call);
+        Ok(position.map(|position| (position.sp, position.ip)))
+    }
+
+    /// Where the thread is, if it is off its CPU; none while it runs.
+    pub fn position(&self) -> io::Result<Option<Position>> {
         let mut bytes = [0u8; 256];
         let Some(text) = self.text(&self.syscall, "syscall", &mut bytes)? else { return Ok(None) };
-        let mut words = std::str::from_utf8(text).unwrap_or("").split_ascii_whitespace();
-        if words.next() != Some("-1") {
-            return Ok(None);
-        }
-        let mut word = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
-        Ok(word().zip(word()))
+        Ok(position(std::str::from_utf8(text).unwrap_or("")))
     }
 
     /// CPU time used in nanoseconds, and how often the thread was put on a CPU.
@@ -149,6 +161,16 @@ impl ThreadFiles {
         number();
         Ok((time, number()))
     }
+}
+
+/// The number of the call and its arguments, or -1 alone; then the stack pointer and the next instruction.
+fn position(text: &str) -> Option<Position> {
+    let mut words = text.split_ascii_whitespace();
+    let number: i64 = words.next()?.parse().ok()?;
+    let mut words = words.rev();
+    let mut word = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
+    let (ip, sp) = (word()?, word()?);
+    Some(Position { in_call: number != -1, sp, ip })
 }
 
 fn read_at<'a>(file: &File, bytes: &'a mut [u8]) -> io::Result<&'a [u8]> {
@@ -262,6 +284,11 @@ pub fn descriptor_info(pid: i32, fd: i32) -> io::Result<String> {
     fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))
 }
 
+/// What a process has in its memory (proc_pid_maps(5)).
+pub fn maps(pid: i32) -> io::Result<String> {
+    fs::read(format!("/proc/{pid}/maps")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Children of one thread, by number.
 pub fn children(tid: i32) -> io::Result<Vec<i32>> {
     let text = match fs::read_to_string(format!("/proc/{tid}/task/{tid}/children")) {
@@ -294,6 +321,16 @@ mod tests {
         assert_eq!((status.own_pid, status.parent, status.state, status.threads), (1002, 1, 'S', 3));
         assert!(status.pending().contains(Signal::CHLD) && status.deliverable().is_empty());
         assert!(status.caught.contains(Signal::TERM));
+    }
+
+    #[test]
+    fn a_position_is_understood() {
+        let call = "34 0x0 0x0 0x0 0x0 0x0 0x8 0x7ffe10 0x7f0042\n";
+        assert_eq!(position(call), Some(Position { in_call: true, sp: 0x7ffe10, ip: 0x7f0042 }));
+        let stopped = Some(Position { in_call: false, sp: 0x7ffe10, ip: 0x401136 });
+        assert_eq!(position("-1 0x7ffe10 0x401136\n"), stopped);
+        assert_eq!(position("running\n"), None);
+        assert_eq!(position(""), None);
     }
 
     #[test]

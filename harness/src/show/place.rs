@@ -1,0 +1,299 @@
+//! Where in their code threads are: in a few words, and with the source lines around it.
+
+use super::Page;
+use super::words::plain;
+use crate::code::{SourceLine, snippet};
+use crate::schedule::{Point, Site, Step, ThreadName};
+use crate::trace::{End, Event, Frame, InlinedCall, Moment, Trace, What, Whereabouts};
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+/// Lines of source that are shown before and after one.
+const AROUND: u32 = 2;
+/// Steps, and threads at the end, that are shown with their source.
+const MOST: usize = 8;
+/// Callers that are named.
+const CALLERS: usize = 8;
+/// Functions of libraries that are named.
+const THROUGH: usize = 6;
+/// What is beside a picture is no longer than this.
+const WIDEST: usize = 32;
+
+/// What a thread was doing when it was at a place.
+pub(super) struct Told<'a> {
+    place: &'a Whereabouts,
+    /// The frames of the program's own source; of its own code where no source is known; or all there are.
+    own: Vec<(usize, &'a Frame)>,
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn new(place: &'a Whereabouts) -> Told<'a> {
+        let main = place.stack.iter().position(|frame| frame.function.as_deref() == Some("main"));
+        // Before main there is only what starts it.
+        let frames = place.stack.iter().take(main.map_or(usize::MAX, |main| main + 1));
+        let frames: Vec<_> = frames.enumerate().filter(|(_, frame)| !frame.signal).collect();
+        let only = |keep: &dyn Fn(&Frame) -> bool| -> Vec<_> {
+            frames.iter().copied().filter(|(_, frame)| keep(frame)).collect()
+        };
+        let own = only(&|frame| !frame.foreign && frame.line.is_some());
+        let own = if own.is_empty() { only(&|frame| !frame.foreign) } else { own };
+        Told { place, own: if own.is_empty() { frames } else { own } }
+    }
+
+    /// The place in the program's own code that is nearest to what the thread is doing.
+    pub(super) fn nearest(&self) -> Option<&'a Frame> {
+        self.own.first().map(|(_, frame)| *frame)
+    }
+
+    /// The same in words: `insert (list.c:23)`.
+    pub(super) fn words(&self) -> Option<String> {
+        self.nearest().map(frame_words)
+    }
+
+    /// The same in the fewest words: `list.c:23`; none if it is in a library.
+    pub(super) fn short(&self) -> Option<String> {
+        let frame = self.nearest().filter(|frame| !frame.foreign)?;
+        let text = match (&frame.file, frame.line) {
+            (Some(file), Some(line)) => format!("{}:{line}", file_name(file)),
+            _ => frame_words(frame),
+        };
+        let mut short: String = text.chars().take(WIDEST).collect();
+        if short.len() < text.len() {
+            short.pop();
+            short.push('…');
+        }
+        Some(short)
+    }
+
+    /// The instruction that the thread is about to execute.
+    fn instruction(&self) -> Option<String> {
+        self.place.stack.first()?.instruction.as_deref().map(plain)
+    }
+
+    /// Its callers, nearest first: `called from fill (list.c:40), from main (list.c:52)`; none if it has none.
+    fn callers(&self) -> Option<String> {
+        let mut text = String::new();
+        let mut last = self.own.first()?.0;
+        let mut called = false;
+        for (index, frame) in self.own.iter().skip(1).take(CALLERS) {
+            let interrupted = self.place.stack.iter().take(*index).skip(last).any(|frame| frame.signal);
+            if !text.is_empty() {
+                text += ", ";
+            }
+            text += match (interrupted, called) {
+                (true, _) => "on a signal in ",
+                (false, false) => "called from ",
+                (false, true) => "from ",
+            };
+            text += &frame_words(frame);
+            called = !interrupted;
+            last = *index;
+        }
+        if self.own.len() > CALLERS + 1 {
+            text += ", …";
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The functions of libraries between it and what the thread is doing, if there is more than the one that makes the
+    /// call: `by way of printf > _IO_file_write > write`.
+    fn through(&self) -> Option<String> {
+        let (nearest, _) = self.own.first()?;
+        let inner = self.place.stack.get(..*nearest)?;
+        let names = inner.iter().rev().filter_map(|frame| frame.function.as_deref()).map(plain);
+        let mut names: Vec<String> = names.collect();
+        if names.len() < 2 || inner.iter().any(|frame| frame.signal) {
+            return None;
+        }
+        if names.len() > THROUGH {
+            let left_out = names.len() - THROUGH + 1;
+            names.splice(THROUGH / 2..THROUGH / 2 + left_out, ["…".to_owned()]);
+        }
+        Some(format!("by way of {}", names.join(" > ")))
+    }
+}
+
+fn file_name(file: &str) -> String {
+    plain(file.rsplit('/').next().unwrap_or(file))
+}
+
+/// `insert (list.c:23)`, without a line `insert+0x1f`, without a function `list+0x1139`; a library's function has its
+/// file's name before it, and an inlined function the one that it was put into after it.
+fn frame_words(frame: &Frame) -> String {
+    let module = frame.module.as_deref().map(plain);
+    let Some(function) = &frame.function else {
+        let module = module.unwrap_or_default();
+        return if module == "?" {
+            "code of no file".to_owned()
+        } else {
+            format!("{module}+{:#x}", frame.offset)
+        };
+    };
+    let place = |file: &Option<String>, line: Option<u32>| {
+        let file = file.as_deref().map(file_name)?;
+        line.map(|line| format!(" ({file}:{line})"))
+    };
+    let mut text = String::new();
+    let mut at = place(&frame.file, frame.line);
+    for InlinedCall { function, file, line } in &frame.inlined {
+        text += &format!("{}{} inlined into ", plain(function), at.unwrap_or_default());
+        at = place(file, *line);
+    }
+    if let Some(module) = module.filter(|_| frame.foreign) {
+        text += &format!("{module}!");
+    }
+    text += &plain(function);
+    text + &match at {
+        Some(at) => at,
+        None if frame.offset > 0 => format!("+{:#x}", frame.offset),
+        None => String::new(),
+    }
+}
+
+/// The place of the event at this index. A thread that falls asleep in a call is where it made the call.
+pub(super) fn of_event<'a>(
+    events: &[Event],
+    places: &'a [Whereabouts],
+    index: usize,
+) -> Option<&'a Whereabouts> {
+    let event = events.get(index)?;
+    // They are in the order of the events.
+    let after = places.partition_point(|place| place.at <= Moment::Event(index));
+    let before = places.get(..after)?;
+    match event.what {
+        What::Sleep(..) => before.iter().rev().find(|place| place.thread == event.thread),
+        _ => before.last().filter(|place| place.at == Moment::Event(index)),
+    }
+}
+
+/// The event of each step that was taken: the first that is left of this thread with this action.
+pub(super) fn of_steps(steps: &[Step], events: &[Event]) -> Vec<Option<usize>> {
+    let mut taken = BTreeSet::new();
+    let event = |step: &Step| {
+        let found = events.iter().enumerate().position(|(index, event)| {
+            let same = matches!(&event.what, What::Step(action) if *action == step.action);
+            same && event.thread == step.thread && !taken.contains(&index)
+        });
+        taken.extend(found);
+        found
+    };
+    steps.iter().map(event).collect()
+}
+
+/// For each step of the schedule the place in the program's own code where it landed, where that is known.
+pub fn landings(trace: &Trace) -> Vec<Option<&Frame>> {
+    let events = of_steps(&trace.schedule.steps, &trace.events).into_iter();
+    let place = |event: Option<usize>| of_event(&trace.events, &trace.places, event?);
+    let own = |event| Told::new(place(event)?).nearest().filter(|frame| !frame.foreign);
+    events.map(own).collect()
+}
+
+/// Where in the program's own code the points of a run are, in words, as far as that is known.
+pub fn sources(events: &[Event], places: &[Whereabouts]) -> HashMap<Point, String> {
+    let mut found = HashMap::new();
+    for (index, event) in events.iter().enumerate() {
+        let (site, nth) = match event.what {
+            What::Go(site, nth) => (site, nth),
+            What::Sleep(call, nth) => (Site::In(call), nth),
+            _ => continue,
+        };
+        let words = of_event(events, places, index).and_then(|place| Told::new(place).words());
+        if let Some(words) = words {
+            found.insert(Point { thread: event.thread.clone(), site, nth }, words);
+        }
+    }
+    found
+}
+
+/// Shows places, each source line once.
+pub(super) struct Places<'a> {
+    trace: &'a Trace,
+    page: Page,
+    folders: Vec<PathBuf>,
+    shown: BTreeSet<(&'a str, u32)>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(trace: &'a Trace, page: Page) -> Places<'a> {
+        let launch = &trace.launch;
+        let folder = |path: &Path| path.parent().map(Path::to_owned);
+        let folders =
+            [launch.source.as_deref().and_then(folder), Some(launch.cwd.clone()), folder(&launch.file)];
+        Places { trace, page, folders: folders.into_iter().flatten().collect(), shown: BTreeSet::new() }
+    }
+
+    /// Where each step landed; empty if that is not known.
+    pub(super) fn steps(&mut self) -> String {
+        let Trace { schedule, events, places, .. } = self.trace;
+        let mut text = String::new();
+        for (index, event) in of_steps(&schedule.steps, events).into_iter().enumerate().take(MOST) {
+            let Some(place) = event.and_then(|event| of_event(events, places, event)) else { continue };
+            let told = Told::new(place);
+            let Some(words) = told.words() else { continue };
+            let before = told.instruction().map_or_else(String::new, |text| format!(", before `{text}`"));
+            text += &self.page.strong(format!("step {} lands in {words}{before}", index + 1));
+            text += "\n";
+            text += &self.details(&told);
+        }
+        text
+    }
+
+    /// Where the threads were when it was known that the run would not end; empty if it did, or that is not known.
+    pub(super) fn end(&mut self) -> String {
+        let Trace { outcome, places, .. } = self.trace;
+        let mut text = String::new();
+        let mut spins = matches!(outcome.end, End::Spinning(_));
+        let at_end = places.iter().filter(|place| place.at == Moment::End);
+        for place in at_end.take(MOST) {
+            let told = Told::new(place);
+            let Some(words) = told.words() else { continue };
+            let doing = match &outcome.end {
+                End::Hang(sleepers) | End::Idle(sleepers) => {
+                    let asleep = |thread: &ThreadName| sleepers.iter().find(|one| one.thread == *thread);
+                    let call = asleep(&place.thread).map(|one| one.call.to_string());
+                    call.map_or_else(|| "is in".to_owned(), |call| format!("sleeps in {call}, called from"))
+                }
+                End::Spinning(_) if std::mem::take(&mut spins) => "spins in".to_owned(),
+                _ => "is in".to_owned(),
+            };
+            text += &format!("{}\n", self.page.strong(format!("{} {doing} {words}", place.thread)));
+            text += &self.details(&told);
+        }
+        text
+    }
+
+    /// How it got there, and the source around it.
+    fn details(&mut self, told: &Told<'a>) -> String {
+        let mut text = String::new();
+        for line in [told.callers(), told.through()].into_iter().flatten() {
+            text += &format!("  {line}\n");
+        }
+        let Some(Frame { file: Some(file), line: Some(line), .. }) = told.nearest() else { return text };
+        if self.shown.insert((file, *line)) {
+            text += &self.source(file, *line);
+        }
+        text
+    }
+
+    fn source(&self, file: &str, line: u32) -> String {
+        let place = SourceLine { file: file.into(), line };
+        let Some(lines) = snippet(&place, AROUND, &self.folders) else { return String::new() };
+        let digits = lines.last().map_or(1, |(number, _)| number.to_string().len());
+        let room = self.page.width.saturating_sub(digits + 8).max(20);
+        let mut text = String::new();
+        for (number, source) in lines {
+            let source = plain(&source.replace('\t', "    "));
+            let mut short: String = source.chars().take(room).collect();
+            if short.len() < source.len() {
+                short.pop();
+                short.push('…');
+            }
+            let marker = if number == line { '>' } else { ' ' };
+            let shown = format!("  {marker} {number:>digits$}  {short}");
+            let shown = shown.trim_end();
+            text += &if number == line { self.page.step(shown) } else { self.page.faint(shown) };
+            text += "\n";
+        }
+        text
+    }
+}
