@@ -1,12 +1,11 @@
 //! errno changed by a handler that returns.
 //!
 //! Seen: errno is another after the handler than before it, in a run where the signal came as the main flow was about to
-//! use errno: right after `__errno_location` has returned, which is what `errno` is in C (glibc and musl). Where errno is
-//! does not have to be known: that is what the function has just answered.
+//! read errno. Where errno is does not have to be known: C programs ask `__errno_location` (glibc and musl), and what that
+//! has answered is followed to the instruction that reads there.
 //!
-//! Not seen: errno that only library functions look at (perror(3)), and programs whose compiler keeps the location of errno
-//! from one function to the next. Where the main flow is about to set errno itself and not to look at it, the handler is
-//! reported as well: it would do the same a moment later.
+//! Not seen: errno that only library functions look at (perror(3)), and code where the answer is kept elsewhere than in registers
+//! and on the function's own stack.
 
 use super::program::{Handler, Program, Site};
 use super::runs::{Look, Open, Runs};
@@ -14,11 +13,27 @@ use super::{Rule, Warning, safe};
 use crate::supervise::{RunError, Word};
 
 /// Places that are tried, at most.
-const MOST: usize = 6;
+const MOST: usize = 12;
+
+/// Where the main flow reads errno: the place after the call that tells where that is, and the place that reads.
+fn candidates(program: &Program) -> Vec<(Site, Site)> {
+    let mut found = Vec::new();
+    for body in program.bodies() {
+        let calls = program.calls(body).into_iter().filter(|call| call.is(safe::locates_errno));
+        for call in calls {
+            let reads = program.reads_through(body, &call);
+            found.extend(
+                call.next.iter().flat_map(|next| {
+                    reads.iter().map(|read| (next.clone(), read.clone())).collect::<Vec<_>>()
+                }),
+            );
+        }
+    }
+    found
+}
 
 pub(super) fn places(program: &Program) -> Vec<Site> {
-    let calls = program.all_calls().into_iter().filter(|call| call.is(safe::locates_errno));
-    calls.filter_map(|call| call.next).collect()
+    candidates(program).into_iter().map(|(_, read)| read).collect()
 }
 
 pub(super) fn prove(
@@ -27,30 +42,29 @@ pub(super) fn prove(
     open: &Open,
     runs: &mut Runs<'_>,
 ) -> Result<Vec<Warning>, RunError> {
-    let sites = places(program);
-    let tried = sites.iter().filter_map(|site| open.at(site, handler.signal).map(|nth| (site, nth)));
-    for (site, nth) in tried.take(MOST) {
-        let look = Look {
-            places: Vec::new(),
-            handler: Some(&handler.entry),
-            word: Some(Word::Returned(site.place)),
-        };
-        let Some(shown) = runs.send(handler.signal, site, nth, &look)? else { continue };
-        let Some((before, after)) = shown.word_around(handler.entry.place, site) else { continue };
+    let mut warnings: Vec<Warning> = Vec::new();
+    let all = candidates(program);
+    let tried = all.iter().filter_map(|one| open.at(&one.1, handler.signal).map(|nth| (one, nth)));
+    for ((answered, read), nth) in tried.take(MOST) {
+        let places = if answered == read { Vec::new() } else { vec![answered] };
+        let look = Look { places, returns: true, word: Some(Word::Returned(answered.place)) };
+        let Some(shown) = runs.send(handler.signal, read, nth, &look)? else { continue };
+        let Some((before, after)) = shown.word_around(read) else { continue };
         if before != after {
-            return Ok(vec![Warning {
+            warnings.push(Warning {
                 rule: Rule::Errno,
                 signal: handler.signal,
                 handler: handler.function.name.clone(),
-                line: handler.entry.text(),
-                interrupted: site.text(),
+                line: read.text(),
+                interrupted: read.text(),
                 what: format!(
-                    "changes errno from {before} to {after} and returns, and can interrupt {}, which uses errno",
-                    site.told()
+                    "({}) changes errno from {before} to {after} and returns, when it interrupts {}, which is about to read it",
+                    handler.entry.text(),
+                    read.told()
                 ),
                 schedule: shown.schedule,
-            }]);
+            });
         }
     }
-    Ok(Vec::new())
+    Ok(warnings)
 }

@@ -131,6 +131,13 @@ impl Program {
         self.image.updates(&body.function)
     }
 
+    /// Where the function that made this call looks at what the call's result points to.
+    pub(super) fn reads_through(&self, body: &Body, call: &Call) -> Vec<Site> {
+        let Some(next) = &call.next else { return Vec::new() };
+        let found = self.image.reads_through_result(&body.function, next.address);
+        found.into_iter().filter_map(|address| self.site_at(body, address)).collect()
+    }
+
     /// The name of the data at this address.
     pub(super) fn data_name(&self, address: u64) -> String {
         let objects = self.image.data_objects();

@@ -5,7 +5,7 @@ use super::program::Site;
 use crate::schedule::{Action, Label, Point, Schedule, Site as PointSite, Step, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::{
-    Installed, MOST_OBSERVED, Observe, Observed, RunError, Supervise, Visit, Watch, Word,
+    Installed, MOST_OBSERVED, Observe, Observed, RETURN, RunError, Supervise, Visit, Watch, Word,
 };
 use crate::trace::{End, Run};
 use std::collections::{BTreeMap, HashMap};
@@ -26,10 +26,10 @@ pub(super) struct Runs<'a> {
 /// What is watched in a run with a signal.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Look<'a> {
-    /// Places, at most three; with `handler` one less.
+    /// Places, at most three; with `returns` one less.
     pub(super) places: Vec<&'a Site>,
-    /// The first instruction of the handler whose return is watched.
-    pub(super) handler: Option<&'a Site>,
+    /// The return of the handler is watched.
+    pub(super) returns: bool,
     pub(super) word: Option<Word>,
 }
 
@@ -101,7 +101,7 @@ impl<'a> Runs<'a> {
     }
 
     fn watch(&self, places: Vec<Label>, signals: SignalSet) -> Watch {
-        Watch { thread: self.thread.clone(), places, signals, handler: None, word: None }
+        Watch { thread: self.thread.clone(), places, signals, returns_after: None, word: None }
     }
 
     /// The handlers that the process installs when no signal is sent but those of the reference run.
@@ -142,19 +142,18 @@ impl<'a> Runs<'a> {
         let point = Point { thread: self.thread.clone(), site: PointSite::At(at.place), nth };
         let mut schedule = Schedule { steps: vec![Step::new(point, Action::Send(signal))] };
         schedule.steps.extend(self.base.steps.iter().cloned());
-        let places = look.places.iter().chain(&look.handler).map(|site| site.place).collect();
+        let places = look.places.iter().map(|site| site.place).collect();
         let watch = Watch {
-            handler: look.handler.map(|site| site.place),
+            returns_after: look.returns.then_some(at.place),
             word: look.word,
             ..self.watch(places, SignalSet::only(signal))
         };
-        let Some((run, observed)) = self.run(&schedule, watch)? else { return Ok(None) };
+        let Some((_, observed)) = self.run(&schedule, watch)? else { return Ok(None) };
         let mut before = observed.visits;
         let here = |visit: &Visit| visit.place == at.place && visit.nth == nth;
         let Some(index) = before.iter().position(here) else { return Ok(None) };
         let mut after = before.split_off(index);
         let at = after.remove(0);
-        let _ = run;
         Ok(Some(Shown { schedule, before, at, after, spins: observed.spins }))
     }
 }
@@ -166,15 +165,11 @@ impl Shown {
         self.after.iter().any(|visit| here(&visit))
     }
 
-    /// The watched word when the handler began that interrupted this place, and when it had returned.
-    pub(super) fn word_around(&self, handler: Label, interrupted: &Site) -> Option<(u64, u64)> {
-        let mut visits = self.after.iter();
-        let first = visits.find(|visit| {
-            visit.place == handler && visit.interrupted.first() == Some(&interrupted.address)
+    /// The watched word when the signal came, and when the handler had returned.
+    pub(super) fn word_around(&self, interrupted: &Site) -> Option<(u64, u64)> {
+        let back = self.after.iter().find(|visit| {
+            visit.place.as_str() == RETURN && visit.interrupted.first() == Some(&interrupted.address)
         })?;
-        let back = visits.find(|visit| {
-            visit.place.as_str() == crate::supervise::RETURN && visit.interrupted == first.interrupted
-        })?;
-        first.word.zip(back.word)
+        self.at.word.zip(back.word)
     }
 }

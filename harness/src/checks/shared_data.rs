@@ -52,15 +52,12 @@ pub(super) fn prove(
             break;
         }
         tried += 1;
-        let look = Look {
-            places: vec![&load],
-            handler: Some(&handler.entry),
-            word: Some(Word::Data(update.address, update.size)),
-        };
+        let look =
+            Look { places: vec![&load], returns: true, word: Some(Word::Data(update.address, update.size)) };
         let Some(shown) = runs.send(handler.signal, &store, nth, &look)? else { continue };
         let loaded = shown.before.iter().any(|visit| visit.place == load.place);
-        let Some((_, after)) = shown.word_around(handler.entry.place, &store) else { continue };
-        if loaded && shown.at.word.is_some_and(|before| before != after) {
+        let Some((before, after)) = shown.word_around(&store) else { continue };
+        if loaded && before != after {
             let name = program.data_name(update.address);
             warnings.push(Warning {
                 rule: Rule::SharedData,

@@ -19,6 +19,7 @@ mod place;
 mod plt;
 mod registers;
 mod resolve;
+mod results;
 mod source;
 mod symbols;
 mod unwind;

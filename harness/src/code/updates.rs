@@ -38,6 +38,10 @@ impl Image {
     }
 }
 
+/// What a function leaves as it was (System V ABI, "Registers").
+pub(super) const KEPT: [Register; 7] =
+    [Register::RBX, Register::RBP, Register::RSP, Register::R12, Register::R13, Register::R14, Register::R15];
+
 /// What is known of values at one place of the code. A value is an index of `made_from`.
 #[derive(Debug, Default)]
 struct Values {
@@ -133,10 +137,8 @@ impl Values {
         self.found.extend(updates);
     }
 
-    /// What a function may change (System V ABI, "Registers") is not known afterwards.
+    /// What a function may change is not known afterwards.
     fn call(&mut self) {
-        use Register::{R12, R13, R14, R15, RBP, RBX, RSP};
-        const KEPT: [Register; 7] = [RBX, RBP, RSP, R12, R13, R14, R15];
         self.registers.retain(|register, _| KEPT.contains(register));
     }
 
@@ -159,15 +161,15 @@ impl Values {
 }
 
 /// The place on the function's own stack that is used.
-fn slot(memory: &UsedMemory) -> Option<(Register, u64)> {
+pub(super) fn slot(memory: &UsedMemory) -> Option<(Register, u64)> {
     let own = matches!(memory.base(), Register::RBP | Register::RSP) && memory.index() == Register::None;
     own.then_some((memory.base(), memory.displacement()))
 }
 
-fn reads(access: OpAccess) -> bool {
+pub(super) fn reads(access: OpAccess) -> bool {
     matches!(access, OpAccess::Read | OpAccess::CondRead | OpAccess::ReadWrite | OpAccess::ReadCondWrite)
 }
 
-fn writes(access: OpAccess) -> bool {
+pub(super) fn writes(access: OpAccess) -> bool {
     matches!(access, OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite)
 }

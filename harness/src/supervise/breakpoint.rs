@@ -20,7 +20,7 @@ use super::settle::News;
 use super::tree::{ProcessId, State, ThreadId};
 use super::turn::Turns;
 use super::{Observe, Observed, RunError};
-use crate::schedule::{Action, Label, Point, Site, Step};
+use crate::schedule::{Action, Label, Point, Site, Step, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::sys::perf::Breakpoint;
 use crate::sys::{memory, pidfd};
@@ -52,6 +52,8 @@ pub(super) struct Ambush {
     aim: Option<Aim>,
     /// Its time has come, and what was to happen has happened.
     sprung: bool,
+    /// It waits for every visit.
+    for_ever: bool,
 }
 
 /// A place whose executions are counted.
@@ -103,6 +105,10 @@ impl Turns<'_> {
         self.set(id, wanted)
     }
 
+    fn is_step(&self, name: &ThreadName, place: Label) -> bool {
+        self.schedule.steps.iter().any(|step| step.at == Site::At(place) && step.thread == *name)
+    }
+
     /// Sets the breakpoints in libraries that are in memory now and were not before.
     pub(super) fn set_breakpoints_in_libraries(&mut self, id: ThreadId) -> Result<(), RunError> {
         let unmapped = std::mem::take(&mut self.tree.thread_mut(id).unmapped);
@@ -111,6 +117,7 @@ impl Turns<'_> {
 
     fn set(&mut self, id: ThreadId, wanted: Vec<(Label, u32)>) -> Result<(), RunError> {
         let before = self.tree.thread(id).ambushes.len();
+        let name = self.tree.thread(id).name.clone();
         for (place, nth) in wanted {
             let site = Site::At(place);
             let process = self.tree.process_of(id);
@@ -127,6 +134,7 @@ impl Turns<'_> {
             };
             // The processor counts the visits of one instruction. Several are waited for one visit at a time.
             let period = if addresses.len() == 1 { u64::from(nth) } else { 1 };
+            let for_ever = self.watched_by(&name).contains(&place) && !self.is_step(&name, place);
             for address in addresses {
                 if self.tree.thread(id).ambushes.len() == MOST {
                     let why = format!("a thread has {MOST} breakpoints");
@@ -139,7 +147,7 @@ impl Turns<'_> {
                     Err(Errno::ESRCH) => return Ok(()),
                     other => other.map_err(unavailable)?,
                 };
-                let ambush = Ambush { place, nth, address, breakpoint, aim: None, sprung: false };
+                let ambush = Ambush { place, nth, address, breakpoint, aim: None, sprung: false, for_ever };
                 self.tree.thread_mut(id).ambushes.push(ambush);
             }
         }
@@ -150,10 +158,7 @@ impl Turns<'_> {
         self.tree.process_mut(process).handlers.changed = true;
         self.aim(id)?;
         for ambush in &self.tree.thread(id).ambushes[before..] {
-            match ambush.breakpoint.start() {
-                Ok(()) | Err(Errno::ESRCH) => {}
-                Err(errno) => return Err(unavailable(errno)),
-            }
+            ambush.start()?;
         }
         Ok(())
     }
@@ -289,7 +294,7 @@ impl Turns<'_> {
                 handlers.changed = true;
                 if handled {
                     handlers.soon = only;
-                    self.note_installed(id, signal, word(0));
+                    self.note_installed(id, signal, word(0), word(16));
                 }
                 self.aim(id)?;
                 // The answer to the call changes it once more.
@@ -324,7 +329,8 @@ impl Turns<'_> {
     /// True if this run holds threads at code points, or counts executions.
     pub(super) fn uses_code(&self) -> bool {
         let at_code = |step: &Step| matches!(step.at, Site::At(_));
-        matches!(self.observe, Observe::Executions(_)) || self.schedule.steps.iter().any(at_code)
+        matches!(self.observe, Observe::Executions(_) | Observe::Handlers(_))
+            || self.schedule.steps.iter().any(at_code)
     }
 
     /// What was counted.
@@ -391,24 +397,22 @@ impl Turns<'_> {
         }
         thread.visits.insert(site, visit);
         self.begin_counting(id, place, ip)?;
-        if self.note_visit(id, place, visit, &registers)? {
-            self.visit_again(id, place, visit, ip)?;
-        }
+        let again = self.note_visit(id, place, visit, &registers)?;
+        self.visit_again(id, place, visit, again);
         self.tree.thread_mut(id).state = State::Held(Held::parked(Place::At(place, visit)));
         self.news.push((id, News::Held));
         Ok(true)
     }
 
-    /// Waits for the next visit of a place, too.
-    fn visit_again(&mut self, id: ThreadId, place: Label, visit: u32, address: u64) -> Result<(), RunError> {
-        let thread = self.tree.thread_mut(id);
-        for ambush in thread.ambushes.iter_mut().filter(|ambush| ambush.place == place) {
-            (ambush.nth, ambush.sprung) = (visit + 1, false);
-            if ambush.address == address {
-                ambush.start()?;
-            }
+    /// Waits for the next visit of a watched place, too, or does so no more.
+    fn visit_again(&mut self, id: ThreadId, place: Label, visit: u32, again: bool) {
+        let ambushes = &mut self.tree.thread_mut(id).ambushes;
+        if !again {
+            ambushes.retain(|ambush| ambush.place != place || !ambush.for_ever);
         }
-        Ok(())
+        for ambush in ambushes.iter_mut().filter(|ambush| ambush.place == place && ambush.for_ever) {
+            (ambush.nth, ambush.sprung) = (visit + 1, false);
+        }
     }
 
     /// From its first execution on, a place that is to be counted is counted.
@@ -486,16 +490,17 @@ impl Turns<'_> {
 impl Ambush {
     /// Waits for the next visit, once it is started and aimed.
     pub(super) fn new(place: Label, address: u64, breakpoint: Breakpoint) -> Ambush {
-        Ambush { place, nth: 1, address, breakpoint, aim: None, sprung: false }
+        Ambush { place, nth: 1, address, breakpoint, aim: None, sprung: false, for_ever: false }
     }
 
     pub(super) fn is_at(&self, address: u64) -> bool {
         self.address == address
     }
 
-    /// Waits once more.
+    /// Begins to wait.
     pub(super) fn start(&self) -> Result<(), RunError> {
-        match self.breakpoint.start() {
+        let started = if self.for_ever { self.breakpoint.start_for_ever() } else { self.breakpoint.start() };
+        match started {
             Ok(()) | Err(Errno::ESRCH) => Ok(()),
             Err(errno) => Err(unavailable(errno)),
         }

@@ -29,8 +29,8 @@ pub struct Watch {
     pub places: Vec<Label>,
     /// Signals that are asked about.
     pub signals: SignalSet,
-    /// A handler whose first instruction is among the places: where it returns to is looked at, too ([`RETURN`]).
-    pub handler: Option<Label>,
+    /// The place of a step: once that has been visited, the next return of a handler is looked at, too ([`RETURN`]).
+    pub returns_after: Option<Label>,
     /// What is read at each visit, if anything.
     pub word: Option<Word>,
 }
@@ -79,6 +79,7 @@ pub(super) struct Seen {
     pub(super) installed: Vec<Installed>,
     pub(super) spins: Vec<u64>,
     word: Option<(u64, u32)>,
+    back: Option<u64>,
 }
 
 impl Turns<'_> {
@@ -98,10 +99,12 @@ impl Turns<'_> {
     }
 
     /// Notes a handler that is about to be installed.
-    pub(super) fn note_installed(&mut self, id: ThreadId, signal: Signal, address: u64) {
+    pub(super) fn note_installed(&mut self, id: ThreadId, signal: Signal, address: u64, back: u64) {
         if self.watch().is_none() {
             return;
         }
+        // Where the handler returns to: sa_restorer, which the kernel demands here.
+        self.seen.back = Some(back);
         let process = self.tree.process_of(id);
         let Some(address) = self.places.link_address(&process.program, process.entry, address) else {
             return;
@@ -149,15 +152,13 @@ impl Turns<'_> {
         let interrupted = interrupted.filter_map(|(_, next)| next.link_address).collect();
         let visit = Visit { place, nth, deliverable, interrupted, word };
         self.seen.visits.push(visit);
-        if watch.handler == Some(place) {
-            let back = registers.general.get(7).and_then(|stack| memory::read_word(pid, *stack).ok());
-            if let Some(back) = back {
-                self.watch_return(id, back)?;
-            }
+        if watch.returns_after == Some(place)
+            && let Some(back) = self.seen.back
+        {
+            self.watch_return(id, back)?;
         }
         let all = watch.signals.intersection(deliverable) == watch.signals;
-        let wanted = watch.places.contains(&place) || place.as_str() == RETURN;
-        Ok(wanted && nth < VISITS && (!all || place.as_str() == RETURN || watch.handler == Some(place)))
+        Ok(nth < VISITS && !all)
     }
 
     /// Looks at where a handler returns to.

@@ -152,6 +152,11 @@ impl Breakpoint {
         self.control(PERF_EVENT_IOC_REFRESH, 1)
     }
 
+    /// Watches for ever: the signal comes each time. Starting a breakpoint again in the thread's stop is too late at times.
+    pub fn start_for_ever(&self) -> Result<(), Errno> {
+        self.control(PERF_EVENT_IOC_ENABLE, 0)
+    }
+
     /// From now on it only counts, for ever.
     pub fn count_on(&self) -> Result<(), Errno> {
         self.aim_at_nobody()?;
