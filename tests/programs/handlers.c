@@ -97,6 +97,7 @@ static int coalesced(void)
 
     if (install(sets_flag) == -1)
         return 2;
+    raise(SIGUSR1);
     for (int i = 0; i < 3; i++)
         if (pending) {
             pending = 0;

@@ -59,10 +59,9 @@ fn cached(program: &Program, body: &Body, written: &[(u64, u32)]) -> Vec<Cached>
             if inside.into_iter().any(|instruction| touches(instruction, *data)) {
                 continue;
             }
-            let loads = body.code.iter().enumerate();
-            let load = loads
-                .filter(|(_, instruction)| instruction.address < span.0 && reads(instruction, *data))
-                .next_back();
+            let mut loads = body.code.iter().enumerate();
+            let load =
+                loads.rfind(|(_, instruction)| instruction.address < span.0 && reads(instruction, *data));
             let Some((index, load)) = load else { continue };
             let Some(after) = body.code.get(index + 1) else { continue };
             let Some(back) = program.site_at(body, span.1) else { continue };

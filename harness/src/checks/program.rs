@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Programs with more bytes of own code are left alone.
+const LARGEST: u64 = 1_000_000;
+
 /// A program with its own functions.
 #[derive(Debug)]
 pub(super) struct Program {
     image: Arc<Image>,
     /// By their first addresses.
     functions: BTreeMap<u64, Body>,
-    has_lines: bool,
+    unfit: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -90,23 +93,31 @@ impl Program {
         Ok(Program::of(images.open(file)?))
     }
 
-    pub(super) fn of(image: Arc<Image>) -> Program {
+    fn of(image: Arc<Image>) -> Program {
         let own = image.own_functions();
+        let has_line = |function: &Function| image.describe(function.start).line.is_some();
+        let size = own.iter().map(|function| function.size).fold(0, u64::saturating_add);
+        let unfit = if image.is_static() && !own.iter().any(has_line) {
+            Some(
+                "it is linked statically without line information, so its own code cannot be told from its libraries'",
+            )
+        } else if size > LARGEST {
+            Some("it has more than a million bytes of code of its own")
+        } else {
+            None
+        };
+        let own = if unfit.is_some() { Vec::new() } else { own };
         let bodies = own.into_iter().map(|function| {
             let code = image.instructions(&function);
             (function.start, Body { function, code })
         });
-        let functions: BTreeMap<u64, Body> = bodies.collect();
-        let has_lines = functions.values().any(|body| body.code.iter().any(|one| one.line.is_some()));
-        Program { image, functions, has_lines }
+        let functions = bodies.collect();
+        Program { image, functions, unfit }
     }
 
     /// Why nothing can be said of this program, if so.
     pub(super) fn cannot_be_checked(&self) -> Option<&'static str> {
-        let alone = self.image.imports().is_empty() && !self.has_lines;
-        alone.then_some(
-            "it is linked statically without line information, so its own code cannot be told from its libraries'",
-        )
+        self.unfit
     }
 
     pub(super) fn handler(&self, signal: Signal, address: u64) -> Option<Handler> {

@@ -28,6 +28,7 @@ pub struct Image {
     path: PathBuf,
     name: String,
     entry: u64,
+    is_static: bool,
     pub(super) data: Arc<[u8]>,
     segments: Vec<Segment>,
     sections: Vec<Section>,
@@ -106,6 +107,10 @@ impl Image {
             path: path.to_owned(),
             name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
             entry: header.e_entry(LittleEndian),
+            is_static: !file
+                .elf_program_headers()
+                .iter()
+                .any(|one| one.p_type(LittleEndian) == elf::PT_INTERP),
             data: Arc::clone(&data),
             segments,
             sections,
@@ -133,6 +138,11 @@ impl Image {
     /// Where the program begins.
     pub fn entry(&self) -> u64 {
         self.entry
+    }
+
+    /// True if no dynamic loader is asked for: a static program, or a library.
+    pub fn is_static(&self) -> bool {
+        self.is_static
     }
 
     /// The parts that are mapped into memory, as the file lists them.
