@@ -6,6 +6,7 @@ use sigrace::program::Limits;
 use sigrace::schedule::{Action, Label, Making, Point, Schedule, Site, Step, ThreadName};
 use sigrace::supervise::{Observe, RunError, Supervise};
 use sigrace::trace::{End, Event, Frame, Moment, Run, What, Whereabouts};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,10 +24,10 @@ fn sent(site: &str) -> Schedule {
 }
 
 /// Runs `chain.c`, built so, by this schedule: the run and where its threads were. None without hardware breakpoints.
-fn chain(flags: &[&str], argument: Option<&str>, schedule: &Schedule) -> Option<(Run, Vec<Whereabouts>)> {
+fn chain(flags: &[&str], arguments: &[&str], schedule: &Schedule) -> Option<(Run, Vec<Whereabouts>)> {
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("chain.c", flags, folder.path());
-    let argv: Vec<&str> = [program.to_str().unwrap()].into_iter().chain(argument).collect();
+    let argv: Vec<&str> = [&[program.to_str().unwrap()], arguments].concat();
     let limits = Limits { cpu: Duration::from_millis(100), ..Limits::default() };
     supervised::with_supervisor(supervised::launch(&argv, folder.path()), limits, |supervisor| {
         let plain = match supervisor.run(schedule) {
@@ -77,7 +78,7 @@ fn in_source(frame: &Frame) -> bool {
 #[test]
 fn a_code_point_has_its_instruction_and_all_callers() {
     for flags in BUILDS {
-        let Some((run, places)) = chain(flags, None, &sent("at insert")) else { return };
+        let Some((run, places)) = chain(flags, &[], &sent("at insert")) else { return };
         let place = at(&run, &places, step);
         assert_eq!(names(place)[..3], ["insert", "fill", "main"], "{flags:?}: {place:?}");
         assert!(place.complete && place.stack[..3].iter().all(in_source), "{flags:?}: {place:?}");
@@ -92,14 +93,16 @@ fn a_code_point_has_its_instruction_and_all_callers() {
 #[test]
 fn a_call_has_its_calling_line() {
     for flags in BUILDS {
-        let (run, places) = chain(flags, None, &sent("getppid")).unwrap();
+        let (run, places) = chain(flags, &[], &sent("getppid")).unwrap();
         let place = at(&run, &places, step);
         assert!(names(place)[0].ends_with("getppid"), "{flags:?}: {place:?}");
         assert_eq!(place.stack[0].foreign, !flags.contains(&"-static"));
         assert_eq!((names(place)[1], place.stack[1].line), ("ask", line("asks")), "{flags:?}: {place:?}");
-        if flags.contains(&"-O2") {
-            assert_eq!((names(place)[2], place.stack[2].line), ("main", line("calls ask")), "{flags:?}");
-        }
+        assert_eq!(
+            (names(place)[2], place.stack[2].line),
+            ("main", line("calls ask")),
+            "{flags:?}: {place:?}"
+        );
         let told: Vec<_> = places.iter().map(|place| place.at).collect();
         let going = |event: &Event| matches!(event.what, What::Go(..) | What::Step(_) | What::Signal(_));
         let events = run.events.iter().enumerate().filter(|(_, event)| going(event));
@@ -111,7 +114,7 @@ fn a_call_has_its_calling_line() {
 
 #[test]
 fn a_call_of_a_handler_tells_what_was_interrupted() {
-    let (run, places) = chain(&["-g", "-O2"], None, &sent("getppid")).unwrap();
+    let (run, places) = chain(&["-g", "-O2"], &[], &sent("getppid")).unwrap();
     let getpid = Site::Before("getpid".parse().unwrap());
     let place = at(&run, &places, |event| matches!(event.what, What::Go(site, _) if site == getpid));
     assert_eq!(place.stack[1].line, line("in the handler"), "{place:?}");
@@ -123,12 +126,12 @@ fn a_call_of_a_handler_tells_what_was_interrupted() {
 #[test]
 fn a_hang_is_where_it_sleeps_and_a_spinning_thread_in_its_loop() {
     for flags in BUILDS {
-        let (run, places) = chain(flags, None, &Schedule::empty()).unwrap();
+        let (run, places) = chain(flags, &[], &Schedule::empty()).unwrap();
         assert!(matches!(run.outcome.end, End::Idle(_) | End::Hang(_)), "{:?}", run.outcome);
         let place = places.last().unwrap();
         assert_eq!((place.at, place.stack[1].line), (Moment::End, line("sleeps")), "{flags:?}: {place:?}");
 
-        let (run, places) = chain(flags, Some("on and on"), &Schedule::empty()).unwrap();
+        let (run, places) = chain(flags, &["on and on"], &Schedule::empty()).unwrap();
         assert!(matches!(run.outcome.end, End::Spinning(_)), "{:?}", run.outcome);
         let place = places.last().unwrap();
         assert_eq!((place.at, names(place)[0]), (Moment::End, "main"), "{flags:?}: {place:?}");
@@ -137,12 +140,36 @@ fn a_hang_is_where_it_sleeps_and_a_spinning_thread_in_its_loop() {
 }
 
 #[test]
+fn where_a_breakpoint_sent_a_signal_is_seen_from_its_handler() {
+    // The process has a second thread, so it cannot be stopped unseen.
+    let two = ["with", "a thread"];
+    let at_insert = Site::At(Label::new("insert"));
+    let kinds: [&dyn Fn(&Event) -> bool; 2] =
+        [&step, &|event| matches!(event.what, What::Go(site, _) if site == at_insert)];
+    for flags in BUILDS {
+        let Some((run, places)) = chain(flags, &two, &sent("at insert")) else { return };
+        for kind in kinds {
+            let place = at(&run, &places, kind);
+            assert_eq!(names(place)[..3], ["insert", "fill", "main"], "{flags:?}: {place:?}");
+            assert_eq!(
+                (place.stack[1].line, place.stack[2].line),
+                (line("calls insert"), line("calls fill"))
+            );
+            assert!(place.stack[0].instruction.is_some(), "{flags:?}: {place:?}");
+        }
+        let sleeps: Vec<_> = places.iter().filter(|place| place.at == Moment::End).collect();
+        let lines = sleeps.iter().map(|place| place.stack[1].line);
+        assert_eq!(lines.collect::<BTreeSet<_>>(), [line("sleeps"), line("sleeps as well")].into());
+    }
+}
+
+#[test]
 fn without_symbols_the_file_and_an_address_are_told() {
-    let (run, places) = chain(&["-s", "-O2"], None, &sent("getppid")).unwrap();
+    let (run, places) = chain(&["-s", "-O2"], &[], &sent("getppid")).unwrap();
     let Frame { function, module, offset, line, foreign, .. } = &at(&run, &places, step).stack[1];
     assert_eq!((function, module.as_deref(), line, foreign), (&None, Some("chain"), &None, &false));
     assert!((1..0x10_0000).contains(offset), "{offset:#x}");
-    let (run, places) = chain(&["-O2"], None, &sent("getppid")).unwrap();
+    let (run, places) = chain(&["-O2"], &[], &sent("getppid")).unwrap();
     let Frame { function, module, offset, file, .. } = &at(&run, &places, step).stack[1];
     assert_eq!((function.as_deref(), module, file), (Some("ask"), &None, &None));
     assert!(*offset > 0);

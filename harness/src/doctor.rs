@@ -3,10 +3,11 @@
 //! Each check does the very thing that a run does, with the code that a run does it with, and says what is lost when it
 //! does not work. Nothing is concluded from version numbers, settings or identities.
 
+use crate::code::{Image, Place};
 use crate::program::{Launch, Limits};
 use crate::resolve;
-use crate::schedule::{Making, Schedule, Site};
-use crate::supervise::{RunError, Settings, Supervise, Supervisor};
+use crate::schedule::{Label, Making, Schedule, Site, ThreadName};
+use crate::supervise::{Observe, Observed, RunError, Settings, Supervise, Supervisor};
 use crate::sys::memory::Text;
 use crate::sys::perf;
 use crate::sys::pidfd::PidFd;
@@ -143,8 +144,9 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
         },
         Check {
             name: "hardware breakpoints",
-            result: found(breakpoint())?,
-            loses: "Not needed yet: code points (`At`) will need perf events.",
+            result: if can_run { found(host.held_at_code())? } else { found(breakpoint())? },
+            loses: "Code points (`At`), and sweeps: both need perf events (perf_event_paranoid of 2 or less), and a processor or \
+                    virtual machine with debug registers. There is no second way: runs that need them are unsupported.",
             needed: false,
         },
     ])
@@ -170,6 +172,10 @@ struct Host<'a> {
 
 impl Host<'_> {
     fn run(&self, words: &[&str]) -> Result<Run, Failure> {
+        Ok(self.observe(words, &Observe::Nothing)?.0)
+    }
+
+    fn observe(&self, words: &[&str], observe: &Observe) -> Result<(Run, Observed), Failure> {
         let settings = Settings {
             launch: launch(words)?,
             limits: Limits::default(),
@@ -178,7 +184,7 @@ impl Host<'_> {
             watch: Vec::new(),
             cancel: Arc::clone(self.cancel),
         };
-        Ok(Supervisor::new(settings, self.cpu)?.run(&Schedule::empty())?)
+        Ok(Supervisor::new(settings, self.cpu)?.observe(&Schedule::empty(), observe)?)
     }
 
     fn shell(&self, script: &str) -> Result<Run, Failure> {
@@ -205,6 +211,24 @@ impl Host<'_> {
             _ if first != second => lost(format!("two runs differ: `{}`, `{}`", first.trim(), second.trim())),
             [own, proc] if own == proc => Ok(()),
             _ => lost(format!("the program's pid, and its pid in its /proc: `{}`", first.trim())),
+        }
+    }
+
+    /// A program is held before its very first instruction, exactly there, and goes on unharmed.
+    fn held_at_code(&self) -> Result<(), Failure> {
+        breakpoint()?;
+        let image = Image::open(&launch(&["true"])?.file).or_else(|error| lost(error.to_string()))?;
+        let place = match image.function_at(image.entry()) {
+            Some(function) => Place::in_function(&function.name, image.entry() - function.start),
+            None => Place::in_function(image.name(), image.entry()),
+        };
+        let places = vec![(ThreadName::root(), Label::new(&place.to_string()))];
+        let (run, observed) = self.observe(&["true"], &Observe::Executions(places))?;
+        match (&run.outcome.end, &observed.executions[..]) {
+            (End::Ended(Status::Exited(0)), [1]) => Ok(()),
+            (end, counts) => lost(format!(
+                "`true` was to be held once at its first instruction: it was {counts:?} times there, and ended so: {end:?}"
+            )),
         }
     }
 

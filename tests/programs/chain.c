@@ -1,4 +1,5 @@
 /* Calls whose lines are known: the tests look for the comments. */
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/types.h>
@@ -31,13 +32,22 @@ __attribute__((noinline)) void ask(int number)
     value = value + number;
 }
 
+static void *sleeper(void *nothing)
+{
+    pause(); /* sleeps as well */
+    return nothing;
+}
+
 int main(int argc, char **argv)
 {
+    pthread_t thread;
     (void)argv;
+    if (argc > 2 && pthread_create(&thread, NULL, sleeper, NULL) != 0)
+        abort();
     signal(SIGUSR1, on_signal);
     fill(argc); /* calls fill */
     ask(argc); /* calls ask */
-    if (argc > 1)
+    if (argc == 2)
         for (;;) value = value + 1; /* spins */
     pause(); /* sleeps */
     return 0;

@@ -96,13 +96,14 @@ impl<'a> Told<'a> {
     }
 
     /// The functions of libraries between it and what the thread is doing, if there is more than the one that makes the
-    /// call: `by way of printf > _IO_file_write > write`.
+    /// call: `by way of printf > _IO_file_write > write`, but not `fork > _Fork`.
     fn through(&self) -> Option<String> {
         let (nearest, _) = self.own.first()?;
         let inner = self.place.stack.get(..*nearest)?;
         let names = inner.iter().rev().filter_map(|frame| frame.function.as_deref()).map(plain);
         let mut names: Vec<String> = names.collect();
-        if names.len() < 2 || inner.iter().any(|frame| frame.signal) {
+        let bare = |name: &String| name.trim_start_matches('_').to_lowercase();
+        if names.first().map(bare) == names.last().map(bare) || inner.iter().any(|frame| frame.signal) {
             return None;
         }
         if names.len() > THROUGH {

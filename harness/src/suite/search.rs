@@ -193,7 +193,11 @@ where
 {
     let look = |supervisor: &mut S, finding: &Finding| {
         let (run, observed) = supervisor.observe(&finding.schedule, &Observe::Where).ok()?;
-        let (one, other) = (&finding.run, &run);
+        let (one, mut other) = (&finding.run, run);
+        if let (End::Spinning(one), End::Spinning(other)) = (&one.outcome.end, &mut other.outcome.end) {
+            // How long it span is as it was measured.
+            other.clone_from(one);
+        }
         let equal = one.events == other.events && one.outcome == other.outcome && other.taint.is_none();
         equal.then_some(observed.places)
     };

@@ -1,9 +1,8 @@
 //! Where in their code threads are: see `Observe::Where`.
 //!
 //! A thread is looked at while it is settled, from outside, through `/proc` and process_vm_readv(2): nothing changes for it.
-//! Of a thread at a code point all registers are known. Of one in a call only the stack pointer and the instruction are,
-//! which is enough up to the first function whose frame depends on another register (rbp, as at -O0): its callers are not
-//! known then, and the stack says that it is not complete.
+//! Of a thread at a code point all registers are known. Of one in a call only the stack pointer and the instruction are:
+//! where they do not tell who called a function, its callers are not known, and the stack says that it is not complete.
 
 use super::Observe;
 use super::held::Place;
