@@ -2,7 +2,7 @@
 
 mod supervised;
 
-use sigrace::code::{Image, Place};
+use sigrace::code::Image;
 use sigrace::program::Limits;
 use sigrace::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use sigrace::signal::Signal;

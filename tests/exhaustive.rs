@@ -46,6 +46,7 @@ fn search(launch: &Launch, plan: Plan) -> Report {
         settings: suite::settings(launch.clone(), Limits::default(), &plan, &cancel),
         plan,
         against: Against::Scenario(Expect { idle: true, ..Expect::default() }),
+        checks: Vec::new(),
         trace_dir: folder.path().to_owned(),
         keep_all: false,
     };

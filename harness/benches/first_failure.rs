@@ -99,6 +99,7 @@ fn first(
         settings: suite::settings(launch.clone(), limits.clone(), &plan, &Default::default()),
         plan,
         against: Against::Scenario(expect.clone()),
+        checks: Vec::new(),
         trace_dir: folder.path().to_owned(),
         keep_all: false,
     };

@@ -73,6 +73,7 @@ fn speed(source: &Path, workers: usize, slots: &Slots) -> Result<f64, Box<dyn Er
             same_output: false,
             stdout: None,
         }),
+        checks: Vec::new(),
         trace_dir: folder.path().to_owned(),
         keep_all: false,
     };

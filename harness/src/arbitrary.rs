@@ -1,8 +1,9 @@
 //! Strategies for whole scenarios, traces and runs, for the tests that hold for any value.
 
 use crate::build::Build;
+use crate::checks::Rule;
 use crate::program::{Launch, Limits, Program};
-use crate::scenario::{Exit, Expect, Explore, Known, Scenario, Strategy as Search, Text};
+use crate::scenario::{Exit, Expect, Explore, Handlers, Known, Scenario, Strategy as Search, Text, Warned};
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
@@ -109,12 +110,26 @@ fn broken() -> impl Strategy<Value = Broken> {
     ])
 }
 
+fn rule() -> impl Strategy<Value = Rule> {
+    proptest::sample::select(Rule::ALL.to_vec())
+}
+
+fn handlers() -> impl Strategy<Value = Handlers> {
+    prop_oneof![Just(Handlers::Nothing), Just(Handlers::All), vec(rule(), 1..3).prop_map(Handlers::Only),]
+}
+
+prop_compose! {
+    fn warned()(rule in rule(), line in "[a-z]{1,4}[.]c:[1-9]") -> Warned {
+        Warned { rule, line }
+    }
+}
+
 prop_compose! {
     pub(crate) fn expect()(
         exit in option::of(exit()), stdout in option::of(wanted()), stderr in option::of(wanted()),
-        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool
+        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, handlers in handlers()
     ) -> Expect {
-        Expect { exit, stdout, stderr, zombies, orphans, exec_blocked, idle }
+        Expect { exit, stdout, stderr, zombies, orphans, exec_blocked, idle, handlers }
     }
 }
 
@@ -159,20 +174,23 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
         })
     ];
     let places = (option::of(name), option::of(name), btree_map("[A-Z]{1,3}", "[^\0]{0,4}", 0..3));
-    let known = (vec(known(), 0..3), vec(name.prop_map(Into::into), 0..3));
+    let known = (vec(known(), 0..3), vec(warned(), 0..3), vec(name.prop_map(Into::into), 0..3));
     (program, places, explore(), limits(), expect(), known).prop_map(
-        |((program, args, builds), (stdin, cwd, env), explore, limits, expect, (finds, kept))| Scenario {
-            program,
-            builds,
-            args,
-            env,
-            stdin: stdin.map(Into::into),
-            cwd: cwd.map(Into::into),
-            explore,
-            limits,
-            expect,
-            finds,
-            kept,
+        |((program, args, builds), (stdin, cwd, env), explore, limits, expect, (finds, warns, kept))| {
+            Scenario {
+                program,
+                builds,
+                args,
+                env,
+                stdin: stdin.map(Into::into),
+                cwd: cwd.map(Into::into),
+                explore,
+                limits,
+                expect,
+                finds,
+                warns,
+                kept,
+            }
         },
     )
 }

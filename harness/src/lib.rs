@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod arbitrary;
 pub mod build;
+pub mod checks;
 pub mod cli;
 pub mod code;
 pub mod compile;

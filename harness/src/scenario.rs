@@ -1,6 +1,7 @@
 //! What a person asks for: a program, how to explore it, and what must hold of every outcome.
 
 use crate::build::Build;
+use crate::checks::Rule;
 use crate::program::{Limits, Program};
 use crate::schedule::{Schedule, Site, ThreadName};
 use crate::signal::Signal;
@@ -42,6 +43,9 @@ pub struct Scenario {
     /// What a broken program is known to do: exactly these findings, with these minimal schedules. Without it none is allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub finds: Vec<Known>,
+    /// What the handlers of a broken program are known to do: exactly these rules are broken at these places.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warns: Vec<Warned>,
     /// Traces whose schedules are tried first, relative to the scenario's own folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<PathBuf>,
@@ -156,6 +160,46 @@ pub struct Expect {
     pub exec_blocked: Option<u32>,
     /// True if the program may end up waiting for the outside (a server that was told nothing).
     pub idle: bool,
+    /// Which rules the handlers of the signals that are sent must keep, or all handlers if none is sent.
+    #[serde(skip_serializing_if = "Handlers::is_empty")]
+    pub handlers: Handlers,
+}
+
+/// Rules for handlers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Handlers {
+    /// Nothing is checked.
+    #[default]
+    Nothing,
+    /// These.
+    Only(Vec<Rule>),
+    /// All that there are.
+    All,
+}
+
+impl Handlers {
+    /// The rules.
+    pub fn rules(&self) -> &[Rule] {
+        match self {
+            Handlers::Nothing => &[],
+            Handlers::Only(rules) => rules,
+            Handlers::All => &Rule::ALL,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Handlers::Nothing
+    }
+}
+
+/// A rule that a handler of a broken program is known to break.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warned {
+    /// The rule.
+    pub rule: Rule,
+    /// The source line, `file.c:12`; without debug information `function+0x1f`.
+    pub line: String,
 }
 
 /// How the first process is expected to end.

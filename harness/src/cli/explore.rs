@@ -7,12 +7,15 @@ use super::progress::Progress;
 use super::report;
 use super::say::{page, warn};
 use super::target::Target;
+use crate::checks::{Rule, Warning};
 use crate::code::Place;
 use crate::explore::{self, Cut, Partition, Plan, Reference, Report, Standing};
 use crate::judge::Comparison;
 use crate::probe::BadProbeName;
 use crate::program::{Limits, Program};
-use crate::scenario::{Exit as ExpectedExit, Expect, Explore, Known, Scenario, Strategy, Text};
+use crate::scenario::{
+    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Scenario, Strategy, Text, Warned,
+};
 use crate::schedule::{Label, Making, Site, Syscall, ThreadName};
 use crate::show::count;
 use crate::signal::Signal;
@@ -56,6 +59,12 @@ pub(super) struct Args {
     /// Every run must write the same standard output as the undisturbed one
     #[arg(long, conflicts_with = "stdout", help_heading = "Expectation")]
     same_output: bool,
+    /// Do not check what signal handlers do
+    #[arg(long, help_heading = "Expectation")]
+    no_handler_checks: bool,
+    /// A warning of a signal handler counts like a finding
+    #[arg(long, conflicts_with = "no_handler_checks", help_heading = "Expectation")]
+    strict: bool,
     /// Write the search down as a scenario, with what it found
     #[arg(long, value_name = "FILE.ron")]
     save: Option<PathBuf>,
@@ -141,6 +150,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             same_output: args.same_output,
             stdout: args.stdout.clone(),
         }),
+        checks: args.checks(),
         trace_dir: how.trace_dir.clone(),
         keep_all: how.keep_all,
     };
@@ -158,6 +168,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let saved = args.save.as_ref().map(|path| store::write_scenario(path, &args.scenario(&job, &done)));
     let exit = match done.report.cut {
         Some(Cut::Interrupted) => Exit::Interrupted,
+        _ if args.strict && !done.checked.warnings.is_empty() => Exit::Failed,
         _ => done.report.verdict.into(),
     };
     let format = args.search.output.format;
@@ -214,6 +225,10 @@ pub(super) fn text(job: &Job, done: &Done, elapsed: Duration) -> String {
     for index in 0..findings {
         text += &format!("\n{}", done.tell(index, name, page()));
     }
+    let warnings = done.warnings();
+    if !warnings.is_empty() {
+        text += &format!("\n{}\n", warnings.join("\n"));
+    }
     text
 }
 
@@ -230,6 +245,12 @@ fn undisturbed(reference: &Reference) -> String {
 }
 
 impl Args {
+    /// The rules for handlers that are checked. Of a search in parts the first does it for all.
+    fn checks(&self) -> Vec<Rule> {
+        let mine = self.partition.is_none_or(|part| part.part == 1);
+        if self.no_handler_checks || !mine { Vec::new() } else { Rule::ALL.to_vec() }
+    }
+
     /// The search as a scenario, with what the reference run did as its expectation and what was found as known.
     ///
     /// Of the environment only the variables given on the command line are written down.
@@ -254,6 +275,8 @@ impl Args {
         };
         let known =
             |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
+        let warned = |warning: &Warning| Warned { rule: warning.rule, line: warning.line.clone() };
+        let checked = !job.checks.is_empty() && done.checked.runs > 1;
         // A search that only time has ended is written down with the runs that it had.
         let made = |strategy: &Strategy| match strategy.runs() {
             Some(u64::MAX) => strategy.with_runs(done.report.runs.max(1)),
@@ -282,9 +305,11 @@ impl Args {
                 zombies: left(LeftHow::Zombie),
                 orphans: left(LeftHow::Orphan),
                 idle: matches!(outcome.end, End::Idle(_)),
+                handlers: if checked { Handlers::All } else { Handlers::Nothing },
                 ..Expect::default()
             },
             finds: done.report.findings.iter().map(known).collect(),
+            warns: done.checked.warnings.iter().map(warned).collect(),
             kept: Vec::new(),
         }
     }

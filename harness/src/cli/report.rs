@@ -38,7 +38,11 @@ fn junit(report: &Report) -> Result<String, Stop> {
         let mut case = TestCase::new(&search.name, status(search));
         case.set_classname("sigrace");
         if let Some(result) = &search.result {
-            case.set_system_out(format!("{}; seed {}", result.extent, report.seed));
+            let mut text = format!("{}; seed {}", result.extent, report.seed);
+            for warning in &result.warnings {
+                text += &format!("\nwarning: {}", warning.explanation);
+            }
+            case.set_system_out(text);
         }
         suite.add_test_case(case);
     }
@@ -71,6 +75,10 @@ fn troubles(search: &Search) -> Vec<String> {
     if let Some(result) = &search.result {
         let unknown = result.findings.iter().filter(|finding| !finding.known);
         lines.extend(unknown.map(sentence));
+        // Without a scenario nobody has promised anything of the handlers.
+        let promised = search.file.is_some() && search.verdict.as_deref() != Some("pass");
+        let unknown = result.warnings.iter().filter(|warning| promised && !warning.known);
+        lines.extend(unknown.map(|warning| warning.explanation.clone()));
         for missing in &result.missing {
             lines.push(format!("not found: {} by {}", missing.breaks, missing.schedule.join("; ")));
         }
@@ -95,13 +103,18 @@ fn sentence(finding: &Confirmed) -> String {
 
 /// Workflow commands, one for each thing that is wrong.
 fn annotations(search: &Search) -> Vec<String> {
-    if search.verdict.as_deref() == Some("pass") {
-        return Vec::new();
-    }
     let file = search.file.as_ref().map_or(String::new(), |file| format!("file={},", property(file)));
     let title = property(&format!("sigrace {}", search.name));
     let line = |text: &String| format!("::error {file}title={title}::{}", data(text));
-    troubles(search).iter().map(line).collect()
+    let mut lines: Vec<String> = Vec::new();
+    if search.verdict.as_deref() != Some("pass") {
+        lines.extend(troubles(search).iter().map(line));
+    }
+    if let (None, Some(result)) = (&search.file, &search.result) {
+        let warning = |text: &String| format!("::warning title={title}::{}", data(text));
+        lines.extend(result.warnings.iter().map(|found| warning(&found.explanation)));
+    }
+    lines
 }
 
 /// Text in a workflow command, where a line end and a percent sign mean something.
@@ -153,6 +166,8 @@ mod tests {
                     schedule: vec!["100% of <it>\nhere".to_owned()],
                 }],
                 unstable: Vec::new(),
+                warnings: Vec::new(),
+                check_runs: 0,
             }),
         }
     }

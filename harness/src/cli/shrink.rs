@@ -65,6 +65,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         settings,
         plan,
         against: Against::Only(trace.breaks.clone(), Box::new(against)),
+        checks: Vec::new(),
         trace_dir: args.traces.directory(),
         keep_all: args.traces.keep_all,
     };

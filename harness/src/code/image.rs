@@ -28,6 +28,7 @@ pub struct Image {
     path: PathBuf,
     name: String,
     entry: u64,
+    is_static: bool,
     pub(super) data: Arc<[u8]>,
     segments: Vec<Segment>,
     sections: Vec<Section>,
@@ -106,6 +107,10 @@ impl Image {
             path: path.to_owned(),
             name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
             entry: header.e_entry(LittleEndian),
+            is_static: !file
+                .elf_program_headers()
+                .iter()
+                .any(|one| one.p_type(LittleEndian) == elf::PT_INTERP),
             data: Arc::clone(&data),
             segments,
             sections,
@@ -135,6 +140,11 @@ impl Image {
         self.entry
     }
 
+    /// True if no dynamic loader is asked for: a static program, or a library.
+    pub fn is_static(&self) -> bool {
+        self.is_static
+    }
+
     /// The parts that are mapped into memory, as the file lists them.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
@@ -162,6 +172,14 @@ impl Image {
     /// The function whose code has this address.
     pub fn function_at(&self, address: u64) -> Option<Function> {
         self.symbols.function_at(address).map(|found| found.function())
+    }
+
+    /// All names of the function that begins at this address, as the linker knows them.
+    pub fn names_at(&self, address: u64) -> Vec<&str> {
+        let functions = &self.symbols.functions;
+        let first = functions.partition_point(|function| function.start < address);
+        let same = functions[first..].iter().take_while(|function| function.start == address);
+        same.map(|function| function.symbol.as_str()).collect()
     }
 
     /// All functions that have code of their own, by address; of several names for one code the best.

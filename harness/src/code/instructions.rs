@@ -180,7 +180,7 @@ impl Image {
         self.decode(function).map(|instruction| instruction.ip()).collect()
     }
 
-    fn decode(&self, function: &Function) -> impl Iterator<Item = iced_x86::Instruction> {
+    pub(super) fn decode(&self, function: &Function) -> impl Iterator<Item = iced_x86::Instruction> {
         let end = self.end_of_code(function.start).unwrap_or(function.start).min(function.end());
         let bytes = self.bytes(function.start, end - function.start).unwrap_or(&[]);
         Decoder::with_ip(64, bytes, function.start, DecoderOptions::NONE).into_iter()
@@ -221,7 +221,7 @@ impl Image {
 }
 
 /// The access, if its address is fixed: no register but the instruction pointer makes it, and no segment.
-fn static_access(memory: &UsedMemory) -> Option<StaticAccess> {
+pub(super) fn static_access(memory: &UsedMemory) -> Option<StaticAccess> {
     let fixed = matches!(memory.base(), Register::None | Register::RIP | Register::EIP)
         && memory.index() == Register::None
         && !matches!(memory.segment(), Register::FS | Register::GS);

@@ -19,9 +19,11 @@ mod place;
 mod plt;
 mod registers;
 mod resolve;
+mod results;
 mod source;
 mod symbols;
 mod unwind;
+mod updates;
 
 pub use data::{DataObject, TypeFacts};
 pub use image::{Image, Segment};
@@ -34,6 +36,7 @@ pub use registers::Registers;
 pub use source::snippet;
 pub use symbols::Function;
 pub use unwind::{Frame, MOST_FRAMES, Stack, StackEnd, unwind};
+pub use updates::Update;
 
 use std::io;
 use std::path::PathBuf;

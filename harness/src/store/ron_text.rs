@@ -232,7 +232,8 @@ impl Text {
 
 /// A scenario's file: what is at its default is left out.
 pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> {
-    let Scenario { program, builds, args, env, stdin, cwd, explore, limits, expect, finds, kept } = scenario;
+    let Scenario { program, builds, args, env, stdin, cwd, explore, limits, expect, finds, warns, kept } =
+        scenario;
     let mut text =
         Text::new(SCENARIO_FORMAT, &format!("What to expect of a program. Run it: {}", command("run", path)));
     text.field("program", program, 0)?;
@@ -256,6 +257,9 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
     text.field("expect", expect, 0)?;
     if !finds.is_empty() {
         text.field("finds", finds, 1)?;
+    }
+    if !warns.is_empty() {
+        text.field("warns", warns, 1)?;
     }
     if !kept.is_empty() {
         text.field("kept", kept, 1)?;

@@ -122,6 +122,9 @@ fn add(whole: &mut Found, part: Found) {
         }
     }
     whole.missing.extend(part.missing);
+    // One part checks the handlers for all.
+    whole.warnings.extend(part.warnings);
+    whole.check_runs += part.check_runs;
     whole.unstable.extend(part.unstable);
 }
 

@@ -5,9 +5,11 @@
 
 use super::search::{Done, SearchError, ending_of};
 use super::trial::{self, Trial};
+use crate::checks::Warning;
 use crate::compile;
 use crate::explore::{self, Comparison, Cut, Finding, Level, Verdict};
 use crate::judge;
+use crate::scenario;
 use crate::schedule::Schedule;
 use crate::show;
 use crate::trace::{Frame, Outcome, Trace};
@@ -108,6 +110,32 @@ pub struct Found {
     pub missing: Vec<Missing>,
     /// What did not repeat itself: evidence against repeatability, no finding.
     pub unstable: Vec<Unrepeated>,
+    /// Rules for signal handlers that were broken. Without a scenario that expects them to be kept they change no verdict.
+    pub warnings: Vec<Warned>,
+    /// Runs that checking the handlers took.
+    pub check_runs: u64,
+}
+
+/// A rule for signal handlers that was broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Warned {
+    /// The rule, by its name in scenarios.
+    pub rule: String,
+    /// The signal.
+    pub signal: String,
+    /// The handler's name.
+    pub handler: String,
+    /// Where the rule is broken, `file.c:12`; `function+0x1f` without debug information.
+    pub line: String,
+    /// What the signal interrupted in the run that showed it, in the same form.
+    pub interrupted: String,
+    /// All of it in a sentence.
+    pub explanation: String,
+    /// True if the scenario knows it.
+    pub known: bool,
+    /// The steps of the run that showed it.
+    pub schedule: Vec<String>,
 }
 
 /// How many of the schedules with so many steps were tried.
@@ -276,7 +304,10 @@ impl Search {
                 digest: outcome.done.as_ref().map(|done| done.digest.clone()),
                 asked: outcome.done.as_ref().map(|done| done.asked.clone()),
                 notes: outcome.notes.clone(),
-                result: outcome.done.as_ref().map(|done| Found::new(done, &trial.case.scenario.finds)),
+                result: outcome
+                    .done
+                    .as_ref()
+                    .map(|done| Found::new(done, &trial.case.scenario.finds, &trial.case.scenario.warns)),
             },
             Err(error) => Search {
                 name,
@@ -304,14 +335,14 @@ impl Search {
             program: Some(done.file.display().to_string()),
             digest: Some(done.digest.clone()),
             asked: Some(done.asked.clone()),
-            notes: Vec::new(),
-            result: Some(Found::new(done, &[])),
+            notes: done.checked.notes.clone(),
+            result: Some(Found::new(done, &[], &[])),
         }
     }
 }
 
 impl Found {
-    fn new(done: &Done, known: &[crate::scenario::Known]) -> Found {
+    fn new(done: &Done, known: &[scenario::Known], warns: &[scenario::Warned]) -> Found {
         let report = &done.report;
         let Comparison { missing, unknown } = Comparison::new(&report.findings, known);
         let findings = report.findings.iter().enumerate();
@@ -365,6 +396,23 @@ impl Found {
                     differs: unstable.differs.map(|index| index as u64),
                 })
                 .collect(),
+            warnings: done.checked.warnings.iter().map(|warning| Warned::new(warning, warns)).collect(),
+            check_runs: done.checked.runs,
+        }
+    }
+}
+
+impl Warned {
+    fn new(warning: &Warning, warns: &[scenario::Warned]) -> Warned {
+        Warned {
+            rule: format!("{:?}", warning.rule),
+            signal: warning.signal.to_string(),
+            handler: warning.handler.clone(),
+            line: warning.line.clone(),
+            interrupted: warning.interrupted.clone(),
+            explanation: warning.to_string(),
+            known: warns.iter().any(|known| (known.rule, &known.line) == (warning.rule, &warning.line)),
+            schedule: steps(&warning.schedule),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::record::{DigestError, KeepAll, Recorder};
 use super::worker::{self, WAIT_FOR_CPU};
+use crate::checks::{self, Asked, Checked, Rule};
 use crate::compile;
 use crate::explore::{
     self, Chance, Coverage, Cut, Executed, ExploreError, Finding, Level, MOST_VISITS, Partition, Plan,
@@ -43,6 +44,8 @@ pub struct Job {
     pub plan: Plan,
     /// What must hold.
     pub against: Against,
+    /// The rules for handlers that are checked.
+    pub checks: Vec<Rule>,
     /// Where traces go.
     pub trace_dir: PathBuf,
     /// Keep a trace of every run.
@@ -62,6 +65,8 @@ pub struct Done {
     pub asked: String,
     /// What was expected.
     pub expectations: Expectations,
+    /// What the checks of handlers came to, if any were asked for.
+    pub checked: Checked,
     /// Each finding's trace, in the order of the findings, and its file or why there is none.
     pub traces: Vec<(Trace, Result<PathBuf, FileError>)>,
 }
@@ -125,10 +130,15 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
         }
         broken
     };
+    let base = reference.schedule.clone();
     let report = explore::search(&plan, reference, &factory, &judge, progress, cancel)?;
+    let checked = match report.cut {
+        Some(Cut::Interrupted) => Checked::default(),
+        _ => check(job, &base, &factory)?,
+    };
     let digest = recorder.digest().to_owned();
     let (file, asked) = (job.settings.launch.file.clone(), asked(job));
-    let mut done = Done { report, digest, file, asked, expectations, traces: Vec::new() };
+    let mut done = Done { report, digest, file, asked, expectations, checked, traces: Vec::new() };
     let extent = done.extent_of_report();
     let seen = places(&done.report.findings, || worker::supervisor(job.settings.clone(), cpu(&held, 0)?));
     let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {
@@ -147,6 +157,31 @@ fn asked(job: &Job) -> String {
     let Settings { launch, limits, .. } = &job.settings;
     let words = format!("{:?} {:?} {limits:?} {plan:?} {:?}", launch.argv, launch.stdin, job.against);
     compile::digest_of([words.as_bytes()])
+}
+
+/// Checks the handlers, in a thread of its own as well. On a host that does not allow it, that is what is said.
+fn check<S, F>(job: &Job, base: &Schedule, factory: &F) -> Result<Checked, ExploreError>
+where
+    S: crate::supervise::Supervise,
+    F: Fn(usize) -> Result<S, RunError> + Sync,
+{
+    if job.checks.is_empty() {
+        return Ok(Checked::default());
+    }
+    let doing = |source| ExploreError::Run { doing: "checking the handlers".to_owned(), source };
+    let asked = Asked {
+        rules: &job.checks,
+        signals: &job.plan.send,
+        process: &job.plan.send_to,
+        base,
+        runs: checks::MOST_RUNS,
+    };
+    let make = || checks::check(&asked, &mut factory(0)?);
+    let died = |_| Err(RunError::Fault("the thread that checks handlers panicked".to_owned()));
+    match thread::scope(|scope| scope.spawn(make).join()).unwrap_or_else(died) {
+        Err(RunError::Unsupported(why)) => Ok(Checked::not_done(&why)),
+        other => other.map_err(doing),
+    }
 }
 
 /// Where the threads were in the run of each finding: the run is made once more to see it. A run that is not equal in all
@@ -248,6 +283,20 @@ impl Done {
     /// Why a trace could not be written, if one could not.
     pub fn unwritten(&self) -> Option<&FileError> {
         self.traces.iter().find_map(|(_, path)| path.as_ref().err())
+    }
+
+    /// What the checks of handlers have to say, a line each.
+    pub fn warnings(&self) -> Vec<String> {
+        let Checked { warnings, cut, notes, .. } = &self.checked;
+        let mut lines: Vec<String> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+        lines.extend(notes.iter().map(|note| format!("note: {note}")));
+        if *cut {
+            lines.push(format!(
+                "note: handlers were not checked to the end: {} runs were used up",
+                self.checked.runs
+            ));
+        }
+        lines
     }
 
     /// What did not repeat itself, for a person: why, and how both runs ended.

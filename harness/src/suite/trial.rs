@@ -3,10 +3,11 @@
 use super::files::Case;
 use super::search::{Against, Done, Job, SearchError, search, settings};
 use super::sweep::code;
+use crate::checks::Warning;
 use crate::explore::{self, Code, Cut, Plan, Progress, Verdict};
 use crate::program::Launch;
 use crate::resolve::{self, ResolveError};
-use crate::scenario::{Explore, Strategy};
+use crate::scenario::{Explore, Strategy, Warned};
 use crate::schedule::Schedule;
 use crate::show::Page;
 use crate::slots::Slots;
@@ -172,6 +173,7 @@ impl Trial {
             settings: settings(self.launch.clone(), scenario.limits.clone(), &plan, &how.cancel),
             plan,
             against: Against::Scenario(scenario.expect.clone()),
+            checks: scenario.expect.handlers.rules().to_vec(),
             trace_dir: how.trace_dir.clone(),
             keep_all: how.keep_all,
         };
@@ -206,8 +208,12 @@ impl Trial {
     fn judge(&self, done: Done, page: Page) -> Outcome {
         let name = &self.case.name;
         let known = &self.case.scenario.finds;
-        let (notes, followed) = self.kept(&done);
+        let (mut notes, followed) = self.kept(&done);
+        let (warned, missed) = self.warnings(&done);
+        let wrong = !warned.is_empty() || !missed.is_empty();
         let verdict = match done.report.against(known) {
+            Verdict::Pass if done.checked.unsupported => Verdict::Unsupported,
+            Verdict::Pass | Verdict::Unreached if wrong => Verdict::Fail,
             // A kept trace that cannot be followed any more tests nothing.
             Verdict::Pass if !followed => Verdict::Unreached,
             verdict => verdict,
@@ -223,6 +229,9 @@ impl Trial {
             }
             for known in missing {
                 text += &format!("not found: {:?} by {}\n", known.breaks, known.schedule);
+            }
+            for line in warned.iter().chain(&missed) {
+                text += &format!("{line}\n");
             }
             text += &done.tell_unstable(page);
             if let Some((broken, run)) = &done.report.unfinished {
@@ -240,7 +249,23 @@ impl Trial {
                 replay.extend(done.replay(index));
             }
         }
+        notes.extend(missed);
+        notes.extend(done.checked.notes.iter().cloned());
         Outcome { verdict, done: Some(done), text, notes, replay, interrupted }
+    }
+
+    /// Warnings that are not known, and known ones that did not come, a line each.
+    fn warnings(&self, done: &Done) -> (Vec<String>, Vec<String>) {
+        let known = &self.case.scenario.warns;
+        let found = &done.checked.warnings;
+        let is =
+            |warning: &Warning, known: &Warned| (warning.rule, &warning.line) == (known.rule, &known.line);
+        let unknown = found.iter().filter(|warning| !known.iter().any(|known| is(warning, known)));
+        let missing = known.iter().filter(|known| !found.iter().any(|warning| is(warning, known)));
+        (
+            unknown.map(|warning| format!("warning: {warning}")).collect(),
+            missing.map(|known| format!("no warning: {:?} at {}", known.rule, known.line)).collect(),
+        )
     }
 
     /// What became of the kept traces that is worth a word, and whether each of them was followed. Points have names, not

@@ -14,12 +14,13 @@
 //!
 //! Where neither can be, the point is not held, and the trace says why.
 
+use super::handlers::Seen;
 use super::held::{Held, Place};
 use super::settle::News;
 use super::tree::{ProcessId, State, ThreadId};
 use super::turn::Turns;
 use super::{Observe, Observed, RunError};
-use crate::schedule::{Action, Label, Point, Site, Step};
+use crate::schedule::{Action, Label, Point, Site, Step, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::sys::perf::Breakpoint;
 use crate::sys::{memory, pidfd};
@@ -51,6 +52,8 @@ pub(super) struct Ambush {
     aim: Option<Aim>,
     /// Its time has come, and what was to happen has happened.
     sprung: bool,
+    /// It waits for every visit.
+    for_ever: bool,
 }
 
 /// A place whose executions are counted.
@@ -67,7 +70,7 @@ pub(super) struct Handlers {
     /// Signals whose handler is told of the sender.
     with_siginfo: SignalSet,
     /// The handling of some signal was changed since breakpoints were last aimed.
-    changed: bool,
+    pub(super) changed: bool,
     /// Signals that the call which is about to be let happen catches.
     soon: SignalSet,
     /// Let go by SIGCONT while that was blocked: it is pending now.
@@ -88,6 +91,11 @@ impl Turns<'_> {
         wanted.dedup();
         let counted: Vec<(usize, Label)> = self.counted_by(&name).collect();
         wanted.extend(counted.iter().map(|(_, place)| (*place, 1)));
+        for place in self.watched_by(&name) {
+            if wanted.iter().all(|(known, _)| *known != place) {
+                wanted.push((place, 1));
+            }
+        }
         if wanted.is_empty() {
             return Ok(());
         }
@@ -95,6 +103,10 @@ impl Turns<'_> {
         thread.ambushes.clear();
         thread.unmapped.clear();
         self.set(id, wanted)
+    }
+
+    fn is_step(&self, name: &ThreadName, place: Label) -> bool {
+        self.schedule.steps.iter().any(|step| step.at == Site::At(place) && step.thread == *name)
     }
 
     /// Sets the breakpoints in libraries that are in memory now and were not before.
@@ -105,6 +117,7 @@ impl Turns<'_> {
 
     fn set(&mut self, id: ThreadId, wanted: Vec<(Label, u32)>) -> Result<(), RunError> {
         let before = self.tree.thread(id).ambushes.len();
+        let name = self.tree.thread(id).name.clone();
         for (place, nth) in wanted {
             let site = Site::At(place);
             let process = self.tree.process_of(id);
@@ -121,6 +134,7 @@ impl Turns<'_> {
             };
             // The processor counts the visits of one instruction. Several are waited for one visit at a time.
             let period = if addresses.len() == 1 { u64::from(nth) } else { 1 };
+            let for_ever = self.watched_by(&name).contains(&place) && !self.is_step(&name, place);
             for address in addresses {
                 if self.tree.thread(id).ambushes.len() == MOST {
                     let why = format!("a thread has {MOST} breakpoints");
@@ -133,7 +147,7 @@ impl Turns<'_> {
                     Err(Errno::ESRCH) => return Ok(()),
                     other => other.map_err(unavailable)?,
                 };
-                let ambush = Ambush { place, nth, address, breakpoint, aim: None, sprung: false };
+                let ambush = Ambush { place, nth, address, breakpoint, aim: None, sprung: false, for_ever };
                 self.tree.thread_mut(id).ambushes.push(ambush);
             }
         }
@@ -144,10 +158,7 @@ impl Turns<'_> {
         self.tree.process_mut(process).handlers.changed = true;
         self.aim(id)?;
         for ambush in &self.tree.thread(id).ambushes[before..] {
-            match ambush.breakpoint.start() {
-                Ok(()) | Err(Errno::ESRCH) => {}
-                Err(errno) => return Err(unavailable(errno)),
-            }
+            ambush.start()?;
         }
         Ok(())
     }
@@ -291,6 +302,7 @@ impl Turns<'_> {
                 handlers.changed = true;
                 if handled {
                     handlers.soon = only;
+                    self.note_installed(id, signal, word(0), word(16));
                 }
                 self.aim(id)?;
                 // The answer to the call changes it once more.
@@ -325,20 +337,22 @@ impl Turns<'_> {
     /// True if this run holds threads at code points, or counts executions.
     pub(super) fn uses_code(&self) -> bool {
         let at_code = |step: &Step| matches!(step.at, Site::At(_));
-        matches!(self.observe, Observe::Executions(_)) || self.schedule.steps.iter().any(at_code)
+        matches!(self.observe, Observe::Executions(_) | Observe::Handlers(_))
+            || self.schedule.steps.iter().any(at_code)
     }
 
     /// What was counted.
-    pub(super) fn observed(&self) -> Result<Observed, RunError> {
-        let Observe::Executions(places) = self.observe else { return Ok(Observed::default()) };
-        let mut executions = vec![0; places.len()];
+    pub(super) fn observed(&mut self) -> Result<Observed, RunError> {
+        let places = if let Observe::Executions(places) = self.observe { places.len() } else { 0 };
+        let mut executions = vec![0; places];
         for Counter { index, breakpoint } in &self.counters {
             let counted = breakpoint.count();
             executions[*index] += counted.map_err(|errno| {
                 RunError::Fault(format!("reading how often a place was executed: {errno}"))
             })?;
         }
-        Ok(Observed { executions, places: Vec::new() })
+        let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.seen);
+        Ok(Observed { executions, visits, installed, spins, places: Vec::new() })
     }
 
     /// Breakpoints whose time may come.
@@ -386,10 +400,23 @@ impl Turns<'_> {
         self.begin_counting(id, place)?;
         // The other copies of the place would stop it again, with nobody waiting for that.
         let same = |ambush: &Ambush| ambush.place == place && ambush.nth == nth;
-        self.tree.thread_mut(id).ambushes.retain(|ambush| !same(ambush));
+        self.tree.thread_mut(id).ambushes.retain(|ambush| ambush.for_ever || !same(ambush));
+        let again = self.note_visit(id, place, visit, &registers)?;
+        self.visit_again(id, place, visit, again);
         self.tree.thread_mut(id).state = State::Held(Held::parked(Place::At(place, visit)));
         self.news.push((id, News::Held));
         Ok(true)
+    }
+
+    /// Waits for the next visit of a watched place, too, or does so no more.
+    fn visit_again(&mut self, id: ThreadId, place: Label, visit: u32, again: bool) {
+        let ambushes = &mut self.tree.thread_mut(id).ambushes;
+        if !again {
+            ambushes.retain(|ambush| ambush.place != place || !ambush.for_ever);
+        }
+        for ambush in ambushes.iter_mut().filter(|ambush| ambush.place == place && ambush.for_ever) {
+            (ambush.nth, ambush.sprung) = (visit + 1, false);
+        }
     }
 
     /// From its first execution on, a place that is to be counted is counted, with all its copies.
@@ -465,8 +492,28 @@ impl Turns<'_> {
     }
 }
 
+impl Ambush {
+    /// Waits for the next visit, once it is started and aimed.
+    pub(super) fn new(place: Label, address: u64, breakpoint: Breakpoint) -> Ambush {
+        Ambush { place, nth: 1, address, breakpoint, aim: None, sprung: false, for_ever: false }
+    }
+
+    pub(super) fn is_at(&self, address: u64) -> bool {
+        self.address == address
+    }
+
+    /// Begins to wait.
+    pub(super) fn start(&self) -> Result<(), RunError> {
+        let started = if self.for_ever { self.breakpoint.start_for_ever() } else { self.breakpoint.start() };
+        match started {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(unavailable(errno)),
+        }
+    }
+}
+
 /// Why there are no breakpoints.
-fn unavailable(errno: Errno) -> RunError {
+pub(super) fn unavailable(errno: Errno) -> RunError {
     RunError::Unsupported(format!(
         "code points need hardware breakpoints (perf_event_open), which this host does not give: {}; see `sigrace doctor`",
         errno.desc()

@@ -25,6 +25,7 @@ mod breakpoint;
 mod clock;
 mod deliver;
 mod emulate;
+mod handlers;
 mod held;
 mod loader;
 mod outcome;
@@ -48,6 +49,7 @@ use crate::sys::cell::{Cell, CellError};
 use crate::sys::sched;
 use crate::trace::{Run, Whereabouts};
 pub use breakpoint::MOST as MOST_OBSERVED;
+pub use handlers::{Installed, RETURN, Visit, Watch, Word};
 use loader::Loader;
 use places::Places;
 use std::sync::Arc;
@@ -79,6 +81,8 @@ pub enum Observe {
     /// How often these threads execute the instructions at these places: at most [`MOST_OBSERVED`] for one thread. The
     /// first visit of each is a point, and is reported as such.
     Executions(Vec<(ThreadName, Label)>),
+    /// Which handlers are installed, and what is so at some places of a thread's code.
+    Handlers(Watch),
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
     /// of a run that does not end by itself. Costs time, and some memory.
     Where,
@@ -89,6 +93,12 @@ pub enum Observe {
 pub struct Observed {
     /// How often each place was executed, in the order in which they were asked for.
     pub executions: Vec<u64>,
+    /// The handlers that were installed, in order, each once.
+    pub installed: Vec<Installed>,
+    /// The visits of places that were watched and of the code points of the schedule, in order.
+    pub visits: Vec<Visit>,
+    /// Where the program spun, if it did: the address in its own code, as it was linked, and those to which calls return that lead there.
+    pub spins: Vec<u64>,
     /// Where the threads were, in the order of the events.
     pub places: Vec<Whereabouts>,
 }

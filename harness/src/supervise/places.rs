@@ -39,6 +39,13 @@ impl Places {
         Ok(Some(linked.into_iter().map(|address| address.wrapping_add(bias)).collect()))
     }
 
+    /// The address for which a program was linked, of an address in a process that runs it and began at `entry`; of no use
+    /// for an address of another file.
+    pub(super) fn link_address(&self, file: &str, entry: u64, address: u64) -> Option<u64> {
+        let image = self.images.open(Path::new(file)).ok()?;
+        Some(address.wrapping_sub(entry.wrapping_sub(image.entry())))
+    }
+
     fn linked(&self, file: &str, place: Label) -> Result<Linked, String> {
         let place = parse(place)?;
         if place.module().is_some() {

@@ -3,6 +3,7 @@
 use super::breakpoint::Counter;
 use super::clock::Clock;
 use super::deliver;
+use super::handlers::Seen;
 use super::held::Held;
 use super::places::Places;
 use super::quiet::Time;
@@ -47,6 +48,8 @@ pub(super) struct Turns<'a> {
     detour: Option<(ThreadId, ThreadId)>,
     /// Executions that are counted.
     pub(super) counters: Vec<Counter>,
+    /// What was seen of what `Observe::Handlers` asked for.
+    pub(super) seen: Seen,
     /// Where threads are, if the run is looked at for that.
     pub(super) lookout: Lookout,
     /// A breakpoint's time has come, and its thread is about to stop.
@@ -121,6 +124,7 @@ impl<'a> Turns<'a> {
             schedule,
             observe,
             counters: Vec::new(),
+            seen: Seen::default(),
             lookout: Lookout::default(),
             parking: false,
             taken: vec![false; schedule.steps.len()],
@@ -172,7 +176,7 @@ impl<'a> Turns<'a> {
     pub(super) fn counted_by(&self, name: &ThreadName) -> impl Iterator<Item = (usize, Label)> + use<'_, 'a> {
         let name = name.clone();
         let places = match self.observe {
-            Observe::Nothing | Observe::Where => &[][..],
+            Observe::Nothing | Observe::Handlers(_) | Observe::Where => &[][..],
             Observe::Executions(places) => places,
         };
         let numbered = places.iter().enumerate();
@@ -191,6 +195,7 @@ impl<'a> Turns<'a> {
         self.start()?;
         let end = self.drive()?;
         let verdict_after = self.released_at.elapsed();
+        self.note_spinning(&end);
         let mut observed = self.observed()?;
         let outcome = self.finish(end)?;
         observed.places = self.lookout.places();

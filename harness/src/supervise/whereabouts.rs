@@ -154,7 +154,7 @@ impl Turns<'_> {
     }
 
     /// Stops a running thread's process; false if it does not stop.
-    fn halt(&self, id: ThreadId) -> bool {
+    pub(super) fn halt(&self, id: ThreadId) -> bool {
         let begun = Instant::now();
         let sent = pidfd::kill(self.tree.process_of(id).pid, Signal::STOP.number());
         while sent.is_ok() && begun.elapsed() < STOPPING {
@@ -173,7 +173,7 @@ impl Turns<'_> {
     }
 
     /// What is known of the registers of a settled thread. In a call it is at the instruction that makes it.
-    fn registers_of(&self, id: ThreadId) -> Option<Registers> {
+    pub(super) fn registers_of(&self, id: ThreadId) -> Option<Registers> {
         let thread = self.tree.thread(id);
         if self.at_code(id) {
             return thread.registers.as_ref().map(known);
@@ -184,7 +184,11 @@ impl Turns<'_> {
     }
 
     /// The stack of a thread with these registers, and its innermost frame.
-    fn stack(&mut self, id: ThreadId, registers: &Registers) -> Option<(code::Stack, Option<code::Frame>)> {
+    pub(super) fn stack(
+        &mut self,
+        id: ThreadId,
+        registers: &Registers,
+    ) -> Option<(code::Stack, Option<code::Frame>)> {
         let (tid, process) = (self.tree.thread(id).tid, self.tree.thread(id).process);
         let mut read = |address: u64, buffer: &mut [u8]| {
             memory::read(tid, address, buffer).is_ok_and(|size| size == buffer.len())
@@ -232,7 +236,7 @@ fn images() -> &'static Arc<Images> {
 }
 
 /// All registers, as a breakpoint tells them.
-fn known(registers: &perf::Registers) -> Registers {
+pub(super) fn known(registers: &perf::Registers) -> Registers {
     let mut all = Registers::default();
     for (number, value) in (0..).zip(registers.general) {
         all.set(number, Some(value));

@@ -34,8 +34,6 @@ struct Attributes {
 }
 
 const PERF_TYPE_BREAKPOINT: u32 = 5;
-const HW_BREAKPOINT_W: u32 = 2;
-const HW_BREAKPOINT_RW: u32 = 3;
 const HW_BREAKPOINT_X: u32 = 4;
 /// What x86 demands for breakpoints on code: `sizeof(long)`.
 const CODE_LENGTH: u64 = 8;
@@ -63,15 +61,6 @@ pub struct Registers {
     pub general: [u64; 16],
     /// The next instruction.
     pub ip: u64,
-}
-
-/// What an access breakpoint waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Writing.
-    Write,
-    /// Reading or writing: x86 has no breakpoint for reading alone.
-    Any,
 }
 
 /// Pages that the kernel writes its samples to: one that says where they are, and one for them.
@@ -108,24 +97,6 @@ impl Breakpoint {
         Ok(Breakpoint { fd, ring })
     }
 
-    /// On every access to the `length` bytes (1, 2, 4 or 8, aligned so) at `address`. It waits until it is aimed; the signal
-    /// comes after the access, before the next instruction.
-    pub fn on_data(tid: i32, address: u64, length: u64, access: Access) -> Result<Breakpoint, Errno> {
-        let attributes = Attributes {
-            breakpoint_type: if access == Access::Write { HW_BREAKPOINT_W } else { HW_BREAKPOINT_RW },
-            breakpoint_length: length,
-            sample_period: 1,
-            sample_type: PERF_SAMPLE_REGS_USER,
-            sample_registers: SAMPLED,
-            flags: DISABLED | EXCLUDE_KERNEL_AND_HYPERVISOR | REMOVE_ON_EXEC,
-            wakeup_events: 1,
-            ..code(address)
-        };
-        let fd = open(&attributes, tid)?;
-        let ring = Ring::new(&fd)?;
-        Ok(Breakpoint { fd, ring })
-    }
-
     /// Has the kernel send this signal to the thread when the breakpoint's time comes, in place of what was chosen before.
     pub fn aim(&self, tid: i32, signal: i32) -> Result<(), Errno> {
         const F_SETSIG: i32 = 10;
@@ -150,6 +121,11 @@ impl Breakpoint {
     /// Watches until its time has come once; then it has to be started again.
     pub fn start(&self) -> Result<(), Errno> {
         self.control(PERF_EVENT_IOC_REFRESH, 1)
+    }
+
+    /// Watches for ever: the signal comes each time. Starting a breakpoint again in the thread's stop is too late at times.
+    pub fn start_for_ever(&self) -> Result<(), Errno> {
+        self.control(PERF_EVENT_IOC_ENABLE, 0)
     }
 
     /// From now on it only counts, for ever.

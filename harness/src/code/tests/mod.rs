@@ -1,5 +1,6 @@
 //! Programs that are built here, and what is read from them.
 
+mod followed;
 mod resolved;
 mod unwound;
 

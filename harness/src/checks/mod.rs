@@ -1,0 +1,217 @@
+//! What signal handlers must not do, checked in runs of the program.
+//!
+//! Each rule has a file of its own, which says what it cannot see. A rule first looks at the program's code for what could
+//! break it, and then at runs: a report always stands for a run in which a signal came at one instruction of the main flow
+//! and the handler did what it must not, with that instruction below it on the stack.
+//!
+//! What no rule sees: handlers and data of shared libraries; other threads than the first one of the process to which signals are
+//! sent; what is called through pointers; places that are not executed, or only with another input or at a later visit
+//! than the first eight; programs where nothing can be held at an instruction (`sigrace doctor`).
+
+mod cached_flags;
+mod errno;
+mod long_jumps;
+mod program;
+mod runs;
+mod safe;
+mod shared_data;
+mod unsafe_calls;
+
+use crate::code::{CodeError, Images};
+use crate::schedule::{Schedule, ThreadName};
+use crate::signal::Signal;
+use crate::supervise::{Installed, RunError, Supervise};
+use program::{Handler, Program, Site};
+use runs::{Open, Runs};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::Path;
+
+/// A rule that handlers have to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Rule {
+    /// A handler that can interrupt a function that is not async-signal-safe calls none that is not
+    /// (POSIX.1-2024, System Interfaces, 2.4.3 "Signal Actions"; signal-safety(7)).
+    UnsafeCalls,
+    /// A handler that returns leaves errno as it was (signal-safety(7), "errno").
+    Errno,
+    /// Data of both a handler and the main flow is not updated in several instructions between which the handler can run
+    /// (C17, 7.14.1.1 paragraph 5; CERT C SIG31-C).
+    SharedData,
+    /// A handler is not left by a jump out of an unsafe function, nor before there is a place to jump to (signal-safety(7);
+    /// siglongjmp(3)).
+    LongJumps,
+    /// A loop looks again at the flag for which it waits (C17, 5.1.2.3 paragraph 5).
+    CachedFlags,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Rule; 5] =
+        [Rule::UnsafeCalls, Rule::Errno, Rule::SharedData, Rule::LongJumps, Rule::CachedFlags];
+
+    /// The places of the main flow at which the signal's coming would matter.
+    fn places(self, program: &Program, handler: &Handler) -> Vec<Site> {
+        match self {
+            Rule::UnsafeCalls => unsafe_calls::places(program, handler),
+            Rule::Errno => errno::places(program),
+            Rule::SharedData => shared_data::places(program, handler),
+            Rule::LongJumps => long_jumps::places(program, handler),
+            Rule::CachedFlags => cached_flags::places(program, handler),
+        }
+    }
+
+    fn prove(
+        self,
+        program: &Program,
+        handler: &Handler,
+        open: &Open,
+        runs: &mut Runs<'_>,
+    ) -> Result<Vec<Warning>, RunError> {
+        match self {
+            Rule::UnsafeCalls => unsafe_calls::prove(program, handler, open, runs),
+            Rule::Errno => errno::prove(program, handler, open, runs),
+            Rule::SharedData => shared_data::prove(program, handler, open, runs),
+            Rule::LongJumps => long_jumps::prove(program, handler, open, runs),
+            Rule::CachedFlags => cached_flags::prove(program, handler, open, runs),
+        }
+    }
+}
+
+/// A rule that a handler has been seen to break.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The rule.
+    pub rule: Rule,
+    /// The signal.
+    pub signal: Signal,
+    /// The handler's name.
+    pub handler: String,
+    /// Where it is broken, `file.c:12`, or `function+0x1f` without debug information.
+    pub line: String,
+    /// The place that was interrupted, in the same form.
+    pub interrupted: String,
+    /// What happened, in a sentence without the handler's name.
+    pub what: String,
+    /// The steps of the run that showed it.
+    pub schedule: Schedule,
+}
+
+impl fmt::Display for Warning {
+    /// Writes `handler of SIGUSR1 on_sigusr1 (list.c:33): ...`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Warning { rule, signal, handler, line, what, .. } = self;
+        write!(f, "{line}: handler {handler} of {signal} {what} ({rule:?})")
+    }
+}
+
+/// What the checks came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// The rules that were broken, by rule and place, each once.
+    pub warnings: Vec<Warning>,
+    /// Runs that it took.
+    pub runs: u64,
+    /// True if the runs were used up before everything was looked at.
+    pub cut: bool,
+    /// True if this host does not allow it.
+    pub unsupported: bool,
+    /// What could not be checked, and why.
+    pub notes: Vec<String>,
+}
+
+impl Checked {
+    /// Nothing was checked, for this reason.
+    pub fn not_done(why: &str) -> Checked {
+        let notes = vec![format!("handlers were not checked: {why}")];
+        Checked { unsupported: true, notes, ..Checked::default() }
+    }
+}
+
+/// What is checked, and how.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// The rules.
+    pub rules: &'a [Rule],
+    /// Only handlers of these signals; of all when empty.
+    pub signals: &'a [Signal],
+    /// The process to which they are sent.
+    pub process: &'a ThreadName,
+    /// What is done in every run besides: the reference run's schedule.
+    pub base: &'a Schedule,
+    /// Runs that it may cost.
+    pub runs: u64,
+}
+
+/// The most runs that checking one program may cost.
+pub const MOST_RUNS: u64 = 300;
+
+/// Checks the handlers of a program.
+pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checked, RunError> {
+    let mut runs = Runs::new(asked, supervisor);
+    let mut checked = Checked::default();
+    let installed = runs.installed()?;
+    let handlers: Vec<&Installed> = installed
+        .iter()
+        .filter(|one| asked.signals.is_empty() || asked.signals.contains(&one.signal))
+        .collect();
+    if let Some(last) = handlers.last() {
+        let file = last.program.clone();
+        match Program::open(&Images::default(), Path::new(&file)) {
+            Ok(program) => {
+                let here = handlers.into_iter().filter(|one| one.program == file);
+                check_program(asked, &program, here, &mut runs, &mut checked)?;
+            }
+            Err(error) => checked.notes.push(unreadable(&error)),
+        }
+    }
+    checked.runs = runs.made();
+    checked.cut = runs.cut();
+    checked.warnings.sort_by(|a, b| (a.rule, &a.line, &a.what).cmp(&(b.rule, &b.line, &b.what)));
+    checked.warnings.dedup_by(|b, a| (a.rule, &a.line, &a.signal) == (b.rule, &b.line, &b.signal));
+    Ok(checked)
+}
+
+fn unreadable(error: &CodeError) -> String {
+    format!("handlers were not checked: {error}")
+}
+
+fn check_program<'a>(
+    asked: &Asked<'_>,
+    program: &Program,
+    installed: impl Iterator<Item = &'a Installed>,
+    runs: &mut Runs<'_>,
+    checked: &mut Checked,
+) -> Result<(), RunError> {
+    if let Some(why) = program.cannot_be_checked() {
+        checked.notes.push(format!("handlers were not checked: {why}"));
+        return Ok(());
+    }
+    let mut handlers: Vec<Handler> = Vec::new();
+    for one in installed {
+        match program.handler(one.signal, one.address) {
+            Some(handler) if !handlers.contains(&handler) => handlers.push(handler),
+            Some(_) => {}
+            None => checked.notes.push(format!(
+                "the handler of {} was not checked: it is none of the program's own functions",
+                one.signal
+            )),
+        }
+    }
+    let mut sites: Vec<Site> = Vec::new();
+    for handler in &handlers {
+        sites.extend(asked.rules.iter().flat_map(|rule| rule.places(program, handler)));
+    }
+    let signals = handlers.iter().map(|handler| handler.signal).collect();
+    let open = runs.visit(sites, signals)?;
+    for handler in &handlers {
+        for rule in asked.rules {
+            checked.warnings.extend(rule.prove(program, handler, &open, runs)?);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! The runs that checks make: some places are watched in each, four breakpoints being all that there are.
+
+use super::Asked;
+use super::program::Site;
+use crate::schedule::{Action, Label, Point, Schedule, Site as PointSite, Step, ThreadName};
+use crate::signal::{Signal, SignalSet};
+use crate::supervise::{
+    Installed, MOST_OBSERVED, Observe, Observed, RETURN, RunError, Supervise, Visit, Watch, Word,
+};
+use crate::trace::{End, Run};
+use std::collections::{BTreeMap, HashMap};
+
+/// A run that came out tainted is made again at most this often.
+const MOST_TAINTED: u32 = 3;
+
+/// Makes runs until they are used up.
+pub(super) struct Runs<'a> {
+    supervisor: &'a mut dyn Supervise,
+    thread: ThreadName,
+    base: Schedule,
+    made: u64,
+    most: u64,
+    cut: bool,
+}
+
+/// What is watched in a run with a signal.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Look<'a> {
+    /// Places, at most three; with `returns` one less.
+    pub(super) places: Vec<&'a Site>,
+    /// The return of the handler is watched.
+    pub(super) returns: bool,
+    pub(super) word: Option<Word>,
+}
+
+/// What a run with a signal has shown.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) schedule: Schedule,
+    /// What was visited before the signal was sent.
+    pub(super) before: Vec<Visit>,
+    /// The visit at which it was sent.
+    pub(super) at: Visit,
+    /// What was visited from then on.
+    pub(super) after: Vec<Visit>,
+    pub(super) spins: Vec<u64>,
+}
+
+/// At which visits of which places signals are deliverable.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    /// By the address of the place.
+    visits: HashMap<u64, Vec<Visit>>,
+    /// The undisturbed run spins by itself.
+    pub(super) spins: bool,
+}
+
+impl Open {
+    /// The first visit of the place at which the signal is deliverable.
+    pub(super) fn at(&self, site: &Site, signal: Signal) -> Option<u32> {
+        let visits = self.visits.get(&site.address)?;
+        visits.iter().find(|visit| visit.deliverable.contains(signal)).map(|visit| visit.nth)
+    }
+}
+
+impl<'a> Runs<'a> {
+    pub(super) fn new(asked: &Asked<'_>, supervisor: &'a mut dyn Supervise) -> Runs<'a> {
+        Runs {
+            supervisor,
+            thread: asked.process.clone(),
+            base: asked.base.clone(),
+            made: 0,
+            most: asked.runs,
+            cut: false,
+        }
+    }
+
+    pub(super) fn made(&self) -> u64 {
+        self.made
+    }
+
+    pub(super) fn cut(&self) -> bool {
+        self.cut
+    }
+
+    /// A run that nothing tainted; none if there is none, or the runs are used up.
+    fn run(&mut self, schedule: &Schedule, watch: Watch) -> Result<Option<(Run, Observed)>, RunError> {
+        let observe = Observe::Handlers(watch);
+        for _ in 0..MOST_TAINTED {
+            if self.made >= self.most {
+                self.cut = true;
+                return Ok(None);
+            }
+            self.made += 1;
+            let (run, observed) = self.supervisor.observe(schedule, &observe)?;
+            if run.taint.is_none() {
+                return Ok(Some((run, observed)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn watch(&self, places: Vec<Label>, signals: SignalSet) -> Watch {
+        Watch { thread: self.thread.clone(), places, signals, returns_after: None, word: None }
+    }
+
+    /// The handlers that the process installs when no signal is sent but those of the reference run.
+    pub(super) fn installed(&mut self) -> Result<Vec<Installed>, RunError> {
+        let base = self.base.clone();
+        let watch = self.watch(Vec::new(), SignalSet::EMPTY);
+        let observed = self.run(&base, watch)?.map(|(_, observed)| observed).unwrap_or_default();
+        Ok(observed.installed.into_iter().filter(|one| one.process == self.thread).collect())
+    }
+
+    /// Looks when the signals are deliverable at these places.
+    pub(super) fn visit(&mut self, sites: Vec<Site>, signals: SignalSet) -> Result<Open, RunError> {
+        let sites: BTreeMap<u64, Site> = sites.into_iter().map(|site| (site.address, site)).collect();
+        let sites: Vec<Site> = sites.into_values().collect();
+        let mut open = Open::default();
+        let base = self.base.clone();
+        for sites in sites.chunks(MOST_OBSERVED) {
+            let watch = self.watch(sites.iter().map(|site| site.place).collect(), signals);
+            let Some((run, observed)) = self.run(&base, watch)? else { break };
+            open.spins |= matches!(run.outcome.end, End::Spinning(_) | End::TimedOut);
+            for visit in observed.visits {
+                if let Some(site) = sites.iter().find(|site| site.place == visit.place) {
+                    open.visits.entry(site.address).or_default().push(visit);
+                }
+            }
+        }
+        Ok(open)
+    }
+
+    /// Sends the signal at a place, when that is visited for the nth time; none if it did not come to that.
+    pub(super) fn send(
+        &mut self,
+        signal: Signal,
+        at: &Site,
+        nth: u32,
+        look: &Look<'_>,
+    ) -> Result<Option<Shown>, RunError> {
+        let point = Point { thread: self.thread.clone(), site: PointSite::At(at.place), nth };
+        let mut schedule = Schedule { steps: vec![Step::new(point, Action::Send(signal))] };
+        schedule.steps.extend(self.base.steps.iter().cloned());
+        let places = look.places.iter().map(|site| site.place).collect();
+        let watch = Watch {
+            returns_after: look.returns.then_some(at.place),
+            word: look.word,
+            ..self.watch(places, SignalSet::only(signal))
+        };
+        let Some((_, observed)) = self.run(&schedule, watch)? else { return Ok(None) };
+        let mut before = observed.visits;
+        let here = |visit: &Visit| visit.place == at.place && visit.nth == nth;
+        let Some(index) = before.iter().position(here) else { return Ok(None) };
+        let mut after = before.split_off(index);
+        let at = after.remove(0);
+        Ok(Some(Shown { schedule, before, at, after, spins: observed.spins }))
+    }
+}
+
+impl Shown {
+    /// True if the place was visited by a handler that had interrupted the place at which the signal was sent.
+    pub(super) fn in_handler(&self, place: Label, interrupted: &Site) -> bool {
+        let here = |visit: &&Visit| visit.place == place && visit.interrupted.contains(&interrupted.address);
+        self.after.iter().any(|visit| here(&visit))
+    }
+
+    /// The watched word when the signal came, and when the handler had returned.
+    pub(super) fn word_around(&self, interrupted: &Site) -> Option<(u64, u64)> {
+        let back = self.after.iter().find(|visit| {
+            visit.place.as_str() == RETURN && visit.interrupted.first() == Some(&interrupted.address)
+        })?;
+        self.at.word.zip(back.word)
+    }
+}

@@ -1,0 +1,129 @@
+//! What handlers do, checked: what is sound is silent, and the command tells what is not.
+
+mod supervised;
+
+use sigrace::checks::{self, Asked, Checked, Rule};
+use sigrace::program::Limits;
+use sigrace::schedule::{Schedule, ThreadName};
+use sigrace::suite::report::Report;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const BUILDS: [&[&str]; 4] =
+    [&["-g", "-O0"], &["-g", "-O2"], &["-g", "-O0", "-static"], &["-g", "-O2", "-static"]];
+
+/// Checks a program under all rules; none where this host gives no breakpoints.
+fn check(program: &Path, word: &str, runs: u64) -> Option<Checked> {
+    let launch = supervised::launch(&[program.to_str().unwrap(), word], program.parent().unwrap());
+    let checked = supervised::with_supervisor(launch, Limits::default(), |supervisor| {
+        let asked = Asked {
+            rules: &Rule::ALL,
+            signals: &[],
+            process: &ThreadName::root(),
+            base: &Schedule::empty(),
+            runs,
+        };
+        checks::check(&asked, supervisor)
+    });
+    match checked {
+        Err(sigrace::supervise::RunError::Unsupported(why)) => {
+            println!("skipped: {why}");
+            None
+        }
+        other => Some(other.unwrap()),
+    }
+}
+
+#[test]
+fn what_is_right_after_all_is_not_reported() {
+    for flags in BUILDS {
+        let folder = tempfile::tempdir().unwrap();
+        let program = supervised::build("handlers.c", flags, folder.path());
+        for word in ["suspended", "guarded", "written", "coalesced", "jumping"] {
+            let Some(checked) = check(&program, word, checks::MOST_RUNS) else { return };
+            assert_eq!((&checked.warnings[..], checked.cut), (&[][..], false), "{flags:?} {word}");
+            assert_eq!(checked.notes, [""; 0]);
+        }
+        let Some(checked) = check(&program, "shown", checks::MOST_RUNS) else { return };
+        let [warning] = &checked.warnings[..] else { panic!("{flags:?}: {:?}", checked.warnings) };
+        assert_eq!((warning.rule, &warning.handler[..]), (Rule::UnsafeCalls, "prints"));
+        assert!(
+            warning.what.contains("calls printf") && warning.what.contains("interrupt puts"),
+            "{warning}"
+        );
+    }
+}
+
+#[test]
+fn checking_stops_when_its_runs_are_used_up_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("handlers.c", &["-O0"], folder.path());
+    let Some(checked) = check(&program, "shown", 2) else { return };
+    assert_eq!((checked.runs, checked.cut, checked.warnings.len()), (2, true, 0));
+}
+
+#[test]
+fn what_cannot_be_told_apart_is_said_and_not_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("handlers.c", &["-O2", "-static", "-g0"], folder.path());
+    let Some(checked) = check(&program, "shown", checks::MOST_RUNS) else { return };
+    assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
+    assert!(
+        checked.notes.iter().any(|note| note.contains("without line information")),
+        "{:?}",
+        checked.notes
+    );
+}
+
+fn explore(program: &Path, words: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    Command::new(env!("CARGO_BIN_EXE_sigrace"))
+        .args(["explore", "--send", "SIGUSR1", "--runs", "20", "--seed", "1", "--trace-dir"])
+        .arg(folder.path())
+        .args(words)
+        .arg("--")
+        .arg(program)
+        .env_remove("GITHUB_ACTIONS")
+        .output()
+        .expect("the command starts")
+}
+
+fn fixture(name: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name);
+    sigrace::compile::compile(&source, None).unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("a report is text")
+}
+
+#[test]
+fn explore_warns_without_failing_unless_it_is_to_be_strict() {
+    let program = fixture("broken/errno.c");
+    let output = explore(&program, &[]);
+    if text(&output.stdout).contains("note: handlers were not checked") {
+        return;
+    }
+    let warning = "warning: errno.c:32: handler on_sigusr1 of SIGUSR1";
+    assert!(text(&output.stdout).contains(warning), "{}", text(&output.stdout));
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(explore(&program, &["--strict"]).status.code(), Some(100));
+    let output = explore(&program, &["--no-handler-checks"]);
+    assert!(!text(&output.stdout).contains("warning"), "{}", text(&output.stdout));
+
+    let output = explore(&program, &["--format", "json"]);
+    let report: Report = serde_json::from_str(text(&output.stdout)).expect("the report has its own form");
+    let found = report.searches[0].result.as_ref().unwrap();
+    let [warned] = &found.warnings[..] else { panic!("{:?}", found.warnings) };
+    assert_eq!((&warned.rule[..], &warned.line[..], warned.known), ("Errno", "errno.c:32", false));
+    assert!((3..20).contains(&found.check_runs), "{}", found.check_runs);
+    let output = explore(&program, &["--format", "junit"]);
+    assert!(text(&output.stdout).contains("warning: errno.c:32"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn explore_has_nothing_to_say_of_a_sound_program() {
+    let output = explore(&fixture("sound/errno.c"), &["--strict"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(!text(&output.stdout).contains("warning"), "{}", text(&output.stdout));
+}
