@@ -95,6 +95,9 @@ pub(super) struct Turns<'a> {
     pub(super) failed_start: Option<(&'static str, Errno)>,
 }
 
+/// A run, and what was seen of what it was looked at for.
+type Told = Result<(Run, Observed), RunError>;
+
 /// What a round of the loop came to.
 enum Picked {
     /// This thread is to go on.
@@ -162,7 +165,7 @@ impl<'a> Turns<'a> {
     }
 
     /// From the start of the program to the end of everything in the cell; and where the dynamic loaders were.
-    pub(super) fn run(mut self) -> (Result<(Run, Observed), RunError>, Vec<Range<u64>>) {
+    pub(super) fn run(mut self) -> (Told, Vec<Range<u64>>) {
         let run = self.told();
         (run, self.loaders)
     }
@@ -191,7 +194,7 @@ impl<'a> Turns<'a> {
         }
     }
 
-    fn told(&mut self) -> Result<(Run, Observed), RunError> {
+    fn told(&mut self) -> Told {
         self.start()?;
         let end = self.drive()?;
         let verdict_after = self.released_at.elapsed();
