@@ -3,7 +3,7 @@
 
 mod supervised;
 
-use sigrace::explore::{self, Code, Plan, Report, Verdict};
+use sigrace::explore::{self, Plan, Report, Verdict};
 use sigrace::judge::{self, Expectations};
 use sigrace::program::{Launch, Limits};
 use sigrace::scenario::{Expect, Known, Scenario, Strategy};
@@ -125,17 +125,18 @@ fn all() -> Vec<(Case, Launch)> {
 fn every_run_of_every_fixture_repeats_itself() {
     let folder = tempfile::tempdir().unwrap();
     let slots = Slots::new().unwrap();
-    for (case, launch) in all() {
+    for (case, _) in all() {
+        // Which instructions a run with one step executes is not known, so their pairs cannot be exhausted.
+        let bound = if case.scenario.explore.sweep.is_empty() { 2 } else { 1 };
         let how = How {
-            strategy: Some(Strategy::Exhaustive { bound: 2, runs: None }),
+            strategy: Some(Strategy::Exhaustive { bound, runs: None }),
             verify: true,
             jobs: 2,
             ..How::plain(folder.path().to_owned())
         };
         let name = case.name.clone();
-        let outcome = Trial { case, launch, code: Code::default() }
-            .run(&how, &slots, &(), Page { color: false, width: 100 })
-            .unwrap();
+        let trial = Trial::new(case).unwrap();
+        let outcome = trial.run(&how, &slots, &(), Page { color: false, width: 100 }).unwrap();
         assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.text);
         let report = outcome.done.unwrap().report;
         // The reference run, and with a signal the run without it, come on top.

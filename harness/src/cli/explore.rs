@@ -222,12 +222,13 @@ pub(super) fn text(job: &Job, done: &Done, elapsed: Duration) -> String {
     if let Some((broken, run)) = &done.report.unfinished {
         text += &format!("not confirmed: {broken:?} by {}\n", run.schedule);
     }
-    for index in 0..findings {
-        text += &format!("\n{}", done.tell(index, name, page()));
-    }
     let warnings = done.warnings();
     if !warnings.is_empty() {
         text += &format!("\n{}\n", warnings.join("\n"));
+    }
+    // Last, since each ends with the command that continues.
+    for index in 0..findings {
+        text += &format!("\n{}", done.tell(index, name, page()));
     }
     text
 }
