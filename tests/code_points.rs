@@ -166,16 +166,16 @@ fn visits_of_a_line_with_several_copies_count_together() {
         let program = supervised::build("copies.c", &[flags[0], "-g"], folder.path());
         let seen = with(&program, |supervisor| {
             let visit = |nth| {
-                let run = possible(supervisor.run(&at("copies.c:17", nth, Action::Send(usr1()))))?;
+                let run = possible(supervisor.run(&at("copies.c:18", nth, Action::Send(usr1()))))?;
                 Some((run.unreached.len(), numbers(&run)))
             };
-            (1..=4).map(visit).collect::<Option<Vec<_>>>()
+            (1..=8).map(visit).collect::<Option<Vec<_>>>()
         });
         let Some(seen) = seen else { return };
-        for (before, (unreached, seen)) in seen[..3].iter().enumerate() {
-            assert_eq!((*unreached, &seen[..]), (0, &["3".to_owned(), before.to_string()][..]), "{flags:?}");
+        for (before, (unreached, seen)) in seen[..7].iter().enumerate() {
+            assert_eq!((*unreached, &seen[..]), (0, &["7".to_owned(), before.to_string()][..]), "{flags:?}");
         }
-        assert_eq!(seen[3], (1, vec!["3".to_owned(), "-1".to_owned()]), "{flags:?}");
+        assert_eq!(seen[7], (1, vec!["7".to_owned(), "-1".to_owned()]), "{flags:?}");
     }
 }
 

@@ -1,4 +1,5 @@
-// One line of source that is in the program three times, and a handler that says which of them was interrupted, if any.
+// One line of source that is in the program three times, the second and third in a loop, and a handler that says how often it
+// had been executed when the signal came, if one did.
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -23,8 +24,10 @@ int main(void)
     sigaction(SIGUSR1, &sa, NULL);
     step();
     getpid();
-    step();
-    step();
+    for (int i = 0; i < 3; i++) {
+        step();
+        step();
+    }
     printf("%d %d\n", steps[0], seen);
     return 0;
 }

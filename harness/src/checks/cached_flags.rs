@@ -93,20 +93,13 @@ pub(super) fn prove(
         let Some(shown) = runs.send(handler.signal, &one.after, nth, &look)? else { continue };
         let there = |address: &u64| (one.span.0..=one.span.1).contains(address);
         if shown.in_handler(handler.entry.place, &one.after) && shown.spins.iter().any(there) {
-            warnings.push(Warning {
-                rule: Rule::CachedFlags,
-                signal: handler.signal,
-                handler: handler.function.name.clone(),
-                line: one.back.text(),
-                interrupted: one.after.text(),
-                what: format!(
-                    "sets {}, but the loop in {} goes on for ever: it was loaded before ({}), and the loop does not look at it",
-                    program.data_name(one.data),
-                    one.back.told(),
-                    one.load.text()
-                ),
-                schedule: shown.schedule,
-            });
+            let what = format!(
+                "sets {}, but the loop in {} goes on for ever: it was loaded before ({}), and the loop does not look at it",
+                program.data_name(one.data),
+                one.back.told(),
+                one.load.text()
+            );
+            warnings.push(handler.breaks(Rule::CachedFlags, (&one.back, &one.after), what, shown.schedule));
         }
     }
     Ok(warnings)

@@ -51,19 +51,12 @@ pub(super) fn prove(
         let Some(shown) = runs.send(handler.signal, read, nth, &look)? else { continue };
         let Some((before, after)) = shown.word_around(read) else { continue };
         if before != after {
-            warnings.push(Warning {
-                rule: Rule::Errno,
-                signal: handler.signal,
-                handler: handler.function.name.clone(),
-                line: read.text(),
-                interrupted: read.text(),
-                what: format!(
-                    "({}) changes errno from {before} to {after} and returns, when it interrupts {}, which is about to read it",
-                    handler.entry.text(),
-                    read.told()
-                ),
-                schedule: shown.schedule,
-            });
+            let what = format!(
+                "({}) changes errno from {before} to {after} and returns, when it interrupts {}, which is about to read it",
+                handler.entry.text(),
+                read.told()
+            );
+            warnings.push(handler.breaks(Rule::Errno, (read, read), what, shown.schedule));
         }
     }
     Ok(warnings)

@@ -49,14 +49,8 @@ pub(super) fn prove(
         .collect();
     let mut warnings = Vec::new();
     for jump in jumps(program, handler) {
-        let warning = |interrupted: &Site, what: String, schedule| Warning {
-            rule: Rule::LongJumps,
-            signal: handler.signal,
-            handler: handler.function.name.clone(),
-            line: jump.site.text(),
-            interrupted: interrupted.text(),
-            what,
-            schedule,
+        let warning = |interrupted: &Site, what: String, schedule| {
+            handler.breaks(Rule::LongJumps, (&jump.site, interrupted), what, schedule)
         };
         for site in early(program).iter().take(MOST) {
             let Some(nth) = open.at(site, handler.signal).filter(|_| !sets.is_empty()) else { continue };

@@ -1,8 +1,8 @@
 //! The program's own code as the checks look at it.
 
-use super::safe;
+use super::{Rule, Warning, safe};
 use crate::code::{CodeError, Flow, Function, Image, Images, Instruction, Place, SourceLine, Target, Update};
-use crate::schedule::Label;
+use crate::schedule::{Label, Schedule};
 use crate::signal::Signal;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -67,6 +67,27 @@ impl Site {
         match &self.line {
             Some(line) => format!("{} ({line})", self.function),
             None => self.place.to_string(),
+        }
+    }
+}
+
+impl Handler {
+    /// The warning that this handler breaks a rule at `at` when it interrupts another place, seen in a run of `schedule`.
+    pub(super) fn breaks(
+        &self,
+        rule: Rule,
+        (at, interrupted): (&Site, &Site),
+        what: String,
+        schedule: Schedule,
+    ) -> Warning {
+        Warning {
+            rule,
+            signal: self.signal,
+            handler: self.function.name.clone(),
+            line: at.text(),
+            interrupted: interrupted.text(),
+            what,
+            schedule,
         }
     }
 }

@@ -59,19 +59,12 @@ pub(super) fn prove(
         let Some((before, after)) = shown.word_around(&store) else { continue };
         if loaded && before != after {
             let name = program.data_name(update.address);
-            warnings.push(Warning {
-                rule: Rule::SharedData,
-                signal: handler.signal,
-                handler: handler.function.name.clone(),
-                line: store.text(),
-                interrupted: store.text(),
-                what: format!(
-                    "changes {name} while {} is between loading it ({}) and storing what it made of that",
-                    store.told(),
-                    load.text()
-                ),
-                schedule: shown.schedule,
-            });
+            let what = format!(
+                "changes {name} while {} is between loading it ({}) and storing what it made of that",
+                store.told(),
+                load.text()
+            );
+            warnings.push(handler.breaks(Rule::SharedData, (&store, &store), what, shown.schedule));
         }
     }
     Ok(warnings)

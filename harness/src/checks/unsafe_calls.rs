@@ -59,21 +59,19 @@ pub(super) fn prove(
                     kept.push(call.clone());
                     continue;
                 };
-                warnings.push(Warning {
-                    rule: Rule::UnsafeCalls,
-                    signal: handler.signal,
-                    handler: handler.function.name.clone(),
-                    line: call.site.text(),
-                    interrupted: main.site.text(),
-                    what: format!(
-                        "calls {}, which is not async-signal-safe, in {}, and can interrupt {}, which is not either, called by {}",
-                        call.name(),
-                        call.site.function,
-                        main.name(),
-                        main.site.told()
-                    ),
-                    schedule: shown.schedule.clone(),
-                });
+                let what = format!(
+                    "calls {}, which is not async-signal-safe, in {}, and can interrupt {}, which is not either, called by {}",
+                    call.name(),
+                    call.site.function,
+                    main.name(),
+                    main.site.told()
+                );
+                warnings.push(handler.breaks(
+                    Rule::UnsafeCalls,
+                    (&call.site, &main.site),
+                    what,
+                    shown.schedule.clone(),
+                ));
             }
         }
         left = kept;

@@ -6,7 +6,7 @@
 //!
 //! Whether a signal is caught or blocked can only change in a system call, and those end a stretch too.
 
-use super::crew::MOST_TAINTED;
+use super::crew::{Tried, attempt_by};
 use super::{ExploreError, Plan};
 use crate::schedule::{Label, Point, Schedule, Site, ThreadName};
 use crate::signal::SignalSet;
@@ -217,13 +217,10 @@ fn counted<S: Supervise + ?Sized>(
     observe: &Observe,
 ) -> Result<(Run, Vec<u64>), ExploreError> {
     let doing = || ExploreError::run("counting which instructions the run without any step executes");
-    let mut tainted = 0;
-    loop {
-        let (run, observed) = supervisor.observe(&Schedule::empty(), observe).map_err(doing())?;
-        let Some(taint) = &run.taint else { return Ok((run, observed.executions)) };
-        tainted += 1;
-        if tainted > MOST_TAINTED {
-            return Err(doing()(RunError::Unsupported(format!("every run is tainted: {taint}"))));
-        }
+    let (Tried { run, .. }, observed) =
+        attempt_by(|| supervisor.observe(&Schedule::empty(), observe)).map_err(doing())?;
+    match &run.taint {
+        None => Ok((run, observed.executions)),
+        Some(taint) => Err(doing()(RunError::Unsupported(format!("every run is tainted: {taint}")))),
     }
 }

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{Builder, Scope};
 
 /// A run that came out tainted is made again at most this often.
-pub(super) const MOST_TAINTED: u64 = 3;
+const MOST_TAINTED: u64 = 3;
 
 /// One schedule, tried.
 #[derive(Debug)]
@@ -30,15 +30,19 @@ pub(super) fn attempt<S: Supervise + ?Sized>(
     supervisor: &mut S,
     schedule: &Schedule,
 ) -> Result<Tried, RunError> {
+    attempt_by(|| Ok((supervisor.run(schedule)?, ()))).map(|(tried, ())| tried)
+}
+
+/// Makes a run until it comes out without taint, a few times at most; with what else it gave.
+pub(super) fn attempt_by<T>(
+    mut make: impl FnMut() -> Result<(Run, T), RunError>,
+) -> Result<(Tried, T), RunError> {
     let mut tainted = 0;
     loop {
-        let run = supervisor.run(schedule)?;
-        if run.taint.is_none() {
-            return Ok(Tried { run, tainted });
-        }
-        tainted += 1;
-        if tainted > MOST_TAINTED {
-            return Ok(Tried { run, tainted });
+        let (run, more) = make()?;
+        tainted += u64::from(run.taint.is_some());
+        if run.taint.is_none() || tainted > MOST_TAINTED {
+            return Ok((Tried { run, tainted }, more));
         }
     }
 }

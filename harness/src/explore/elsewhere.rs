@@ -7,14 +7,15 @@
 //!
 //! Two such parts are the same race if their steps are of the same threads, at the same kinds of points, with the same
 //! actions; a switch to one thread and one to all count as the same, and so does which time the thread gets there. Of each
-//! race the earliest time that fails is shown, and what has all the steps of another and some more is left out. That is a matter of words, not of causes: one cause can show at several
-//! calls, as when a window has several calls in it, and two causes at one call are told apart only when the first is cured.
+//! race the earliest time that fails is shown, and what has all the steps of another and some more is left out. That is a
+//! matter of words, not of causes: one cause can show at several calls, as when a window has several calls in it, and two
+//! causes at one call are told apart only when the first is cured.
 //!
 //! They are run again before they are told, as findings are, but only a few times each, and only the simplest few.
 
 use super::confirm::Confirmed;
 use super::search::{Halt, Search};
-use super::space::sends;
+use super::tree::kind;
 use super::verdict::same;
 use crate::schedule::{Action, Schedule, Site, Step, Target, ThreadName};
 use crate::trace::{Broken, Run};
@@ -82,7 +83,8 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
                 let told = self.report.findings[*index].elsewhere.iter();
                 told.chain([&self.minimal[*index]]).any(|other| is_part(other, &schedule))
             };
-            let like = |index: &usize| kind(&self.minimal[*index]) == kind(&schedule);
+            let first = |schedule: &Schedule| schedule.steps.first().and_then(kind);
+            let like = |index: &usize| first(&self.minimal[*index]) == first(&schedule);
             let same_kind = || (0..self.minimal.len()).filter(|n| self.report.findings[*n].breaks == breaks);
             if same_kind().any(|index| explains(&index)) {
                 continue;
@@ -144,9 +146,4 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
         proposals.truncate(MOST_EARLIER);
         proposals
     }
-}
-
-/// What a schedule's first step does: a signal that it sends, or a switch.
-fn kind(schedule: &Schedule) -> Option<i32> {
-    schedule.steps.first().and_then(|step| sends(&step.action)).map(|signal| signal.number())
 }

@@ -122,7 +122,7 @@ impl ScheduleTree {
 }
 
 /// Steps of one kind can take each other's place.
-fn kind(step: &Step) -> Option<i32> {
+pub(super) fn kind(step: &Step) -> Option<i32> {
     sends(&step.action).map(|signal| signal.number())
 }
 

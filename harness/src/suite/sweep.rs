@@ -40,12 +40,15 @@ pub fn code(file: &Path, functions: &[String], all: bool, points: &[Site]) -> Re
     for place in places {
         let parsed: Place = place.as_str().parse()?;
         // A place in a library is only found when that is in memory.
-        let line = match parsed.module() {
-            Some(_) => None,
-            None => image.resolve(&parsed)?.first().and_then(|address| image.describe(*address).line),
-        };
+        let addresses = if parsed.module().is_none() { image.resolve(&parsed)? } else { Vec::new() };
+        let line = addresses.first().and_then(|address| image.describe(*address).line);
         let line = line.map(|line| Label::new(&line.to_string()));
-        let spots = vec![Spot { place, line, rank: 0 }];
+        // One instruction has one name, also where it is swept as well.
+        let own = match addresses[..] {
+            [address] => image.function_at(address).map(|function| label(&function, address)),
+            _ => None,
+        };
+        let spots = vec![Spot { place: own.unwrap_or(place), line, rank: 0 }];
         code.functions.push(vec![Stretch { spots, switches: true }]);
     }
     let bodies: Vec<(Function, Vec<Instruction>)> =
@@ -57,6 +60,11 @@ pub fn code(file: &Path, functions: &[String], all: bool, points: &[Site]) -> Re
         code.functions.push(stretches(function, body, &ranks));
     }
     Ok(code)
+}
+
+/// The name of an instruction of a function.
+fn label(function: &Function, address: u64) -> Label {
+    Label::new(&Place::in_function(&function.name, address - function.start).to_string())
 }
 
 /// Cuts a function where something jumps to or from, and where it calls.
@@ -76,9 +84,8 @@ fn stretches(function: &Function, body: &[Instruction], ranks: &HashMap<u64, usi
     let unknown = body.iter().any(computed);
     let mut stretches: Vec<Stretch> = Vec::new();
     for instruction in body {
-        let place = Place::in_function(&function.name, instruction.address - function.start);
         let spot = Spot {
-            place: Label::new(&place.to_string()),
+            place: label(function, instruction.address),
             line: instruction.line.as_ref().map(|line| Label::new(&line.to_string())),
             rank: ranks.get(&instruction.address).copied().unwrap_or(usize::MAX),
         };

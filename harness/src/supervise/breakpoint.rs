@@ -9,8 +9,8 @@
 //! sleep a stop interrupts (signal(7)), and the process itself if it catches SIGCONT.
 //!
 //! NOTE \[Struck\] Elsewhere the signal is the very one that the step is to send, to this thread as tgkill(2) sends it. The
-//! kernel then delivers it without the thread being held. What siginfo says of the sender is the kernel's (POLL_HUP of SIGIO), so a process that asked for
-//! siginfo (SA_SIGINFO) is not sent signals in this way.
+//! kernel then delivers it without the thread being held. What siginfo says of the sender is the kernel's (POLL_HUP of
+//! SIGIO), so a process that asked for siginfo (SA_SIGINFO) is not sent signals in this way.
 //!
 //! Where neither can be, the point is not held, and the trace says why.
 
@@ -52,15 +52,15 @@ pub(super) struct Ambush {
     aim: Option<Aim>,
     /// Its time has come, and what was to happen has happened.
     sprung: bool,
-    /// It waits for every visit.
+    /// It comes at every visit: starting a breakpoint again in the thread's stop is too late at times.
     for_ever: bool,
 }
 
 /// A place whose executions are counted.
 #[derive(Debug)]
 pub(super) struct Counter {
-    /// The index of what was asked for.
-    index: usize,
+    thread: ThreadName,
+    place: Label,
     breakpoint: Breakpoint,
 }
 
@@ -87,10 +87,12 @@ impl Turns<'_> {
             Site::At(place) => Some((place, step.nth)),
             _ => None,
         });
-        let mut wanted: Vec<(Label, u32)> = steps.collect();
-        wanted.dedup();
-        let counted: Vec<(usize, Label)> = self.counted_by(&name).collect();
-        wanted.extend(counted.iter().map(|(_, place)| (*place, 1)));
+        let mut wanted: Vec<(Label, u32)> = Vec::new();
+        for step in steps.chain(self.counted_by(&name).map(|place| (place, 1))) {
+            if !wanted.contains(&step) {
+                wanted.push(step);
+            }
+        }
         for place in self.watched_by(&name) {
             if wanted.iter().all(|(known, _)| *known != place) {
                 wanted.push((place, 1));
@@ -132,10 +134,19 @@ impl Turns<'_> {
                     continue;
                 }
             };
-            // The processor counts the visits of one instruction. Several are waited for one visit at a time.
-            let period = if addresses.len() == 1 { u64::from(nth) } else { 1 };
-            let for_ever = self.watched_by(&name).contains(&place) && !self.is_step(&name, place);
+            // The processor counts the visits of one instruction. Those of several are counted here, one by one.
+            let several = addresses.len() > 1;
+            let period = if several { 1 } else { u64::from(nth) };
+            let watched = self.watched_by(&name).contains(&place) && !self.is_step(&name, place);
+            let for_ever = watched || several;
             for address in addresses {
+                let mut known = self.tree.thread(id).ambushes.iter().filter(|other| other.is_at(address));
+                // Both would come at once, and the thread can be held at one place only.
+                if let Some(other) = known.find(|other| other.nth == nth || other.for_ever || for_ever) {
+                    let why = format!("it is the same instruction as {}", other.place);
+                    self.news.push((id, News::Told(What::NotHeld(site, why))));
+                    continue;
+                }
                 if self.tree.thread(id).ambushes.len() == MOST {
                     let why = format!("a thread has {MOST} breakpoints");
                     self.news.push((id, News::Told(What::NotHeld(site, why))));
@@ -195,7 +206,7 @@ impl Turns<'_> {
             let aim = match &obstacle {
                 None => Aim::Park,
                 Some(why) => match self.only_signal(id, ambush.place, ambush.nth) {
-                    Some(_) if self.has_copies(id, ambush) => {
+                    Some(_) if self.has_copies(id, ambush.place, ambush.nth) => {
                         Aim::Nothing(format!("{why}, and the place is in the program more than once"))
                     }
                     Some(signal) if with_siginfo.contains(signal) => {
@@ -233,8 +244,9 @@ impl Turns<'_> {
         Ok(())
     }
 
-    fn has_copies(&self, id: ThreadId, ambush: &Ambush) -> bool {
-        let same = |other: &&Ambush| other.place == ambush.place && other.nth == ambush.nth;
+    /// True if this visit is waited for at several instructions.
+    fn has_copies(&self, id: ThreadId, place: Label, nth: u32) -> bool {
+        let same = |other: &&Ambush| other.place == place && other.nth == nth;
         self.tree.thread(id).ambushes.iter().filter(same).count() > 1
     }
 
@@ -343,13 +355,16 @@ impl Turns<'_> {
 
     /// What was counted.
     pub(super) fn observed(&mut self) -> Result<Observed, RunError> {
-        let places = if let Observe::Executions(places) = self.observe { places.len() } else { 0 };
-        let mut executions = vec![0; places];
-        for Counter { index, breakpoint } in &self.counters {
-            let counted = breakpoint.count();
-            executions[*index] += counted.map_err(|errno| {
+        let asked = if let Observe::Executions(places) = self.observe { places.as_slice() } else { &[] };
+        let mut executions = vec![0; asked.len()];
+        for Counter { thread, place, breakpoint } in &self.counters {
+            let counted = breakpoint.count().map_err(|errno| {
                 RunError::Fault(format!("reading how often a place was executed: {errno}"))
             })?;
+            let counts = asked.iter().zip(&mut executions);
+            counts
+                .filter(|((who, what), _)| who == thread && what == place)
+                .for_each(|(_, count)| *count += counted);
         }
         let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.seen);
         Ok(Observed { executions, visits, installed, spins, places: Vec::new() })
@@ -383,48 +398,39 @@ impl Turns<'_> {
             )));
         }
         let (place, nth) = (ambush.place, ambush.nth);
-        let several =
-            thread.ambushes.iter().filter(|other| other.place == place && other.nth == nth).count() > 1;
         thread.registers = Some(registers);
         let site = Site::At(place);
+        let several = self.has_copies(id, place, nth);
         let visit = if several { self.visit(id, site) } else { nth };
         if several && visit < nth {
             // Not yet: on to the next visit of any of them.
-            let thread = self.tree.thread(id);
-            let again = thread.ambushes[index].breakpoint.start();
-            again.map_err(unavailable)?;
             self.tree.thread_mut(id).state = State::Running;
             return self.resume(id).map(|()| true);
         }
         self.tree.thread_mut(id).visits.insert(site, visit);
         self.begin_counting(id, place)?;
-        // The other copies of the place would stop it again, with nobody waiting for that.
-        let same = |ambush: &Ambush| ambush.place == place && ambush.nth == nth;
-        self.tree.thread_mut(id).ambushes.retain(|ambush| ambush.for_ever || !same(ambush));
         let again = self.note_visit(id, place, visit, &registers)?;
-        self.visit_again(id, place, visit, again);
+        self.visit_again(id, (place, nth), again);
         self.tree.thread_mut(id).state = State::Held(Held::parked(Place::At(place, visit)));
         self.news.push((id, News::Held));
         Ok(true)
     }
 
-    /// Waits for the next visit of a watched place, too, or does so no more.
-    fn visit_again(&mut self, id: ThreadId, place: Label, visit: u32, again: bool) {
+    /// Waits for the next visit of a watched place, too; or for no more, of any of its copies: it would stop the thread with
+    /// nobody waiting for that.
+    fn visit_again(&mut self, id: ThreadId, (place, nth): (Label, u32), again: bool) {
+        let same = |ambush: &Ambush| ambush.place == place && ambush.nth == nth;
         let ambushes = &mut self.tree.thread_mut(id).ambushes;
-        if !again {
-            ambushes.retain(|ambush| ambush.place != place || !ambush.for_ever);
-        }
-        for ambush in ambushes.iter_mut().filter(|ambush| ambush.place == place && ambush.for_ever) {
-            (ambush.nth, ambush.sprung) = (visit + 1, false);
-        }
+        ambushes.retain(|ambush| !same(ambush) || (again && ambush.for_ever));
+        ambushes.iter_mut().filter(|ambush| same(ambush)).for_each(|ambush| ambush.nth += 1);
     }
 
     /// From its first execution on, a place that is to be counted is counted, with all its copies.
     fn begin_counting(&mut self, id: ThreadId, place: Label) -> Result<(), RunError> {
         let name = self.tree.thread(id).name.clone();
-        let Some((index, _)) = self.counted_by(&name).find(|(_, counted)| *counted == place) else {
+        if !self.counted_by(&name).any(|counted| counted == place) {
             return Ok(());
-        };
+        }
         let ambushes = std::mem::take(&mut self.tree.thread_mut(id).ambushes);
         for ambush in ambushes {
             if ambush.place != place {
@@ -435,7 +441,7 @@ impl Turns<'_> {
                 Ok(()) | Err(Errno::ESRCH) => {}
                 Err(errno) => return Err(unavailable(errno)),
             }
-            self.counters.push(Counter { index, breakpoint: ambush.breakpoint });
+            self.counters.push(Counter { thread: name.clone(), place, breakpoint: ambush.breakpoint });
         }
         Ok(())
     }

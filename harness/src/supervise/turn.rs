@@ -175,15 +175,14 @@ impl<'a> Turns<'a> {
         self.unnotified.as_ref().is_some_and(|range| self.loaders.iter().any(|other| other != range))
     }
 
-    /// The places in a thread's code whose executions are to be counted, each with its index.
-    pub(super) fn counted_by(&self, name: &ThreadName) -> impl Iterator<Item = (usize, Label)> + use<'_, 'a> {
+    /// The places in a thread's code whose executions are to be counted.
+    pub(super) fn counted_by(&self, name: &ThreadName) -> impl Iterator<Item = Label> + use<'_, 'a> {
         let name = name.clone();
         let places = match self.observe {
             Observe::Nothing | Observe::Handlers(_) | Observe::Where => &[][..],
             Observe::Executions(places) => places,
         };
-        let numbered = places.iter().enumerate();
-        numbered.filter(move |(_, (thread, _))| *thread == name).map(|(index, (_, place))| (index, *place))
+        places.iter().filter(move |(thread, _)| *thread == name).map(|(_, place)| *place)
     }
 
     /// Marks the first step of this point with this action as taken.
