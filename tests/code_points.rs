@@ -160,6 +160,22 @@ fn a_switch_at_an_instruction_lets_a_child_end_first() {
 }
 
 #[test]
+fn every_execution_is_counted() {
+    for flags in [&["-O0"][..], &["-O2"], &["-O0", "-static"], &["-O2", "-static"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = supervised::build("frame.c", flags, folder.path());
+        let places = instructions(&program, "mix");
+        let Some(counts) = with(&program, |supervisor| executions(supervisor, &places)) else { return };
+        // It is called twice, for five rounds and for three.
+        assert_eq!(
+            (counts[0], counts.iter().copied().filter(|count| *count == 8).count() > 5),
+            (2, true),
+            "{counts:?}"
+        );
+    }
+}
+
+#[test]
 fn visits_of_a_line_with_several_copies_count_together() {
     for flags in [&["-O0"], &["-O2"]] {
         let folder = tempfile::tempdir().unwrap();

@@ -52,7 +52,7 @@ pub(super) struct Ambush {
     aim: Option<Aim>,
     /// Its time has come, and what was to happen has happened.
     sprung: bool,
-    /// It comes at every visit: starting a breakpoint again in the thread's stop is too late at times.
+    /// It comes at every visit: one that has come for the last time cannot be started again while its thread is stopped.
     for_ever: bool,
 }
 
@@ -138,7 +138,8 @@ impl Turns<'_> {
             let several = addresses.len() > 1;
             let period = if several { 1 } else { u64::from(nth) };
             let watched = self.watched_by(&name).contains(&place) && !self.is_step(&name, place);
-            let for_ever = watched || several;
+            let counted = self.counted_by(&name).any(|counted| counted == place);
+            let for_ever = watched || counted || several;
             for address in addresses {
                 let mut known = self.tree.thread(id).ambushes.iter().filter(|other| other.is_at(address));
                 // Both would come at once, and the thread can be held at one place only.

@@ -123,12 +123,13 @@ impl Breakpoint {
         self.control(PERF_EVENT_IOC_REFRESH, 1)
     }
 
-    /// Watches for ever: the signal comes each time. Starting a breakpoint again in the thread's stop is too late at times.
+    /// Watches for ever: the signal comes each time. What has watched once stays stopped if it is started again while its
+    /// thread is off the CPU (Linux 6.18).
     pub fn start_for_ever(&self) -> Result<(), Errno> {
         self.control(PERF_EVENT_IOC_ENABLE, 0)
     }
 
-    /// From now on it only counts, for ever.
+    /// From now on it only counts, for ever. While its thread is off the CPU, only what was started for ever does.
     pub fn count_on(&self) -> Result<(), Errno> {
         self.aim_at_nobody()?;
         // In the other order it counts nothing more on Linux 6.18, as the test below shows.
