@@ -378,6 +378,11 @@ impl Schedule {
     pub fn empty() -> Schedule {
         Schedule::default()
     }
+
+    /// True if some step is taken at a code point.
+    pub fn uses_code(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.at, Site::At(_)))
+    }
 }
 
 impl fmt::Display for Schedule {

@@ -349,9 +349,7 @@ impl Turns<'_> {
 
     /// True if this run holds threads at code points, or counts executions.
     pub(super) fn uses_code(&self) -> bool {
-        let at_code = |step: &Step| matches!(step.at, Site::At(_));
-        matches!(self.observe, Observe::Executions(_) | Observe::Handlers(_))
-            || self.schedule.steps.iter().any(at_code)
+        self.observe.uses_code() || self.schedule.uses_code()
     }
 
     /// What was counted.

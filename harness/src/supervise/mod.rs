@@ -27,6 +27,7 @@ mod deliver;
 mod emulate;
 mod handlers;
 mod held;
+mod listen;
 mod loader;
 mod outcome;
 mod places;
@@ -86,6 +87,13 @@ pub enum Observe {
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
     /// of a run that does not end by itself. Costs time, and some memory.
     Where,
+}
+
+impl Observe {
+    /// True if it needs breakpoints.
+    fn uses_code(&self) -> bool {
+        matches!(self, Observe::Executions(_) | Observe::Handlers(_))
+    }
 }
 
 /// What was seen of what a run was looked at for.
@@ -211,6 +219,10 @@ impl Supervise for Supervisor {
         self.cell()?;
         // Taken out for the run: after an error it is dropped, which ends everything in it.
         let Some(cell) = self.cell.take() else { return Err(RunError::Fault("no cell".to_owned())) };
+        // A breakpoint wakes the supervisor before its thread has stopped: that would only be in the way.
+        let breakpoints = schedule.uses_code() || observe.uses_code();
+        sched::wake_politely(breakpoints)
+            .map_err(|errno| RunError::Unsupported(format!("choosing a scheduling policy: {errno}")))?;
         let unnotified = self.loader.known();
         let asked = (schedule, observe);
         let turns =

@@ -6,6 +6,7 @@
 
 use super::RunError;
 use super::clock::Deadline;
+use super::listen::{Heard, Patience};
 use super::release::WaitEnd;
 use super::timeout;
 use super::tree::{ProcessId, State, ThreadId};
@@ -119,7 +120,7 @@ impl Turns<'_> {
         let second = self.look_at_sleepers()?;
         let still = first.is_some() && first == second;
         // A notification would mean that one of them has only just begun to wait for its answer.
-        Ok(!self.listen(Some(Duration::ZERO))? && still)
+        Ok(self.listen(Patience::Not)? != Heard::News && still)
     }
 
     fn look_at_sleepers(&self) -> Result<Option<Vec<Look>>, RunError> {
@@ -176,7 +177,7 @@ impl Turns<'_> {
                 break;
             }
             self.interrupted()?;
-            if self.listen(Some(left.min(SLICE)))? || self.woken()? {
+            if self.listen(Patience::For(left.min(SLICE)))? == Heard::News || self.woken()? {
                 return Ok(Time::Passed);
             }
         }
@@ -240,7 +241,7 @@ impl Turns<'_> {
         if let Some(end) = self.over() {
             return Ok(Some(end));
         }
-        self.listen(Some(SLICE))?;
+        self.listen(Patience::For(SLICE))?;
         Ok(None)
     }
 

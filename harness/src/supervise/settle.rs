@@ -2,18 +2,14 @@
 
 use super::RunError;
 use super::clock::Kind;
+use super::listen::{Heard, Patience};
 use super::release::is_making;
 use super::tree::{ProcessId, State, Thread, ThreadId};
 use super::turn::Turns;
 use crate::schedule::Syscall;
 use crate::signal::Signal;
-use crate::sys::cell::Message;
 use crate::sys::procfs::{self, Doing, Inside};
 use crate::trace::{End, Status, What};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::time::TimeSpec;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 use syscalls::Sysno;
 
@@ -36,39 +32,29 @@ pub(super) struct Guard {
     pub(super) watched: Vec<(ThreadId, u64)>,
 }
 
-/// The first wait for the released thread, where its call hardly sleeps. Longer than the scheduler's tick: a shorter one
-/// would cost setting the machine's timer, each time, for a wait that a notification nearly always ends.
-const BRIEF: Duration = Duration::from_millis(5);
-/// The same, where it may sleep and would not tell.
-const BRIEFER: Duration = Duration::from_micros(4);
-/// The longest wait between two looks.
-const LONGEST: Duration = Duration::from_millis(1);
 /// A thread that was made but is not seen within this time is a fault of the harness.
-const BIRTH: Duration = Duration::from_secs(10);
+pub(super) const BIRTH: Duration = Duration::from_secs(10);
 
 impl Turns<'_> {
     /// Returns when all threads are settled; an end if the run is over because one never will.
     pub(super) fn settle(&mut self) -> Result<Option<End>, RunError> {
-        let mut pause = self.first_pause();
+        let mut patience = self.first_patience();
         let begun = std::time::Instant::now();
         loop {
             if self.awaited() {
-                // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
-                let most = match (self.parking, self.guard.is_some()) {
-                    // It is about to stop, and that is not told.
-                    (true, _) => BRIEFER,
-                    (false, true) => LONGEST,
-                    (false, false) => pause,
-                };
-                if self.listen(Some(most))? {
-                    pause = self.first_pause();
-                    continue;
+                match self.listen(patience)? {
+                    Heard::News => {
+                        patience = self.first_patience();
+                        continue;
+                    }
+                    Heard::Hint => patience = Patience::FIRST_LOOK,
+                    Heard::Nothing => {}
                 }
             } else if self.undisturbed {
                 return Ok(None);
             }
             let look = self.look()?;
-            if look.at_some && self.listen(Some(Duration::ZERO))? {
+            if look.at_some && self.listen(Patience::Not)? == Heard::News {
                 continue;
             }
             // A look is not instant: what changed during it may have woken a thread that was looked at before. So only a
@@ -86,7 +72,7 @@ impl Turns<'_> {
             if self.tree.birth.is_some() && begun.elapsed() > BIRTH {
                 return Err(RunError::Fault("a process or thread was made but never seen".to_owned()));
             }
-            pause = (pause * 3 / 2).min(LONGEST);
+            patience = patience.longer();
         }
     }
 
@@ -96,122 +82,18 @@ impl Turns<'_> {
         self.guard.is_some() || self.tree.birth.is_some() || self.tree.threads.iter().any(running)
     }
 
-    fn first_pause(&self) -> Duration {
-        let sleeps = |id: ThreadId| {
+    /// How to wait for the threads that run, at first.
+    fn first_patience(&self) -> Patience {
+        let untold = |id: ThreadId| {
             let thread = self.tree.thread(id);
             matches!(thread.state, State::Running) && thread.released.is_some_and(may_sleep)
         };
-        if self.tree.ids().any(sleeps) { BRIEFER } else { BRIEF }
-    }
-
-    /// Waits until a notification, a message or output is there, at most `pause`; true if a notification or message came.
-    pub(super) fn listen(&mut self, pause: Option<Duration>) -> Result<bool, RunError> {
-        let cell = self.cell;
-        let listener = cell.listener().as_fd();
-        let dying = self.guard.as_ref().map(|guard| self.tree.process(guard.dying).pidfd.as_fd());
-        let mut fds = vec![listener, cell.control(), cell.stdout(), cell.stderr()];
-        fds.extend(dying);
-        fds.extend(self.waiting_breakpoints().map(|breakpoint| breakpoint.as_fd()));
-        let mut fds: Vec<PollFd<'_>> =
-            fds.into_iter().map(|fd: BorrowedFd<'_>| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        match ppoll(&mut fds, pause.map(TimeSpec::from_duration), None) {
-            Ok(0) | Err(Errno::EINTR) => return Ok(false),
-            Ok(_) => {}
-            Err(errno) => return Err(RunError::Fault(format!("waiting for the program: {errno}"))),
-        }
-        let mut came = fds.iter().map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
-        let mut next = || came.next().unwrap_or(false);
-        let (notified, said, out, err) = (next(), next(), next(), next());
-        let died = dying.is_some() && next();
-        let sprung = came.any(|came| came);
-        self.parking |= sprung;
-        if notified {
-            let received = cell.listener().receive();
-            match received.map_err(|errno| RunError::Fault(format!("receiving a notification: {errno}")))? {
-                Some(notification) => self.arrive(notification)?,
-                None => return Ok(true),
-            }
-        }
-        if died {
-            self.check_guard()?;
-        }
-        if said {
-            self.hear()?;
-        }
-        if out || err {
-            self.drain()?;
-        }
-        Ok(notified || said || died)
-    }
-
-    /// Reads what the program has written.
-    pub(super) fn drain(&mut self) -> Result<(), RunError> {
-        for (fd, buffer) in [(self.cell.stdout(), &mut self.stdout), (self.cell.stderr(), &mut self.stderr)] {
-            let mut chunk = [0u8; 65536];
-            loop {
-                match nix::unistd::read(fd, &mut chunk) {
-                    Ok(0) | Err(Errno::EAGAIN) => break,
-                    Ok(got) => buffer.extend_from_slice(&chunk[..got]),
-                    Err(Errno::EINTR) => {}
-                    Err(errno) => {
-                        return Err(RunError::Fault(format!("reading the program's output: {errno}")));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until the init says something; notifications of threads that are being ended are left alone.
-    pub(super) fn wait_for_init(&self) -> Result<(), RunError> {
-        let mut fds = [PollFd::new(self.cell.control(), PollFlags::POLLIN)];
-        match ppoll(&mut fds, Some(TimeSpec::from_duration(LONGEST)), None) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(errno) => Err(RunError::Fault(format!("waiting for the run's init: {errno}"))),
-        }
-    }
-
-    /// Takes the init's messages.
-    fn hear(&mut self) -> Result<(), RunError> {
-        let fault = |errno| RunError::Fault(format!("reading from the run's init: {errno}"));
-        while let Some(message) = self.cell.message().map_err(fault)? {
-            match message {
-                Message::Failed(stage, errno) => self.failed_start = Some((stage, errno)),
-                Message::Reaped(pid, status) => {
-                    if let Some(process) = self.tree.with_own_pid(pid) {
-                        let process = self.tree.process_mut(process);
-                        process.reaped_by_init = true;
-                        process.exit_code = Some(status);
-                    }
-                }
-                Message::Gone => return Err(RunError::Fault("the run's init has ended".to_owned())),
-                Message::Clean => {
-                    return Err(RunError::Fault("the run's init speaks out of turn".to_owned()));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Has the program started.
-    pub(super) fn start(&mut self) -> Result<(), RunError> {
-        self.cell
-            .go()
-            .map_err(|errno| RunError::Fault(format!("telling the run's init to start: {errno}")))?;
-        while self.tree.threads.is_empty() && self.failed_start.is_none() {
-            self.listen(Some(LONGEST))?;
-            self.interrupted()?;
-            if self.started.elapsed() > BIRTH {
-                return Err(RunError::Fault("the program was not seen to start".to_owned()));
-            }
-        }
-        match self.failed_start.take() {
-            None => Ok(()),
-            Some((stage, errno)) => Err(RunError::Start {
-                file: self.settings.launch.file.display().to_string(),
-                stage: stage.to_owned(),
-                reason: errno.desc().to_owned(),
-            }),
+        // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
+        let guarded = self.guard.is_some();
+        if self.parking || (!guarded && self.tree.ids().any(untold)) {
+            Patience::FIRST_LOOK
+        } else {
+            Patience::ForNews
         }
     }
 
@@ -327,7 +209,7 @@ impl Turns<'_> {
             // The init is its parent, and tells how it ended.
             let begun = std::time::Instant::now();
             while !self.tree.process(process).reaped_by_init {
-                self.listen(Some(LONGEST))?;
+                self.listen(Patience::ForNews)?;
                 if begun.elapsed() > BIRTH {
                     return Err(RunError::Fault(
                         "the init did not tell how the first process ended".to_owned(),
@@ -358,7 +240,7 @@ impl Turns<'_> {
 
     /// The dying process is dead. Had its exit left the CPU on the way, and has a thread that it woke run by now, then the
     /// SIGCHLD may have hit that thread at a place that nobody chose.
-    fn check_guard(&mut self) -> Result<(), RunError> {
+    pub(super) fn check_guard(&mut self) -> Result<(), RunError> {
         let Some(guard) = self.guard.take() else { return Ok(()) };
         let times = |id: ThreadId| self.tree.thread(id).files.ran().map_or(u64::MAX, |(_, times)| times);
         let (by, before) = guard.by;
@@ -469,7 +351,7 @@ enum Found {
     Ended,
 }
 
-/// Calls that often sleep, or end their thread: either way no notification tells that it has settled.
+/// Calls that often sleep, or end their thread alone: nothing tells that it has settled.
 fn may_sleep(number: i32) -> bool {
     use Sysno as S;
     let Some(call) = Syscall(number as u32).sysno() else { return false };
@@ -495,7 +377,6 @@ fn may_sleep(number: i32) -> bool {
             | S::waitid
             | S::futex
             | S::exit
-            | S::exit_group
             | S::vfork
             | S::flock
             | S::connect

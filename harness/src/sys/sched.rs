@@ -20,6 +20,20 @@ pub fn supervise_on(cpu: usize) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Has the calling thread, once woken, wait for the CPU until the thread that woke it sleeps, or take the CPU from it.
+pub fn wake_politely(polite: bool) -> Result<(), Errno> {
+    let policy = if polite { libc::SCHED_BATCH } else { libc::SCHED_OTHER };
+    let parameter: *const libc::sched_param = &libc::sched_param { sched_priority: 0 };
+    // SAFETY: the parameter lives through the call.
+    Errno::result(unsafe { libc::sched_setscheduler(0, policy, parameter) }).map(drop)
+}
+
+/// Offers the CPU to others that can run.
+pub fn give_way() {
+    // It cannot fail on Linux (sched_yield(2)).
+    let _ = nix::sched::sched_yield();
+}
+
 /// The calling thread's CPU mask exactly as sched_getaffinity(2) writes it: as many bytes as the kernel uses.
 pub fn raw_affinity() -> Result<Vec<u8>, Errno> {
     let mut mask = vec![0u8; 1024];

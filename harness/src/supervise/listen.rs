@@ -1,0 +1,202 @@
+//! Waiting for what the kernel, the init and the program tell.
+
+use super::RunError;
+use super::settle::BIRTH;
+use super::tree::{Process, State, Thread};
+use super::turn::Turns;
+use crate::sys::cell::Message;
+use crate::sys::sched;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// How a wait for threads to settle passes. NOTE \[Timers\] Setting the machine's timer is dear, above all in a virtual
+/// machine, where it can cost more than all else that is done for one point. So it is not set where something will be told,
+/// and where nothing will be, the CPU is first given to the threads some other times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Only what is there already.
+    Not,
+    /// Something will be told, unless the thread computes.
+    ForNews,
+    /// Nothing will be told. The CPU is given away, for the nth time.
+    Yield(u32),
+    /// For a time.
+    For(Duration),
+}
+
+/// What came of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Nothing that changes anything, maybe output.
+    Nothing,
+    /// A thread is about to settle, or has.
+    Hint,
+    /// A thread has come to a call, or the init has said something.
+    News,
+}
+
+/// More than the scheduler's tick, which the kernel waits for anyway: the machine's timer is not set for it.
+const NEWS: Duration = Duration::from_millis(5);
+/// How often the CPU is given away before the timer is set.
+const YIELDS: u32 = 8;
+/// The shortest time that the timer is set for.
+const SHORTEST: Duration = Duration::from_micros(60);
+/// The longest time between two looks.
+const LONGEST: Duration = Duration::from_millis(1);
+
+impl Patience {
+    /// Before the first look at a thread that will not tell.
+    pub(super) const FIRST_LOOK: Patience = Patience::Yield(1);
+
+    /// After a wait that has brought nothing.
+    pub(super) fn longer(self) -> Patience {
+        match self {
+            Patience::Yield(times) if times < YIELDS => Patience::Yield(times + 1),
+            Patience::Yield(_) => Patience::For(SHORTEST),
+            Patience::For(time) => Patience::For((time * 3 / 2).min(LONGEST)),
+            Patience::Not | Patience::ForNews => Patience::For(LONGEST),
+        }
+    }
+
+    /// What is left to wait for events, after giving away the CPU if that is how it passes.
+    fn begin(self) -> Duration {
+        match self {
+            Patience::Not => Duration::ZERO,
+            Patience::ForNews => NEWS,
+            Patience::Yield(_) => {
+                sched::give_way();
+                Duration::ZERO
+            }
+            Patience::For(time) => time,
+        }
+    }
+}
+
+impl Turns<'_> {
+    /// Waits until a notification, a message or output is there, or a breakpoint's time or a process's end has come.
+    pub(super) fn listen(&mut self, patience: Patience) -> Result<Heard, RunError> {
+        let cell = self.cell;
+        let mut fds = vec![cell.listener().as_fd(), cell.control(), cell.stdout(), cell.stderr()];
+        let told = fds.len();
+        fds.extend(self.dying().map(|process| process.pidfd.as_fd()));
+        let dying = fds.len();
+        fds.extend(self.waiting_breakpoints().map(|breakpoint| breakpoint.as_fd()));
+        let mut fds: Vec<PollFd<'_>> = fds.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(patience.begin())), None) {
+            Ok(0) | Err(Errno::EINTR) => return Ok(Heard::Nothing),
+            Ok(_) => {}
+            Err(errno) => return Err(RunError::Fault(format!("waiting for the program: {errno}"))),
+        }
+        let came = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
+        let [notified, said, out, err] = [0, 1, 2, 3].map(|index| came(&fds[index]));
+        let died = fds[told..dying].iter().any(came);
+        let sprung = fds[dying..].iter().any(came);
+        self.parking |= sprung;
+        if notified {
+            let received = cell.listener().receive();
+            match received.map_err(|errno| RunError::Fault(format!("receiving a notification: {errno}")))? {
+                Some(notification) => self.arrive(notification)?,
+                None => return Ok(Heard::News),
+            }
+        }
+        if died {
+            self.check_guard()?;
+        }
+        if said {
+            self.hear()?;
+        }
+        if out || err {
+            self.drain()?;
+        }
+        Ok(match (notified || said, died || sprung) {
+            (true, _) => Heard::News,
+            (false, true) => Heard::Hint,
+            (false, false) => Heard::Nothing,
+        })
+    }
+
+    /// Processes that were let end, which their descriptors tell.
+    fn dying(&self) -> impl Iterator<Item = &Process> {
+        let ends = |thread: &&Thread| {
+            matches!(thread.state, State::Running)
+                && thread.released.map(i64::from) == Some(libc::SYS_exit_group)
+        };
+        let guarded = self.guard.iter().map(|guard| guard.dying);
+        let ending = self.tree.threads.iter().filter(ends).map(|thread| thread.process);
+        guarded.chain(ending).map(|process| self.tree.process(process))
+    }
+
+    /// Reads what the program has written.
+    pub(super) fn drain(&mut self) -> Result<(), RunError> {
+        for (fd, buffer) in [(self.cell.stdout(), &mut self.stdout), (self.cell.stderr(), &mut self.stderr)] {
+            let mut chunk = [0u8; 65536];
+            loop {
+                match nix::unistd::read(fd, &mut chunk) {
+                    Ok(0) | Err(Errno::EAGAIN) => break,
+                    Ok(got) => buffer.extend_from_slice(&chunk[..got]),
+                    Err(Errno::EINTR) => {}
+                    Err(errno) => {
+                        return Err(RunError::Fault(format!("reading the program's output: {errno}")));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the init says something; notifications of threads that are being ended are left alone.
+    pub(super) fn wait_for_init(&self) -> Result<(), RunError> {
+        let mut fds = [PollFd::new(self.cell.control(), PollFlags::POLLIN)];
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(NEWS)), None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(RunError::Fault(format!("waiting for the run's init: {errno}"))),
+        }
+    }
+
+    /// Takes the init's messages.
+    fn hear(&mut self) -> Result<(), RunError> {
+        let fault = |errno| RunError::Fault(format!("reading from the run's init: {errno}"));
+        while let Some(message) = self.cell.message().map_err(fault)? {
+            match message {
+                Message::Failed(stage, errno) => self.failed_start = Some((stage, errno)),
+                Message::Reaped(pid, status) => {
+                    if let Some(process) = self.tree.with_own_pid(pid) {
+                        let process = self.tree.process_mut(process);
+                        process.reaped_by_init = true;
+                        process.exit_code = Some(status);
+                    }
+                }
+                Message::Gone => return Err(RunError::Fault("the run's init has ended".to_owned())),
+                Message::Clean => {
+                    return Err(RunError::Fault("the run's init speaks out of turn".to_owned()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the program started.
+    pub(super) fn start(&mut self) -> Result<(), RunError> {
+        self.cell
+            .go()
+            .map_err(|errno| RunError::Fault(format!("telling the run's init to start: {errno}")))?;
+        while self.tree.threads.is_empty() && self.failed_start.is_none() {
+            self.listen(Patience::ForNews)?;
+            self.interrupted()?;
+            if self.started.elapsed() > BIRTH {
+                return Err(RunError::Fault("the program was not seen to start".to_owned()));
+            }
+        }
+        match self.failed_start.take() {
+            None => Ok(()),
+            Some((stage, errno)) => Err(RunError::Start {
+                file: self.settings.launch.file.display().to_string(),
+                stage: stage.to_owned(),
+                reason: errno.desc().to_owned(),
+            }),
+        }
+    }
+}
