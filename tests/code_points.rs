@@ -32,6 +32,18 @@ fn with<T: Send>(program: &Path, work: impl FnOnce(&mut Supervisor) -> T + Send)
     supervised::with_supervisor(launch, Limits::default(), work)
 }
 
+/// A run that does not say itself that it proves nothing: such a one is made again, as a search does.
+fn sure(supervisor: &mut Supervisor, schedule: &Schedule) -> Result<Run, RunError> {
+    for _ in 0..3 {
+        let run = supervisor.run(schedule)?;
+        if run.taint.is_none() {
+            return Ok(run);
+        }
+        println!("made again: {:?}", run.taint);
+    }
+    panic!("every run is tainted by {schedule}");
+}
+
 /// A run, or none where this host gives no breakpoints.
 fn possible<T>(result: Result<T, RunError>) -> Option<T> {
     match result {
@@ -86,14 +98,7 @@ fn all_at(flags: &[&str], thread: &str, check: impl Fn(&Run, &str, u64) + Sync) 
         let mut reached = 0;
         for (place, address) in &places {
             let schedule = at_in(thread, place, 1, Action::Send(usr1()));
-            let mut run = possible(supervisor.run(&schedule))?;
-            // One that says itself that it proves nothing is made again, as a search does.
-            for _ in 0..3 {
-                if run.taint.is_some() {
-                    run = possible(supervisor.run(&schedule))?;
-                }
-            }
-            assert_eq!(run.taint, None, "{place} of {flags:?}");
+            let run = possible(sure(supervisor, &schedule))?;
             if run.unreached.is_empty() {
                 check(&run, place, address + bias);
                 reached += 1;
@@ -134,7 +139,7 @@ fn a_child_whose_parent_handles_sigchld_is_sent_the_signal_itself() {
 fn where_the_sender_would_be_false_the_signal_is_not_sent() {
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("frame.c", &["-DTHREAD"], folder.path());
-    let run = with(&program, |supervisor| possible(supervisor.run(&at("mix", 1, Action::Send(usr1())))));
+    let run = with(&program, |supervisor| possible(sure(supervisor, &at("mix", 1, Action::Send(usr1())))));
     let Some(run) = run else { return };
     assert_eq!(run.unreached.len(), 1);
     assert_eq!(numbers(&run)[1..], ["0", "-1", "-1"]);
@@ -153,7 +158,7 @@ fn a_switch_at_an_instruction_lets_a_child_end_first() {
     let text = std::fs::read_to_string(&fixture).unwrap();
     let line = text.lines().position(|line| line.contains("jobs[i] = pid;")).unwrap() + 1;
     let schedule = at(&format!("addjob.c:{line}"), 1, Action::Switch(Target::All));
-    let run = with(&program, |supervisor| possible(supervisor.run(&schedule)));
+    let run = with(&program, |supervisor| possible(sure(supervisor, &schedule)));
     let Some(run) = run else { return };
     assert_eq!((run.taint, run.unreached), (None, Vec::new()));
     assert_eq!(run.outcome.end, End::Ended(Status::Exited(1)), "{:#?}", run.events);
@@ -182,7 +187,7 @@ fn visits_of_a_line_with_several_copies_count_together() {
         let program = supervised::build("copies.c", &[flags[0], "-g"], folder.path());
         let seen = with(&program, |supervisor| {
             let visit = |nth| {
-                let run = possible(supervisor.run(&at("copies.c:18", nth, Action::Send(usr1()))))?;
+                let run = possible(sure(supervisor, &at("copies.c:18", nth, Action::Send(usr1()))))?;
                 Some((run.unreached.len(), numbers(&run)))
             };
             (1..=8).map(visit).collect::<Option<Vec<_>>>()
@@ -204,7 +209,7 @@ fn a_function_of_the_c_library_is_a_place_once_it_is_in_memory() {
     let runs = with(&program, |supervisor| {
         // Once with the loader's calls all notified, and once without.
         let runs: Option<Vec<_>> =
-            schedules.iter().chain(&schedules).map(|schedule| possible(supervisor.run(schedule))).collect();
+            schedules.iter().chain(&schedules).map(|schedule| possible(sure(supervisor, schedule))).collect();
         runs
     });
     let Some(runs) = runs else { return };
@@ -236,7 +241,7 @@ fn ten_thousand_signals_arrive_where_they_were_sent() {
                 let ((place, address), count) = &executed[(state >> 33) as usize % executed.len()];
                 let nth = (state >> 20) % *count + 1;
                 let schedule = at(place, nth as u32, Action::Send(usr1()));
-                let run = possible(supervisor.run(&schedule))?;
+                let run = possible(sure(supervisor, &schedule))?;
                 assert!(run.unreached.is_empty(), "{schedule}: {:?}", run.unreached);
                 let seen = numbers(&run);
                 assert_eq!(seen[0], plain[0], "what it computes, {schedule}");

@@ -92,10 +92,7 @@ fn supervisor(source: &Path, cpu: usize) -> Result<Supervisor, Box<dyn std::erro
     let file = sigrace::compile::compile(source, None)?;
     let argv = vec![file.display().to_string()];
     let launch = sigrace::resolve::command(argv, Default::default(), Path::new("/"), None)?;
-    let limits = Default::default();
-    let settings =
-        Settings { launch, limits, seed: 1, always: false, watch: Vec::new(), cancel: Default::default() };
-    Ok(Supervisor::new(settings, cpu)?)
+    Ok(Supervisor::new(Settings::of(launch), cpu)?)
 }
 
 fn median(values: &mut [f64]) -> f64 {

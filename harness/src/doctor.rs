@@ -4,7 +4,7 @@
 //! does not work. Nothing is concluded from version numbers, settings or identities.
 
 use crate::code::{Image, Place};
-use crate::program::{Launch, Limits};
+use crate::program::Launch;
 use crate::resolve;
 use crate::schedule::{Label, Making, Schedule, Site, ThreadName};
 use crate::supervise::{Observe, Observed, RunError, Settings, Supervise, Supervisor};
@@ -176,14 +176,7 @@ impl Host<'_> {
     }
 
     fn observe(&self, words: &[&str], observe: &Observe) -> Result<(Run, Observed), Failure> {
-        let settings = Settings {
-            launch: launch(words)?,
-            limits: Limits::default(),
-            seed: 1,
-            always: false,
-            watch: Vec::new(),
-            cancel: Arc::clone(self.cancel),
-        };
+        let settings = Settings { cancel: Arc::clone(self.cancel), ..Settings::of(launch(words)?) };
         Ok(Supervisor::new(settings, self.cpu)?.observe(&Schedule::empty(), observe)?)
     }
 

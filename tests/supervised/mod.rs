@@ -11,7 +11,6 @@ use sigrace::trace::Run;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
@@ -63,8 +62,7 @@ pub fn with_supervisor<T: Send>(
         let supervised = scope.spawn(|| {
             let slot =
                 slots.take(Duration::from_secs(600), &AtomicBool::new(false)).expect("a CPU gets free");
-            let cancel = Arc::new(AtomicBool::new(false));
-            let settings = Settings { launch, limits, seed: 1, always: false, watch: Vec::new(), cancel };
+            let settings = Settings { limits, ..Settings::of(launch) };
             let mut supervisor = Supervisor::new(settings, slot.cpu).expect("this host allows a cell");
             work(&mut supervisor)
         });

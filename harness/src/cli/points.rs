@@ -4,7 +4,6 @@ use super::exit::{Exit, Stop};
 use super::interrupt;
 use super::say::say;
 use super::target::Target;
-use crate::program::Limits;
 use crate::schedule::{Point, Schedule};
 use crate::show::{count, sources};
 use crate::signal::{Signal, SignalSet};
@@ -31,12 +30,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let stop = interrupt::flag()?;
     let all = || (1..=64).filter_map(Signal::from_number).collect();
     let settings = Settings {
-        launch: args.target.launch()?,
-        limits: Limits::default(),
-        seed: 1,
-        always: false,
         cancel: Arc::clone(&stop),
         watch: if args.send.is_empty() { all() } else { args.send.clone() },
+        ..Settings::of(args.target.launch()?)
     };
     let slot = Slots::new()?.take(WAIT_FOR_CPU, &stop)?;
     let mut supervisor = worker::supervisor(settings, slot.cpu)?;

@@ -56,12 +56,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 /// The settings under which a trace was recorded, with the program where it is now.
 pub(super) fn settings(trace: &Trace, stop: &Arc<AtomicBool>) -> Result<Settings, Stop> {
     Ok(Settings {
-        launch: Launch { file: program(trace)?, ..trace.launch.clone() },
         limits: trace.limits.clone(),
         seed: trace.seed,
         always: trace.always,
-        watch: Vec::new(),
         cancel: Arc::clone(stop),
+        ..Settings::of(Launch { file: program(trace)?, ..trace.launch.clone() })
     })
 }
 

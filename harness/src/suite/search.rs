@@ -483,11 +483,11 @@ pub fn settings(
     cancel: &Arc<AtomicBool>,
 ) -> Settings {
     Settings {
-        launch,
         limits,
         seed: plan.seed,
         always: plan.always,
         watch: plan.signals(),
         cancel: Arc::clone(cancel),
+        ..Settings::of(launch)
     }
 }

@@ -123,7 +123,12 @@ impl Turns<'_> {
         for (place, nth) in wanted {
             let site = Site::At(place);
             let process = self.tree.process_of(id);
-            let addresses = match self.places.addresses(process.pid, &process.program, process.entry, place) {
+            let addresses = match self.settings.learnt.places.addresses(
+                process.pid,
+                &process.program,
+                process.entry,
+                place,
+            ) {
                 Ok(Some(addresses)) => addresses,
                 Ok(None) => {
                     self.tree.thread_mut(id).unmapped.push((place, nth));
@@ -391,10 +396,10 @@ impl Turns<'_> {
         let thread = self.tree.thread_mut(id);
         let ambush = &mut thread.ambushes[index];
         if ip != ambush.address {
-            return Err(RunError::Unsupported(format!(
-                "this host's breakpoints are not exact: {} was asked to stop at {:#x} and stopped at {ip:#x}",
-                thread.name, ambush.address
-            )));
+            // The kernel sends the signal from an interrupt that it causes on its own CPU. A virtual machine may deliver that
+            // some instructions late (seen once in some 50,000 stops, beside other work).
+            let (name, asked) = (&thread.name, ambush.address);
+            self.taint.get_or_insert(format!("{name} was to stop at {asked:#x} and stopped at {ip:#x}"));
         }
         let (place, nth) = (ambush.place, ambush.nth);
         thread.registers = Some(registers);

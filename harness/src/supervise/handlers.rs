@@ -106,7 +106,9 @@ impl Turns<'_> {
         // Where the handler returns to: sa_restorer, which the kernel demands here.
         self.seen.back = Some(back);
         let process = self.tree.process_of(id);
-        let Some(address) = self.places.link_address(&process.program, process.entry, address) else {
+        let Some(address) =
+            self.settings.learnt.places.link_address(&process.program, process.entry, address)
+        else {
             return;
         };
         let installed =
@@ -139,7 +141,7 @@ impl Turns<'_> {
             }
             Some(Word::Data(address, size)) if self.seen.word.is_none() => {
                 let process = self.tree.process_of(id);
-                let base = self.places.link_address(&process.program, process.entry, 0);
+                let base = self.settings.learnt.places.link_address(&process.program, process.entry, 0);
                 self.seen.word = base.map(|base| (address.wrapping_sub(base), size));
             }
             _ => {}

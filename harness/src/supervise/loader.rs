@@ -1,18 +1,20 @@
 //! Where the dynamic loader's code is, which the first run shows.
 //!
-//! Starting a dynamic program is mostly the loader finding and mapping files. Those calls wake nobody and send nothing, so
-//! control loses nothing by not being told of them, and the filter of the later runs lets them pass: by their number and
-//! by the address that they come from (`sys::filter`). Addresses are not randomised, so all programs with the same loader
-//! have it in the same place. If one has none there, its own code may be in that place: then the run is thrown away, and
-//! from then on every call is notified. Either way these calls are no points, so that both see the same points.
+//! Starting a dynamic program is mostly the loader finding and mapping files, and setting up a thread. Those calls wake
+//! nobody and send nothing, so control loses nothing by not being told of them, and the filter of the later runs lets
+//! them pass: by their number and by the address that they come from (`sys::filter`). Addresses are not randomised, so
+//! all programs with the same loader have it in the same place. If one has none there, its own code may be in that place:
+//! then the run is thrown away, and from then on every call is notified. Either way these calls are no points, so that
+//! both see the same points.
 
 use crate::sys::memory;
 use std::ops::Range;
 
 /// What is known of the dynamic loaders of the programs that run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Loader {
     /// No run yet.
+    #[default]
     Unknown,
     /// All programs have it here.
     At(Range<u64>),

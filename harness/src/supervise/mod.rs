@@ -27,6 +27,7 @@ mod deliver;
 mod emulate;
 mod handlers;
 mod held;
+mod learnt;
 mod listen;
 mod loader;
 mod outcome;
@@ -51,8 +52,8 @@ use crate::sys::sched;
 use crate::trace::{Run, Whereabouts};
 pub use breakpoint::MOST as MOST_OBSERVED;
 pub use handlers::{Installed, RETURN, Visit, Watch, Word};
-use loader::Loader;
-use places::Places;
+pub use learnt::Learnt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -71,6 +72,23 @@ pub struct Settings {
     pub watch: Vec<Signal>,
     /// Set from outside to end the present run early, with `RunError::Interrupted`.
     pub cancel: Arc<AtomicBool>,
+    /// Shared by all supervisors of the search.
+    pub learnt: Arc<Learnt>,
+}
+
+impl Settings {
+    /// Those of a search that looks for nothing yet and knows nothing yet of the program.
+    pub fn of(launch: Launch) -> Settings {
+        Settings {
+            launch,
+            limits: Limits::default(),
+            seed: 1,
+            always: false,
+            watch: Vec::new(),
+            cancel: Arc::default(),
+            learnt: Arc::default(),
+        }
+    }
 }
 
 /// What a run is looked at for, besides what every run reports. The program cannot notice.
@@ -155,10 +173,14 @@ pub struct Supervisor {
     /// The CPUs as the program is to see them: what sched_getaffinity(2) said before pinning.
     affinity: Vec<u8>,
     /// None after a fault: what is left in a cell that went wrong is not trusted with another run.
-    cell: Option<Cell>,
-    /// Where the dynamic loader's code is, which the first run shows; what it does to files need not be notified.
-    loader: Loader,
-    places: Places,
+    cell: Option<Furnished>,
+}
+
+/// A cell, and where its filter lets the dynamic loader's calls on files pass.
+#[derive(Debug)]
+struct Furnished {
+    cell: Cell,
+    unnotified: Option<Range<u64>>,
 }
 
 impl Supervisor {
@@ -170,28 +192,17 @@ impl Supervisor {
         sched::supervise_on(cpu).map_err(|errno| {
             RunError::Unsupported(format!("this host does not allow pinning to CPU {cpu}: {}", errno.desc()))
         })?;
-        let mut supervisor = Supervisor {
-            settings,
-            cpu,
-            affinity,
-            cell: None,
-            loader: Loader::Unknown,
-            places: Places::default(),
-        };
-        supervisor.cell()?;
+        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None };
+        supervisor.cell = Some(supervisor.furnish()?);
         Ok(supervisor)
     }
 
-    fn cell(&mut self) -> Result<&Cell, RunError> {
-        match self.cell {
-            Some(ref cell) => Ok(cell),
-            None => {
-                let launch = &self.settings.launch;
-                let cell = Cell::new(launch, self.cpu, self.loader.known())
-                    .map_err(|error| unmade(error, launch))?;
-                Ok(self.cell.insert(cell))
-            }
-        }
+    /// Makes a cell with what is known now.
+    fn furnish(&self) -> Result<Furnished, RunError> {
+        let unnotified = self.settings.learnt.loader();
+        let launch = &self.settings.launch;
+        let cell = Cell::new(launch, self.cpu, unnotified.clone()).map_err(|error| unmade(error, launch))?;
+        Ok(Furnished { cell, unnotified })
     }
 }
 
@@ -216,30 +227,27 @@ impl Supervise for Supervisor {
     }
 
     fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
-        self.cell()?;
-        // Taken out for the run: after an error it is dropped, which ends everything in it.
-        let Some(cell) = self.cell.take() else { return Err(RunError::Fault("no cell".to_owned())) };
+        // Taken out for the run: after an error it is dropped, which ends everything in it. So is one whose filter does not
+        // have what is known now, before another takes its place.
+        let kept = self.cell.take().filter(|kept| kept.unnotified == self.settings.learnt.loader());
+        let furnished = kept.map_or_else(|| self.furnish(), Ok)?;
         // A breakpoint wakes the supervisor before its thread has stopped: that would only be in the way.
         let breakpoints = schedule.uses_code() || observe.uses_code();
         sched::wake_politely(breakpoints)
             .map_err(|errno| RunError::Unsupported(format!("choosing a scheduling policy: {errno}")))?;
-        let unnotified = self.loader.known();
-        let asked = (schedule, observe);
+        let Furnished { cell, unnotified } = &furnished;
         let turns =
-            turn::Turns::new(&cell, &self.settings, &self.affinity, &self.places, asked, unnotified.clone());
+            turn::Turns::new(cell, &self.settings, &self.affinity, (schedule, observe), unnotified.clone());
         let (run, loaders) = turns.run();
         // One program whose loader is not where the filter has it makes the run worth nothing: once more, all notified.
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
-            self.loader = Loader::Varies;
-            drop(cell);
+            self.settings.learnt.loader_varies();
+            drop(furnished);
             return self.observe(schedule, observe);
         }
         let run = run?;
-        self.loader.learn(&loaders);
-        // A cell whose filter does not have what is known now is left for one that has.
-        if self.loader.known() == unnotified {
-            self.cell = Some(cell);
-        }
+        self.settings.learnt.loaders(&loaders);
+        self.cell = Some(furnished);
         Ok(run)
     }
 }

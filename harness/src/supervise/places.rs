@@ -3,16 +3,15 @@
 use crate::code::{Image, Images, Modules, Place};
 use crate::schedule::Label;
 use crate::sys::procfs;
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Places that were looked up, so that each file is read once.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     images: Arc<Images>,
-    found: RefCell<HashMap<(String, Label), Result<Linked, String>>>,
+    found: Mutex<HashMap<(String, Label), Result<Linked, String>>>,
 }
 
 /// A place in the executable: the addresses for which it was linked, and where the program begins by that count. None for
@@ -30,7 +29,7 @@ impl Places {
         place: Label,
     ) -> Result<Option<Vec<u64>>, String> {
         let linked = {
-            let mut found = self.found.borrow_mut();
+            let mut found = self.found.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             let key = (file.to_owned(), place);
             found.entry(key).or_insert_with(|| self.linked(file, place)).clone()?
         };

@@ -5,7 +5,6 @@ use super::clock::Clock;
 use super::deliver;
 use super::handlers::Seen;
 use super::held::Held;
-use super::places::Places;
 use super::quiet::Time;
 use super::settle::{Guard, News};
 use super::tree::{ProcessId, State, ThreadId, Tree};
@@ -27,8 +26,6 @@ pub(super) struct Turns<'a> {
     pub(super) cell: &'a Cell,
     pub(super) settings: &'a Settings,
     pub(super) affinity: &'a [u8],
-    /// Where in its file a program's code is.
-    pub(super) places: &'a Places,
     pub(super) schedule: &'a Schedule,
     pub(super) observe: &'a Observe,
     /// Where the filter lets the dynamic loader's calls on files pass.
@@ -113,7 +110,6 @@ impl<'a> Turns<'a> {
         cell: &'a Cell,
         settings: &'a Settings,
         affinity: &'a [u8],
-        places: &'a Places,
         (schedule, observe): (&'a Schedule, &'a Observe),
         unnotified: Option<Range<u64>>,
     ) -> Turns<'a> {
@@ -123,7 +119,6 @@ impl<'a> Turns<'a> {
             cell,
             settings,
             affinity,
-            places,
             schedule,
             observe,
             counters: Vec::new(),

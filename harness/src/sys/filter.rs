@@ -32,9 +32,9 @@ const fn at_least(value: u32, yes: u8, no: u8) -> sock_filter {
     sock_filter { code: (BPF_JMP | BPF_JGE | BPF_K) as u16, jt: yes, jf: no, k: value }
 }
 
-/// Calls by which the dynamic loader finds and maps files. They wake nobody and send nothing, so control loses nothing by
-/// not being told of them, and starting a program is mostly made of them.
-pub const LOADER_CALLS: [i64; 10] = [
+/// Calls by which the dynamic loader finds and maps files, and sets up the first thread. They wake nobody and send nothing,
+/// so control loses nothing by not being told of them, and starting a program is mostly made of them.
+pub const LOADER_CALLS: [i64; 14] = [
     libc::SYS_access,
     libc::SYS_openat,
     libc::SYS_read,
@@ -45,6 +45,10 @@ pub const LOADER_CALLS: [i64; 10] = [
     libc::SYS_mprotect,
     libc::SYS_munmap,
     libc::SYS_close,
+    libc::SYS_arch_prctl,
+    libc::SYS_set_tid_address,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
 ];
 
 /// The filter. What passes or is told apart:
@@ -52,7 +56,7 @@ pub const LOADER_CALLS: [i64; 10] = [
 /// * a call of a foreign architecture (int 0x80) is notified, so that it can be refused and the refusal be told;
 /// * a call through the gate is the init's own and passes;
 /// * rt_sigreturn passes: interrupted while it waits to be received, it would have nothing to go back to;
-/// * the dynamic loader's calls on files pass, where its code is known to be (`loader`) and nobody else's can be.
+/// * the dynamic loader's calls of [`LOADER_CALLS`] pass, where its code is known to be (`loader`) and nobody else's can be.
 pub(super) fn program(loader: Option<Range<u64>>) -> Vec<sock_filter> {
     let ip = gate::instruction_pointer();
     let mut program = vec![
