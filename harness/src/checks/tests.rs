@@ -13,6 +13,37 @@ fn the_lists_are_in_order_and_say_nothing_twice() {
     assert!(harmless.iter().all(|name| safe.binary_search(name).is_err()));
 }
 
+/// The names in the table of a manual page's source: `\fBname\fP(2)`, `\f[B]name\f[](2)` or `.BR name (2)`.
+fn table(page: &str) -> Vec<&str> {
+    let table = page.split("\n.TE").next().and_then(|page| page.split("\n.TS").nth(1)).unwrap();
+    let name = |line: &'_ str| {
+        ["\\fB", "\\f[B]", ".BR "].iter().find_map(|mark| line.strip_prefix(mark).map(str::len))
+    };
+    let lines = table.lines().filter_map(|line| Some(&line[line.len() - name(line)?..]));
+    lines
+        .filter_map(|line| line.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next())
+        .collect()
+}
+
+#[test]
+fn the_safe_functions_are_those_of_the_manual_page() {
+    let page = "/usr/share/man/man7/signal-safety.7.gz";
+    let unpacked = std::process::Command::new("gzip").args(["-dc", page]).output();
+    let Some(unpacked) = unpacked.ok().filter(|unpacked| unpacked.status.success()) else {
+        println!("skipped: {page} cannot be read here");
+        return;
+    };
+    let page = String::from_utf8_lossy(&unpacked.stdout).into_owned();
+    let (named, [safe, _]) = (table(&page), safe::LISTS);
+    assert!(named.len() > 180, "{named:?}");
+    // Later pages have _Fork in the place of fork.
+    let differs = |name: &&&str| !["fork", "_Fork"].contains(*name);
+    let missing: Vec<_> =
+        named.iter().filter(|name| safe.binary_search(name).is_err()).filter(differs).collect();
+    let more: Vec<_> = safe.iter().filter(|name| !named.contains(name)).filter(differs).collect();
+    assert_eq!((missing, more), (vec![], vec![]));
+}
+
 #[test]
 fn a_function_is_known_by_all_its_names() {
     for name in [
