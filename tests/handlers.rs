@@ -76,6 +76,10 @@ fn what_cannot_be_told_apart_is_said_and_not_reported() {
 }
 
 fn explore(program: &Path, words: &[&str]) -> Output {
+    explore_with("GITHUB_ACTIONS", "false", program, words)
+}
+
+fn explore_with(variable: &str, value: &str, program: &Path, words: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     Command::new(env!("CARGO_BIN_EXE_sigrace"))
         .args(["explore", "--send", "SIGUSR1", "--runs", "20", "--seed", "1", "--trace-dir"])
@@ -83,7 +87,7 @@ fn explore(program: &Path, words: &[&str]) -> Output {
         .args(words)
         .arg("--")
         .arg(program)
-        .env_remove("GITHUB_ACTIONS")
+        .env(variable, value)
         .output()
         .expect("the command starts")
 }
@@ -117,6 +121,11 @@ fn explore_warns_without_failing_unless_it_is_to_be_strict() {
     let [warned] = &found.warnings[..] else { panic!("{:?}", found.warnings) };
     assert_eq!((&warned.rule[..], &warned.line[..], warned.known), ("Errno", "errno.c:32", false));
     assert!((3..20).contains(&found.check_runs), "{}", found.check_runs);
+    let output = explore_with("GITHUB_ACTIONS", "true", &program, &[]);
+    let annotated = |line: &str| {
+        line.starts_with("::warning title=sigrace ") && line.contains("::errno.c:32: handler on_sigusr1")
+    };
+    assert!(text(&output.stderr).lines().any(annotated), "{}", text(&output.stderr));
     let output = explore(&program, &["--format", "junit"]);
     assert!(text(&output.stdout).contains("warning: errno.c:32"), "{}", text(&output.stdout));
 }

@@ -106,6 +106,35 @@ pub struct Frame {
     pub instruction: Option<String>,
 }
 
+/// A line of source, and the function that it is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// The function, as a person reads it.
+    pub function: Option<&'a str>,
+    /// The source file, as the compiler wrote it.
+    pub file: &'a str,
+    /// The line in it, from 1.
+    pub number: u32,
+}
+
+impl Frame {
+    /// The line that says most to those who wrote the program: the innermost of those whose code is here, but not one of a
+    /// library that comes with a compiler, if the program's own code is around it.
+    pub fn line_of_program(&self) -> Option<Line<'_>> {
+        let callees = self.inlined.iter().map(|call| call.function.as_str());
+        let functions = callees.map(Some).chain([self.function.as_deref()]);
+        let calls = self.inlined.iter().map(|call| (call.file.as_deref(), call.line));
+        let lines = [(self.file.as_deref(), self.line)].into_iter().chain(calls);
+        let mut lines = functions
+            .zip(lines)
+            .filter_map(|(function, (file, number))| Some(Line { function, file: file?, number: number? }));
+        let comes_with_compiler = |line: &Line<'_>| {
+            ["/rustc/", "/usr/include/", "/usr/lib/"].iter().any(|folder| line.file.starts_with(folder))
+        };
+        lines.clone().find(|line| !comes_with_compiler(line)).or_else(|| lines.next())
+    }
+}
+
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

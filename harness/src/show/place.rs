@@ -4,7 +4,7 @@ use super::Page;
 use super::words::plain;
 use crate::code::{SourceLine, snippet};
 use crate::schedule::{Point, Site, Step, ThreadName};
-use crate::trace::{End, Event, Frame, InlinedCall, Moment, Trace, What, Whereabouts};
+use crate::trace::{End, Event, Frame, InlinedCall, Line, Moment, Trace, What, Whereabouts};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,8 @@ pub(super) struct Told<'a> {
 
 impl<'a> Told<'a> {
     pub(super) fn new(place: &'a Whereabouts) -> Told<'a> {
-        let main = place.stack.iter().position(|frame| frame.function.as_deref() == Some("main"));
+        let is_main = |name: &str| name == "main" || name.ends_with("::main");
+        let main = place.stack.iter().position(|frame| frame.function.as_deref().is_some_and(is_main));
         // Before main there is only what starts it.
         let frames = place.stack.iter().take(main.map_or(usize::MAX, |main| main + 1));
         let frames: Vec<_> = frames.enumerate().filter(|(_, frame)| !frame.signal).collect();
@@ -53,9 +54,9 @@ impl<'a> Told<'a> {
     /// The same in the fewest words: `list.c:23`; none if it is in a library.
     pub(super) fn short(&self) -> Option<String> {
         let frame = self.nearest().filter(|frame| !frame.foreign)?;
-        let text = match (&frame.file, frame.line) {
-            (Some(file), Some(line)) => format!("{}:{line}", file_name(file)),
-            _ => frame_words(frame),
+        let text = match frame.line_of_program() {
+            Some(line) => format!("{}:{}", file_name(line.file), line.number),
+            None => frame_words(frame),
         };
         let mut short: String = text.chars().take(WIDEST).collect();
         if short.len() < text.len() {
@@ -269,9 +270,11 @@ impl<'a> Places<'a> {
         for line in [told.callers(), told.through()].into_iter().flatten() {
             text += &format!("  {line}\n");
         }
-        let Some(Frame { file: Some(file), line: Some(line), .. }) = told.nearest() else { return text };
-        if self.shown.insert((file, *line)) {
-            text += &self.source(file, *line);
+        let Some(Line { file, number, .. }) = told.nearest().and_then(Frame::line_of_program) else {
+            return text;
+        };
+        if self.shown.insert((file, number)) {
+            text += &self.source(file, number);
         }
         text
     }

@@ -2,7 +2,7 @@ use super::*;
 use crate::arbitrary;
 use crate::program::Limits;
 use crate::schedule::{Action, Point, Site, Syscall, Target, ThreadName};
-use crate::trace::{Event, Moment, Output, What, Whereabouts};
+use crate::trace::{Event, Frame, InlinedCall, Moment, Output, What, Whereabouts};
 use proptest::prelude::*;
 
 const PAGE: Page = Page { color: false, width: 100 };
@@ -397,4 +397,33 @@ proptest! {
         prop_assert_eq!(bad, None, "{}", text);
         prop_assert!(text.ends_with('\n'));
     }
+}
+
+#[test]
+fn a_line_of_the_languages_own_library_is_not_the_one_that_counts() {
+    let call = |function: &str, file: &str, line| InlinedCall {
+        function: function.to_owned(),
+        file: Some(file.to_owned()),
+        line: Some(line),
+    };
+    let mut frame = Frame {
+        function: Some("book::enter".to_owned()),
+        file: Some("/rustc/59807616/library/core/src/sync/atomic.rs".to_owned()),
+        line: Some(3923),
+        inlined: vec![
+            call("core::sync::atomic::atomic_add", "/rustc/59807616/library/core/src/sync/atomic.rs", 3136),
+            call("<core::sync::atomic::AtomicUsize>::fetch_add", "src/book.rs", 11),
+        ],
+        ..Frame::default()
+    };
+    let line = |frame: &Frame| {
+        let line = frame.line_of_program().unwrap();
+        (line.function.map(str::to_owned), line.file.to_owned(), line.number)
+    };
+    assert_eq!(line(&frame), (Some("book::enter".to_owned()), "src/book.rs".to_owned(), 11));
+    // If there is nothing else, it has to do.
+    frame.inlined.clear();
+    assert_eq!(line(&frame).2, 3923);
+    frame.line = None;
+    assert_eq!(frame.line_of_program(), None);
 }

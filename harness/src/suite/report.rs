@@ -488,9 +488,14 @@ fn landings(trace: &Trace) -> Vec<Landing> {
     let frames = show::landings(trace).into_iter().zip(1..);
     let landing = |(frame, step): (Option<&Frame>, u64)| {
         let frame = frame?;
-        let inlined = frame.inlined.first().map(|inlined| inlined.function.clone());
-        let function = inlined.or_else(|| frame.function.clone());
-        Some(Landing { step, function, file: frame.file.clone(), line: frame.line })
+        let line = frame.line_of_program();
+        let function = line.map_or(frame.function.as_deref(), |line| line.function);
+        Some(Landing {
+            step,
+            function: function.map(str::to_owned),
+            file: line.map(|line| line.file.to_owned()),
+            line: line.map(|line| line.number),
+        })
     };
     frames.filter_map(landing).collect()
 }
