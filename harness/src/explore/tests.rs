@@ -321,6 +321,29 @@ fn a_tainted_run_is_made_again_and_never_a_finding() {
 }
 
 #[test]
+fn a_run_that_came_to_no_code_point_is_made_once_more() {
+    let here = send("p0", "At(\"insert\")", 1, "TERM");
+    let there = [place("p0", "At(\"insert\")", 1, &[], &["TERM"])];
+    // A breakpoint that is missed for `lost` runs.
+    let attempts = |lost: u64, step: &Step| {
+        let (mut without, mut with) =
+            (Model::new(vec![], |_| exited(0)), Model::new(there.to_vec(), |_| exited(0)));
+        let mut runs = 0;
+        let made = super::crew::attempt_by(|| {
+            runs += 1;
+            let model = if runs <= lost { &mut without } else { &mut with };
+            Ok((model.run(&schedule([step.clone()]))?, ()))
+        });
+        (runs, made.unwrap().0.run.unreached.len())
+    };
+    assert_eq!(attempts(0, &here), (1, 0));
+    assert_eq!(attempts(1, &here), (2, 0));
+    assert_eq!(attempts(9, &here), (2, 1));
+    // A call is never missed.
+    assert_eq!(attempts(9, &send("p0", "Before(read)", 1, "TERM")), (1, 1));
+}
+
+#[test]
 fn an_interrupt_reports_what_was_found_so_far() {
     struct After<'a>(u64, &'a AtomicBool);
     impl Progress for After<'_> {

@@ -6,7 +6,7 @@
 //! NOTE \[Parked\] Where nobody of the program can notice, the signal is SIGSTOP. The thread stops there and is held like
 //! at any other point: signals that are sent arrive at this instruction when SIGCONT lets it go on, with everything that
 //! kill(2) says of their sender. Who could notice is a parent that is told of stopped children, a sibling thread whose
-//! sleep a stop interrupts (signal(7)), and the process itself if it catches SIGCONT.
+//! sleep a stop interrupts (signal(7)), and the process itself if it catches or blocks SIGCONT: see `obstacle`.
 //!
 //! NOTE \[Struck\] Elsewhere the signal is the very one that the step is to send, to this thread as tgkill(2) sends it. The
 //! kernel then delivers it without the thread being held. What siginfo says of the sender is the kernel's (POLL_HUP of
@@ -17,16 +17,15 @@
 use super::handlers::Seen;
 use super::held::{Held, Place};
 use super::settle::News;
-use super::tree::{ProcessId, State, ThreadId};
+use super::tree::{State, ThreadId};
 use super::turn::Turns;
 use super::{Observe, Observed, RunError};
 use crate::schedule::{Action, Label, Point, Site, Step, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::sys::perf::Breakpoint;
-use crate::sys::{memory, pidfd};
+use crate::sys::pidfd;
 use crate::trace::{Reached, What};
 use nix::errno::Errno;
-use syscalls::Sysno;
 
 /// How many breakpoints a thread can have: the debug registers of x86.
 pub const MOST: usize = 4;
@@ -62,19 +61,6 @@ pub(super) struct Counter {
     thread: ThreadName,
     place: Label,
     breakpoint: Breakpoint,
-}
-
-/// What is known of the signals of a process that has breakpoints.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Handlers {
-    /// Signals whose handler is told of the sender.
-    with_siginfo: SignalSet,
-    /// The handling of some signal was changed since breakpoints were last aimed.
-    pub(super) changed: bool,
-    /// Signals that the call which is about to be let happen catches.
-    soon: SignalSet,
-    /// Let go by SIGCONT while that was blocked: it is pending now.
-    stray_continue: bool,
 }
 
 impl Turns<'_> {
@@ -191,16 +177,8 @@ impl Turns<'_> {
         if !process.handlers.changed && process.parent.is_none() && !siblings {
             return Ok(());
         }
-        let obstacle = if siblings {
-            Some("a sibling thread would notice that the process stops".to_owned())
-        } else {
-            self.noticed_by_parent(thread.process)?
-        };
         let Some(status) = self.proc_status(id)? else { return Ok(()) };
-        let obstacle = obstacle.or_else(|| {
-            let catches = status.caught.union(process.handlers.soon);
-            catches.contains(Signal::CONT).then(|| "the process catches SIGCONT".to_owned())
-        });
+        let obstacle = self.obstacle(id, &status)?;
         let process = self.tree.thread(id).process;
         let handlers = &mut self.tree.process_mut(process).handlers;
         let (with_siginfo, soon) = (handlers.with_siginfo, std::mem::take(&mut handlers.soon));
@@ -256,33 +234,6 @@ impl Turns<'_> {
         self.tree.thread(id).ambushes.iter().filter(same).count() > 1
     }
 
-    fn live_siblings(&self, id: ThreadId) -> bool {
-        let process = self.tree.thread(id).process;
-        let mut others = self.tree.threads_of(process).filter(|other| *other != id);
-        others.any(|other| !matches!(self.tree.thread(other).state, State::Ended))
-    }
-
-    /// Who would be told that a process stops: a parent in the run that handles SIGCHLD, or waits for stopped children.
-    fn noticed_by_parent(&self, process: ProcessId) -> Result<Option<String>, RunError> {
-        let parent = self.tree.process(process).parent.filter(|parent| !self.tree.process(*parent).ended());
-        let Some(parent) = parent else { return Ok(None) };
-        let name = &self.tree.process(parent).name;
-        for id in self.tree.threads_of(parent) {
-            if let State::Asleep(inside) = &self.tree.thread(id).state {
-                let number = i64::from(inside.number);
-                let options = if number == libc::SYS_wait4 { inside.args[2] } else { inside.args[3] };
-                let waits = [libc::SYS_wait4, libc::SYS_waitid].contains(&number);
-                if waits && options & libc::WUNTRACED as u64 != 0 {
-                    return Ok(Some(format!("{name} waits for stopped children")));
-                }
-            }
-        }
-        let Some(leader) = self.tree.threads_of(parent).next() else { return Ok(None) };
-        let Some(status) = self.proc_status(leader)? else { return Ok(None) };
-        let handles = status.caught.union(status.blocked).contains(Signal::CHLD);
-        Ok(handles.then(|| format!("{name} would get SIGCHLD when the process stops")))
-    }
-
     /// The signal that is sent at a code point, if that is all that is done there.
     fn only_signal(&self, id: ThreadId, place: Label, nth: u32) -> Option<Signal> {
         let name = &self.tree.thread(id).name;
@@ -292,64 +243,6 @@ impl Turns<'_> {
             (Some(Action::Send(signal)), None) => Some(*signal),
             _ => None,
         }
-    }
-
-    /// Takes note of a call that changes how signals are handled, before it is let happen.
-    pub(super) fn note_handler(
-        &mut self,
-        id: ThreadId,
-        call: Sysno,
-        args: &[u64; 6],
-    ) -> Result<(), RunError> {
-        let process = self.tree.thread(id).process;
-        let handlers = self.tree.process(process).handlers;
-        match call {
-            Sysno::rt_sigaction if args[1] != 0 => {
-                let Some(signal) = i32::try_from(args[0]).ok().and_then(Signal::from_number) else {
-                    return Ok(());
-                };
-                // struct kernel_sigaction: the handler, then the flags. A bad address is the kernel's to report.
-                let pid = self.tree.process(process).pid;
-                let word = |offset| memory::read_word(pid, args[1].wrapping_add(offset)).unwrap_or(0);
-                let told = word(8) & libc::SA_SIGINFO as u64 != 0;
-                let handled = word(0) > libc::SIG_IGN as u64;
-                let only = SignalSet::only(signal);
-                let known = handlers.with_siginfo;
-                let handlers = &mut self.tree.process_mut(process).handlers;
-                handlers.with_siginfo = if told { known.union(only) } else { known.without(only) };
-                handlers.changed = true;
-                if handled {
-                    handlers.soon = only;
-                    self.note_installed(id, signal, word(0), word(16));
-                }
-                self.aim(id)?;
-                // The answer to the call changes it once more.
-                self.tree.process_mut(process).handlers.changed = true;
-            }
-            Sysno::rt_sigpending
-            | Sysno::rt_sigtimedwait
-            | Sysno::signalfd
-            | Sysno::signalfd4
-            | Sysno::epoll_pwait
-            | Sysno::epoll_pwait2
-                if handlers.stray_continue =>
-            {
-                let pending = self
-                    .proc_status(id)
-                    .ok()
-                    .flatten()
-                    .is_some_and(|status| status.pending().contains(Signal::CONT));
-                if pending {
-                    let name = &self.tree.thread(id).name;
-                    self.taint.get_or_insert(format!(
-                        "{name} may see the SIGCONT that let it go on from a code point, in {call}"
-                    ));
-                }
-                self.tree.process_mut(process).handlers.stray_continue = pending;
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     /// True if this run holds threads at code points, or counts executions.

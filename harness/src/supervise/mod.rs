@@ -30,6 +30,7 @@ mod held;
 mod learnt;
 mod listen;
 mod loader;
+mod obstacle;
 mod outcome;
 mod places;
 mod plant;

@@ -1,9 +1,10 @@
 //! The books of a run: its processes and threads, and what each thread is doing as far as the supervisor knows.
 
 use super::RunError;
-use super::breakpoint::{Ambush, Handlers};
+use super::breakpoint::Ambush;
 use super::clock::Wait;
 use super::held::Held;
+use super::obstacle::Handlers;
 use super::plant::Plant;
 use super::release::Resume;
 use super::stretch::{KernelTimer, Stretch};
