@@ -13,8 +13,8 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// How a wait for threads to settle passes. NOTE \[Timers\] Setting the machine's timer is dear, above all in a virtual
-/// machine, where it can cost more than all else that is done for one point. So it is not set where something will be told,
-/// and where nothing will be, the CPU is first given to the threads some other times.
+/// machine, where it can cost more than all else that is done for one point. So it is not set where something will be told;
+/// and where nothing will be, the CPU is first given to the threads without it, a few times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
     /// Only what is there already.

@@ -13,9 +13,9 @@ use syscalls::Sysno;
 pub(super) struct Handlers {
     /// Signals whose handler is told of the sender.
     pub(super) with_siginfo: SignalSet,
-    /// The handling of some signal was changed since breakpoints were last aimed.
+    /// The handling of some signal, or what is blocked, was changed since breakpoints were last aimed.
     pub(super) changed: bool,
-    /// Signals that the call which is about to be let happen catches.
+    /// Signals that the call which is about to be let happen catches, and SIGCONT if it blocks that.
     pub(super) soon: SignalSet,
     /// Let go by SIGCONT while that was blocked: it is pending now.
     pub(super) stray_continue: bool,

@@ -14,15 +14,21 @@ pub fn supervise_on(cpu: usize) -> Result<(), Errno> {
     let mut set_of_one = CpuSet::new();
     set_of_one.set(cpu)?;
     sched_setaffinity(Pid::from_raw(0), &set_of_one)?;
-    // The shortest timed waits are a few microseconds; the default slack would add fifty to each.
+    // The shortest timed waits are sixty microseconds; the default slack would add fifty to each.
     // SAFETY: this prctl takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
     Ok(())
 }
 
-/// Has the calling thread, once woken, wait for the CPU until the thread that woke it sleeps, or take the CPU from it.
+/// Has the calling thread, once woken, wait for the CPU until the thread that woke it sleeps, or take the CPU from it. A
+/// thread that somebody gave another policy keeps that.
 pub fn wake_politely(polite: bool) -> Result<(), Errno> {
     let policy = if polite { libc::SCHED_BATCH } else { libc::SCHED_OTHER };
+    // SAFETY: it takes a number only.
+    let present = Errno::result(unsafe { libc::sched_getscheduler(0) })?;
+    if present == policy || ![libc::SCHED_BATCH, libc::SCHED_OTHER].contains(&present) {
+        return Ok(());
+    }
     let parameter: *const libc::sched_param = &libc::sched_param { sched_priority: 0 };
     // SAFETY: the parameter lives through the call.
     Errno::result(unsafe { libc::sched_setscheduler(0, policy, parameter) }).map(drop)
