@@ -70,9 +70,15 @@ fn instructions(program: &Path, function: &str) -> Vec<(String, u64)> {
 fn executions(supervisor: &mut Supervisor, places: &[(String, u64)]) -> Option<Vec<u64>> {
     let mut counts = Vec::new();
     for places in places.chunks(MOST_OBSERVED) {
-        let places = places.iter().map(|(place, _)| (ThreadName::root(), Label::new(place))).collect();
-        let observed = supervisor.observe(&Schedule::empty(), &Observe::Executions(places));
-        counts.extend(possible(observed)?.1.executions);
+        let labels: Vec<Label> = places.iter().map(|(place, _)| Label::new(place)).collect();
+        let asked = labels.iter().map(|place| (ThreadName::root(), *place)).collect();
+        let observed = supervisor.observe(&Schedule::empty(), &Observe::Executions(asked));
+        let (run, observed) = possible(observed)?;
+        for (place, count) in labels.iter().zip(&observed.executions) {
+            let reached = run.reached.iter().filter(|reached| reached.point.site == Site::At(*place)).count();
+            assert_eq!(reached, usize::from(*count > 0), "the first visit of {place} is a point");
+        }
+        counts.extend(observed.executions);
     }
     Some(counts)
 }
@@ -168,7 +174,7 @@ fn a_switch_at_an_instruction_lets_a_child_end_first() {
 
 #[test]
 fn every_execution_is_counted() {
-    for flags in [&["-O0"][..], &["-O2"], &["-O0", "-static"], &["-O2", "-static"]] {
+    for flags in [&["-O0"][..], &["-O2"], &["-O0", "-static"], &["-O2", "-static"], &["-DTHREAD"]] {
         let folder = tempfile::tempdir().unwrap();
         let program = supervised::build("frame.c", flags, folder.path());
         let places = instructions(&program, "mix");

@@ -26,7 +26,7 @@ impl Turns<'_> {
                 return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
             }
         };
-        self.note_struck(id);
+        self.note_struck(id)?;
         if self.tree.process_of(id).executing {
             self.after_execute(id)?;
         }

@@ -13,6 +13,10 @@
 //! SIGIO), so a process that asked for siginfo (SA_SIGINFO) is not sent signals in this way.
 //!
 //! Where neither can be, the point is not held, and the trace says why.
+//!
+//! NOTE \[Counted\] A place whose executions are counted stops its thread the first time, so that it is known what had
+//! happened before. Where the thread cannot be stopped, it is known of its next point: what it has executed by then, it
+//! executed since its last one.
 
 use super::handlers::Seen;
 use super::held::{Held, Place};
@@ -185,6 +189,7 @@ impl Turns<'_> {
         handlers.changed = false;
         let receivable = status.caught.union(status.blocked).union(soon);
         let tid = self.tree.thread(id).tid;
+        let counted: Vec<Label> = self.counted_by(&self.tree.thread(id).name).collect();
         for index in 0..self.tree.thread(id).ambushes.len() {
             let ambush = &self.tree.thread(id).ambushes[index];
             let aim = match &obstacle {
@@ -201,6 +206,8 @@ impl Turns<'_> {
                     }
                     // Not yet.
                     Some(_) => Aim::Nothing(String::new()),
+                    // It is counted all the same: see NOTE [Counted].
+                    None if counted.contains(&ambush.place) => Aim::Nothing(String::new()),
                     None => Aim::Nothing(why.clone()),
                 },
             };
@@ -271,7 +278,8 @@ impl Turns<'_> {
     pub(super) fn waiting_breakpoints(&self) -> impl Iterator<Item = &Breakpoint> {
         let running = self.tree.threads.iter().filter(|thread| matches!(thread.state, State::Running));
         let ambushes = running.flat_map(|thread| &thread.ambushes);
-        ambushes.filter(|ambush| !ambush.sprung).map(|ambush| &ambush.breakpoint)
+        let waits = |ambush: &&Ambush| !ambush.sprung && !matches!(ambush.aim, Some(Aim::Nothing(_)));
+        ambushes.filter(waits).map(|ambush| &ambush.breakpoint)
     }
 
     /// A running thread is found stopped: by one of its breakpoints? Then it is held there.
@@ -344,7 +352,8 @@ impl Turns<'_> {
     }
 
     /// The signals that breakpoints have sent by themselves to this thread since it was let go: steps that were taken.
-    pub(super) fn note_struck(&mut self, id: ThreadId) {
+    pub(super) fn note_struck(&mut self, id: ThreadId) -> Result<(), RunError> {
+        self.note_counted(id)?;
         let ambushes = &mut self.tree.thread_mut(id).ambushes;
         let mut struck = Vec::new();
         for ambush in ambushes.iter_mut().filter(|ambush| !ambush.sprung) {
@@ -369,6 +378,31 @@ impl Turns<'_> {
             let process = self.tree.thread(id).process;
             self.signalled(process);
         }
+        Ok(())
+    }
+
+    /// The places that the thread came to since it was let go, where it could not be stopped: see NOTE [Counted].
+    fn note_counted(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let thread = self.tree.thread(id);
+        let name = thread.name.clone();
+        let counted: Vec<Label> = self.counted_by(&name).collect();
+        let unstopped = |ambush: &&Ambush| {
+            matches!(ambush.aim, Some(Aim::Nothing(_)))
+                && counted.contains(&ambush.place)
+                && ambush.breakpoint.count().is_ok_and(|count| count > 0)
+        };
+        let mut places: Vec<Label> =
+            thread.ambushes.iter().filter(unstopped).map(|ambush| ambush.place).collect();
+        places.dedup();
+        for place in places {
+            self.begin_counting(id, place)?;
+            let site = Site::At(place);
+            self.tree.thread_mut(id).visits.insert(site, 1);
+            let receivable = self.receivable(id)?;
+            let point = Point { thread: name.clone(), site, nth: 1 };
+            self.reached.push(Reached { point, others: Vec::new(), receivable });
+        }
+        Ok(())
     }
 
     /// Lets a thread go on from the instruction at which it is parked.

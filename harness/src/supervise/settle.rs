@@ -167,7 +167,7 @@ impl Turns<'_> {
     /// What was found holds: no notification came in between, so none of these waits to be received.
     fn commit(&mut self, found: Vec<(ThreadId, Found)>) -> Result<(), RunError> {
         for (id, found) in found {
-            self.note_struck(id);
+            self.note_struck(id)?;
             if self.released == Some(id) {
                 self.overtaken_by = None;
             }

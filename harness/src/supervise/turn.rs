@@ -505,7 +505,7 @@ impl<'a> Turns<'a> {
     }
 
     /// Which of the watched signals the thread's process could be sent now.
-    fn receivable(&self, thread: ThreadId) -> Result<SignalSet, RunError> {
+    pub(super) fn receivable(&self, thread: ThreadId) -> Result<SignalSet, RunError> {
         if self.settings.watch.is_empty() {
             return Ok(SignalSet::EMPTY);
         }
