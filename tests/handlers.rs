@@ -75,6 +75,19 @@ fn what_cannot_be_told_apart_is_said_and_not_reported() {
     );
 }
 
+#[test]
+fn that_a_thread_could_not_be_looked_at_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("threaded.c", &["-O0", "-g"], folder.path());
+    let Some(checked) = check(&program, "shown", checks::MOST_RUNS) else { return };
+    assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
+    assert!(
+        checked.notes.iter().any(|note| note.contains("a sibling thread would notice")),
+        "{:?}",
+        checked.notes
+    );
+}
+
 fn explore(program: &Path, words: &[&str]) -> Output {
     explore_with("GITHUB_ACTIONS", "false", program, words)
 }

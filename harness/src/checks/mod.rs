@@ -166,6 +166,9 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
             Err(error) => checked.notes.push(unreadable(&error)),
         }
     }
+    if let Some(why) = runs.not_held() {
+        checked.notes.push(format!("handlers were not checked everywhere: at {why}"));
+    }
     checked.runs = runs.made();
     checked.cut = runs.cut();
     checked.warnings.sort_by(|a, b| (a.rule, &a.line, &a.what).cmp(&(b.rule, &b.line, &b.what)));

@@ -21,6 +21,7 @@ pub(super) struct Runs<'a> {
     made: u64,
     most: u64,
     cut: bool,
+    not_held: Option<String>,
 }
 
 /// What is watched in a run with a signal.
@@ -72,6 +73,7 @@ impl<'a> Runs<'a> {
             made: 0,
             most: asked.runs,
             cut: false,
+            not_held: None,
         }
     }
 
@@ -81,6 +83,11 @@ impl<'a> Runs<'a> {
 
     pub(super) fn cut(&self) -> bool {
         self.cut
+    }
+
+    /// Why a thread was not stopped at a place where it was to be looked at: the first such reason.
+    pub(super) fn not_held(&self) -> Option<&str> {
+        self.not_held.as_deref()
     }
 
     /// A run that nothing tainted; none if there is none, or the runs are used up.
@@ -94,6 +101,7 @@ impl<'a> Runs<'a> {
             self.made += 1;
             let (run, observed) = self.supervisor.observe(schedule, &observe)?;
             if run.taint.is_none() {
+                self.not_held = self.not_held.take().or_else(|| observed.not_held.clone());
                 return Ok(Some((run, observed)));
             }
         }

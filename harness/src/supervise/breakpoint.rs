@@ -20,6 +20,7 @@
 
 use super::handlers::Seen;
 use super::held::{Held, Place};
+use super::obstacle::BLOCKED;
 use super::settle::News;
 use super::tree::{State, ThreadId};
 use super::turn::Turns;
@@ -187,9 +188,11 @@ impl Turns<'_> {
         let handlers = &mut self.tree.process_mut(process).handlers;
         let (with_siginfo, soon) = (handlers.with_siginfo, std::mem::take(&mut handlers.soon));
         handlers.changed = false;
+        handlers.soon_blocked = false;
         let receivable = status.caught.union(status.blocked).union(soon);
         let tid = self.tree.thread(id).tid;
-        let counted: Vec<Label> = self.counted_by(&self.tree.thread(id).name).collect();
+        let name = self.tree.thread(id).name.clone();
+        let counted: Vec<Label> = self.counted_by(&name).collect();
         for index in 0..self.tree.thread(id).ambushes.len() {
             let ambush = &self.tree.thread(id).ambushes[index];
             let aim = match &obstacle {
@@ -208,6 +211,9 @@ impl Turns<'_> {
                     Some(_) => Aim::Nothing(String::new()),
                     // It is counted all the same: see NOTE [Counted].
                     None if counted.contains(&ambush.place) => Aim::Nothing(String::new()),
+                    None if why == BLOCKED && !self.is_step(&name, ambush.place) => {
+                        Aim::Nothing(String::new())
+                    }
                     None => Aim::Nothing(why.clone()),
                 },
             };
@@ -271,7 +277,13 @@ impl Turns<'_> {
                 .for_each(|(_, count)| *count += counted);
         }
         let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.seen);
-        Ok(Observed { executions, visits, installed, spins, places: Vec::new() })
+        let ambushes = self.tree.threads.iter().flat_map(|thread| &thread.ambushes);
+        let mut reasons = ambushes.filter_map(|ambush| match &ambush.aim {
+            Some(Aim::Nothing(why)) if !why.is_empty() => Some(format!("{}: {why}", ambush.place)),
+            _ => None,
+        });
+        let not_held = reasons.next();
+        Ok(Observed { executions, visits, installed, not_held, spins, places: Vec::new() })
     }
 
     /// Breakpoints whose time may come.

@@ -124,6 +124,8 @@ pub struct Observed {
     pub installed: Vec<Installed>,
     /// The visits of places that were watched and of the code points of the schedule, in order.
     pub visits: Vec<Visit>,
+    /// A place that was watched and at which its thread could not be stopped to the end, and why.
+    pub not_held: Option<String>,
     /// Where the program spun, if it did: the address in its own code, as it was linked, and those to which calls return that lead there.
     pub spins: Vec<u64>,
     /// Where the threads were, in the order of the events.

@@ -8,6 +8,9 @@ use crate::sys::memory;
 use crate::sys::procfs::Status as ProcStatus;
 use syscalls::Sysno;
 
+/// An obstacle that many programs set up for a moment, when they make a thread or a process.
+pub(super) const BLOCKED: &str = "the process blocks SIGCONT";
+
 /// What is known of the signals of a process that has breakpoints.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Handlers {
@@ -15,8 +18,10 @@ pub(super) struct Handlers {
     pub(super) with_siginfo: SignalSet,
     /// The handling of some signal, or what is blocked, was changed since breakpoints were last aimed.
     pub(super) changed: bool,
-    /// Signals that the call which is about to be let happen catches, and SIGCONT if it blocks that.
+    /// Signals that the call which is about to be let happen catches.
     pub(super) soon: SignalSet,
+    /// It blocks SIGCONT.
+    pub(super) soon_blocked: bool,
     /// Let go by SIGCONT while that was blocked: it is pending now.
     pub(super) stray_continue: bool,
 }
@@ -31,9 +36,12 @@ impl Turns<'_> {
         if let Some(noticed) = self.noticed_by_parent(process)? {
             return Ok(Some(noticed));
         }
-        // Caught, it would be handled; blocked, it would stay.
-        let kept = status.caught.union(status.blocked).union(self.tree.process(process).handlers.soon);
-        Ok(kept.contains(Signal::CONT).then(|| "the process catches or blocks SIGCONT".to_owned()))
+        let Handlers { soon, soon_blocked, .. } = self.tree.process(process).handlers;
+        if status.caught.union(soon).contains(Signal::CONT) {
+            return Ok(Some("the process catches SIGCONT".to_owned()));
+        }
+        // It would stay, to be seen.
+        Ok((soon_blocked || status.blocked.contains(Signal::CONT)).then(|| BLOCKED.to_owned()))
     }
 
     pub(super) fn live_siblings(&self, id: ThreadId) -> bool {
@@ -105,7 +113,7 @@ impl Turns<'_> {
                 let handlers = &mut self.tree.process_mut(process).handlers;
                 handlers.changed = true;
                 if args[0] != libc::SIG_UNBLOCK as u64 && mask.contains(Signal::CONT) {
-                    handlers.soon = SignalSet::only(Signal::CONT);
+                    handlers.soon_blocked = true;
                     self.aim(id)?;
                     self.tree.process_mut(process).handlers.changed = true;
                 }

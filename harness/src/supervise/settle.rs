@@ -203,6 +203,8 @@ impl Turns<'_> {
     fn thread_ended(&mut self, id: ThreadId) -> Result<(), RunError> {
         let process = self.tree.thread(id).process;
         if self.tree.threads_of(process).any(|other| !matches!(self.tree.thread(other).state, State::Ended)) {
+            // One less that would notice a stop.
+            self.tree.process_mut(process).handlers.changed = true;
             return Ok(());
         }
         if process == ProcessId(0) {
