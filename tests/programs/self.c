@@ -48,6 +48,8 @@ int main(void) {
     }
     for (int signal = 1; signal < 65; signal++) {
         struct sigaction action;
+        // A shell without job control has what it starts in the background ignore these two.
+        if (signal == SIGINT || signal == SIGQUIT) continue;
         if (sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_DFL)
             printf("signal %d: ignored %d\n", signal, action.sa_handler == SIG_IGN);
     }

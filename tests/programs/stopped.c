@@ -19,15 +19,21 @@ static void next(const char *what, int flags) {
 
 int main(void) {
     setvbuf(stdout, NULL, _IONBF, 0);
+    // The child stops again only when it has been seen to go on: the news of that is lost once it has stopped.
+    int door[2];
+    char byte = 0;
+    if (pipe(door) != 0) return 2;
     child = fork();
     if (child == 0) {
         raise(SIGSTOP);
+        if (read(door[0], &byte, 1) != 1) _exit(2);
         raise(SIGTSTP);
         _exit(3);
     }
     next("first stop", WUNTRACED);
     kill(child, SIGCONT);
-    next("go on", WCONTINUED | WUNTRACED);
+    next("go on", WCONTINUED);
+    if (write(door[1], &byte, 1) != 1) return 2;
     next("second stop", WUNTRACED);
     kill(child, SIGCONT);
     next("end", 0);
