@@ -118,16 +118,22 @@ pub struct Line<'a> {
 }
 
 impl Frame {
-    /// The line that says most to those who wrote the program: the innermost of those whose code is here, but not one of a
-    /// library that comes with a compiler, if the program's own code is around it.
-    pub fn line_of_program(&self) -> Option<Line<'_>> {
+    /// The lines of the functions whose code is here, innermost first; none where one is not known. The last is that of the
+    /// function that the compiler put the others into.
+    pub fn lines(&self) -> impl Iterator<Item = Option<Line<'_>>> + Clone {
         let callees = self.inlined.iter().map(|call| call.function.as_str());
         let functions = callees.map(Some).chain([self.function.as_deref()]);
         let calls = self.inlined.iter().map(|call| (call.file.as_deref(), call.line));
         let lines = [(self.file.as_deref(), self.line)].into_iter().chain(calls);
-        let mut lines = functions
+        functions
             .zip(lines)
-            .filter_map(|(function, (file, number))| Some(Line { function, file: file?, number: number? }));
+            .map(|(function, (file, number))| Some(Line { function, file: file?, number: number? }))
+    }
+
+    /// The line that says most to those who wrote the program: the innermost of those whose code is here, but not one of a
+    /// library that comes with a compiler, if the program's own code is around it.
+    pub fn line_of_program(&self) -> Option<Line<'_>> {
+        let mut lines = self.lines().flatten();
         let comes_with_compiler = |line: &Line<'_>| {
             ["/rustc/", "/usr/include/", "/usr/lib/"].iter().any(|folder| line.file.starts_with(folder))
         };

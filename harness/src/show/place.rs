@@ -131,16 +131,13 @@ fn frame_words(frame: &Frame) -> String {
             format!("{module}+{:#x}", frame.offset)
         };
     };
-    let place = |file: &Option<String>, line: Option<u32>| {
-        let file = file.as_deref().map(file_name)?;
-        line.map(|line| format!(" ({file}:{line})"))
-    };
+    let place = |line: Line<'_>| format!(" ({}:{})", file_name(line.file), line.number);
+    let mut places = frame.lines().map(|line| line.map(place));
     let mut text = String::new();
-    let mut at = place(&frame.file, frame.line);
-    for InlinedCall { function, file, line } in &frame.inlined {
-        text += &format!("{}{} inlined into ", plain(function), at.unwrap_or_default());
-        at = place(file, *line);
+    for InlinedCall { function, .. } in &frame.inlined {
+        text += &format!("{}{} inlined into ", plain(function), places.next().flatten().unwrap_or_default());
     }
+    let at = places.next().flatten();
     if let Some(module) = module.filter(|_| frame.foreign) {
         text += &format!("{module}!");
     }

@@ -20,7 +20,7 @@
 
 use super::handlers::Seen;
 use super::held::{Held, Place};
-use super::obstacle::BLOCKED;
+use super::obstacle::Obstacle;
 use super::settle::News;
 use super::tree::{State, ThreadId};
 use super::turn::Turns;
@@ -197,7 +197,7 @@ impl Turns<'_> {
             let ambush = &self.tree.thread(id).ambushes[index];
             let aim = match &obstacle {
                 None => Aim::Park,
-                Some(why) => match self.only_signal(id, ambush.place, ambush.nth) {
+                Some(Obstacle { why, passing }) => match self.only_signal(id, ambush.place, ambush.nth) {
                     Some(_) if self.has_copies(id, ambush.place, ambush.nth) => {
                         Aim::Nothing(format!("{why}, and the place is in the program more than once"))
                     }
@@ -211,9 +211,7 @@ impl Turns<'_> {
                     Some(_) => Aim::Nothing(String::new()),
                     // It is counted all the same: see NOTE [Counted].
                     None if counted.contains(&ambush.place) => Aim::Nothing(String::new()),
-                    None if why == BLOCKED && !self.is_step(&name, ambush.place) => {
-                        Aim::Nothing(String::new())
-                    }
+                    None if *passing && !self.is_step(&name, ambush.place) => Aim::Nothing(String::new()),
                     None => Aim::Nothing(why.clone()),
                 },
             };
@@ -396,6 +394,10 @@ impl Turns<'_> {
     /// The places that the thread came to since it was let go, where it could not be stopped: see NOTE [Counted].
     fn note_counted(&mut self, id: ThreadId) -> Result<(), RunError> {
         let thread = self.tree.thread(id);
+        // At every call of a run without code points.
+        if thread.ambushes.is_empty() {
+            return Ok(());
+        }
         let name = thread.name.clone();
         let counted: Vec<Label> = self.counted_by(&name).collect();
         let unstopped = |ambush: &&Ambush| {

@@ -8,8 +8,13 @@ use crate::sys::memory;
 use crate::sys::procfs::Status as ProcStatus;
 use syscalls::Sysno;
 
-/// An obstacle that many programs set up for a moment, when they make a thread or a process.
-pub(super) const BLOCKED: &str = "the process blocks SIGCONT";
+/// What keeps a thread from being parked.
+#[derive(Debug)]
+pub(super) struct Obstacle {
+    pub(super) why: String,
+    /// Many programs set it up for a moment, when they make a thread or a process.
+    pub(super) passing: bool,
+}
 
 /// What is known of the signals of a process that has breakpoints.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,20 +33,24 @@ pub(super) struct Handlers {
 
 impl Turns<'_> {
     /// Why a thread cannot be parked now.
-    pub(super) fn obstacle(&self, id: ThreadId, status: &ProcStatus) -> Result<Option<String>, RunError> {
+    pub(super) fn obstacle(&self, id: ThreadId, status: &ProcStatus) -> Result<Option<Obstacle>, RunError> {
+        let obstacle = |why: &str, passing| Ok(Some(Obstacle { why: why.to_owned(), passing }));
         if self.live_siblings(id) {
-            return Ok(Some("a sibling thread would notice that the process stops".to_owned()));
+            return obstacle("a sibling thread would notice that the process stops", false);
         }
         let process = self.tree.thread(id).process;
         if let Some(noticed) = self.noticed_by_parent(process)? {
-            return Ok(Some(noticed));
+            return obstacle(&noticed, false);
         }
         let Handlers { soon, soon_blocked, .. } = self.tree.process(process).handlers;
         if status.caught.union(soon).contains(Signal::CONT) {
-            return Ok(Some("the process catches SIGCONT".to_owned()));
+            return obstacle("the process catches SIGCONT", false);
         }
-        // It would stay, to be seen.
-        Ok((soon_blocked || status.blocked.contains(Signal::CONT)).then(|| BLOCKED.to_owned()))
+        if soon_blocked || status.blocked.contains(Signal::CONT) {
+            // It would stay, to be seen.
+            return obstacle("the process blocks SIGCONT", true);
+        }
+        Ok(None)
     }
 
     pub(super) fn live_siblings(&self, id: ThreadId) -> bool {
