@@ -61,8 +61,8 @@ impl Patience {
         }
     }
 
-    /// What is left to wait for events, after giving away the CPU if that is how it passes.
-    fn begin(self) -> Duration {
+    /// What is left to wait, after giving away the CPU if that is how it passes.
+    pub(super) fn begin(self) -> Duration {
         match self {
             Patience::Not => Duration::ZERO,
             Patience::ForNews => NEWS,

@@ -6,6 +6,7 @@
 
 use super::Observe;
 use super::held::Place;
+use super::listen::Patience;
 use super::tree::{ProcessId, State, ThreadId};
 use super::turn::Turns;
 use crate::code::{self, Images, Modules, Registers, StackEnd, unwind};
@@ -156,11 +157,15 @@ impl Turns<'_> {
     /// Stops a running thread's process; false if it does not stop.
     pub(super) fn halt(&self, id: ThreadId) -> bool {
         let begun = Instant::now();
+        let mut patience = Patience::FIRST_LOOK;
         let sent = pidfd::kill(self.tree.process_of(id).pid, Signal::STOP.number());
         while sent.is_ok() && begun.elapsed() < STOPPING {
             match self.tree.thread(id).files.doing() {
                 Ok(Doing::Stopped | Doing::Sleeping) => return true,
-                Ok(Doing::Running | Doing::Uninterruptible) => std::thread::sleep(Duration::from_micros(50)),
+                Ok(Doing::Running | Doing::Uninterruptible) => {
+                    std::thread::sleep(patience.begin());
+                    patience = patience.longer();
+                }
                 Ok(Doing::Ended) | Err(_) => return false,
             }
         }
