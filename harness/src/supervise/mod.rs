@@ -22,11 +22,16 @@
 
 mod arrive;
 mod breakpoint;
+mod calls;
 mod clock;
+mod cpu_time;
 mod deliver;
+mod door;
 mod emulate;
+mod execute;
 mod handlers;
 mod held;
+mod killing;
 mod learnt;
 mod listen;
 mod loader;
@@ -35,14 +40,19 @@ mod outcome;
 mod places;
 mod plant;
 mod probe;
+mod proof;
 mod quiet;
 mod release;
+mod scheduled;
+mod scheduling;
 mod settle;
+mod snapshot;
 mod stretch;
 mod timeout;
 mod timers;
 mod tree;
 mod turn;
+mod wait;
 mod whereabouts;
 
 use crate::program::{Launch, Limits};

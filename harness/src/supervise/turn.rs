@@ -2,6 +2,7 @@
 
 use super::breakpoint::Counter;
 use super::clock::Clock;
+use super::cpu_time::CpuTimer;
 use super::deliver;
 use super::handlers::Seen;
 use super::held::Held;
@@ -53,14 +54,11 @@ pub(super) struct Turns<'a> {
     pub(super) parking: bool,
     /// The current thread has called sched_yield.
     pub(super) yielded: bool,
-    /// Since all threads were settled, nothing has happened but a call that concerns its caller alone: the others are
-    /// as they were.
-    pub(super) undisturbed: bool,
     /// Points of the present turn.
     turn_points: u32,
-    /// Points since time last passed: a program that polls while it waits for a timer must get its timer.
-    pub(super) busy_points: u32,
     points: u64,
+    /// After so many points the program counts as spinning.
+    most_points: u64,
     stamp: u64,
     pub(super) news: Vec<(ThreadId, News)>,
     pub(super) taint: Option<String>,
@@ -76,12 +74,14 @@ pub(super) struct Turns<'a> {
     /// When a thread was let go last.
     pub(super) released_at: Instant,
     pub(super) guard: Option<Guard>,
-    /// Children of a process that has just signalled somebody, until it is held again.
-    pub(super) signalled_children: Vec<ProcessId>,
     /// Calls of getrandom so far, so that each gets other bytes.
     pub(super) random_calls: u64,
     /// Since when nobody can run.
     pub(super) quiet_since: Option<Instant>,
+    /// A descriptor of the program may send signals by itself.
+    pub(super) asynchronous: bool,
+    /// Timers of CPU time, which the kernel keeps.
+    pub(super) cpu_timers: Vec<CpuTimer>,
     /// The program has set a timeout of a socket.
     pub(super) socket_timeouts: bool,
     /// The logical time at which the first process ended.
@@ -134,10 +134,9 @@ impl<'a> Turns<'a> {
             current: None,
             detour: None,
             yielded: false,
-            undisturbed: false,
             turn_points: 0,
-            busy_points: 0,
             points: 0,
+            most_points: settings.limits.points,
             stamp: 0,
             news: Vec::new(),
             taint: None,
@@ -149,7 +148,8 @@ impl<'a> Turns<'a> {
             overtaken_by: None,
             released_at: Instant::now(),
             guard: None,
-            signalled_children: Vec::new(),
+            asynchronous: false,
+            cpu_timers: Vec::new(),
             random_calls: 0,
             quiet_since: None,
             socket_timeouts: false,
@@ -229,13 +229,19 @@ impl<'a> Turns<'a> {
             if self.unsupported.is_some() || self.misplaced() {
                 return Ok(End::TimedOut);
             }
-            if self.points > self.settings.limits.points {
-                return Ok(End::Spinning(format!("{} points without coming to an end", self.points)));
+            self.interrupted()?;
+            if self.started.elapsed() > self.settings.limits.time {
+                return Ok(End::TimedOut);
             }
-            if self.busy_points > self.settings.limits.turn {
-                match self.let_time_pass()? {
+            let spins = self.points > self.most_points;
+            if spins || self.clock.may_be_due() {
+                let time = if spins { self.let_time_pass_at_last()? } else { self.let_due_time_pass()? };
+                match time {
                     Time::Passed => continue,
                     Time::Over(end) => return Ok(end),
+                    Time::Nothing if spins => {
+                        return Ok(End::Spinning(format!("{} points without coming to an end", self.points)));
+                    }
                     Time::Nothing => {}
                 }
             }
@@ -252,6 +258,19 @@ impl<'a> Turns<'a> {
                 }
             }
         }
+    }
+
+    /// The program has been going on for as long as it may. If it waits for a time, which would have come by then if calls
+    /// took longer, that is let come; a few times, since a timer may repeat.
+    fn let_time_pass_at_last(&mut self) -> Result<Time, RunError> {
+        const TIMES: u64 = 3;
+        let most = self.settings.limits.points;
+        if self.most_points > most.saturating_mul(TIMES) {
+            return Ok(Time::Nothing);
+        }
+        self.most_points = self.most_points.saturating_add(most);
+        self.refresh_timers()?;
+        self.let_time_pass()
     }
 
     pub(super) fn interrupted(&self) -> Result<(), RunError> {
@@ -317,8 +336,11 @@ impl<'a> Turns<'a> {
     /// Takes steps at threads that have fallen asleep; true if one was taken.
     fn steps_of_sleepers(&mut self) -> Result<bool, RunError> {
         for id in self.tree.ids() {
+            if self.tree.thread(id).told_asleep {
+                continue;
+            }
             let Some(point) = self.sleeping_point(id) else { continue };
-            if !self.reached.iter().rev().any(|reached| reached.point == point) {
+            if !std::mem::replace(&mut self.tree.thread_mut(id).told_asleep, true) {
                 let receivable = self.receivable(id)?;
                 self.reached.push(Reached { point: point.clone(), others: Vec::new(), receivable });
             }
@@ -361,7 +383,6 @@ impl<'a> Turns<'a> {
             self.reached.push(Reached { point: point.clone(), others: names, receivable });
             self.points += 1;
             self.turn_points += 1;
-            self.busy_points += 1;
             if let State::Held(held) = &mut self.tree.thread_mut(thread).state {
                 held.told = true;
             }
@@ -493,13 +514,12 @@ impl<'a> Turns<'a> {
 
     /// A signal may be pending for this process, which its next release has to look at.
     pub(super) fn signalled(&mut self, process: ProcessId) {
-        self.undisturbed = false;
         self.tree.process_mut(process).dirty = true;
     }
 
     pub(super) fn proc_status(&self, id: ThreadId) -> Result<Option<ProcStatus>, RunError> {
         let thread = self.tree.thread(id);
-        thread.files.status().map_err(|error| {
+        thread.door.status().map_err(|error| {
             RunError::Fault(format!("reading the status of thread {}: {error}", thread.name))
         })
     }

@@ -188,6 +188,10 @@ pub fn gone(error: &io::Error) -> bool {
 pub struct Status {
     /// The process's number in its own, innermost pid namespace.
     pub own_pid: i32,
+    /// The thread's number there.
+    pub own_tid: i32,
+    /// Its process group there.
+    pub own_group: i32,
     /// The parent's number, in the reader's namespace.
     pub parent: i32,
     /// The command's name.
@@ -206,6 +210,10 @@ pub struct Status {
     pub ignored: SignalSet,
     /// Caught by the process.
     pub caught: SignalSet,
+    /// Real, effective, saved and file system user, as the reader's namespace numbers them (credentials(7)).
+    pub users: [u32; 4],
+    /// Capabilities in effect (capabilities(7)).
+    pub capabilities: u64,
 }
 
 impl Status {
@@ -219,6 +227,8 @@ impl Status {
             |name: &str| field(name).rsplit('\t').next().and_then(|word| word.parse().ok()).unwrap_or(0);
         Status {
             own_pid: last("NStgid"),
+            own_tid: last("NSpid"),
+            own_group: last("NSpgid"),
             parent: last("PPid"),
             command: field("Name").to_owned(),
             state: field("State").chars().next().unwrap_or('?'),
@@ -228,6 +238,11 @@ impl Status {
             blocked: set("SigBlk"),
             ignored: set("SigIgn"),
             caught: set("SigCgt"),
+            users: {
+                let mut words = field("Uid").split_ascii_whitespace();
+                [0; 4].map(|_: u32| words.next().and_then(|word| word.parse().ok()).unwrap_or(u32::MAX))
+            },
+            capabilities: set("CapEff").0,
         }
     }
 
@@ -284,6 +299,18 @@ pub fn descriptor_info(pid: i32, fd: i32) -> io::Result<String> {
     fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))
 }
 
+/// The members of an epoll set, from what its `fdinfo` says (proc_pid_fdinfo(5)); none if that makes no sense.
+pub fn epoll_members(info: &str) -> Option<Vec<i32>> {
+    let lines = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
+    lines.map(|line| line.split_ascii_whitespace().next()?.parse().ok()).collect()
+}
+
+/// How a descriptor was opened, as open(2) and fcntl(2) have it, from what its `fdinfo` says.
+pub fn descriptor_flags(info: &str) -> Option<i32> {
+    let text = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    i32::from_str_radix(text.trim(), 8).ok()
+}
+
 /// What a process has in its memory (proc_pid_maps(5)).
 pub fn maps(pid: i32) -> io::Result<String> {
     fs::read(format!("/proc/{pid}/maps")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -321,6 +348,16 @@ mod tests {
         assert_eq!((status.own_pid, status.parent, status.state, status.threads), (1002, 1, 'S', 3));
         assert!(status.pending().contains(Signal::CHLD) && status.deliverable().is_empty());
         assert!(status.caught.contains(Signal::TERM));
+    }
+
+    #[test]
+    fn what_is_said_of_descriptors_is_understood() {
+        let info = "pos:\t0\nflags:\t0122002\nmnt_id:\t15\ntfd:        5 events: 19 data: 5  pos:0 ino:3 sdev:f\ntfd: 9 events: 1\n";
+        assert_eq!(epoll_members(info), Some(vec![5, 9]));
+        assert_eq!(epoll_members("pos:\t0\n"), Some(Vec::new()));
+        assert_eq!(epoll_members("tfd: x\n"), None);
+        assert!(descriptor_flags(info).is_some_and(|flags| flags & libc::O_ASYNC != 0));
+        assert_eq!(descriptor_flags("pos:\t0\n"), None);
     }
 
     #[test]
