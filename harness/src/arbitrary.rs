@@ -50,6 +50,7 @@ fn site() -> impl Strategy<Value = Site> {
         Just(Site::After(Making::Fork)),
         "[a-z_]{1,8}(\\+0x[1-9a-f]{1,3})?".prop_map(|place| Site::At(Label::new(&place))),
         syscall().prop_map(Site::In),
+        Just(Site::Quiet),
         "[a-zé\" ]{1,9}".prop_filter_map("a name", |name| name.parse().ok().map(Site::Probe))
     ]
 }

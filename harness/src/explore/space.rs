@@ -2,7 +2,8 @@
 //!
 //! NOTE \[Legal steps\] A `Switch` is planned only before or after a call, where another thread could run; a `Send` only
 //! at points of the receiving process that come before the signal was sent in that run, where it is caught or blocked
-//! (or anywhere, if the plan says so). The plan may narrow the kinds of points.
+//! (or anywhere, if the plan says so). The plan may narrow the kinds of points. When everything sleeps, a signal is sent
+//! only where the reference run sends one: the calls in which the receiver's threads sleep are points of their own.
 //!
 //! NOTE \[Order of points\] A point is earlier than another if it was seen first: the run of the empty schedule comes
 //! first, in its order, then the reference run, then the others by their number. For a schedule of one step this is
@@ -104,15 +105,20 @@ impl Space {
     pub(super) fn actions(&self, reached: &Reached, sent: &[Signal]) -> Vec<Action> {
         let Reached { point, others, receivable } = reached;
         let mut actions = Vec::new();
+        let (sending, switching) = match point.site {
+            Site::Before(_) | Site::After(_) | Site::At(_) | Site::Probe(_) => (true, true),
+            Site::In(_) => (true, false),
+            Site::Quiet => (self.home.steps.iter().any(|step| step.point() == *point), false),
+        };
         if !self.allows(&point.site) {
             return actions;
         }
-        if point.thread.process() == self.to {
+        if sending && point.thread.process() == self.to {
             let can = |signal: &Signal| self.always || receivable.contains(*signal);
             let unsent = self.signals.iter().filter(|signal| !sent.contains(signal));
             actions.extend(unsent.copied().filter(can).map(Action::Send));
         }
-        if !matches!(point.site, Site::In(_)) && !others.is_empty() {
+        if switching && !others.is_empty() {
             actions.push(Action::Switch(Target::All));
             actions.extend(others.iter().cloned().map(Target::To).map(Action::Switch));
         }
