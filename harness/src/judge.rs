@@ -21,6 +21,8 @@ pub struct Expectations {
     exec_blocked: Allowed,
     idle: bool,
     stopped: bool,
+    /// A run may be cut off at a limit: the reference run was.
+    limit: bool,
 }
 
 /// How the first process may end.
@@ -129,6 +131,7 @@ impl Expectations {
             exec_blocked: Allowed::at_most(expect.exec_blocked),
             idle: expect.idle,
             stopped: false,
+            limit: false,
         })
     }
 
@@ -162,6 +165,7 @@ impl Expectations {
             exec_blocked: Allowed::Any,
             idle: matches!(outcome.end, End::Idle(_)),
             stopped: matches!(outcome.end, End::Stopped),
+            limit: outcome.end.is_limit(),
         })
     }
 
@@ -218,12 +222,16 @@ fn is_exit(exit: &Exit, status: Status) -> bool {
 /// The expectations that a run breaks, the most telling first; none for a tainted run, which proves nothing.
 ///
 /// A process that ends by a crash signal which the schedule itself sent to it has not crashed. A run that reached its
-/// time limit, or was cut off while it span, breaks that alone: what it left is where it happened to be cut off.
+/// time limit, or was cut off while it span, breaks that alone: what it left is where it happened to be cut off. Where the
+/// reference run was cut off at a limit too, it breaks nothing.
 pub fn broken(expect: &Expectations, run: &Run) -> Vec<Broken> {
     if run.taint.is_some() {
         return Vec::new();
     }
     let outcome = &run.outcome;
+    if expect.limit && outcome.end.is_limit() {
+        return Vec::new();
+    }
     let mut broken = BTreeSet::new();
     let mut complete = true;
     match &outcome.end {

@@ -1,6 +1,11 @@
 //! What happened in one run, as values: the events in order, and the outcome.
 //!
-//! Nothing here holds a pid, an address or a time of day: two runs of one schedule have equal events.
+//! Nothing here holds a pid, an address or a time of day: two runs of one schedule have equal events, but for what may
+//! differ (NOTE \[By design\] in `trace::alike`).
+
+mod alike;
+
+pub use alike::{Essence, difference, first_difference};
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};

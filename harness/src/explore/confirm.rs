@@ -1,14 +1,14 @@
-//! Runs schedules again. One that was shrunk, several times: each must break the same, and have equal events. Where the
+//! Runs schedules again. One that was shrunk, several times: each must go and
+//! end the same way. Where the
 //! plan is to verify, every schedule of the search once more.
 
 use super::crew::Tried;
-use super::fixed::first_difference;
 use super::report::Unstable;
 use super::search::{Halt, Search};
 use super::space::in_run_order;
 use super::{Doing, ExploreError};
 use crate::schedule::Schedule;
-use crate::trace::{Broken, Run};
+use crate::trace::{Broken, Run, first_difference};
 
 /// What came of confirming.
 pub(super) enum Confirmed {
@@ -42,7 +42,7 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
         for Tried { run, .. } in runs {
             let one = good.as_ref().unwrap_or(seen);
             let breaks_now = self.telling(&run);
-            let differs = good.as_ref().and_then(|good| first_difference(&good.events, &run.events));
+            let differs = good.as_ref().and_then(|good| first_difference(good, &run));
             let why = if let Some(taint) = &run.taint {
                 Some(format!("every run of it is tainted: {taint}"))
             } else if !run.unreached.is_empty() {
@@ -55,8 +55,7 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
             };
             if let Some(why) = why {
                 let same = one.schedule == run.schedule;
-                let differs =
-                    if same { differs.or_else(|| first_difference(&one.events, &run.events)) } else { None };
+                let differs = if same { differs.or_else(|| first_difference(one, &run)) } else { None };
                 let (one, schedule) = (one.clone(), schedule.clone());
                 let unstable =
                     Unstable { breaks: Some(breaks), schedule, why, one, other: Some(run), differs };
@@ -86,11 +85,11 @@ impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
             if one.taint.is_some() || run.taint.is_some() {
                 continue;
             }
-            let differs = first_difference(&one.events, &run.events);
+            let differs = first_difference(one, &run);
             let why = match differs {
                 Some(index) => format!("two runs differ from event {index} on"),
-                None if one.outcome != run.outcome => {
-                    "two runs have equal events and end differently".to_owned()
+                None if !one.outcome.is_like(&run.outcome) => {
+                    "two runs go the same way and end differently".to_owned()
                 }
                 None => {
                     self.report.verified += 1;

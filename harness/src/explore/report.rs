@@ -165,8 +165,7 @@ impl Chance {
 /// An outcome, and an example of how it comes about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The outcome. Two are distinct if they differ in the end, stdout, stderr, what is left over, or what was started
-    /// with signals blocked.
+    /// The outcome. Two are distinct if they differ in their [`essence`](Outcome::essence).
     pub outcome: Outcome,
     /// What it breaks.
     pub breaks: Vec<Broken>,
@@ -204,7 +203,7 @@ pub struct Finding {
     pub shrink_runs: u64,
     /// True if the budget for shrinking was used up: a simpler schedule may exist.
     pub shrink_cut: bool,
-    /// How often it was run again, with equal events each time.
+    /// How often it was run again, and went and ended the same way each time.
     pub confirmed: u32,
 }
 
@@ -224,14 +223,4 @@ pub struct Unstable {
     pub other: Option<Run>,
     /// The first event in which the two differ, counted from 0, where both are runs of the same schedule.
     pub differs: Option<usize>,
-}
-
-/// True if two outcomes count as the same.
-pub(super) fn alike(one: &Outcome, other: &Outcome) -> bool {
-    let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _ } = one;
-    *end == other.end
-        && *stdout == other.stdout
-        && *stderr == other.stderr
-        && *leftover == other.leftover
-        && *exec_blocked == other.exec_blocked
 }

@@ -2,7 +2,7 @@
 
 use super::crew::{Crew, Tried};
 use super::elsewhere::Elsewhere;
-use super::report::{Cut, Report, Seen, Unstable, alike};
+use super::report::{Cut, Report, Seen, Unstable};
 use super::shrink::Entry;
 use super::space::{Space, sends, taken};
 use super::strategy::{Planned, Planner, planners};
@@ -274,7 +274,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
 
     /// Counts the outcome of a run.
     fn tally(&mut self, run: &Run) {
-        let seen = self.report.outcomes.iter_mut().find(|seen| alike(&seen.outcome, &run.outcome));
+        let seen = self.report.outcomes.iter_mut().find(|seen| seen.outcome.is_like(&run.outcome));
         if let Some(seen) = seen {
             seen.runs += 1;
         } else if self.report.outcomes.len() < MOST_OUTCOMES {

@@ -130,6 +130,21 @@ fn leftovers_are_counted_in_a_scenario_and_named_against_a_reference() {
 }
 
 #[test]
+fn a_limit_that_the_reference_run_reached_too_is_nothing_to_report() {
+    for end in [End::TimedOut, End::Spinning("9 points".into())] {
+        let expect = against(&run(end), sends());
+        for limit in [End::TimedOut, End::Spinning("8 points".into())] {
+            assert_eq!(broken(&expect, &run(limit)), []);
+        }
+        assert_eq!(broken(&expect, &run(End::Hang(sleeping()))), [Broken::Hang]);
+        assert_eq!(broken(&expect, &ended(3)), []);
+    }
+    assert_eq!(broken(&against(&ended(0), sends()), &run(End::TimedOut)), [Broken::TimedOut]);
+    // A scenario says itself what its program may need.
+    assert_eq!(broken(&scenario("()"), &run(End::TimedOut)), [Broken::TimedOut]);
+}
+
+#[test]
 fn a_crash_of_any_process_is_broken_unless_it_was_asked_for() {
     let mut child = ended(0);
     child.events = vec![killed("p0.1", "SIGTERM")];
