@@ -5,9 +5,10 @@
 //! ever is, and who gets them, is known from a run of the empty schedule, made before. Where there is but one thread, the
 //! moment is told by the call in which it sleeps.
 
-use super::code::{self, Executed};
 use super::crew::attempt;
-use super::{ExploreError, Plan};
+use super::error::ExploreError;
+use super::executed::{self, Executed};
+use super::plan::Plan;
 use crate::schedule::{Action, Point, Schedule, Site, Step};
 use crate::supervise::Supervise;
 use crate::trace::{End, Run, What};
@@ -48,7 +49,7 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
             _ => {}
         }
     }
-    let executed = code::execute(plan, supervisor, &mut plain)?;
+    let executed = executed::execute(plan, supervisor, &mut plain)?;
     let signals = plan.signals();
     if signals.is_empty() || plain.first_quiet.is_empty() {
         return Ok(Reference { schedule: empty, run: plain, plain: None, executed });
@@ -58,7 +59,7 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
     let schedule = Schedule { steps };
     let doing = format!("making the reference run ({schedule})");
     let mut run = attempt(supervisor, &schedule).map_err(ExploreError::run(doing))?.run;
-    code::copy(&plain, &mut run);
+    executed::copy(&plain, &mut run);
     Ok(Reference { schedule, run, plain: Some(plain), executed })
 }
 

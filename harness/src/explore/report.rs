@@ -1,6 +1,9 @@
 //! What came of a search, as values.
 
-use super::{Partition, Reference, Verdict};
+use super::partition::Partition;
+use super::plan::Plan;
+use super::reference::Reference;
+use super::verdict::Verdict;
 use crate::schedule::{Point, Schedule, Step};
 use crate::trace::{Broken, Outcome, Run};
 
@@ -47,6 +50,34 @@ pub struct Report {
     pub unmet: Vec<(Schedule, Vec<Step>)>,
     /// Why the search ended before its budget was used up, if so.
     pub cut: Option<Cut>,
+}
+
+impl Report {
+    /// Of a search that has not begun.
+    pub(super) fn new(plan: &Plan, reference: &Reference) -> Report {
+        Report {
+            seed: plan.seed,
+            verdict: Verdict::Unreached,
+            part: plan.part,
+            shared_runs: 0,
+            reference: reference.clone(),
+            runs: 0,
+            extra_runs: 0,
+            failing: 0,
+            tainted: 0,
+            irregular: 0,
+            verified: 0,
+            signals_unsent: 0,
+            coverage: Coverage::default(),
+            outcomes: Vec::new(),
+            more_outcomes: false,
+            findings: Vec::new(),
+            unstable: Vec::new(),
+            unfinished: None,
+            unmet: Vec::new(),
+            cut: None,
+        }
+    }
 }
 
 /// Why a search ended before its budget was used up.
