@@ -94,21 +94,7 @@ prop_compose! {
 }
 
 fn broken() -> impl Strategy<Value = Broken> {
-    use Broken::*;
-    proptest::sample::select(vec![
-        Hang,
-        Idle,
-        Crash,
-        Spinning,
-        Stopped,
-        Exit,
-        Stdout,
-        Stderr,
-        Zombies,
-        Orphans,
-        ExecBlocked,
-        TimedOut,
-    ])
+    proptest::sample::select(crate::judge::kinds().collect::<Vec<_>>())
 }
 
 fn rule() -> impl Strategy<Value = Rule> {

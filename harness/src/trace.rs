@@ -320,6 +320,19 @@ pub struct Sleeper {
     pub why: String,
 }
 
+impl fmt::Display for Sleeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.thread, self.call)
+    }
+}
+
+impl Sleeper {
+    /// Who sleeps in what: `p0 in wait4, p0.1 in pause`.
+    pub fn list(sleepers: &[Sleeper]) -> String {
+        sleepers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// A process that nobody waited for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,8 @@
 use super::*;
 use crate::arbitrary;
-use crate::schedule::{Making, Point, Schedule, Site, Step, Syscall};
-use crate::trace::{Event, Sleeper};
+use crate::schedule::{Action, Making, Point, Schedule, Site, Step, Syscall, ThreadName};
+use crate::signal::Signal;
+use crate::trace::{Event, LeftHow, Leftover, Outcome, Output, Sleeper, What};
 use proptest::prelude::*;
 
 fn signal(name: &str) -> Signal {
@@ -233,4 +234,11 @@ proptest! {
             prop_assert!(!explain(&expect, kind, &run).is_empty());
         }
     }
+}
+
+#[test]
+fn the_list_has_every_kind_in_the_order_of_what_they_tell() {
+    let all: Vec<Broken> = kinds().collect();
+    assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+    assert!(all.iter().all(|one| kind(*one).broken == *one));
 }
