@@ -50,6 +50,7 @@ fn site() -> impl Strategy<Value = Site> {
         Just(Site::After(Making::Fork)),
         "[a-z_]{1,8}(\\+0x[1-9a-f]{1,3})?".prop_map(|place| Site::At(Label::new(&place))),
         syscall().prop_map(Site::In),
+        Just(Site::Quiet),
         "[a-zé\" ]{1,9}".prop_filter_map("a name", |name| name.parse().ok().map(Site::Probe))
     ]
 }
@@ -93,21 +94,7 @@ prop_compose! {
 }
 
 fn broken() -> impl Strategy<Value = Broken> {
-    use Broken::*;
-    proptest::sample::select(vec![
-        Hang,
-        Idle,
-        Crash,
-        Spinning,
-        Stopped,
-        Exit,
-        Stdout,
-        Stderr,
-        Zombies,
-        Orphans,
-        ExecBlocked,
-        TimedOut,
-    ])
+    proptest::sample::select(crate::judge::kinds().collect::<Vec<_>>())
 }
 
 fn rule() -> impl Strategy<Value = Rule> {

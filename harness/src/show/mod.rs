@@ -11,8 +11,9 @@ mod words;
 
 pub use diverged::diverged;
 pub use place::{landings, sources};
-pub use words::{count, event_words, step_words, title};
+pub use words::{count, event_words, step_words};
 
+use crate::judge::title;
 use crate::schedule::Schedule;
 use crate::trace::{Broken, Trace};
 use anstyle::{AnsiColor, Style};

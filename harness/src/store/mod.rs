@@ -16,7 +16,7 @@ pub use error::{FileError, Place};
 pub use write::{command, trace_file_name};
 
 use crate::scenario::Scenario;
-use crate::trace::{Broken, Trace};
+use crate::trace::Trace;
 use error::Doing;
 use ron_text::Kind;
 use std::fs;
@@ -73,24 +73,6 @@ pub fn write_trace(dir: &Path, trace: &Trace) -> Result<PathBuf, FileError> {
     write::whole(&path, &text)?;
     write::link(&dir.join("latest"), Path::new(&name))?;
     Ok(path)
-}
-
-/// The name of a kind of broken expectation as file names and machine-readable reports have it: `exec-blocked`.
-pub fn broken_name(broken: Broken) -> &'static str {
-    match broken {
-        Broken::Hang => "hang",
-        Broken::Idle => "idle",
-        Broken::Crash => "crash",
-        Broken::Spinning => "spinning",
-        Broken::Stopped => "stopped",
-        Broken::Exit => "exit",
-        Broken::Stdout => "stdout",
-        Broken::Stderr => "stderr",
-        Broken::Zombies => "zombies",
-        Broken::Orphans => "orphans",
-        Broken::ExecBlocked => "exec-blocked",
-        Broken::TimedOut => "timed-out",
-    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, FileError> {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::arbitrary;
 use crate::program::Program;
+use crate::trace::Broken;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use std::os::unix::fs::PermissionsExt;

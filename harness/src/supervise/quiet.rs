@@ -46,11 +46,8 @@ pub(super) enum Due {
 }
 
 impl Turns<'_> {
-    /// Nobody is held. Lets something happen if that needs only time; else says how the run has ended.
+    /// Everything sleeps. Lets something happen if that needs only time; else says how the run has ended.
     pub(super) fn quiet(&mut self) -> Result<Option<End>, RunError> {
-        if !self.still()? {
-            return Ok(None);
-        }
         self.quiet_since.get_or_insert_with(Instant::now);
         self.refresh_timers()?;
         if let Some(ended) = self.first_ended {
@@ -85,7 +82,7 @@ impl Turns<'_> {
     }
 
     /// True if every sleeping thread sleeps, in the same call and without having run, in two looks one after the other.
-    fn still(&mut self) -> Result<bool, RunError> {
+    pub(super) fn still(&mut self) -> Result<bool, RunError> {
         let first = self.look_at_sleepers()?;
         let second = self.look_at_sleepers()?;
         let still = first.is_some() && first == second;

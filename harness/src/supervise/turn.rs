@@ -18,6 +18,7 @@ use crate::sys::pidfd;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::{End, Event, Reached, Run, What};
 use nix::errno::Errno;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -40,6 +41,8 @@ pub(super) struct Turns<'a> {
     pub(super) events: Vec<Event>,
     pub(super) reached: Vec<Reached>,
     first_quiet: Vec<Point>,
+    /// How many events there were when everything was last seen asleep: if there are no more, it is the same moment.
+    quiet_at: Option<usize>,
     /// Whose turn it is.
     pub(super) current: Option<ThreadId>,
     /// A `Switch(To(..))` in force: who runs first, and who goes on afterwards.
@@ -131,6 +134,7 @@ impl<'a> Turns<'a> {
             events: Vec::new(),
             reached: Vec::new(),
             first_quiet: Vec::new(),
+            quiet_at: None,
             current: None,
             detour: None,
             yielded: false,
@@ -249,8 +253,8 @@ impl<'a> Turns<'a> {
                 Picked::One(thread) => self.let_go(thread)?,
                 Picked::Again => {}
                 Picked::Nobody => {
-                    if self.first_quiet.is_empty() {
-                        self.first_quiet = self.sleeping_points();
+                    if !self.still()? || self.steps_of_quiet()? {
+                        continue;
                     }
                     if let Some(end) = self.quiet()? {
                         return Ok(end);
@@ -354,6 +358,50 @@ impl<'a> Turns<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Everything sleeps: takes the steps for this moment, of each process once; true if one was taken.
+    fn steps_of_quiet(&mut self) -> Result<bool, RunError> {
+        let wanted = self.schedule.steps.iter().any(|step| step.at == Site::Quiet);
+        let first = self.first_quiet.is_empty();
+        if self.quiet_at == Some(self.events.len()) || !(first || wanted) {
+            return Ok(false);
+        }
+        let asleep = self.sleeping_points();
+        let mut processes = BTreeSet::new();
+        let mut taken = false;
+        for sleeper in &asleep {
+            let name = sleeper.thread.process();
+            let (Some(thread), Some(leader)) = (self.tree.named(&sleeper.thread), self.tree.named(&name))
+            else {
+                continue;
+            };
+            if !processes.insert(name.clone()) {
+                continue;
+            }
+            let nth = self.visit(leader, Site::Quiet);
+            let point = Point { thread: name, site: Site::Quiet, nth };
+            let steps = self.steps_for(&point);
+            // Where there is but one thread, the call in which it sleeps says as much.
+            let telling = first && self.tree.threads.len() > 1 && !self.settings.watch.is_empty();
+            if telling || !steps.is_empty() {
+                let receivable = self.receivable(thread)?;
+                self.reached.push(Reached { point, others: Vec::new(), receivable });
+            }
+            for (index, step) in steps {
+                if let Action::Send(signal) = step.action
+                    && self.send(thread, signal)?
+                {
+                    self.taken[index] = true;
+                    taken = true;
+                }
+            }
+        }
+        if first {
+            self.first_quiet = asleep;
+        }
+        self.quiet_at = Some(self.events.len());
+        Ok(taken)
     }
 
     /// The steps for this point that were not taken, in their order.
