@@ -105,6 +105,14 @@ fn five_megabytes_of_output_are_kept_whole() {
 }
 
 #[test]
+fn of_output_beyond_the_limit_only_its_length_is_kept() {
+    let run = unruly("write_much", Limits { output: 1_234_567, ..Limits::default() });
+    assert_eq!(run.outcome.end, exited(0));
+    assert_eq!(run.outcome.stdout.bytes().len(), 1_234_567);
+    assert_eq!(run.outcome.stdout.left_out(), 5_000_000 - 1_234_567);
+}
+
+#[test]
 fn calls_that_nobody_could_follow_are_refused_and_told() {
     const ENOSYS: i32 = 38;
     for act in ["io_uring", "int80", "x32"] {

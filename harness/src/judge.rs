@@ -41,6 +41,15 @@ enum Wanted {
     Matching(Regex),
 }
 
+/// Whether a text is as it has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Yes,
+    No,
+    /// What was kept of it does not tell.
+    Unknown,
+}
+
 /// How much may be left over.
 #[derive(Clone, Debug)]
 enum Allowed {
@@ -93,10 +102,27 @@ impl Wanted {
         })
     }
 
-    fn holds(&self, output: &Output) -> bool {
-        match self {
-            Wanted::Exactly(wanted) => wanted.bytes() == output.bytes(),
-            Wanted::Matching(regex) => regex.is_match(output.bytes()),
+    fn holds(&self, output: &Output) -> Holds {
+        let bytes = output.bytes();
+        let known = |holds| if holds { Holds::Yes } else { Holds::No };
+        match (self, output.left_out()) {
+            (Wanted::Exactly(wanted), 0) => known(wanted.left_out() == 0 && wanted.bytes() == bytes),
+            // Both have been cut at the same limit, so that the digests are of the same part.
+            (Wanted::Exactly(wanted @ Output::Cut { .. }), _) => known(wanted == output),
+            (Wanted::Exactly(wanted), left_out) => {
+                let length = bytes.len() as u64 + left_out;
+                if wanted.bytes().len() as u64 == length && wanted.bytes().starts_with(bytes) {
+                    Holds::Unknown
+                } else {
+                    Holds::No
+                }
+            }
+            (Wanted::Matching(regex), 0) => known(regex.is_match(bytes)),
+            // What matches up to the last byte that was kept may be something else in front of the next.
+            (Wanted::Matching(regex), _) => match regex.shortest_match(bytes) {
+                Some(end) if end < bytes.len() => Holds::Yes,
+                _ => Holds::Unknown,
+            },
         }
     }
 }
@@ -243,10 +269,13 @@ pub fn broken(expect: &Expectations, run: &Run) -> Vec<Broken> {
         broken.insert(Broken::Crash);
     }
     if complete {
-        let mut compare = |wanted: &Option<Wanted>, output, kind| {
-            if wanted.as_ref().is_some_and(|wanted| !wanted.holds(output)) {
-                broken.insert(kind);
-            }
+        let mut compare = |wanted: &Option<Wanted>, output, kind| match wanted
+            .as_ref()
+            .map(|wanted| wanted.holds(output))
+        {
+            None | Some(Holds::Yes) => {}
+            Some(Holds::No) => drop(broken.insert(kind)),
+            Some(Holds::Unknown) => drop(broken.insert(Broken::OutputLimit)),
         };
         compare(&expect.stdout, &outcome.stdout, Broken::Stdout);
         compare(&expect.stderr, &outcome.stderr, Broken::Stderr);
@@ -321,6 +350,23 @@ pub fn explain(expect: &Expectations, kind: Broken, run: &Run) -> String {
                 &expect.exec_blocked,
                 "programs started with signals blocked",
                 &each.collect::<Vec<_>>(),
+            )
+        }
+        (Broken::OutputLimit, _) => {
+            let outputs = [
+                ("standard output", &expect.stdout, &outcome.stdout),
+                ("standard error", &expect.stderr, &outcome.stderr),
+            ];
+            let unknown = outputs.into_iter().find(|(_, wanted, output)| {
+                wanted.as_ref().is_some_and(|wanted| wanted.holds(output) == Holds::Unknown)
+            });
+            unknown.map_or_else(
+                || "more was written than is kept".to_owned(),
+                |(what, wanted, output)| {
+                    let left_out = output.left_out();
+                    let words = output_words(what, wanted.as_ref(), output);
+                    format!("{words} and {left_out} bytes more, which were not kept (limit: output)")
+                },
             )
         }
         (Broken::TimedOut, _) => "the time limit was reached".to_owned(),

@@ -22,6 +22,7 @@ pub fn title(broken: Broken) -> &'static str {
         Broken::Zombies => "zombies are left",
         Broken::Orphans => "orphans are left",
         Broken::ExecBlocked => "a program starts with signals blocked",
+        Broken::OutputLimit => "more output than is kept",
         Broken::TimedOut => "the time limit was reached",
     }
 }

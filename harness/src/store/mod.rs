@@ -89,6 +89,7 @@ pub fn broken_name(broken: Broken) -> &'static str {
         Broken::Zombies => "zombies",
         Broken::Orphans => "orphans",
         Broken::ExecBlocked => "exec-blocked",
+        Broken::OutputLimit => "output-limit",
         Broken::TimedOut => "timed-out",
     }
 }

@@ -131,12 +131,13 @@ impl Turns<'_> {
 
     /// Reads what the program has written.
     pub(super) fn drain(&mut self) -> Result<(), RunError> {
-        for (fd, buffer) in [(self.cell.stdout(), &mut self.stdout), (self.cell.stderr(), &mut self.stderr)] {
+        for (fd, written) in [(self.cell.stdout(), &mut self.stdout), (self.cell.stderr(), &mut self.stderr)]
+        {
             let mut chunk = [0u8; 65536];
             loop {
                 match nix::unistd::read(fd, &mut chunk) {
                     Ok(0) | Err(Errno::EAGAIN) => break,
-                    Ok(got) => buffer.extend_from_slice(&chunk[..got]),
+                    Ok(got) => written.take(&chunk[..got]),
                     Err(Errno::EINTR) => {}
                     Err(errno) => {
                         return Err(RunError::Fault(format!("reading the program's output: {errno}")));

@@ -32,6 +32,7 @@ mod listen;
 mod loader;
 mod obstacle;
 mod outcome;
+mod output;
 mod places;
 mod plant;
 mod probe;

@@ -5,7 +5,7 @@ use super::tree::{Process, ProcessId};
 use super::turn::Turns;
 use crate::sys::cell::Message;
 use crate::sys::procfs::Status as ProcStatus;
-use crate::trace::{End, ExecBlocked, LeftHow, Leftover, Outcome, Output, Row};
+use crate::trace::{End, ExecBlocked, LeftHow, Leftover, Outcome, Row};
 use std::time::{Duration, Instant};
 
 /// Ending what is left takes no longer than this, unless something is wrong with the machine.
@@ -35,8 +35,8 @@ impl Turns<'_> {
             leftover: leftover.collect(),
             exec_blocked,
             table,
-            stdout: Output::from(std::mem::take(&mut self.stdout)),
-            stderr: Output::from(std::mem::take(&mut self.stderr)),
+            stdout: self.stdout.told(),
+            stderr: self.stderr.told(),
         })
     }
 

@@ -5,6 +5,7 @@ use super::clock::Clock;
 use super::deliver;
 use super::handlers::Seen;
 use super::held::Held;
+use super::output::Written;
 use super::quiet::Time;
 use super::settle::{Guard, News};
 use super::tree::{ProcessId, State, ThreadId, Tree};
@@ -66,8 +67,8 @@ pub(super) struct Turns<'a> {
     pub(super) taint: Option<String>,
     /// Why nothing that this run shows is to be believed, of the program or of the host.
     pub(super) unsupported: Option<String>,
-    pub(super) stdout: Vec<u8>,
-    pub(super) stderr: Vec<u8>,
+    pub(super) stdout: Written,
+    pub(super) stderr: Written,
     pub(super) started: Instant,
     /// The thread that was let go last.
     pub(super) released: Option<ThreadId>,
@@ -142,8 +143,8 @@ impl<'a> Turns<'a> {
             news: Vec::new(),
             taint: None,
             unsupported: None,
-            stdout: Vec::new(),
-            stderr: Vec::new(),
+            stdout: Written::up_to(settings.limits.output),
+            stderr: Written::up_to(settings.limits.output),
             started: Instant::now(),
             released: None,
             overtaken_by: None,
