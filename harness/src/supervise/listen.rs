@@ -91,7 +91,9 @@ impl Turns<'_> {
             Err(errno) => return Err(RunError::Fault(format!("waiting for the program: {errno}"))),
         }
         let came = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
-        let [notified, said, out, err] = [0, 1, 2, 3].map(|index| came(&fds[index]));
+        // Without a call that waits it says only that nobody is left who could call: the init tells of its end itself.
+        let notified = fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLIN));
+        let [ended, said, out, err] = [0, 1, 2, 3].map(|index| came(&fds[index]));
         let died = fds[told..dying].iter().any(came);
         let sprung = fds[dying..].iter().any(came);
         self.parking |= sprung;
@@ -99,11 +101,15 @@ impl Turns<'_> {
             let received = cell.listener().receive();
             match received.map_err(|errno| RunError::Fault(format!("receiving a notification: {errno}")))? {
                 Some(notification) => self.arrive(notification)?,
-                None => return Ok(Heard::News),
+                // Its caller has ended, or was interrupted and calls again.
+                None => return Ok(Heard::Hint),
             }
         }
         if died {
             self.check_guard()?;
+        }
+        if ended && !notified {
+            return Err(RunError::Fault("the run's init has ended".to_owned()));
         }
         if said {
             self.hear()?;

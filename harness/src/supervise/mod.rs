@@ -231,6 +231,18 @@ impl Supervise for Supervisor {
     }
 
     fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
+        let told = self.once(schedule, observe)?;
+        // An init is ended from outside, by a person or for want of memory. That says nothing about the program.
+        let told = if told.is_none() { self.once(schedule, observe)? } else { told };
+        told.ok_or_else(|| {
+            RunError::Fault("the run's init was ended from outside, in the repeated run too".to_owned())
+        })
+    }
+}
+
+impl Supervisor {
+    /// One run; none if its init ended in the middle of it.
+    fn once(&mut self, schedule: &Schedule, observe: &Observe) -> Result<Option<(Run, Observed)>, RunError> {
         // Taken out for the run: after an error it is dropped, which ends everything in it. So is one whose filter does not
         // have what is known now, before another takes its place.
         let kept = self.cell.take().filter(|kept| kept.unnotified == self.settings.learnt.loader());
@@ -247,11 +259,16 @@ impl Supervise for Supervisor {
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
             self.settings.learnt.loader_varies();
             drop(furnished);
-            return self.observe(schedule, observe);
+            return self.once(schedule, observe);
         }
-        let run = run?;
+        let run = match run {
+            Err(RunError::Fault(_) | RunError::Unsupported(_) | RunError::Start { .. }) if cell.is_gone() => {
+                return Ok(None);
+            }
+            other => other?,
+        };
         self.settings.learnt.loaders(&loaders);
         self.cell = Some(furnished);
-        Ok(run)
+        Ok(Some(run))
     }
 }

@@ -10,6 +10,7 @@ use super::notify::Listener;
 use crate::program::Launch;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send, socketpair,
@@ -147,6 +148,20 @@ impl Cell {
         self.stderr.as_fd()
     }
 
+    /// True if the init has ended, and with it everything in the cell. Its end of the socket is closed before the kernel
+    /// ends the others, so whoever sees one of them vanish for that reason can see this.
+    pub fn is_gone(&self) -> bool {
+        let mut polled = [PollFd::new(self.control.as_fd(), PollFlags::empty())];
+        let hung_up = |polled: &PollFd<'_>| polled.revents().is_some_and(|events| !events.is_empty());
+        loop {
+            match poll(&mut polled, PollTimeout::ZERO) {
+                Err(Errno::EINTR) => {}
+                Ok(_) => return hung_up(&polled[0]),
+                Err(_) => return false,
+            }
+        }
+    }
+
     /// Has the init start the program.
     pub fn go(&self) -> Result<(), Errno> {
         send(self.control.as_raw_fd(), &[init::GO], MsgFlags::MSG_NOSIGNAL).map(drop)
@@ -246,8 +261,8 @@ fn start(orders: &Orders) -> Result<i32, CellError> {
 fn receive_ready(control: BorrowedFd<'_>) -> Result<Listener, CellError> {
     const WAIT: u16 = 10_000;
     let stage = "waiting for the run's init";
-    let mut poll = [nix::poll::PollFd::new(control, nix::poll::PollFlags::POLLIN)];
-    match nix::poll::poll(&mut poll, WAIT) {
+    let mut polled = [PollFd::new(control, PollFlags::POLLIN)];
+    match poll(&mut polled, WAIT) {
         Ok(0) => return Err(CellError { stage, errno: Errno::ETIMEDOUT }),
         Ok(_) => {}
         Err(errno) => return Err(CellError { stage, errno }),
