@@ -227,7 +227,7 @@ pub enum What {
     Expire(Syscall),
     /// A timer of this process ran out, and this signal was sent for it.
     Fire(Signal),
-    /// The call was refused with ENOSYS, and why.
+    /// The call was refused, with ENOSYS where nobody could follow it and EPERM where it reached for the run's init; and why.
     Refuse(Syscall, String),
     /// The thread could not be held at this kind of point, and why.
     NotHeld(Site, String),

@@ -98,7 +98,7 @@ impl Turns<'_> {
         let sprung = fds[dying..].iter().any(came);
         self.parking |= sprung;
         if notified {
-            let received = cell.listener().receive();
+            let received = cell.receive();
             match received.map_err(|errno| RunError::Fault(format!("receiving a notification: {errno}")))? {
                 Some(notification) => self.arrive(notification)?,
                 // Its caller has ended, or was interrupted and calls again.

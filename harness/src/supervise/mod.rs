@@ -37,6 +37,7 @@ mod places;
 mod plant;
 mod probe;
 mod quiet;
+mod reach;
 mod release;
 mod settle;
 mod stretch;
@@ -235,7 +236,11 @@ impl Supervise for Supervisor {
         // An init is ended from outside, by a person or for want of memory. That says nothing about the program.
         let told = if told.is_none() { self.once(schedule, observe)? } else { told };
         told.ok_or_else(|| {
-            RunError::Fault("the run's init was ended from outside, in the repeated run too".to_owned())
+            let program =
+                if nix::unistd::geteuid().is_root() { ", or by the program, which is root's" } else { "" };
+            RunError::Fault(format!(
+                "the run's init was ended from outside{program}, in the repeated run too (too little memory?)"
+            ))
         })
     }
 }

@@ -93,7 +93,9 @@ impl Turns<'_> {
     /// Ends every process of the run, and waits until nothing is left.
     fn end_everything(&mut self) -> Result<(), RunError> {
         let fault = |errno| RunError::Fault(format!("telling the run's init to end everything: {errno}"));
-        self.cell.kill_all().map_err(fault)?;
+        let living = self.tree.processes.iter().filter(|process| !process.ended());
+        let living: Vec<i32> = living.map(|process| process.own_pid).collect();
+        self.cell.end_all(&living).map_err(fault)?;
         let begun = Instant::now();
         loop {
             while let Some(message) = self.cell.message().map_err(fault)? {

@@ -134,7 +134,11 @@ impl Turns<'_> {
             if !asleep || inside != Some(*known) {
                 return Ok(None);
             }
-            seen.push((*known, thread.files.ran().map_err(fault)?));
+            match thread.files.ran() {
+                Ok(ran) => seen.push((*known, ran)),
+                Err(error) if procfs::gone(&error) => return Ok(None),
+                Err(error) => return Err(fault(error)),
+            }
         }
         Ok(Some(seen))
     }

@@ -226,8 +226,12 @@ impl Turns<'_> {
         // other: that may happen between two questions.
         let told = ended.exit_code.filter(|_| process == ProcessId(0));
         let waited_for = || ended.pidfd.exit_status();
-        let zombie = || procfs::zombie_status(ended.pid);
-        let wait = told.or_else(waited_for).or_else(zombie).or_else(waited_for).or(ended.exit_code);
+        let wait = match told.or_else(waited_for) {
+            Some(wait) => Some(wait),
+            None => procfs::zombie_status(ended.pid)
+                .map_err(|error| RunError::Fault(format!("reading how {} ended: {error}", ended.name)))?,
+        };
+        let wait = wait.or_else(waited_for).or(ended.exit_code);
         let status = wait.map_or(Status::Unseen, Status::from_wait);
         self.tree.process_mut(process).status = Some(status);
         self.tree.process_mut(process).text = None;

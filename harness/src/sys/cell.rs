@@ -4,9 +4,9 @@
 //! everything in it is ended and the pid counter is set back, so every run gets the same pids.
 
 use super::filter;
-use super::gate::call;
+use super::gate::{self, call};
 use super::init::{self, Kind, Orders, Report, Stage};
-use super::notify::Listener;
+use super::notify::{Listener, Notification};
 use crate::program::Launch;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -67,6 +67,8 @@ pub struct Cell {
     stdout: OwnedFd,
     stderr: OwnedFd,
     listener: Listener,
+    /// The program's process has not executed it yet.
+    starting: std::cell::Cell<bool>,
 }
 
 /// Room for what a program writes between two looks at its output, in bytes: the most that an ordinary user may ask for.
@@ -113,6 +115,7 @@ impl Cell {
             stdin: path(launch.stdin.as_deref().unwrap_or(Path::new("/dev/null")))?,
             cpu_mask,
             filter: filter::program(loader),
+            closed_gate: filter::closed_gate(),
             control: theirs.as_raw_fd(),
             stdout: stdout_in.as_raw_fd(),
             stderr: stderr_in.as_raw_fd(),
@@ -120,7 +123,10 @@ impl Cell {
         let pid = start(&orders)?;
         drop((theirs, stdout_in, stderr_in));
         match receive_ready(control.as_fd()) {
-            Ok(listener) => Ok(Cell { pid, control, stdout, stderr, listener }),
+            Ok(listener) => {
+                let starting = std::cell::Cell::new(false);
+                Ok(Cell { pid, control, stdout, stderr, listener, starting })
+            }
             Err(error) => {
                 end(pid);
                 Err(error)
@@ -128,7 +134,26 @@ impl Cell {
         }
     }
 
-    /// The notifications of everything in the cell.
+    /// The init's number, as the supervisor's pid namespace has it.
+    pub fn init(&self) -> i32 {
+        self.pid
+    }
+
+    /// The next call that waits, as [`Listener::receive`] gives it; but what the first process still calls before it
+    /// executes the program is let happen, and is no news.
+    pub fn receive(&self) -> Result<Option<Notification>, Errno> {
+        let Some(notification) = self.listener.receive()? else { return Ok(None) };
+        if self.starting.get()
+            && notification.ip == gate::notified_instruction_pointer()
+            && [libc::SYS_execve, libc::SYS_exit_group].contains(&i64::from(notification.number))
+        {
+            return self.listener.proceed(notification).map(|_| None);
+        }
+        self.starting.set(false);
+        Ok(Some(notification))
+    }
+
+    /// What answers the calls of everything in the cell.
     pub fn listener(&self) -> &Listener {
         &self.listener
     }
@@ -164,12 +189,21 @@ impl Cell {
 
     /// Has the init start the program.
     pub fn go(&self) -> Result<(), Errno> {
-        send(self.control.as_raw_fd(), &[init::GO], MsgFlags::MSG_NOSIGNAL).map(drop)
+        self.starting.set(true);
+        self.order(init::GO, &[])
     }
 
-    /// Has the init end everything else in the cell.
-    pub fn kill_all(&self) -> Result<(), Errno> {
-        send(self.control.as_raw_fd(), &[init::KILL], MsgFlags::MSG_NOSIGNAL).map(drop)
+    /// Has the init end everything else in the cell. These are known to be left, by their numbers in the cell; it takes
+    /// longer if they are not all.
+    pub fn end_all(&self, known: &[i32]) -> Result<(), Errno> {
+        self.order(init::END, if known.len() > init::MOST_NAMED { &[] } else { known })
+    }
+
+    fn order(&self, letter: u8, pids: &[i32]) -> Result<(), Errno> {
+        let mut bytes = vec![0; init::ORDER_HEAD];
+        bytes[0] = letter;
+        bytes.extend(pids.iter().flat_map(|pid| pid.to_ne_bytes()));
+        send(self.control.as_raw_fd(), &bytes, MsgFlags::MSG_NOSIGNAL).map(drop)
     }
 
     /// The next message of the init; none if it has not said anything.
