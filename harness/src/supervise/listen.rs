@@ -1,9 +1,9 @@
 //! Waiting for what the kernel, the init and the program tell.
 
-use super::RunError;
 use super::settle::BIRTH;
 use super::tree::{Process, State, Thread};
 use super::turn::Turns;
+use super::{RunError, unmade};
 use crate::sys::cell::Message;
 use crate::sys::sched;
 use nix::errno::Errno;
@@ -168,7 +168,7 @@ impl Turns<'_> {
         let fault = |errno| RunError::Fault(format!("reading from the run's init: {errno}"));
         while let Some(message) = self.cell.message().map_err(fault)? {
             match message {
-                Message::Failed(stage, errno) => self.failed_start = Some((stage, errno)),
+                Message::Failed(error) => self.failed_start = Some(error),
                 Message::Reaped(pid, status) => {
                     if let Some(process) = self.tree.with_own_pid(pid) {
                         let process = self.tree.process_mut(process);
@@ -199,11 +199,7 @@ impl Turns<'_> {
         }
         match self.failed_start.take() {
             None => Ok(()),
-            Some((stage, errno)) => Err(RunError::Start {
-                file: self.settings.launch.file.display().to_string(),
-                stage: stage.to_owned(),
-                reason: errno.desc().to_owned(),
-            }),
+            Some(error) => Err(unmade(error, &self.settings.launch)),
         }
     }
 }

@@ -50,12 +50,14 @@ mod whereabouts;
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
 use crate::signal::Signal;
-use crate::sys::cell::{Cell, CellError};
+use crate::sys::cell::Cell;
 use crate::sys::sched;
+use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{Run, Whereabouts};
 pub use breakpoint::MOST as MOST_OBSERVED;
 pub use handlers::{Installed, RETURN, Visit, Watch, Word};
 pub use learnt::Learnt;
+use nix::errno::Errno;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -211,18 +213,33 @@ impl Supervisor {
     }
 }
 
-/// Sorts a cell's errors: the program's own, the host's, ours.
+/// Sorts the errors of making a cell, and of starting the program in it: the program's own, the host's, ours.
 fn unmade(error: CellError, launch: &Launch) -> RunError {
-    if error.stage.contains("working directory") {
-        RunError::Start {
-            file: launch.file.display().to_string(),
-            stage: format!("{} {}", error.stage, launch.cwd.display()),
-            reason: error.errno.desc().to_owned(),
+    let CellError { stage, errno } = error;
+    let reason = errno.desc().to_owned();
+    match error.blame() {
+        Blame::Host(remedy) => {
+            let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
+            RunError::Unsupported(format!("this host does not allow {stage}: {reason}{remedy}"))
         }
-    } else if error.forbidden() {
-        RunError::Unsupported(format!("this host does not allow {}: {}", error.stage, error.errno.desc()))
-    } else {
-        RunError::Fault(error.to_string())
+        Blame::Launch => {
+            let stage = match stage {
+                Stage::WorkingDirectory => format!("{stage} {}", launch.cwd.display()),
+                _ => stage.to_string(),
+            };
+            RunError::Start { file: launch.file.display().to_string(), stage, reason }
+        }
+        Blame::Harness => RunError::Fault(error.to_string()),
+    }
+}
+
+impl RunError {
+    /// What was being done did not work. That is the host's fault where it has too little of something, and else ours.
+    fn failed(doing: impl std::fmt::Display, errno: Errno) -> RunError {
+        match remedy_of_lack(errno) {
+            Some(remedy) => RunError::Unsupported(format!("{doing}: {}; {remedy}", errno.desc())),
+            None => RunError::Fault(format!("{doing}: {}", errno.desc())),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::sys::cell::Cell;
 use crate::sys::pidfd;
 use crate::sys::procfs::Status as ProcStatus;
+use crate::sys::stage::CellError;
 use crate::trace::{End, Event, Reached, Run, What};
 use nix::errno::Errno;
 use std::ops::Range;
@@ -90,7 +91,7 @@ pub(super) struct Turns<'a> {
     /// And on the real clock.
     pub(super) first_ended_at: Option<Instant>,
     /// Everything that could go wrong with starting, from the init.
-    pub(super) failed_start: Option<(&'static str, Errno)>,
+    pub(super) failed_start: Option<CellError>,
 }
 
 /// A run, and what was seen of what it was looked at for.

@@ -5,6 +5,7 @@
 //! allocates nor panics: an error is a message to the supervisor.
 
 use super::gate::{call, call_notified};
+use super::stage::Stage;
 use libc::{c_char, c_int, sock_filter, sock_fprog};
 use std::ffi::CString;
 use std::mem::size_of;
@@ -30,61 +31,6 @@ pub(super) enum Kind {
     Reaped,
     /// Nothing of the run is left.
     Clean,
-}
-
-/// What the init was doing when it failed.
-#[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    MapUsers = 1,
-    PrivateMounts,
-    MountProc,
-    HideMemory,
-    Session,
-    WorkingDirectory,
-    Descriptors,
-    Scheduling,
-    Personality,
-    NoNewPrivileges,
-    Filter,
-    HandOver,
-    SignalDescriptor,
-    LastPid,
-    Fork,
-    ChildGroup,
-    StandardInput,
-    Redirect,
-    CloseGate,
-    Execute,
-}
-
-impl Stage {
-    pub(super) fn of(number: i32) -> &'static str {
-        const NAMES: [&str; 21] = [
-            "an unknown step",
-            "mapping the user into the run's user namespace",
-            "making mounts private",
-            "mounting /proc for the run's pid namespace",
-            "hiding the memory of the run's init",
-            "starting a session for the run's init",
-            "changing to the working directory",
-            "arranging descriptors",
-            "pinning to a CPU and setting the scheduling policy",
-            "switching off address space randomisation",
-            "setting no_new_privs",
-            "installing the seccomp filter",
-            "handing over the seccomp listener",
-            "opening a signal descriptor",
-            "setting the next pid",
-            "forking",
-            "making the program's process group",
-            "opening standard input",
-            "redirecting standard input and output",
-            "closing the init's gate",
-            "executing the program",
-        ];
-        NAMES.get(usize::try_from(number).unwrap_or(0)).unwrap_or(&NAMES[0])
-    }
 }
 
 /// Everything that the init needs, prepared before it exists.

@@ -12,4 +12,5 @@ pub mod perf;
 pub mod pidfd;
 pub mod procfs;
 pub mod sched;
+pub mod stage;
 pub mod timer;

@@ -294,6 +294,12 @@ impl Status {
     }
 }
 
+/// The capabilities in effect of this process (capabilities(7)).
+pub fn capabilities() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/self/status")?;
+    Fields(&text).parsed("CapEff", |field| u64::from_str_radix(field, 16).ok())
+}
+
 /// How an ended process that nobody has waited for ended, as wait(2) encodes it (`exit_code` of proc_pid_stat(5)); none if
 /// it has not ended, or is gone.
 pub fn zombie_status(pid: i32) -> io::Result<Option<i32>> {
