@@ -87,9 +87,10 @@ fn wanted() -> impl Strategy<Value = Text> {
 
 prop_compose! {
     fn limits()(
-        time in 1u64..1_000_000_000, cpu in 1u64..1_000_000_000, points in 1..u64::MAX, turn in 1..u32::MAX, processes in 1..u32::MAX
+        time in 1u64..1_000_000_000, cpu in 1u64..1_000_000_000, points in 1..u64::MAX, turn in 1..u32::MAX,
+        processes in 1..u32::MAX, output in 1..u64::MAX
     ) -> Limits {
-        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), points, turn, processes }
+        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), points, turn, processes, output }
     }
 }
 
@@ -211,7 +212,12 @@ prop_compose! {
 }
 
 fn output() -> impl Strategy<Value = Output> {
-    prop_oneof![text().prop_map(Output::Text), vec(any::<u8>(), 0..9).prop_map(Output::from)]
+    let cut = (vec(any::<u8>(), 0..9), 1..u64::MAX, "[0-9a-f]{64}");
+    prop_oneof![
+        text().prop_map(Output::Text),
+        vec(any::<u8>(), 0..9).prop_map(Output::from),
+        cut.prop_map(|(first, left_out, digest)| Output::Cut { first, left_out, digest }),
+    ]
 }
 
 prop_compose! {

@@ -59,6 +59,7 @@ expectations! {
     Exit: exit::KIND;
     Stdout: output::STDOUT;
     Stderr: output::STDERR;
+    OutputLimit: output::LIMIT;
     Zombies: left::ZOMBIES;
     Orphans: left::ORPHANS;
     ExecBlocked: exec_blocked::KIND;

@@ -54,6 +54,8 @@ pub struct Limits {
     pub turn: u32,
     /// Processes and threads of one run; making one more fails with EAGAIN, as RLIMIT_NPROC would have it.
     pub processes: u32,
+    /// Bytes that are kept of each of the program's two outputs. It may write more; of that, only how much it was is told.
+    pub output: u64,
 }
 
 impl Default for Limits {
@@ -64,6 +66,7 @@ impl Default for Limits {
             points: 200_000,
             turn: 1_000,
             processes: 256,
+            output: 64 << 20,
         }
     }
 }

@@ -110,6 +110,7 @@ fn limits(limits: &Limits) -> Option<Complaint> {
         ("points", limits.points == 0),
         ("turn", limits.turn == 0),
         ("processes", limits.processes == 0),
+        ("output", limits.output == 0),
     ];
     let (name, _) = zeros.into_iter().find(|(_, zero)| *zero)?;
     complain([Field("limits"), Field(name)], "expected a limit above 0")

@@ -12,7 +12,7 @@ use super::tree::{ProcessId, State, ThreadId};
 use super::turn::Turns;
 use super::wait::WaitEnd;
 use crate::sys::pidfd;
-use crate::sys::procfs::{Doing, Inside};
+use crate::sys::procfs::{self, Doing, Inside};
 use crate::trace::{End, Status, What};
 use std::time::{Duration, Instant};
 
@@ -105,7 +105,11 @@ impl Turns<'_> {
             if !asleep || inside != Some(*known) {
                 return Ok(None);
             }
-            seen.push((*known, thread.door.ran().map_err(fault)?));
+            match thread.door.ran() {
+                Ok(ran) => seen.push((*known, ran)),
+                Err(error) if procfs::gone(&error) => return Ok(None),
+                Err(error) => return Err(fault(error)),
+            }
         }
         Ok(Some(seen))
     }

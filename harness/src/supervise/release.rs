@@ -135,6 +135,7 @@ impl Turns<'_> {
             let answer = held.proceed(self.cell.listener());
             return self.answered(id, answer);
         };
+        let Some(held) = self.keep_off_init(id, held, sysno)? else { return Ok(()) };
         match sysno {
             Sysno::clone | Sysno::clone3 | Sysno::fork | Sysno::vfork => return self.make(id, held, sysno),
             Sysno::exit_group => self.about_to_end(id, held.args()[0])?,

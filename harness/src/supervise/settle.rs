@@ -152,12 +152,14 @@ impl Turns<'_> {
         doing.map_err(|error| RunError::Fault(format!("looking at {}: {error}", thread.name)))
     }
 
-    /// How often a thread has been put on the CPU.
+    /// How often a thread has been put on the CPU; of one that has ended meanwhile it is not known, so it may have been often.
     pub(super) fn times_run(&self, id: ThreadId) -> Result<u64, RunError> {
         let thread = self.tree.thread(id);
-        let ran = thread.door.ran();
-        ran.map(|(_, times)| times)
-            .map_err(|error| RunError::Fault(format!("reading how often {} ran: {error}", thread.name)))
+        match thread.door.ran() {
+            Ok((_, times)) => Ok(times),
+            Err(error) if procfs::gone(&error) => Ok(u64::MAX),
+            Err(error) => Err(RunError::Fault(format!("reading how often {} ran: {error}", thread.name))),
+        }
     }
 
     /// What a thread is found doing that is not held.
@@ -277,8 +279,12 @@ impl Turns<'_> {
         // other: that may happen between two questions.
         let told = ended.exit_code.filter(|_| process == ProcessId(0));
         let waited_for = || ended.pidfd.exit_status();
-        let zombie = || procfs::zombie_status(ended.pid);
-        let wait = told.or_else(waited_for).or_else(zombie).or_else(waited_for).or(ended.exit_code);
+        let wait = match told.or_else(waited_for) {
+            Some(wait) => Some(wait),
+            None => procfs::zombie_status(ended.pid)
+                .map_err(|error| RunError::Fault(format!("reading how {} ended: {error}", ended.name)))?,
+        };
+        let wait = wait.or_else(waited_for).or(ended.exit_code);
         let status = wait.map_or(Status::Unseen, Status::from_wait);
         self.check_cpu_timers(process, Some(status));
         self.tree.process_mut(process).status = Some(status);
@@ -295,17 +301,18 @@ impl Turns<'_> {
     /// SIGCHLD may have hit that thread at a place that nobody chose.
     pub(super) fn check_guard(&mut self) -> Result<(), RunError> {
         let Some(guard) = self.guard.take() else { return Ok(()) };
-        let times = |id: ThreadId| self.tree.thread(id).door.ran().map_or(u64::MAX, |(_, times)| times);
         let (by, before) = guard.by;
-        if times(by) <= before + 1 {
+        if self.times_run(by)? <= before.saturating_add(1) {
             return Ok(());
         }
-        if let Some((woken, _)) = guard.watched.iter().find(|(id, before)| times(*id) != *before) {
-            let (name, child) = (&self.tree.thread(*woken).name, &self.tree.process(guard.dying).name);
-            let signal = Signal::CHLD;
-            self.taint.get_or_insert(format!(
-                "{name} was woken by the exit of {child} and may have run before {signal} was sent"
-            ));
+        for (woken, before) in guard.watched {
+            if self.times_run(woken)? != before {
+                let (name, child) = (&self.tree.thread(woken).name, &self.tree.process(guard.dying).name);
+                let signal = Signal::CHLD;
+                self.taint.get_or_insert(format!(
+                    "{name} was woken by the exit of {child} and may have run before {signal} was sent"
+                ));
+            }
         }
         Ok(())
     }
@@ -383,9 +390,14 @@ impl Turns<'_> {
     /// CPU time that a running thread has used since it was first seen running after its release.
     pub(super) fn computed(&mut self, id: ThreadId) -> Result<Duration, RunError> {
         let thread = self.tree.thread_mut(id);
-        let ran = thread.door.ran();
-        let (used, _) =
-            ran.map_err(|error| RunError::Fault(format!("reading what {} used: {error}", thread.name)))?;
+        let used = match thread.door.ran() {
+            Ok((used, _)) => used,
+            // Ended a moment ago.
+            Err(error) if procfs::gone(&error) => return Ok(Duration::ZERO),
+            Err(error) => {
+                return Err(RunError::Fault(format!("reading what {} used: {error}", thread.name)));
+            }
+        };
         let before = *thread.cpu_at_release.get_or_insert(used);
         Ok(Duration::from_nanos(used.saturating_sub(before)))
     }

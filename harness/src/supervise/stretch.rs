@@ -176,12 +176,9 @@ impl Turns<'_> {
 
     /// The time of a stretched sleep has come.
     pub(super) fn end_stretch(&mut self, id: ThreadId) -> Result<(), RunError> {
-        let thread = self.tree.thread_mut(id);
-        let Some(stretch) = &mut thread.stretch else { return Ok(()) };
-        let ran = thread.door.ran();
-        let ran =
-            ran.map_err(|error| RunError::Fault(format!("reading how often {} ran: {error}", thread.name)))?;
-        stretch.over = Some(ran.1);
+        let times = self.times_run(id)?;
+        let Some(stretch) = &mut self.tree.thread_mut(id).stretch else { return Ok(()) };
+        stretch.over = Some(times);
         let call = stretch.call;
         self.event(id, What::Expire(call));
         let Some(status) = self.proc_status(id)? else { return Ok(()) };
@@ -221,10 +218,8 @@ impl Turns<'_> {
             return Ok(false);
         };
         // Had it been put on the CPU between the two signals of the nudge, it would have stopped, and run once more since.
-        let ran = self.tree.thread(id).door.ran();
-        if ran.map_err(|error| RunError::Fault(format!("reading how often {name} ran: {error}")))?.1
-            > before + 1
-        {
+        if self.times_run(id)? > before.saturating_add(1) {
+            let name = &self.tree.thread(id).name;
             self.taint.get_or_insert(format!("{name} may have stopped for a moment as its timeout ran out"));
         }
         if !goes_on && !again {

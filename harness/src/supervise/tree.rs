@@ -159,8 +159,13 @@ fn forbidden(call: &str, errno: Errno) -> RunError {
 }
 
 fn find(name: &ThreadName, tid: i32) -> Result<Door, RunError> {
-    Door::find(tid)
-        .map_err(|error| RunError::Fault(format!("finding thread {name} ({tid}) under /proc: {error}")))
+    Door::find(tid).map_err(|error| {
+        let doing = format!("finding thread {name} ({tid}) under /proc");
+        match error.raw_os_error() {
+            Some(errno) => RunError::failed(doing, Errno::from_raw(errno)),
+            None => RunError::Fault(format!("{doing}: {error}")),
+        }
+    })
 }
 
 #[derive(Debug, Default)]
@@ -306,7 +311,7 @@ impl Tree {
         };
         let pidfd = PidFd::open(tid).map_err(|errno| match errno {
             Errno::EPERM | Errno::ENOSYS => forbidden("pidfd_open", errno),
-            _ => fault("opening a descriptor", &errno),
+            _ => RunError::failed(format!("opening a descriptor of new process {name}"), errno),
         })?;
         if parent.is_none()
             && let Err(errno @ (Errno::EPERM | Errno::EACCES | Errno::ENOSYS)) = pidfd.duplicate(1)

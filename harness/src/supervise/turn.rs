@@ -6,6 +6,7 @@ use super::cpu_time::CpuTimer;
 use super::deliver;
 use super::handlers::Seen;
 use super::held::Held;
+use super::output::Written;
 use super::quiet::Time;
 use super::settle::{Guard, News};
 use super::tree::{ProcessId, State, ThreadId, Tree};
@@ -16,6 +17,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::sys::cell::Cell;
 use crate::sys::pidfd;
 use crate::sys::procfs::Status as ProcStatus;
+use crate::sys::stage::CellError;
 use crate::trace::{End, Event, Reached, Run, What};
 use nix::errno::Errno;
 use std::collections::BTreeSet;
@@ -67,8 +69,8 @@ pub(super) struct Turns<'a> {
     pub(super) taint: Option<String>,
     /// Why nothing that this run shows is to be believed, of the program or of the host.
     pub(super) unsupported: Option<String>,
-    pub(super) stdout: Vec<u8>,
-    pub(super) stderr: Vec<u8>,
+    pub(super) stdout: Written,
+    pub(super) stderr: Written,
     pub(super) started: Instant,
     /// The thread that was let go last.
     pub(super) released: Option<ThreadId>,
@@ -92,7 +94,7 @@ pub(super) struct Turns<'a> {
     /// And on the real clock.
     pub(super) first_ended_at: Option<Instant>,
     /// Everything that could go wrong with starting, from the init.
-    pub(super) failed_start: Option<(&'static str, Errno)>,
+    pub(super) failed_start: Option<CellError>,
 }
 
 /// A run, and what was seen of what it was looked at for.
@@ -145,8 +147,8 @@ impl<'a> Turns<'a> {
             news: Vec::new(),
             taint: None,
             unsupported: None,
-            stdout: Vec::new(),
-            stderr: Vec::new(),
+            stdout: Written::up_to(settings.limits.output),
+            stderr: Written::up_to(settings.limits.output),
             started: Instant::now(),
             released: None,
             overtaken_by: None,

@@ -13,4 +13,5 @@ pub mod pidfd;
 pub mod procfs;
 pub mod sched;
 pub mod socket;
+pub mod stage;
 pub mod timer;
