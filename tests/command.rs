@@ -1,8 +1,16 @@
 //! The command as a script sees it: exit codes, what is refused and how, what is left behind.
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sigrace::slots::Slots;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
 use tempfile::TempDir;
 
 fn sigrace(folder: &Path, words: &[&str]) -> Output {
@@ -277,4 +285,58 @@ fn a_search_says_how_much_of_all_it_tried() {
     );
     ends(&pct, 0);
     assert!(stdout(&pct).contains("of depth 2 over 2 threads and "), "{}", stdout(&pct));
+}
+
+/// Starts a command on this one CPU, which a new process has from the thread that starts it.
+fn start_on(cpu: usize, mut command: Command) -> Child {
+    let start = move || {
+        let mut one = CpuSet::new();
+        one.set(cpu).unwrap();
+        sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    thread::spawn(start).join().unwrap()
+}
+
+/// A CPU that this process may use.
+fn some_cpu() -> usize {
+    let mask = sched_getaffinity(Pid::this()).unwrap();
+    (0..CpuSet::count()).find(|cpu| mask.is_set(*cpu).unwrap_or(false)).unwrap()
+}
+
+#[test]
+fn a_short_search_ends_while_a_long_one_goes_on_at_the_same_cpu() {
+    let folder = tempfile::tempdir().unwrap();
+    let cpu = some_cpu();
+    let program = ["--", "sh", "-c", "echo >> runs; true & true & wait"];
+    let search = |runs| {
+        let mut words =
+            vec!["explore", "--strategy", "pct", "--seed", "1", "--no-handler-checks", "--runs", runs];
+        words.extend(program);
+        start_on(cpu, command(folder.path(), &words))
+    };
+    let mut long = search("1000000000");
+    // Its first run has been made: it has the CPU.
+    while !folder.path().join("runs").exists() {
+        assert!(long.try_wait().unwrap().is_none());
+        thread::yield_now();
+    }
+    let short = search("20").wait_with_output().unwrap();
+    assert!(long.try_wait().unwrap().is_none(), "the long search has ended, so nothing is shown");
+    ends(&short, 0);
+    kill(Pid::from_raw(long.id() as i32), Signal::SIGINT).unwrap();
+    ends(&long.wait_with_output().unwrap(), 130);
+}
+
+#[test]
+fn who_waits_for_a_cpu_says_so_and_names_who_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let slot = Slots::new().unwrap().take(Duration::from_secs(600), &stop).unwrap();
+    let mut waiting = start_on(slot.cpu, command(folder.path(), &["points", "--", "true"]));
+    let lines = BufReader::new(waiting.stderr.take().unwrap()).lines();
+    let said = lines.map_while(Result::ok).next().unwrap_or_default();
+    assert_eq!(said, format!("sigrace: waiting for a CPU, held by pid {}", std::process::id()));
+    drop(slot);
+    ends(&waiting.wait_with_output().unwrap(), 0);
 }

@@ -1,12 +1,12 @@
 //! `sigrace explore`: look for races in a program that has no scenario, by comparing its runs with an undisturbed one.
 
 use super::exit::{Exit, Stop};
-use super::interrupt;
 use super::options::{RUNS, Search};
 use super::progress::Progress;
 use super::report;
 use super::say::{page, warn};
 use super::target::Target;
+use super::{host, interrupt};
 use crate::checks::{Rule, Warning};
 use crate::code::Place;
 use crate::explore::{self, Cut, Partition, Plan, Reference, Report, Standing};
@@ -19,12 +19,12 @@ use crate::scenario::{
 use crate::schedule::{Label, Making, Site, Syscall, ThreadName};
 use crate::show::count;
 use crate::signal::Signal;
-use crate::slots::Slots;
+use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, Done, Job};
 use crate::trace::{End, LeftHow, Output, Run, Status};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Look for races in a program, without a scenario
 ///
@@ -122,7 +122,7 @@ fn regex(text: &str) -> Result<String, String> {
 
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let cancel = interrupt::flag()?;
-    let slots = Slots::new()?;
+    let slots = host::slots()?;
     let launch = args.target.launch()?;
     let seed = args.search.seed.or_new();
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
@@ -154,7 +154,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         trace_dir: how.trace_dir.clone(),
         keep_all: how.keep_all,
     };
-    let start = Instant::now();
+    let clock = Stopwatch::start(slots.waited());
     let progress = Progress::new(Some(total(&strategies)).filter(|runs| (1..u64::MAX).contains(runs)));
     let result = suite::search(&job, &slots, &progress);
     drop(progress);
@@ -172,7 +172,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         _ => done.report.verdict.into(),
     };
     let format = args.search.output.format;
-    report::tell(format, text(&job, &done, start.elapsed()).trim_end())?;
+    report::tell(format, text(&job, &done, clock.elapsed()).trim_end())?;
     let interrupted = exit == Exit::Interrupted;
     let search = suite::report::Search::of_program(&job.name, &done, done.report.verdict, interrupted);
     let partition = args.partition.map(|partition| partition.to_string());

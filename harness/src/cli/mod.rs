@@ -4,6 +4,7 @@ mod check;
 mod doctor;
 mod exit;
 mod explore;
+mod host;
 mod interrupt;
 mod merge;
 mod options;

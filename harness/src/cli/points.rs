@@ -1,15 +1,15 @@
 //! `sigrace points`: where a program can be disturbed.
 
 use super::exit::{Exit, Stop};
-use super::interrupt;
 use super::say::say;
 use super::target::Target;
+use super::{host, interrupt};
 use crate::schedule::{Point, Schedule};
 use crate::show::{count, sources};
 use crate::signal::{Signal, SignalSet};
-use crate::slots::Slots;
+use crate::slots::Seats;
 use crate::suite::ending;
-use crate::suite::worker::{self, WAIT_FOR_CPU};
+use crate::suite::worker;
 use crate::supervise::{Observe, Settings, Supervise};
 use crate::trace::{Reached, Run};
 use std::collections::{BTreeSet, HashMap};
@@ -34,8 +34,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         watch: if args.send.is_empty() { all() } else { args.send.clone() },
         ..Settings::of(args.target.launch()?)
     };
-    let slot = Slots::new()?.take(WAIT_FOR_CPU, &stop)?;
-    let mut supervisor = worker::supervisor(settings, slot.cpu)?;
+    let slots = host::slots()?;
+    let mut supervisor = worker::supervisor(settings, &Seats::new(&slots, slots.waited()));
     let (run, observed) = supervisor.observe(&Schedule::empty(), &Observe::Where)?;
     say(table(&run, &sources(&run.events, &observed.places)))?;
     Ok(Exit::AsExpected)

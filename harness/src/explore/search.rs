@@ -1,6 +1,6 @@
 //! The search: plans rounds, has them tried, judges the runs in their order, and follows up those that fail.
 
-use super::crew::{Crew, Tried};
+use super::crew::{Crew, Queue, Tried};
 use super::elsewhere::Elsewhere;
 use super::report::{Cut, Report, Seen, Unstable, alike};
 use super::shrink::Entry;
@@ -10,13 +10,13 @@ use super::tree::ScheduleTree;
 use super::verdict::{is, same};
 use super::{Coverage, Doing, ExploreError, Plan, Progress, Reference, Standing, Stop, Verdict};
 use crate::schedule::{Schedule, Step};
+use crate::slots::Stopwatch;
 use crate::supervise::{RunError, Supervise};
 use crate::trace::{Broken, Run};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 /// Schedules in a round: see NOTE \[Rounds\]. More would learn later, fewer would leave workers idle.
 const ROUND: u64 = 16;
@@ -78,9 +78,9 @@ where
     F: Fn(usize) -> Result<S, RunError> + Sync,
     J: Fn(&Run) -> Vec<Broken>,
 {
-    let (jobs, queue) = Crew::queue();
+    let queue = Queue::default();
     std::thread::scope(|scope| {
-        let crew = Crew::start(scope, (jobs, &queue), plan.jobs, factory, cancel)?;
+        let crew = Crew::start(scope, &queue, plan.jobs, factory, cancel)?;
         Search::new(plan, &reference, &crew, judge, progress).run()
     })
 }
@@ -156,7 +156,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
 
     /// Everything, in order; says why it ended early, if it did.
     fn all(&mut self, planners: &mut [Box<dyn Planner>]) -> Result<Option<Cut>, Halt> {
-        let start = Instant::now();
+        let clock = Stopwatch::start(&self.plan.waited);
         if let Some(plain) = &self.reference.plain {
             self.ledger.insert(plain.schedule.clone(), self.entry(plain));
             self.verify(&[plain])?;
@@ -170,7 +170,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
                 if let Some(cut) = self.satisfied() {
                     return Ok(Some(cut));
                 }
-                if self.plan.time.is_some_and(|time| start.elapsed() >= time) {
+                if self.plan.time.is_some_and(|time| clock.elapsed() >= time) {
                     return Ok(Some(Cut::Time));
                 }
                 let expected = planners.iter().map(|planner| planner.expected()).fold(0, u64::saturating_add);
