@@ -12,7 +12,7 @@ use crate::code::Place;
 use crate::explore::{self, Cut, Partition, Plan, Reference, Report, Standing};
 use crate::judge::Comparison;
 use crate::probe::BadProbeName;
-use crate::program::{Limits, Program};
+use crate::program::Program;
 use crate::scenario::{
     Exit as ExpectedExit, Expect, Explore, Handlers, Known, Scenario, Strategy, Text, Warned,
 };
@@ -123,6 +123,8 @@ fn regex(text: &str) -> Result<String, String> {
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let cancel = interrupt::flag()?;
     let slots = host::slots()?;
+    args.search.traces.check()?;
+    args.save.as_deref().map(store::writable).transpose().map_err(Stop::refused)?;
     let launch = args.target.launch()?;
     let seed = args.search.seed.or_new();
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
@@ -142,7 +144,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let job = Job {
         name: launch.argv.first().cloned().unwrap_or_default(),
-        settings: suite::settings(launch, Limits::default(), &plan, &cancel),
+        settings: suite::settings(launch, args.target.limits(), &plan, &cancel),
         plan,
         against: Against::Reference(Comparison {
             sends: !args.send.is_empty(),

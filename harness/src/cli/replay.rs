@@ -6,6 +6,7 @@ use super::{host, interrupt};
 use crate::compile;
 use crate::explore::{self, ExploreError, Replay};
 use crate::program::Launch;
+use crate::resolve;
 use crate::show;
 use crate::show::count;
 use crate::slots::Seats;
@@ -55,6 +56,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 
 /// The settings under which a trace was recorded, with the program where it is now.
 pub(super) fn settings(trace: &Trace, stop: &Arc<AtomicBool>) -> Result<Settings, Stop> {
+    trace.launch.stdin.as_deref().map(resolve::input).transpose()?;
     Ok(Settings {
         limits: trace.limits.clone(),
         seed: trace.seed,

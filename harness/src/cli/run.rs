@@ -10,10 +10,10 @@ use crate::compile;
 use crate::explore::{self, Partition, Standing, Verdict};
 use crate::show::{Page, count};
 use crate::slots::{Slots, Stopwatch};
+use crate::store::{self, FileError};
 use crate::suite::report::Report;
 use crate::suite::{self, Case, Found, How, Outcome, SEED, SearchError, Selection, Trial};
 use std::fmt::Write;
-use std::fs;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,6 +62,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let trials = prepare(found)?;
     let cancel = interrupt::flag()?;
     let slots = host::slots()?;
+    args.search.traces.check()?;
     let jobs = args.search.jobs.map_or(slots.count(), usize::from).min(slots.count());
     let seed = args.search.seed.seed.unwrap_or(SEED);
     // A part may be empty.
@@ -78,10 +79,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 }
 
 /// SHA-256 of the names and texts of these scenarios: what the parts of one suite have in common.
-fn digest(found: &[Found]) -> Result<String, String> {
-    let read = |Found { path, .. }: &Found| {
-        fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-    };
+fn digest(found: &[Found]) -> Result<String, FileError> {
+    let read = |found: &Found| store::read(&found.path, store::MOST_OF_SCENARIO);
     let texts = found.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let parts = found.iter().zip(&texts);
     Ok(compile::digest_of(parts.flat_map(|(found, text)| [found.name.as_bytes(), text])))

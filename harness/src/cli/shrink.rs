@@ -45,6 +45,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     }
     let cancel = interrupt::flag()?;
     let slots = host::slots()?;
+    args.traces.check()?;
     let plan = Plan {
         always: trace.always,
         seed: trace.seed,
