@@ -156,7 +156,7 @@ fn every_mistake_is_named_at_its_line_and_column() {
         (
             "explore: (",
             "limits: (points: 99999999999999999999), explore: (",
-            "4:26: integer is out of bounds",
+            "4:22: integer is out of bounds",
         ),
         ("[Random(runs: 20)]", "[]", "4:56: expected at least 1 strategy"),
         ("Random(runs: 20)", "Random(runs: 18446744073709551615)", "4:56: expected 1 to 1000000000000 runs"),
