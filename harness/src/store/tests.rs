@@ -158,7 +158,7 @@ fn every_mistake_is_named_at_its_line_and_column() {
             "limits: (points: 99999999999999999999), explore: (",
             "4:22: integer is out of bounds",
         ),
-        ("[Random(runs: 20)]", "[]", "4:56: expected at least 1 strategy"),
+        ("[Random(runs: 20)]", "[]", "4:55: expected at least 1 strategy"),
         ("Random(runs: 20)", "Random(runs: 18446744073709551615)", "4:56: expected 1 to 1000000000000 runs"),
         ("Random(runs: 20)", "Exhaustive(bound: 4000000000)", "4:56: expected a bound of 1 to 32 steps"),
         ("Random(runs: 20)", "Exhaustive(bound: 0)", "4:56: expected a bound of 1 to 32 steps"),
