@@ -1,5 +1,6 @@
 //! Events, steps and what they are about in short words.
 
+use super::layout::plain;
 use crate::schedule::{Action, Site, Step};
 use crate::trace::{Event, Status, What};
 
@@ -15,7 +16,12 @@ pub fn step_words(step: &Step) -> String {
         Action::Send(_) => format!(" to {}", step.thread.process()),
         Action::Switch(_) => String::new(),
     };
-    format!("{} {}{nth}: {}{to}", step.thread, step.at, step.action)
+    format!("{} {}{nth}: {}{to}", step.thread, site_words(step.at), step.action)
+}
+
+/// A kind of place: some have names that the program's author chose, or whoever wrote the file.
+pub(super) fn site_words(site: Site) -> String {
+    plain(&site.to_string())
 }
 
 fn ordinal(nth: u32) -> String {
@@ -35,7 +41,7 @@ pub fn event_words(what: &What, next: Option<&What>) -> String {
     match what {
         What::Exec(file) => format!("runs {}", plain(file)),
         What::Go(Site::In(call), nth) => format!("goes on in {call}{}", times(*nth)),
-        What::Go(site, nth) => format!("{site}{}", times(*nth)),
+        What::Go(site, nth) => format!("{}{}", site_words(*site), times(*nth)),
         What::Step(action) => action.to_string(),
         What::Sleep(call, nth) => format!("asleep in {call}{}", times(*nth)),
         What::Make(thread) => format!("makes {thread}"),
@@ -49,7 +55,7 @@ pub fn event_words(what: &What, next: Option<&What>) -> String {
         What::Expire(call) => format!("{call} runs out of time"),
         What::Fire(signal) => format!("timer runs out: {signal}"),
         What::Refuse(call, why) => format!("{call} refused: {}", plain(why)),
-        What::NotHeld(site, why) => format!("not held {site}: {}", plain(why)),
+        What::NotHeld(site, why) => format!("not held {}: {}", site_words(*site), plain(why)),
         What::End(status) => status.to_string(),
     }
 }
@@ -59,17 +65,4 @@ pub(super) fn words_at(events: &[Event], index: usize) -> Option<String> {
     let event = events.get(index)?;
     let next = events.iter().skip(index + 1).find(|later| later.thread == event.thread);
     Some(event_words(&event.what, next.map(|event| &event.what)))
-}
-
-/// A foreign text without anything that a terminal would obey, or that would reorder the line.
-pub(super) fn plain(text: &str) -> String {
-    let obeyed = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        if obeyed(c) { plain.extend(c.escape_default()) } else { plain.push(c) }
-    }
-    plain
 }

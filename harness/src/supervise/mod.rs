@@ -156,6 +156,15 @@ pub trait Supervise {
         let _ = (schedule, observe);
         Err(RunError::Unsupported("this is no program whose code can be looked at".to_owned()))
     }
+
+    /// Waits until a run can begin at once, or until `still` is false; tells which. To be called by who does not want to wait
+    /// later, with a schedule at hand that others could run meanwhile.
+    fn ready(&mut self, still: &dyn Fn() -> bool) -> Result<bool, RunError> {
+        Ok(still())
+    }
+
+    /// Told that nothing is to be run for now, so that others can have what is kept for the next run.
+    fn rest(&mut self) {}
 }
 
 /// Why there is no run to report.
