@@ -59,10 +59,10 @@ expectations! {
     Exit: exit::KIND;
     Stdout: output::STDOUT;
     Stderr: output::STDERR;
-    OutputLimit: output::LIMIT;
     Zombies: left::ZOMBIES;
     Orphans: left::ORPHANS;
     ExecBlocked: exec_blocked::KIND;
+    OutputLimit: output::LIMIT;
     TimedOut: timed_out::KIND;
 }
 
