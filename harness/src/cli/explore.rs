@@ -130,9 +130,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let how = args.search.how(seed, jobs, &cancel)?;
     let strategies = how.strategies(&Strategy::defaults(RUNS));
     // Who asks for nothing gets an answer soon: what is missing is told, and can be asked for.
-    let unasked = how.strategy.is_none() && how.time.is_none();
+    let unasked = how.strategy.is_none() && how.plan.time.is_none();
     let plan = Plan {
-        runs: how.runs.or(unasked.then_some(RUNS)),
+        runs: how.plan.runs.or(unasked.then_some(RUNS)),
         send: args.send.clone(),
         send_to: args.send_to.clone(),
         always: args.always,
@@ -152,8 +152,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             stdout: args.stdout.clone(),
         }),
         checks: args.checks(),
-        trace_dir: how.trace_dir.clone(),
-        keep_all: how.keep_all,
+        keep: how.keep.clone(),
     };
     let start = Instant::now();
     let progress = Progress::new(Some(total(&strategies)).filter(|runs| (1..u64::MAX).contains(runs)));

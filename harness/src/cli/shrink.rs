@@ -66,8 +66,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         plan,
         against: Against::Only(trace.breaks.clone(), Box::new(against)),
         checks: Vec::new(),
-        trace_dir: args.traces.directory(),
-        keep_all: args.traces.keep_all,
+        keep: args.traces.keep(),
     };
     let start = Instant::now();
     let progress = Progress::new(None);

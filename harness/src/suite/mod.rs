@@ -14,7 +14,7 @@ pub mod worker;
 pub use files::{Case, FindError, Found, cases, find};
 pub use libtest::{SuiteError, trace_directory, trials};
 pub use parts::join;
-pub use record::DigestError;
+pub use record::{DigestError, Keep};
 pub use search::{Against, Done, Job, SearchError, ending, search, settings};
 pub use select::{DEFAULT_FOLDER, Selection};
 pub use sweep::code;

@@ -1,6 +1,6 @@
 //! One search, from its settings to its report and its traces.
 
-use super::record::{DigestError, KeepAll, Recorder};
+use super::record::{DigestError, Keep, KeepAll, Recorder};
 use super::worker::{self, WAIT_FOR_CPU};
 use crate::checks::{self, Asked, Checked, Rule};
 use crate::compile;
@@ -46,10 +46,8 @@ pub struct Job {
     pub against: Against,
     /// The rules for handlers that are checked.
     pub checks: Vec<Rule>,
-    /// Where traces go.
-    pub trace_dir: PathBuf,
-    /// Keep a trace of every run.
-    pub keep_all: bool,
+    /// What is written down.
+    pub keep: Keep,
 }
 
 /// What came of a search.
@@ -115,11 +113,11 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
     let cancel: &AtomicBool = &job.settings.cancel;
     let held = slots.take_several(job.plan.jobs, WAIT_FOR_CPU, cancel)?;
     let plan = Plan { jobs: held.len(), ..job.plan.clone() };
-    let recorder = Recorder::new(&job.settings, &job.trace_dir)?;
+    let recorder = Recorder::new(&job.settings, &job.keep.folder)?;
     let factory = |index: usize| {
         let cpu = cpu(&held, index)?;
         let supervisor = worker::supervisor(job.settings.clone(), cpu)?;
-        Ok(KeepAll { supervisor, recorder: job.keep_all.then(|| recorder.clone()) })
+        Ok(KeepAll { supervisor, recorder: job.keep.all.then(|| recorder.clone()) })
     };
     let reference = reference(&plan, &factory)?;
     let expectations = expectations(&job.against, &reference.run)?;
