@@ -1,12 +1,11 @@
 //! `sigrace shrink`: look for a simpler schedule than a trace's that breaks the same.
 
 use super::exit::{Exit, Stop};
-use super::explore::text;
 use super::interrupt;
 use super::options::Traces;
 use super::progress::Progress;
 use super::replay;
-use super::say::say;
+use super::say::{page, say};
 use crate::explore::{Cut, Plan};
 use crate::judge::Comparison;
 use crate::slots::Slots;
@@ -78,7 +77,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     } else if done.report.findings.iter().all(|finding| finding.schedule == trace.schedule) {
         say("no simpler schedule was found")?;
     }
-    say(text(&job, &done, start.elapsed()).trim_end())?;
+    say(done.text(&job.name, start.elapsed(), page()).trim_end())?;
     if let Some(error) = done.unwritten() {
         return Err(Stop::new(Exit::Harness, error));
     }

@@ -5,13 +5,17 @@
 
 mod diverged;
 mod ending;
+mod extent;
 mod picture;
 mod place;
+mod search;
 mod words;
 
 pub use diverged::diverged;
+pub use extent::Extent;
 pub use place::{landings, sources};
-pub use words::{count, event_words, step_words};
+pub use search::{elsewhere, unstable};
+pub use words::{count, end_words, event_words, step_words};
 
 use crate::judge::title;
 use crate::schedule::Schedule;

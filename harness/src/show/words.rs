@@ -1,7 +1,7 @@
 //! Events, steps and what they are about in short words.
 
 use crate::schedule::{Action, Site, Step};
-use crate::trace::{Event, Status, What};
+use crate::trace::{End, Event, Sleeper, Status, What};
 
 /// A number with its noun: `1 run`, `2 runs`.
 pub fn count(number: u64, noun: &str) -> String {
@@ -51,6 +51,18 @@ pub fn event_words(what: &What, next: Option<&What>) -> String {
         What::Refuse(call, why) => format!("{call} refused: {}", plain(why)),
         What::NotHeld(site, why) => format!("not held {site}: {}", plain(why)),
         What::End(status) => status.to_string(),
+    }
+}
+
+/// How a run ended, in a few words.
+pub fn end_words(end: &End) -> String {
+    match end {
+        End::Ended(status) => status.to_string(),
+        End::Hang(sleepers) => format!("hangs ({})", Sleeper::list(sleepers)),
+        End::Idle(sleepers) => format!("waits for the outside ({})", Sleeper::list(sleepers)),
+        End::Stopped => "stopped".to_owned(),
+        End::Spinning(why) => format!("goes on for ever ({why})"),
+        End::TimedOut => "the time limit was reached".to_owned(),
     }
 }
 
