@@ -3,6 +3,8 @@
 //! Everything here makes texts; nothing prints. Texts end with a line break. What a program wrote or was called is
 //! shown with its control characters escaped, so that a trace cannot command the reader's terminal.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod diverged;
 mod ending;
 mod extent;

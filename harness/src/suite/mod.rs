@@ -1,5 +1,7 @@
 //! A folder of scenarios, each of them a trial.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod files;
 mod libtest;
 mod merge;

@@ -167,12 +167,16 @@ impl Trial {
         let (mut notes, followed) = self.kept(&done);
         let (warned, missed) = self.warnings(&done);
         let wrong = !warned.is_empty() || !missed.is_empty();
-        let verdict = match done.report.against(known) {
-            Verdict::Pass if done.checked.unsupported => Verdict::Unsupported,
-            Verdict::Pass | Verdict::Unreached if wrong => Verdict::Fail,
+        let found = done.report.against(known);
+        let verdict = if found == Verdict::Pass && done.checked.unsupported {
+            Verdict::Unsupported
+        } else if wrong && matches!(found, Verdict::Pass | Verdict::Unreached) {
+            Verdict::Fail
+        } else if found == Verdict::Pass && !followed {
             // A kept trace that cannot be followed any more tests nothing.
-            Verdict::Pass if !followed => Verdict::Unreached,
-            verdict => verdict,
+            Verdict::Unreached
+        } else {
+            found
         };
         let interrupted = done.report.cut == Some(Cut::Interrupted);
         let (mut text, mut replay) = (String::new(), Vec::new());
