@@ -10,6 +10,7 @@ use crate::trace::*;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Texts with what a file format can get wrong: quotes, newlines, backslashes, controls, any Unicode.
@@ -50,6 +51,7 @@ fn site() -> impl Strategy<Value = Site> {
         Just(Site::After(Making::Fork)),
         "[a-z_]{1,8}(\\+0x[1-9a-f]{1,3})?".prop_map(|place| Site::At(Label::new(&place))),
         syscall().prop_map(Site::In),
+        Just(Site::Quiet),
         "[a-zé\" ]{1,9}".prop_filter_map("a name", |name| name.parse().ok().map(Site::Probe))
     ]
 }
@@ -94,22 +96,7 @@ prop_compose! {
 }
 
 fn broken() -> impl Strategy<Value = Broken> {
-    use Broken::*;
-    proptest::sample::select(vec![
-        Hang,
-        Idle,
-        Crash,
-        Spinning,
-        Stopped,
-        Exit,
-        Stdout,
-        Stderr,
-        Zombies,
-        Orphans,
-        ExecBlocked,
-        OutputLimit,
-        TimedOut,
-    ])
+    proptest::sample::select(crate::judge::kinds().collect::<Vec<_>>())
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
@@ -147,7 +134,7 @@ prop_compose! {
     fn explore()(
         send in vec(signal(), 0..3), send_to in process(), points in vec(site(), 0..3),
         sweep in vec("[a-z_]{1,8}", 0..2), sweep_all: bool,
-        strategy in vec(search(), 0..3)
+        strategy in vec(search(), 1..3)
     ) -> Explore {
         Explore { send, send_to, always: true, points, sweep, sweep_all, strategy }
     }
@@ -306,13 +293,22 @@ prop_compose! {
     }
 }
 
+/// What a program can be given.
+fn given() -> impl Strategy<Value = String> {
+    text().prop_map(|text| text.replace('\0', "0"))
+}
+
+fn path() -> impl Strategy<Value = PathBuf> {
+    given().prop_map(|text| format!("/{text}").into())
+}
+
 prop_compose! {
     fn launch()(
-        file in text(), argv in vec(text(), 0..3), env in btree_map(text(), text(), 0..3), cwd in text(),
-        stdin in option::of(text()), source in option::of(text()), build in option::of(build())
+        file in path(), argv in vec(given(), 1..3), env in btree_map(given(), given(), 0..3), cwd in path(),
+        stdin in option::of(path()), source in option::of(path()), build in option::of(build())
     ) -> Launch {
-        let path = Into::into;
-        Launch { file: file.into(), argv, env, cwd: cwd.into(), stdin: stdin.map(path), source: source.map(Into::into), build }
+        let env = env.into_iter().map(|(name, value)| (format!("N{}", name.replace('=', "_")), value)).collect();
+        Launch { file, argv, env, cwd, stdin, source, build }
     }
 }
 

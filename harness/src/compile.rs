@@ -4,6 +4,7 @@
 //! byte wherever it is built: a trace that was recorded elsewhere finds its program again by its digest.
 
 use crate::build::Build;
+use crate::store;
 use nix::unistd::{AccessFlags, Uid, access};
 use sha2::{Digest, Sha256};
 use std::env;
@@ -230,7 +231,7 @@ fn own_directory(directory: &Path) -> io::Result<()> {
 /// The SHA-256 of a file's content, in hexadecimal.
 pub fn digest(file: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
-    io::copy(&mut fs::File::open(file)?, &mut HashWriter(&mut hash))?;
+    io::copy(&mut store::open(file)?, &mut HashWriter(&mut hash))?;
     Ok(hexadecimal(&hash.finalize()))
 }
 

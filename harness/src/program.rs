@@ -58,6 +58,28 @@ pub struct Limits {
     pub output: u64,
 }
 
+impl Limits {
+    /// The longest time that can be asked for: a year.
+    pub const MOST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    /// The first limit that is none, by its name, and what was expected.
+    pub fn wrong(&self) -> Option<(&'static str, &'static str)> {
+        let Limits { time, cpu, points, turn, processes, output } = self;
+        let zeros = [
+            ("time", time.is_zero()),
+            ("cpu", cpu.is_zero()),
+            ("points", *points == 0),
+            ("turn", *turn == 0),
+            ("processes", *processes == 0),
+            ("output", *output == 0),
+        ];
+        let zero =
+            zeros.into_iter().find(|(_, zero)| *zero).map(|(name, _)| (name, "expected a limit above 0"));
+        let long = [("time", time), ("cpu", cpu)].into_iter().find(|(_, time)| **time > Limits::MOST_TIME);
+        zero.or(long.map(|(name, _)| (name, "expected a year at most, 31536000.0 seconds")))
+    }
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
@@ -65,7 +87,9 @@ impl Default for Limits {
             cpu: Duration::from_secs(5),
             points: 200_000,
             turn: 1_000,
-            processes: 256,
+            // Well above what programs do that are looked at run by run, and few enough for any machine: a fork bomb's
+            // thousand take some hundred megabytes.
+            processes: 1024,
             output: 64 << 20,
         }
     }
@@ -83,6 +107,6 @@ mod seconds {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         Duration::try_from_secs_f64(seconds)
-            .map_err(|_| de::Error::custom(format!("{seconds} is no length of time in seconds")))
+            .map_err(|_| de::Error::custom(format!("expected a length of time in seconds, got {seconds:?}")))
     }
 }

@@ -113,6 +113,13 @@ pub enum Strategy {
 }
 
 impl Strategy {
+    /// The most steps that can be exhausted, and orderings that can be asked for: more than anybody has time for.
+    pub const MOST_BOUND: u32 = 32;
+    /// See [`Strategy::MOST_BOUND`].
+    pub const MOST_DEPTH: u32 = 256;
+    /// The most runs that can be asked for: a thousand a second take thirty years.
+    pub const MOST_RUNS: u64 = 1_000_000_000_000;
+
     /// What is done where nobody names a strategy: so many random runs, then every schedule of one step.
     pub fn defaults(runs: u64) -> Vec<Strategy> {
         vec![Strategy::Random { runs }, Strategy::Exhaustive { bound: 1, runs: None }]

@@ -1,6 +1,11 @@
 //! What happened in one run, as values: the events in order, and the outcome.
 //!
-//! Nothing here holds a pid, an address or a time of day: two runs of one schedule have equal events.
+//! Nothing here holds a pid, an address or a time of day: two runs of one schedule have equal events, but for what may
+//! differ (NOTE \[By design\] in `trace::alike`).
+
+mod alike;
+
+pub use alike::{Essence, difference, first_difference};
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};
@@ -313,6 +318,19 @@ pub struct Sleeper {
     pub caught: SignalSet,
     /// What it waits for, and why that cannot come (or that only the outside can bring it).
     pub why: String,
+}
+
+impl fmt::Display for Sleeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.thread, self.call)
+    }
+}
+
+impl Sleeper {
+    /// Who sleeps in what: `p0 in wait4, p0.1 in pause`.
+    pub fn list(sleepers: &[Sleeper]) -> String {
+        sleepers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// A process that nobody waited for.

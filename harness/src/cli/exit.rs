@@ -86,7 +86,10 @@ impl Code for SlotError {
     fn code(&self) -> Exit {
         match self {
             SlotError::Interrupted => Exit::Interrupted,
-            SlotError::Affinity(_) | SlotError::Open { .. } | SlotError::Busy { .. } => Exit::HostCannot,
+            SlotError::Affinity(_)
+            | SlotError::Open { .. }
+            | SlotError::Queue { .. }
+            | SlotError::Busy { .. } => Exit::HostCannot,
         }
     }
 }

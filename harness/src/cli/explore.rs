@@ -1,30 +1,30 @@
 //! `sigrace explore`: look for races in a program that has no scenario, by comparing its runs with an undisturbed one.
 
 use super::exit::{Exit, Stop};
-use super::interrupt;
 use super::options::{RUNS, Search};
 use super::progress::Progress;
 use super::report;
 use super::say::{page, warn};
 use super::target::Target;
+use super::{host, interrupt};
 use crate::checks::{Rule, Warning};
 use crate::code::Place;
 use crate::explore::{self, Cut, Partition, Plan, Reference, Report, Standing};
 use crate::judge::Comparison;
 use crate::probe::BadProbeName;
-use crate::program::{Limits, Program};
+use crate::program::Program;
 use crate::scenario::{
     Exit as ExpectedExit, Expect, Explore, Handlers, Known, Scenario, Strategy, Text, Warned,
 };
 use crate::schedule::{Label, Making, Site, Syscall, ThreadName};
 use crate::show::count;
 use crate::signal::Signal;
-use crate::slots::Slots;
+use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, Done, Job};
 use crate::trace::{End, LeftHow, Output, Run, Status};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Look for races in a program, without a scenario
 ///
@@ -97,7 +97,8 @@ fn process(text: &str) -> Result<ThreadName, String> {
     }
 }
 
-/// `before:CALL`, `in:CALL`, `after:fork`, `probe:NAME` or `at:PLACE`.
+/// `before:CALL`, `in:CALL`, `after:fork`, `probe:NAME` or `at:PLACE`. When everything sleeps nothing is planned, so that
+/// is no kind to choose.
 fn site(text: &str) -> Result<Site, String> {
     let call = |name: &str| name.parse::<Syscall>().map_err(|error| error.to_string());
     match text.split_once(':') {
@@ -122,7 +123,9 @@ fn regex(text: &str) -> Result<String, String> {
 
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let cancel = interrupt::flag()?;
-    let slots = Slots::new()?;
+    let slots = host::slots()?;
+    args.search.traces.check()?;
+    args.save.as_deref().map(store::writable).transpose().map_err(Stop::refused)?;
     let launch = args.target.launch()?;
     let seed = args.search.seed.or_new();
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
@@ -142,7 +145,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let job = Job {
         name: launch.argv.first().cloned().unwrap_or_default(),
-        settings: suite::settings(launch, Limits::default(), &plan, &cancel),
+        settings: suite::settings(launch, args.target.limits(), &plan, &cancel),
         plan,
         against: Against::Reference(Comparison {
             sends: !args.send.is_empty(),
@@ -154,7 +157,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         trace_dir: how.trace_dir.clone(),
         keep_all: how.keep_all,
     };
-    let start = Instant::now();
+    let clock = Stopwatch::start(slots.waited());
     let progress = Progress::new(Some(total(&strategies)).filter(|runs| (1..u64::MAX).contains(runs)));
     let result = suite::search(&job, &slots, &progress);
     drop(progress);
@@ -172,7 +175,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         _ => done.report.verdict.into(),
     };
     let format = args.search.output.format;
-    report::tell(format, text(&job, &done, start.elapsed()).trim_end())?;
+    report::tell(format, text(&job, &done, clock.elapsed()).trim_end())?;
     let interrupted = exit == Exit::Interrupted;
     let search = suite::report::Search::of_program(&job.name, &done, done.report.verdict, interrupted);
     let partition = args.partition.map(|partition| partition.to_string());

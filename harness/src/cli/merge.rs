@@ -4,10 +4,10 @@ use super::exit::{Exit, Stop};
 use super::run::gravity;
 use super::say::say;
 use crate::explore::Partition;
+use crate::store;
 use crate::suite;
 use crate::suite::report::{FORMAT, Report, Search};
 use std::fmt::Display;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Join the JSON reports of all parts of a suite (`sigrace run --partition hash:i/n --format json`), or of one search
@@ -21,6 +21,9 @@ pub(super) struct Args {
     #[arg(required = true, value_name = "REPORT.json")]
     reports: Vec<PathBuf>,
 }
+
+/// A report may have so many bytes.
+const MOST_OF_REPORT: u64 = 256 << 20;
 
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let mut reports = Vec::new();
@@ -36,8 +39,8 @@ fn read(path: &Path) -> Result<Report, Stop> {
     let bad = |error: &dyn Display| {
         Stop::refused(format_args!("cannot read the report {}: {error}", path.display()))
     };
-    let text = fs::read_to_string(path).map_err(|error| bad(&error))?;
-    serde_json::from_str(&text).map_err(|error| bad(&error))
+    let text = store::read(path, MOST_OF_REPORT).map_err(Stop::refused)?;
+    serde_json::from_slice(&text).map_err(|error| bad(&error))
 }
 
 /// One report that is read.

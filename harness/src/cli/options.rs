@@ -1,7 +1,9 @@
 //! The flags that several verbs share, and what follows from them.
 
 use super::exit::{Exit, Stop};
+use crate::program::Limits;
 use crate::scenario;
+use crate::store;
 use crate::suite::{self, How};
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
@@ -13,24 +15,33 @@ use std::time::Duration;
 /// Runs of a strategy that is named on the command line, if their number is not.
 pub(super) const RUNS: u64 = 1000;
 
+/// A length of time as people write it: above 0, and a year at most.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.is_zero() || duration > Limits::MOST_TIME {
+        return Err("expected more than nothing, and a year at most".to_owned());
+    }
+    Ok(duration)
+}
+
 /// How to search.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Search")]
 pub(super) struct Search {
     /// How many runs each search may take [default: the scenario's own number, and what it takes to exhaust; 1000 for `explore` if no strategy is named]
-    #[arg(long, env = "SIGRACE_RUNS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "SIGRACE_RUNS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..=scenario::Strategy::MOST_RUNS))]
     pub(super) runs: Option<u64>,
     /// How long to search, like `30s` or `5min`; with `--runs`, until the first of both is used up
-    #[arg(long, env = "SIGRACE_TIME", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SIGRACE_TIME", value_name = "DURATION", value_parser = duration)]
     pub(super) time: Option<Duration>,
     /// How to look for failing schedules [default: the scenario's own; else random, then exhaustive]
     #[arg(long, env = "SIGRACE_STRATEGY", value_enum)]
     pub(super) strategy: Option<Strategy>,
     /// Up to how many steps to exhaust; means `--strategy exhaustive` [default: 1]
-    #[arg(long, env = "SIGRACE_BOUND", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "SIGRACE_BOUND", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(scenario::Strategy::MOST_BOUND)))]
     pub(super) bound: Option<u32>,
     /// For bugs of how many orderings; means `--strategy pct` [default: 2]
-    #[arg(long, env = "SIGRACE_DEPTH", value_name = "D", conflicts_with = "bound", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "SIGRACE_DEPTH", value_name = "D", conflicts_with = "bound", value_parser = clap::value_parser!(u32).range(1..=i64::from(scenario::Strategy::MOST_DEPTH)))]
     pub(super) depth: Option<u32>,
     /// Make every run twice: what does not repeat itself is unstable
     #[arg(long, env = "SIGRACE_VERIFY", value_parser = FalseyValueParser::new())]
@@ -142,6 +153,15 @@ impl Traces {
     /// The folder for traces; it need not exist yet.
     pub(super) fn directory(&self) -> PathBuf {
         self.trace_dir.clone().unwrap_or_else(suite::trace_directory)
+    }
+
+    /// Refuses a folder in which no trace could be written, before anything is found that would be lost.
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        store::writable_directory(&self.directory()).map_err(|error| {
+            Stop::refused(format_args!(
+                "{error}: no trace could be written there; name another folder with --trace-dir"
+            ))
+        })
     }
 }
 

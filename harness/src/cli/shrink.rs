@@ -2,19 +2,18 @@
 
 use super::exit::{Exit, Stop};
 use super::explore::text;
-use super::interrupt;
 use super::options::Traces;
 use super::progress::Progress;
 use super::replay;
 use super::say::say;
+use super::{host, interrupt};
 use crate::explore::{Cut, Plan};
 use crate::judge::Comparison;
-use crate::slots::Slots;
+use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, Job};
 use crate::trace::Broken;
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// Shrink a recorded failing schedule further
 ///
@@ -45,7 +44,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         )));
     }
     let cancel = interrupt::flag()?;
-    let slots = Slots::new()?;
+    let slots = host::slots()?;
+    args.traces.check()?;
     let plan = Plan {
         always: trace.always,
         seed: trace.seed,
@@ -69,7 +69,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         trace_dir: args.traces.directory(),
         keep_all: args.traces.keep_all,
     };
-    let start = Instant::now();
+    let clock = Stopwatch::start(slots.waited());
     let progress = Progress::new(None);
     let result = suite::search(&job, &slots, &progress);
     drop(progress);
@@ -79,7 +79,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     } else if done.report.findings.iter().all(|finding| finding.schedule == trace.schedule) {
         say("no simpler schedule was found")?;
     }
-    say(text(&job, &done, start.elapsed()).trim_end())?;
+    say(text(&job, &done, clock.elapsed()).trim_end())?;
     if let Some(error) = done.unwritten() {
         return Err(Stop::new(Exit::Harness, error));
     }

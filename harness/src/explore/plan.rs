@@ -1,9 +1,11 @@
-//! What a search may do, and how it tells how far it is.
+//! What a search may do.
 
-use super::{Code, Partition};
+use super::code::Code;
+use super::partition::Partition;
 use crate::scenario::{Known, Strategy};
 use crate::schedule::{Action, Schedule, Site, ThreadName};
 use crate::signal::Signal;
+use crate::slots::Waited;
 use std::time::Duration;
 
 /// What a search may do, how long it looks, and what it does with a failing run.
@@ -35,6 +37,8 @@ pub struct Plan {
     pub seed: u64,
     /// No new round begins after this time; none means that only runs count.
     pub time: Option<Duration>,
+    /// What the workers wait for CPUs, which does not count for that time.
+    pub waited: Waited,
     /// False keeps failing schedules as they were found.
     pub shrink: bool,
     /// Runs that shrinking one finding may cost.
@@ -76,6 +80,7 @@ impl Default for Plan {
             prune: true,
             seed: 0,
             time: None,
+            waited: Waited::default(),
             shrink: true,
             shrink_runs: 500,
             confirm: 10,
@@ -119,41 +124,3 @@ impl Plan {
         signals
     }
 }
-
-/// How far a search is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Runs done by the strategies; those of shrinking and confirming come on top.
-    pub runs: u64,
-    /// Runs that the strategies may make in all.
-    pub budget: u64,
-    /// Different points seen so far.
-    pub points: usize,
-    /// Findings so far.
-    pub findings: usize,
-    /// Distinct outcomes so far.
-    pub outcomes: usize,
-    /// What is being done.
-    pub doing: Doing,
-}
-
-/// What a search is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
-    /// Looking for failing schedules.
-    Searching,
-    /// Shrinking one; runs made for that so far.
-    Shrinking(u64),
-    /// Running a shrunk one again.
-    Confirming,
-}
-
-/// Is told how a search gets on, from the thread that called it. `()` takes no notice.
-pub trait Progress {
-    /// Called after every run that was looked at.
-    fn at(&self, standing: &Standing) {
-        let _ = standing;
-    }
-}
-
-impl Progress for () {}

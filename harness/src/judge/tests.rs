@@ -1,7 +1,8 @@
 use super::*;
 use crate::arbitrary;
-use crate::schedule::{Making, Point, Schedule, Site, Step, Syscall};
-use crate::trace::{Event, Sleeper};
+use crate::schedule::{Action, Making, Point, Schedule, Site, Step, Syscall, ThreadName};
+use crate::signal::Signal;
+use crate::trace::{Event, LeftHow, Leftover, Outcome, Output, Sleeper, What};
 use proptest::prelude::*;
 
 fn signal(name: &str) -> Signal {
@@ -173,6 +174,21 @@ fn leftovers_are_counted_in_a_scenario_and_named_against_a_reference() {
 }
 
 #[test]
+fn a_limit_that_the_reference_run_reached_too_is_nothing_to_report() {
+    for end in [End::TimedOut, End::Spinning("9 points".into())] {
+        let expect = against(&run(end), sends());
+        for limit in [End::TimedOut, End::Spinning("8 points".into())] {
+            assert_eq!(broken(&expect, &run(limit)), []);
+        }
+        assert_eq!(broken(&expect, &run(End::Hang(sleeping()))), [Broken::Hang]);
+        assert_eq!(broken(&expect, &ended(3)), []);
+    }
+    assert_eq!(broken(&against(&ended(0), sends()), &run(End::TimedOut)), [Broken::TimedOut]);
+    // A scenario says itself what its program may need.
+    assert_eq!(broken(&scenario("()"), &run(End::TimedOut)), [Broken::TimedOut]);
+}
+
+#[test]
 fn a_crash_of_any_process_is_broken_unless_it_was_asked_for() {
     let mut child = ended(0);
     child.events = vec![killed("p0.1", "SIGTERM")];
@@ -261,4 +277,11 @@ proptest! {
             prop_assert!(!explain(&expect, kind, &run).is_empty());
         }
     }
+}
+
+#[test]
+fn the_list_has_every_kind_in_the_order_of_what_they_tell() {
+    let all: Vec<Broken> = kinds().collect();
+    assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+    assert!(all.iter().all(|one| kind(*one).broken == *one));
 }

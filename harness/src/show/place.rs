@@ -1,7 +1,7 @@
 //! Where in their code threads are: in a few words, and with the source lines around it.
 
 use super::Page;
-use super::words::plain;
+use super::layout::{plain, short};
 use crate::code::{SourceLine, snippet};
 use crate::schedule::{Point, Site, Step, ThreadName};
 use crate::trace::{End, Event, Frame, InlinedCall, Line, Moment, Trace, What, Whereabouts};
@@ -58,12 +58,7 @@ impl<'a> Told<'a> {
             Some(line) => format!("{}:{}", file_name(line.file), line.number),
             None => frame_words(frame),
         };
-        let mut short: String = text.chars().take(WIDEST).collect();
-        if short.len() < text.len() {
-            short.pop();
-            short.push('…');
-        }
-        Some(short)
+        Some(short(&text, WIDEST))
     }
 
     /// The instruction that the thread is about to execute.
@@ -171,7 +166,14 @@ pub(super) fn of_steps(steps: &[Step], events: &[Event]) -> Vec<Option<usize>> {
     let event = |step: &Step| {
         let found = events.iter().enumerate().position(|(index, event)| {
             let same = matches!(&event.what, What::Step(action) if *action == step.action);
-            same && event.thread == step.thread && !taken.contains(&index)
+            // When everything sleeps a step is about the process, and the event is of a thread of it that sleeps.
+            let there = match step.at {
+                Site::Quiet => event.thread.process() == step.thread,
+                Site::Before(_) | Site::After(_) | Site::In(_) | Site::At(_) | Site::Probe(_) => {
+                    event.thread == step.thread
+                }
+            };
+            same && there && !taken.contains(&index)
         });
         taken.extend(found);
         found
@@ -284,13 +286,9 @@ impl<'a> Places<'a> {
         let mut text = String::new();
         for (number, source) in lines {
             let source = plain(&source.replace('\t', "    "));
-            let mut short: String = source.chars().take(room).collect();
-            if short.len() < source.len() {
-                short.pop();
-                short.push('…');
-            }
+            let source = short(&source, room);
             let marker = if number == line { '>' } else { ' ' };
-            let shown = format!("  {marker} {number:>digits$}  {short}");
+            let shown = format!("  {marker} {number:>digits$}  {source}");
             let shown = shown.trim_end();
             text += &if number == line { self.page.step(shown) } else { self.page.faint(shown) };
             text += "\n";

@@ -1,30 +1,12 @@
-//! Events, steps and broken expectations in short words.
+//! Events, steps and what they are about in short words.
 
+use super::layout::plain;
 use crate::schedule::{Action, Site, Step};
-use crate::trace::{Broken, Event, Status, What};
+use crate::trace::{Event, Status, What};
 
 /// A number with its noun: `1 run`, `2 runs`.
 pub fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-/// What broke, in a few words that follow a name and a colon.
-pub fn title(broken: Broken) -> &'static str {
-    match broken {
-        Broken::Hang => "it hangs",
-        Broken::Idle => "it waits for the outside",
-        Broken::Crash => "a process crashes",
-        Broken::Spinning => "it spins for ever",
-        Broken::Stopped => "it is left stopped",
-        Broken::Exit => "another exit than expected",
-        Broken::Stdout => "another standard output than expected",
-        Broken::Stderr => "another standard error than expected",
-        Broken::Zombies => "zombies are left",
-        Broken::Orphans => "orphans are left",
-        Broken::ExecBlocked => "a program starts with signals blocked",
-        Broken::OutputLimit => "more output than is kept",
-        Broken::TimedOut => "the time limit was reached",
-    }
 }
 
 /// A step for a list of steps: `p0 before pause, the 2nd time: send SIGUSR1 to p0`.
@@ -34,7 +16,12 @@ pub fn step_words(step: &Step) -> String {
         Action::Send(_) => format!(" to {}", step.thread.process()),
         Action::Switch(_) => String::new(),
     };
-    format!("{} {}{nth}: {}{to}", step.thread, step.at, step.action)
+    format!("{} {}{nth}: {}{to}", step.thread, site_words(step.at), step.action)
+}
+
+/// A kind of place: some have names that the program's author chose, or whoever wrote the file.
+pub(super) fn site_words(site: Site) -> String {
+    plain(&site.to_string())
 }
 
 fn ordinal(nth: u32) -> String {
@@ -54,7 +41,7 @@ pub fn event_words(what: &What, next: Option<&What>) -> String {
     match what {
         What::Exec(file) => format!("runs {}", plain(file)),
         What::Go(Site::In(call), nth) => format!("goes on in {call}{}", times(*nth)),
-        What::Go(site, nth) => format!("{site}{}", times(*nth)),
+        What::Go(site, nth) => format!("{}{}", site_words(*site), times(*nth)),
         What::Step(action) => action.to_string(),
         What::Sleep(call, nth) => format!("asleep in {call}{}", times(*nth)),
         What::Make(thread) => format!("makes {thread}"),
@@ -68,7 +55,7 @@ pub fn event_words(what: &What, next: Option<&What>) -> String {
         What::Expire(call) => format!("{call} runs out of time"),
         What::Fire(signal) => format!("timer runs out: {signal}"),
         What::Refuse(call, why) => format!("{call} refused: {}", plain(why)),
-        What::NotHeld(site, why) => format!("not held {site}: {}", plain(why)),
+        What::NotHeld(site, why) => format!("not held {}: {}", site_words(*site), plain(why)),
         What::End(status) => status.to_string(),
     }
 }
@@ -78,17 +65,4 @@ pub(super) fn words_at(events: &[Event], index: usize) -> Option<String> {
     let event = events.get(index)?;
     let next = events.iter().skip(index + 1).find(|later| later.thread == event.thread);
     Some(event_words(&event.what, next.map(|event| &event.what)))
-}
-
-/// A foreign text without anything that a terminal would obey, or that would reorder the line.
-pub(super) fn plain(text: &str) -> String {
-    let obeyed = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        if obeyed(c) { plain.extend(c.escape_default()) } else { plain.push(c) }
-    }
-    plain
 }

@@ -91,4 +91,12 @@ impl<S: Supervise> Supervise for KeepAll<S> {
     fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
         self.supervisor.observe(schedule, observe)
     }
+
+    fn ready(&mut self, still: &dyn Fn() -> bool) -> Result<bool, RunError> {
+        self.supervisor.ready(still)
+    }
+
+    fn rest(&mut self) {
+        self.supervisor.rest();
+    }
 }

@@ -1,7 +1,7 @@
 //! One search, from its settings to its report and its traces.
 
 use super::record::{DigestError, KeepAll, Recorder};
-use super::worker::{self, WAIT_FOR_CPU};
+use super::worker;
 use crate::checks::{self, Asked, Checked, Rule};
 use crate::compile;
 use crate::explore::{
@@ -12,7 +12,7 @@ use crate::judge::{self, BadRegex, Expectations};
 use crate::scenario::Expect;
 use crate::schedule::Schedule;
 use crate::show::{self, Page, count};
-use crate::slots::{Slot, SlotError, Slots};
+use crate::slots::{Seats, SlotError, Slots, Waited};
 use crate::store::{self, FileError};
 use crate::supervise::{Observe, RunError, Settings, Supervise};
 use crate::trace::{Broken, End, Run, Sleeper, Trace, Whereabouts};
@@ -40,7 +40,7 @@ pub struct Job {
     pub name: String,
     /// How the program runs.
     pub settings: Settings,
-    /// How to look. `jobs` is the most workers to use: one for each CPU that is free.
+    /// How to look. `jobs` is the most workers to use: one for each CPU.
     pub plan: Plan,
     /// What must hold.
     pub against: Against,
@@ -113,12 +113,12 @@ impl SearchError {
 /// Searches, and writes the traces of what was found.
 pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done, SearchError> {
     let cancel: &AtomicBool = &job.settings.cancel;
-    let held = slots.take_several(job.plan.jobs, WAIT_FOR_CPU, cancel)?;
-    let plan = Plan { jobs: held.len(), ..job.plan.clone() };
+    let waited = Waited::default();
+    let seats = Seats::new(slots, &waited);
+    let plan = Plan { jobs: job.plan.jobs.min(slots.count()), waited, ..job.plan.clone() };
     let recorder = Recorder::new(&job.settings, &job.trace_dir)?;
-    let factory = |index: usize| {
-        let cpu = cpu(&held, index)?;
-        let supervisor = worker::supervisor(job.settings.clone(), cpu)?;
+    let factory = |_| {
+        let supervisor = worker::supervisor(job.settings.clone(), &seats);
         Ok(KeepAll { supervisor, recorder: job.keep_all.then(|| recorder.clone()) })
     };
     let reference = reference(&plan, &factory)?;
@@ -140,7 +140,7 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
     let (file, asked) = (job.settings.launch.file.clone(), asked(job));
     let mut done = Done { report, digest, file, asked, expectations, checked, traces: Vec::new() };
     let extent = done.extent_of_report();
-    let seen = places(&done.report.findings, || worker::supervisor(job.settings.clone(), cpu(&held, 0)?));
+    let seen = places(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), &seats)));
     let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {
         let mut trace = recorder.trace(&finding.run, &breaks(finding), Some(extent.clone()));
         trace.places = places;
@@ -192,13 +192,11 @@ where
     F: Fn() -> Result<S, RunError> + Sync,
 {
     let look = |supervisor: &mut S, finding: &Finding| {
-        let (run, observed) = supervisor.observe(&finding.schedule, &Observe::Where).ok()?;
-        let (one, mut other) = (&finding.run, run);
-        if let (End::Spinning(one), End::Spinning(other)) = (&one.outcome.end, &mut other.outcome.end) {
-            // How long it span is as it was measured.
-            other.clone_from(one);
-        }
-        let equal = one.events == other.events && one.outcome == other.outcome && other.taint.is_none();
+        let (other, observed) = supervisor.observe(&finding.schedule, &Observe::Where).ok()?;
+        let one = &finding.run;
+        // The places are told by the numbers of the events.
+        let equal =
+            one.events == other.events && one.outcome.is_like(&other.outcome) && other.taint.is_none();
         equal.then_some(observed.places)
     };
     let look_at_all = || {
@@ -228,12 +226,6 @@ where
     };
     let died = |_| Err(doing(RunError::Fault("the thread of the reference run panicked".to_owned())));
     thread::scope(|scope| scope.spawn(make).join()).unwrap_or_else(died)
-}
-
-fn cpu(held: &[Slot], index: usize) -> Result<usize, RunError> {
-    held.get(index)
-        .map(|slot| slot.cpu)
-        .ok_or_else(|| RunError::Fault(format!("there is no CPU for worker {index}")))
 }
 
 fn expectations(against: &Against, reference: &Run) -> Result<Expectations, BadRegex> {

@@ -22,11 +22,16 @@
 
 mod arrive;
 mod breakpoint;
+mod calls;
 mod clock;
+mod cpu_time;
 mod deliver;
+mod door;
 mod emulate;
+mod execute;
 mod handlers;
 mod held;
+mod killing;
 mod learnt;
 mod listen;
 mod loader;
@@ -36,15 +41,20 @@ mod output;
 mod places;
 mod plant;
 mod probe;
+mod proof;
 mod quiet;
 mod reach;
 mod release;
+mod scheduled;
+mod scheduling;
 mod settle;
+mod snapshot;
 mod stretch;
 mod timeout;
 mod timers;
 mod tree;
 mod turn;
+mod wait;
 mod whereabouts;
 
 use crate::program::{Launch, Limits};
@@ -148,6 +158,15 @@ pub trait Supervise {
         let _ = (schedule, observe);
         Err(RunError::Unsupported("this is no program whose code can be looked at".to_owned()))
     }
+
+    /// Waits until a run can begin at once, or until `still` is false; tells which. To be called by who does not want to wait
+    /// later, with a schedule at hand that others could run meanwhile.
+    fn ready(&mut self, still: &dyn Fn() -> bool) -> Result<bool, RunError> {
+        Ok(still())
+    }
+
+    /// Told that nothing is to be run for now, so that others can have what is kept for the next run.
+    fn rest(&mut self) {}
 }
 
 /// Why there is no run to report.

@@ -68,7 +68,7 @@ impl Turns<'_> {
             Sysno::reboot => "it would end the run's init",
             Sysno::pidfd_getfd => {
                 let thread = self.tree.thread(id);
-                return match procfs::process_of_pidfd(thread.tid, args[0] as i32) {
+                return match procfs::process_of_pidfd(thread.door.tid(), args[0] as i32) {
                     Ok(Some(pid)) if pid == self.cell.init() => {
                         Ok(Reach::Refused("it would take a descriptor of the run's init"))
                     }

@@ -3,12 +3,12 @@
 //! Made once and used for many runs, because making namespaces costs as much as starting a program. Between two runs
 //! everything in it is ended and the pid counter is set back, so every run gets the same pids.
 
-use super::filter;
 use super::gate::{self, call};
 use super::init::{self, Kind, Orders, Report};
 use super::notify::{Listener, Notification};
 use super::procfs;
 use super::stage::{CellError, Stage};
+use super::{descriptors, filter};
 use crate::program::Launch;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -71,6 +71,7 @@ impl Cell {
     /// is known where its code is. The calling thread must outlive it: the kernel ends the init when its
     /// creating thread ends (PR_SET_PDEATHSIG).
     pub fn new(launch: &Launch, cpu: usize, loader: Option<Range<u64>>) -> Result<Cell, CellError> {
+        let descriptors = descriptors::raise().map_err(at(Stage::OwnDescriptors))?;
         let flags = SockFlag::SOCK_CLOEXEC;
         let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags);
         let (control, theirs) = pair.map_err(at(Stage::SocketPair))?;
@@ -97,6 +98,7 @@ impl Cell {
             cwd: path(&launch.cwd)?,
             stdin: path(launch.stdin.as_deref().unwrap_or(Path::new("/dev/null")))?,
             cpu_mask,
+            descriptors: libc::rlimit64 { rlim_cur: descriptors.soft, rlim_max: descriptors.hard },
             filter: filter::program(loader),
             closed_gate: filter::closed_gate(),
             control: theirs.as_raw_fd(),

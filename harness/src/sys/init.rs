@@ -44,6 +44,8 @@ pub(super) struct Orders {
     pub(super) cwd: CString,
     pub(super) stdin: CString,
     pub(super) cpu_mask: [u8; 128],
+    /// The limit that the program is to have; its creator's own is higher.
+    pub(super) descriptors: libc::rlimit64,
     pub(super) filter: Vec<sock_filter>,
     pub(super) closed_gate: Vec<sock_filter>,
     pub(super) control: c_int,
@@ -248,6 +250,11 @@ unsafe fn scheduling(orders: &Orders) -> Result<(), (Stage, i32)> {
         call(libc::SYS_prlimit64, 0, core, 0, &raw mut old as usize, 0);
         let limit = libc::rlimit64 { rlim_cur: 0, rlim_max: old.rlim_max };
         call(libc::SYS_prlimit64, 0, core, &raw const limit as usize, 0, 0);
+        let descriptors = &raw const orders.descriptors as usize;
+        check(
+            Stage::Scheduling,
+            call(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE as usize, descriptors, 0, 0),
+        )?;
     }
     Ok(())
 }

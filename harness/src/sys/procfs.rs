@@ -219,6 +219,10 @@ pub fn gone(error: &io::Error) -> bool {
 pub struct Status {
     /// The process's number in its own, innermost pid namespace.
     pub own_pid: i32,
+    /// The thread's number there.
+    pub own_tid: i32,
+    /// Its process group there.
+    pub own_group: i32,
     /// That namespace is one that the program made, below the run's.
     pub nested: bool,
     /// The parent's number, in the reader's namespace.
@@ -239,6 +243,10 @@ pub struct Status {
     pub ignored: SignalSet,
     /// Caught by the process.
     pub caught: SignalSet,
+    /// Real, effective, saved and file system user, as the reader's namespace numbers them (credentials(7)).
+    pub users: [u32; 4],
+    /// Capabilities in effect (capabilities(7)).
+    pub capabilities: u64,
 }
 
 /// The lines of a `status`.
@@ -270,6 +278,8 @@ impl Status {
         let fields = Fields(text);
         Ok(Status {
             own_pid: fields.innermost("NStgid")?,
+            own_tid: fields.innermost("NSpid")?,
+            own_group: fields.innermost("NSpgid")?,
             nested: fields.field("NStgid")?.split_ascii_whitespace().count() > 2,
             parent: fields.parsed("PPid", |field| field.parse().ok())?,
             command: fields.field("Name")?.to_owned(),
@@ -280,6 +290,11 @@ impl Status {
             blocked: fields.set("SigBlk")?,
             ignored: fields.set("SigIgn")?,
             caught: fields.set("SigCgt")?,
+            users: fields.parsed("Uid", |field| {
+                let users = field.split_ascii_whitespace().map(|word| word.parse().ok());
+                users.collect::<Option<Vec<u32>>>()?.try_into().ok()
+            })?,
+            capabilities: fields.set("CapEff")?.0,
         })
     }
 
@@ -365,6 +380,18 @@ pub fn descriptor_info(pid: i32, fd: i32) -> io::Result<String> {
     fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))
 }
 
+/// The members of an epoll set, from what its `fdinfo` says (proc_pid_fdinfo(5)); none if that makes no sense.
+pub fn epoll_members(info: &str) -> Option<Vec<i32>> {
+    let lines = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
+    lines.map(|line| line.split_ascii_whitespace().next()?.parse().ok()).collect()
+}
+
+/// How a descriptor was opened, as open(2) and fcntl(2) have it, from what its `fdinfo` says.
+pub fn descriptor_flags(info: &str) -> Option<i32> {
+    let text = info.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    i32::from_str_radix(text.trim(), 8).ok()
+}
+
 /// The process that descriptor `fd` of a thread stands for, as the reader's namespace numbers it (pidfd_open(2)); none if it
 /// is no pidfd, or if the process has ended.
 pub fn process_of_pidfd(tid: i32, fd: i32) -> io::Result<Option<i32>> {
@@ -417,6 +444,17 @@ mod tests {
         assert!(status.pending().contains(Signal::CHLD) && status.deliverable().is_empty());
         assert!(status.caught.contains(Signal::TERM) && !status.nested);
         assert!(Status::parse(&STATUS.replace("\t1002", "\t1002\t1")).unwrap().nested);
+    }
+
+    #[test]
+    fn what_is_said_of_descriptors_is_understood() {
+        let info =
+            "pos:\t0\nflags:\t0122002\ntfd:        5 events: 19 data: 5  pos:0 ino:3\ntfd: 9 events: 1\n";
+        assert_eq!(epoll_members(info), Some(vec![5, 9]));
+        assert_eq!(epoll_members("pos:\t0\n"), Some(Vec::new()));
+        assert_eq!(epoll_members("tfd: x\n"), None);
+        assert!(descriptor_flags(info).is_some_and(|flags| flags & libc::O_ASYNC != 0));
+        assert_eq!(descriptor_flags("pos:\t0\n"), None);
     }
 
     #[test]

@@ -28,6 +28,7 @@ stages! {
     // Of the supervisor.
     Arguments: "putting together the program's arguments and paths",
     Capabilities: "reading the capabilities of this process under /proc",
+    OwnDescriptors: "raising the limit of descriptors",
     SocketPair: "making a socket pair",
     Pipes: "making a pipe",
     SignalMask: "changing the signal mask",
@@ -42,7 +43,7 @@ stages! {
     Session: "starting a session for the run's init",
     WorkingDirectory: "changing to the working directory",
     Descriptors: "arranging descriptors",
-    Scheduling: "pinning to a CPU and setting the scheduling policy",
+    Scheduling: "pinning to a CPU, setting the scheduling policy and limits",
     Personality: "switching off address space randomisation",
     NoNewPrivileges: "setting no_new_privs",
     Filter: "installing the seccomp filter",

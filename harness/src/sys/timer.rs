@@ -2,9 +2,11 @@
 
 use super::procfs::malformed;
 use nix::errno::Errno;
+use nix::time::{ClockId, clock_gettime};
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 /// A POSIX timer as `/proc/PID/timers` tells of it (proc_pid_timers(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,13 @@ pub fn queue(pid: i32, id: i32, known: &Known) -> Result<(), Errno> {
         }
     };
     Errno::result(queued).map(drop)
+}
+
+/// The CPU time that a process has used, all its threads together (clock_getcpuclockid(3)).
+pub fn cpu_time(pid: i32) -> Result<Duration, Errno> {
+    // How the kernel writes the id of that clock: CPUCLOCK_SCHED of the process (linux/posix-timers_types.h).
+    let clock = (!pid << 3) | 2;
+    clock_gettime(ClockId::from_raw(clock)).map(Duration::from)
 }
 
 /// True if the descriptor `fd` of process `pid` stands for the same open file as `own` does here (kcmp(2)).
