@@ -36,7 +36,8 @@ pub struct CellError {
 impl CellError {
     /// True where this host forbids the step; false where the program or the harness is wrong.
     pub fn forbidden(&self) -> bool {
-        matches!(self.errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::ENOSPC | Errno::EUSERS)
+        use Errno::{EACCES, EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC, ENOSYS, EPERM, EUSERS};
+        matches!(self.errno, EPERM | EACCES | ENOSYS | ENOSPC | EUSERS | EAGAIN | ENOMEM | EMFILE | ENFILE)
             || (self.errno == Errno::EINVAL && self.stage == Stage::of(Stage::Filter as i32))
     }
 }
