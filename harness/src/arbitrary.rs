@@ -51,6 +51,7 @@ fn site() -> impl Strategy<Value = Site> {
         Just(Site::After(Making::Fork)),
         "[a-z_]{1,8}(\\+0x[1-9a-f]{1,3})?".prop_map(|place| Site::At(Label::new(&place))),
         syscall().prop_map(Site::In),
+        Just(Site::Quiet),
         "[a-zé\" ]{1,9}".prop_filter_map("a name", |name| name.parse().ok().map(Site::Probe))
     ]
 }
@@ -87,28 +88,15 @@ fn wanted() -> impl Strategy<Value = Text> {
 
 prop_compose! {
     fn limits()(
-        time in 1u64..1_000_000_000, cpu in 1u64..1_000_000_000, points in 1..u64::MAX, turn in 1..u32::MAX, processes in 1..u32::MAX
+        time in 1u64..1_000_000_000, cpu in 1u64..1_000_000_000, points in 1..u64::MAX, turn in 1..u32::MAX,
+        processes in 1..u32::MAX, output in 1..u64::MAX
     ) -> Limits {
-        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), points, turn, processes }
+        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), points, turn, processes, output }
     }
 }
 
 fn broken() -> impl Strategy<Value = Broken> {
-    use Broken::*;
-    proptest::sample::select(vec![
-        Hang,
-        Idle,
-        Crash,
-        Spinning,
-        Stopped,
-        Exit,
-        Stdout,
-        Stderr,
-        Zombies,
-        Orphans,
-        ExecBlocked,
-        TimedOut,
-    ])
+    proptest::sample::select(crate::judge::kinds().collect::<Vec<_>>())
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
@@ -225,7 +213,12 @@ prop_compose! {
 }
 
 fn output() -> impl Strategy<Value = Output> {
-    prop_oneof![text().prop_map(Output::Text), vec(any::<u8>(), 0..9).prop_map(Output::from)]
+    let cut = (vec(any::<u8>(), 0..9), 1..u64::MAX, "[0-9a-f]{64}");
+    prop_oneof![
+        text().prop_map(Output::Text),
+        vec(any::<u8>(), 0..9).prop_map(Output::from),
+        cut.prop_map(|(first, left_out, digest)| Output::Cut { first, left_out, digest }),
+    ]
 }
 
 prop_compose! {

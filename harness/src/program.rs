@@ -54,6 +54,8 @@ pub struct Limits {
     pub turn: u32,
     /// Processes and threads of one run; making one more fails with EAGAIN, as RLIMIT_NPROC would have it.
     pub processes: u32,
+    /// Bytes that are kept of each of the program's two outputs. It may write more; of that, only how much it was is told.
+    pub output: u64,
 }
 
 impl Limits {
@@ -62,13 +64,14 @@ impl Limits {
 
     /// The first limit that is none, by its name, and what was expected.
     pub fn wrong(&self) -> Option<(&'static str, &'static str)> {
-        let Limits { time, cpu, points, turn, processes } = self;
+        let Limits { time, cpu, points, turn, processes, output } = self;
         let zeros = [
             ("time", time.is_zero()),
             ("cpu", cpu.is_zero()),
             ("points", *points == 0),
             ("turn", *turn == 0),
             ("processes", *processes == 0),
+            ("output", *output == 0),
         ];
         let zero =
             zeros.into_iter().find(|(_, zero)| *zero).map(|(name, _)| (name, "expected a limit above 0"));
@@ -87,6 +90,7 @@ impl Default for Limits {
             // Well above what programs do that are looked at run by run, and few enough for any machine: a fork bomb's
             // thousand take some hundred megabytes.
             processes: 1024,
+            output: 64 << 20,
         }
     }
 }

@@ -263,6 +263,9 @@ pub enum Site {
     At(Label),
     /// The thread is at a place that the program's author has marked with this name.
     Probe(ProbeName),
+    /// Everything sleeps: every thread of every process, and only time or the outside could go on. The thread is the first
+    /// of the process that the step is about.
+    Quiet,
 }
 
 impl fmt::Display for Site {
@@ -273,6 +276,7 @@ impl fmt::Display for Site {
             Site::In(call) => write!(f, "in {call}"),
             Site::At(place) => write!(f, "at {place}"),
             Site::Probe(name) => write!(f, "at probe {name}"),
+            Site::Quiet => f.write_str("when everything sleeps"),
         }
     }
 }

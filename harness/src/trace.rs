@@ -1,6 +1,11 @@
 //! What happened in one run, as values: the events in order, and the outcome.
 //!
-//! Nothing here holds a pid, an address or a time of day: two runs of one schedule have equal events.
+//! Nothing here holds a pid, an address or a time of day: two runs of one schedule have equal events, but for what may
+//! differ (NOTE \[By design\] in `trace::alike`).
+
+mod alike;
+
+pub use alike::{Essence, difference, first_difference};
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};
@@ -227,7 +232,7 @@ pub enum What {
     Expire(Syscall),
     /// A timer of this process ran out, and this signal was sent for it.
     Fire(Signal),
-    /// The call was refused with ENOSYS, and why.
+    /// The call was refused, with ENOSYS where nobody could follow it and EPERM where it reached for the run's init; and why.
     Refuse(Syscall, String),
     /// The thread could not be held at this kind of point, and why.
     NotHeld(Site, String),
@@ -315,6 +320,19 @@ pub struct Sleeper {
     pub why: String,
 }
 
+impl fmt::Display for Sleeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.thread, self.call)
+    }
+}
+
+impl Sleeper {
+    /// Who sleeps in what: `p0 in wait4, p0.1 in pause`.
+    pub fn list(sleepers: &[Sleeper]) -> String {
+        sleepers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// A process that nobody waited for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -373,6 +391,16 @@ pub enum Output {
     Text(String),
     /// All of it, where it is not UTF-8.
     Bytes(#[serde(with = "byte_string")] Vec<u8>),
+    /// More than is kept of it (`Limits::output`).
+    Cut {
+        /// Its beginning.
+        #[serde(with = "byte_string")]
+        first: Vec<u8>,
+        /// How many bytes came after that.
+        left_out: u64,
+        /// Their SHA-256, in hexadecimal: two outputs that are equal here are equal.
+        digest: String,
+    },
 }
 
 /// Bytes in RON are a byte string, `b"\xff"`, not a list of numbers.
@@ -403,11 +431,20 @@ mod byte_string {
 }
 
 impl Output {
-    /// Its bytes.
+    /// Its bytes, as far as they were kept.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Output::Text(text) => text.as_bytes(),
             Output::Bytes(bytes) => bytes,
+            Output::Cut { first, .. } => first,
+        }
+    }
+
+    /// How many bytes came after those that were kept.
+    pub fn left_out(&self) -> u64 {
+        match self {
+            Output::Text(_) | Output::Bytes(_) => 0,
+            Output::Cut { left_out, .. } => *left_out,
         }
     }
 }
@@ -420,7 +457,11 @@ impl From<Vec<u8>> for Output {
 
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", String::from_utf8_lossy(self.bytes()))
+        write!(f, "{:?}", String::from_utf8_lossy(self.bytes()))?;
+        match self {
+            Output::Text(_) | Output::Bytes(_) => Ok(()),
+            Output::Cut { left_out, digest, .. } => write!(f, " and {left_out} bytes {digest}"),
+        }
     }
 }
 
@@ -449,6 +490,8 @@ pub enum Broken {
     Orphans,
     /// A program was started with signals blocked that its parent blocked only for a moment.
     ExecBlocked,
+    /// More was written than is kept, and it is not known whether that is as expected.
+    OutputLimit,
     /// The time limit was reached.
     TimedOut,
 }

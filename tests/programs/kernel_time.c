@@ -1,4 +1,5 @@
 // A wait for a semaphore of System V runs out while another thread goes from call to call.
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -7,11 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-static void *waits(void *data) {
+static void *waits(void *time) {
     int id = semget(IPC_PRIVATE, 1, 0600);
     struct sembuf take = {0, -1, 0};
-    (void)data;
-    semtimedop(id, &take, 1, &(struct timespec){0, 5000000});
+    semtimedop(id, &take, 1, time);
     return NULL;
 }
 
@@ -19,7 +19,9 @@ int main(int count, char **arguments) {
     (void)arguments;
     pthread_t thread;
     struct timespec begin, now;
-    pthread_create(&thread, NULL, waits, NULL);
+    // When it only waits, that is for long enough that the machine's load does not end it before all sleep.
+    struct timespec time = {0, count > 1 ? 200000000 : 5000000};
+    pthread_create(&thread, NULL, waits, &time);
     // The thread goes first, until it sleeps.
     sched_yield();
     clock_gettime(CLOCK_MONOTONIC, &begin);

@@ -57,12 +57,16 @@ pub fn with_supervisor<T: Send>(
     limits: Limits,
     work: impl FnOnce(&mut Supervisor) -> T + Send,
 ) -> T {
+    with_settings(Settings { limits, ..Settings::of(launch) }, work)
+}
+
+/// The same with all that a run can be told.
+pub fn with_settings<T: Send>(settings: Settings, work: impl FnOnce(&mut Supervisor) -> T + Send) -> T {
     let slots = Slots::new().expect("this process may use a CPU");
     thread::scope(|scope| {
         let supervised = scope.spawn(|| {
             let slot =
                 slots.take(Duration::from_secs(600), &AtomicBool::new(false)).expect("a CPU gets free");
-            let settings = Settings { limits, ..Settings::of(launch) };
             let mut supervisor = Supervisor::new(settings, slot.cpu).expect("this host allows a cell");
             work(&mut supervisor)
         });

@@ -97,7 +97,8 @@ fn process(text: &str) -> Result<ThreadName, String> {
     }
 }
 
-/// `before:CALL`, `in:CALL`, `after:fork`, `probe:NAME` or `at:PLACE`.
+/// `before:CALL`, `in:CALL`, `after:fork`, `probe:NAME` or `at:PLACE`. When everything sleeps nothing is planned, so that
+/// is no kind to choose.
 fn site(text: &str) -> Result<Site, String> {
     let call = |name: &str| name.parse::<Syscall>().map_err(|error| error.to_string());
     match text.split_once(':') {

@@ -24,6 +24,9 @@ pub(super) struct Limits {
     /// Processes and threads of one run; one more fails with EAGAIN [default: 1024]
     #[arg(long, env = "SIGRACE_LIMIT_PROCESSES", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit_processes: Option<u32>,
+    /// Bytes that are kept of each of the program's two outputs [default: 67108864]
+    #[arg(long, env = "SIGRACE_LIMIT_OUTPUT", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    limit_output: Option<u64>,
 }
 
 impl Limits {
@@ -36,6 +39,7 @@ impl Limits {
             points: self.limit_points.unwrap_or(usual.points),
             turn: self.limit_turn.unwrap_or(usual.turn),
             processes: self.limit_processes.unwrap_or(usual.processes),
+            output: self.limit_output.unwrap_or(usual.output),
         }
     }
 }

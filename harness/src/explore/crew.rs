@@ -3,7 +3,7 @@
 //! The thread matters: the kernel ends a program with the thread that started it (PR_SET_PDEATHSIG in prctl(2)), so a
 //! supervisor must never move to another thread or outlive the one that made it.
 
-use super::ExploreError;
+use super::error::ExploreError;
 use crate::schedule::{Schedule, Site, Step};
 use crate::supervise::{RunError, Supervise};
 use crate::trace::{Event, Run, What};

@@ -13,12 +13,15 @@
 //!
 //! They are run again before they are told, as findings are, but only a few times each, and only the simplest few.
 
-use super::confirm::Confirmed;
-use super::search::{Halt, Search};
-use super::tree::kind;
-use super::verdict::same;
+use super::confirm::{Confirmed, confirm};
+use super::error::Halt;
+use super::findings::Findings;
+use super::ledger::Ledger;
+use super::shrink::counts;
+use super::space::Space;
+use super::steps::{kind, same};
 use crate::schedule::{Action, Schedule, Site, Step, Target, ThreadName};
-use crate::trace::{Broken, Run};
+use crate::trace::Broken;
 
 /// So many races of one search are remembered.
 const MOST_REMEMBERED: usize = 256;
@@ -29,28 +32,22 @@ const CONFIRM: u32 = 3;
 /// Schedules of earlier times that are tried of each.
 const MOST_EARLIER: usize = 32;
 
-/// True if `whole` has all the steps of `part`, at whichever times: then nothing new is told by it.
-fn is_part(part: &Schedule, whole: &Schedule) -> bool {
-    let mut left = race(whole);
-    race(part).iter().all(|step| {
-        let place = left.iter().position(|other| other == step);
-        place.map(|place| left.swap_remove(place)).is_some()
-    })
-}
-
 /// A race that is not, or not yet, a finding.
-#[derive(Clone, Debug)]
-pub(super) struct Elsewhere {
+struct Race {
     breaks: Broken,
     schedule: Schedule,
 }
 
+/// Races that are to be told along with the findings that break the same.
+#[derive(Default)]
+pub(super) struct Races(Vec<Race>);
+
 /// What a race is, but for the times at which its threads get there.
-fn race(schedule: &Schedule) -> Vec<(ThreadName, Site, Action)> {
+fn essence(schedule: &Schedule) -> Vec<(ThreadName, Site, Action)> {
     let step = |step: &Step| {
         let action = match &step.action {
             Action::Switch(_) => Action::Switch(Target::All),
-            send => send.clone(),
+            Action::Send(signal) => Action::Send(*signal),
         };
         (step.thread.clone(), step.at, action)
     };
@@ -59,91 +56,111 @@ fn race(schedule: &Schedule) -> Vec<(ThreadName, Site, Action)> {
     race
 }
 
-impl<J: Fn(&Run) -> Vec<Broken>> Search<'_, '_, J> {
+/// True if `whole` has all the steps of `part`, at whichever times: then nothing new is told by it.
+fn is_part(part: &Schedule, whole: &Schedule) -> bool {
+    let mut left = essence(whole);
+    essence(part).iter().all(|step| {
+        let place = left.iter().position(|other| other == step);
+        place.map(|place| left.swap_remove(place)).is_some()
+    })
+}
+
+impl Races {
     /// Remembers the smallest part of a failing schedule that fails.
-    pub(super) fn remember(&mut self, schedule: Schedule, breaks: Broken) {
-        let kind = race(&schedule);
-        let known = self.elsewhere.iter_mut();
-        let known = known.filter(|other| other.breaks == breaks).find(|other| race(&other.schedule) == kind);
-        if let Some(known) = known {
-            if self.space.simplicity(&schedule) < self.space.simplicity(&known.schedule) {
+    pub(super) fn remember(&mut self, space: &Space, schedule: Schedule, breaks: Broken) {
+        let race = essence(&schedule);
+        let like = |other: &&mut Race| other.breaks == breaks && essence(&other.schedule) == race;
+        if let Some(known) = self.0.iter_mut().find(like) {
+            if space.simplicity(&schedule) < space.simplicity(&known.schedule) {
                 known.schedule = schedule;
             }
-        } else if self.elsewhere.len() < MOST_REMEMBERED {
-            self.elsewhere.push(Elsewhere { breaks, schedule });
+        } else if self.0.len() < MOST_REMEMBERED {
+            self.0.push(Race { breaks, schedule });
         }
     }
 
-    /// Gives each finding the other races that break the same, when all is searched and the findings are in order.
-    pub(super) fn tell_elsewhere(&mut self) -> Result<(), Halt> {
-        let mut all = std::mem::take(&mut self.elsewhere);
-        all.sort_by_cached_key(|other| self.space.simplicity(&other.schedule));
-        for Elsewhere { breaks, schedule } in all {
-            let explains = |index: &usize| {
-                let told = self.report.findings[*index].elsewhere.iter();
-                told.chain([&self.minimal[*index]]).any(|other| is_part(other, &schedule))
+    /// Gives each finding the other races that break the same, when all is searched and the findings are in order. Each is
+    /// run again `times` times, or a few.
+    pub(super) fn tell(
+        mut self,
+        ledger: &mut Ledger<'_, '_>,
+        space: &Space,
+        findings: &mut Findings,
+        times: u32,
+    ) -> Result<(), Halt> {
+        self.0.sort_by_cached_key(|race| space.simplicity(&race.schedule));
+        let first = |schedule: &Schedule| schedule.steps.first().and_then(kind);
+        for Race { breaks, schedule } in self.0 {
+            let same_kind = || {
+                let all = findings.found.iter().enumerate();
+                all.filter(|(_, found)| found.finding.breaks == breaks)
             };
-            let first = |schedule: &Schedule| schedule.steps.first().and_then(kind);
-            let like = |index: &usize| first(&self.minimal[*index]) == first(&schedule);
-            let same_kind = || (0..self.minimal.len()).filter(|n| self.report.findings[*n].breaks == breaks);
-            if same_kind().any(|index| explains(&index)) {
+            let explained = same_kind().any(|(_, found)| {
+                let told = found.finding.elsewhere.iter();
+                told.chain([&found.minimal]).any(|other| is_part(other, &schedule))
+            });
+            let like = same_kind().find(|(_, found)| first(&found.minimal) == first(&schedule));
+            let Some((index, _)) = like.or_else(|| same_kind().next()).filter(|_| !explained) else {
+                continue;
+            };
+            let finding = &mut findings.found[index].finding;
+            if finding.elsewhere.len() >= MOST_TOLD {
+                finding.elsewhere_more += 1;
                 continue;
             }
-            let Some(index) = same_kind().find(like).or_else(|| same_kind().next()) else { continue };
-            if self.report.findings[index].elsewhere.len() >= MOST_TOLD {
-                self.report.findings[index].elsewhere_more += 1;
-                continue;
-            }
-            let schedule = self.earliest(schedule, breaks)?;
-            let seen = self.report.findings[index].run.clone();
-            match self.confirm(&schedule, breaks, &seen, self.plan.confirm.min(CONFIRM))? {
+            let schedule = earliest(ledger, space, schedule, breaks)?;
+            match confirm(ledger, &schedule, breaks, &finding.run, times.min(CONFIRM))? {
                 Confirmed::Yes(run) => {
-                    let told = &mut self.report.findings[index].elsewhere;
-                    if !told.iter().any(|other| same(other, &run.schedule)) {
-                        told.push(run.schedule);
+                    if !finding.elsewhere.iter().any(|other| same(other, &run.schedule)) {
+                        finding.elsewhere.push(run.schedule);
                     }
                 }
-                Confirmed::No(unstable) => self.doubt(*unstable),
+                Confirmed::No(unstable) => findings.doubt(*unstable),
             }
         }
         Ok(())
     }
+}
 
-    /// The same race with simpler actions, and at the earliest times at which it still breaks the same.
-    fn earliest(&mut self, mut best: Schedule, breaks: Broken) -> Result<Schedule, Halt> {
-        for _ in 0..MOST_EARLIER {
-            let mut better = None;
-            for proposal in self.earlier(&best) {
-                if self.breaks(&proposal, breaks)? && self.counts(&proposal, breaks)? {
-                    better = Some(proposal);
-                    break;
-                }
-            }
-            match better {
-                Some(schedule) => best = schedule,
-                None => break,
+/// The same race with simpler actions, and at the earliest times at which it still breaks the same.
+fn earliest(
+    ledger: &mut Ledger<'_, '_>,
+    space: &Space,
+    mut best: Schedule,
+    breaks: Broken,
+) -> Result<Schedule, Halt> {
+    for _ in 0..MOST_EARLIER {
+        let mut better = None;
+        for proposal in earlier(space, &best) {
+            if ledger.breaks(&proposal, breaks)? && counts(ledger, space, &proposal, breaks)? {
+                better = Some(proposal);
+                break;
             }
         }
-        Ok(best)
-    }
-
-    fn earlier(&self, best: &Schedule) -> Vec<Schedule> {
-        let kind = race(best);
-        let simplicity = self.space.simplicity(best);
-        let mut proposals = Vec::new();
-        for (index, step) in best.steps.iter().enumerate() {
-            let like = |other: &&Step| other.thread == step.thread && other.at == step.at && other != &step;
-            for other in self.space.steps.iter().filter(like) {
-                let mut steps = best.steps.clone();
-                if let Some(place) = steps.get_mut(index) {
-                    *place = other.clone();
-                }
-                proposals.push(self.space.sorted(steps));
-            }
+        match better {
+            Some(schedule) => best = schedule,
+            None => break,
         }
-        proposals.retain(|other| race(other) == kind && self.space.simplicity(other) < simplicity);
-        proposals.sort_by_cached_key(|other| self.space.simplicity(other));
-        proposals.truncate(MOST_EARLIER);
-        proposals
     }
+    Ok(best)
+}
+
+fn earlier(space: &Space, best: &Schedule) -> Vec<Schedule> {
+    let race = essence(best);
+    let simplicity = space.simplicity(best);
+    let mut proposals = Vec::new();
+    for (index, step) in best.steps.iter().enumerate() {
+        let like = |other: &&Step| other.thread == step.thread && other.at == step.at && other != &step;
+        for other in space.steps.iter().filter(like) {
+            let mut steps = best.steps.clone();
+            if let Some(place) = steps.get_mut(index) {
+                *place = other.clone();
+            }
+            proposals.push(space.sorted(steps));
+        }
+    }
+    proposals.retain(|other| essence(other) == race && space.simplicity(other) < simplicity);
+    proposals.sort_by_cached_key(|other| space.simplicity(other));
+    proposals.truncate(MOST_EARLIER);
+    proposals
 }

@@ -27,10 +27,12 @@
 //!   may cause a signal, whose handler then meets another state of the program's memory; or both may share memory. A run
 //!   does not tell which signals a process catches or what memory it shares, so it cannot be known to be sound.
 
-use super::report::Level;
-use super::space::{Space, sends, taken};
-use super::strategy::{Planned, Planner};
-use super::{Coverage, ExploreError, Reference};
+use super::error::ExploreError;
+use super::planner::{Planned, Planner};
+use super::reference::Reference;
+use super::report::{Coverage, Level};
+use super::space::Space;
+use super::steps::{sends, taken};
 use crate::schedule::{Action, Schedule, Step, Target};
 use crate::signal::Signal;
 use crate::trace::{Event, Run, What};

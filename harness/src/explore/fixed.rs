@@ -1,15 +1,9 @@
-//! A schedule that is already there: a kept case in a search, or a recorded run that is made again.
-//!
-//! A replay never improvises. It runs the recorded schedule and compares what happened, event by event, with what was
-//! recorded. The steps are among the events, so a schedule that was changed afterwards is noticed too.
+//! Schedules that are already there: kept cases, or the one that is to be shrunk further.
 
-use super::ExploreError;
-use super::crew::attempt;
+use super::error::ExploreError;
+use super::planner::{Planned, Planner};
 use super::space::Space;
-use super::strategy::{Planned, Planner};
-use crate::schedule::{Schedule, Step};
-use crate::supervise::Supervise;
-use crate::trace::{Event, Run, Trace};
+use crate::schedule::Schedule;
 use std::sync::Arc;
 
 /// The strategy that tries given schedules, each once.
@@ -37,61 +31,4 @@ impl Planner for Fixed {
         let next = self.left.by_ref().take(size);
         Ok(next.map(|schedule| Planned::judged(space, space.sorted(schedule.steps))).collect())
     }
-}
-
-/// What became of a replay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
-pub enum Replay {
-    /// Every event was as recorded, and so was the outcome.
-    Followed,
-    /// The run left the recording.
-    Diverged {
-        /// The first event that differs, counted from 0; the number of recorded events if all of them were followed.
-        index: usize,
-        /// What was recorded there; none if the recording ends.
-        recorded: Option<Event>,
-        /// What happened there; none if the run ended.
-        happened: Option<Event>,
-        /// Steps whose point never came, or that could do nothing.
-        unreached: Vec<Step>,
-    },
-    /// Every event was as recorded, but the outcome is another.
-    EndedOtherwise,
-    /// The run proves nothing, however often it is made, and why.
-    Tainted(String),
-}
-
-/// Makes the recorded run again, and says whether it went as recorded. The run is given back for showing.
-pub fn replay<S: Supervise + ?Sized>(
-    supervisor: &mut S,
-    trace: &Trace,
-) -> Result<(Replay, Run), ExploreError> {
-    let doing = format!("replaying ({})", trace.schedule);
-    let run = attempt(supervisor, &trace.schedule).map_err(ExploreError::run(doing))?.run;
-    Ok((compare(trace, &run), run))
-}
-
-/// Compares a run with a recording.
-pub fn compare(trace: &Trace, run: &Run) -> Replay {
-    if let Some(taint) = &run.taint {
-        return Replay::Tainted(taint.clone());
-    }
-    let index = first_difference(&trace.events, &run.events);
-    if index.is_some() || !run.unreached.is_empty() || trace.schedule != run.schedule {
-        let index = index.unwrap_or(trace.events.len());
-        return Replay::Diverged {
-            index,
-            recorded: trace.events.get(index).cloned(),
-            happened: run.events.get(index).cloned(),
-            unreached: run.unreached.clone(),
-        };
-    }
-    if trace.outcome == run.outcome { Replay::Followed } else { Replay::EndedOtherwise }
-}
-
-/// The index of the first event in which two runs differ; none if they are equal.
-pub(super) fn first_difference(one: &[Event], other: &[Event]) -> Option<usize> {
-    let common = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-    (common < one.len() || common < other.len()).then_some(common)
 }

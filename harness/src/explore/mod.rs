@@ -13,23 +13,33 @@
 //! have shown, and its results are taken in the order of their index. So the same seed plans the same schedules and
 //! makes the same report with any number of workers. Only a time budget and an interrupt are exempt.
 
+mod chance;
 mod code;
 mod confirm;
 mod cover;
 mod crew;
 mod elsewhere;
+mod error;
+mod executed;
 mod exhaustive;
+mod findings;
 mod fixed;
 mod follow;
+mod known;
+mod ledger;
 mod partition;
 mod pct;
 mod plan;
+mod planner;
+mod progress;
 mod random;
 mod reference;
+mod replay;
 mod report;
 mod search;
 mod shrink;
 mod space;
+mod steps;
 mod strategy;
 mod tree;
 mod verdict;
@@ -39,66 +49,16 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-pub use code::{Code, Executed, MOST_VISITS, Spot, Stretch};
-pub use fixed::{Replay, compare, replay};
+pub use code::{Code, MOST_VISITS, Spot, Stretch};
+pub use error::ExploreError;
+pub use executed::Executed;
+pub use known::Comparison;
 pub use partition::Partition;
-pub use plan::{Doing, Plan, Progress, Standing, Stop};
+pub use plan::{Plan, Stop};
+pub use progress::{Doing, Progress, Standing};
 pub use reference::{Reference, reference};
+pub use replay::{Replay, compare, replay};
 pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};
 pub use search::search;
-pub use verdict::{Comparison, Verdict, same};
-
-use crate::schedule::ThreadName;
-use crate::supervise::RunError;
-
-/// Why exploring came to no report.
-#[derive(Debug, thiserror::Error)]
-pub enum ExploreError {
-    /// A run failed, and what it was for.
-    #[error("{doing}: {source}")]
-    Run {
-        /// What was being done.
-        doing: String,
-        /// Why there is no run.
-        source: RunError,
-    },
-    /// The reference run neither slept nor ended, so there is nothing to compare with.
-    #[error("the reference run never sleeps and never ends: {0}")]
-    NeverQuiet(String),
-    /// There is nobody to send the signals to.
-    #[error(
-        "{to} is not asleep when everything first sleeps, so no signal can be sent to it there (asleep: {asleep})"
-    )]
-    NoReceiver {
-        /// The process that the signals were for.
-        to: ThreadName,
-        /// The points where threads sleep.
-        asleep: String,
-    },
-    /// A worker thread could not be started.
-    #[error("cannot start worker thread {index}: {source}")]
-    Worker {
-        /// Which, counted from 0.
-        index: usize,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A strategy could give no schedule.
-    #[error("cannot plan a schedule: {0}")]
-    Planning(String),
-}
-
-impl ExploreError {
-    fn run(doing: impl Into<String>) -> impl FnOnce(RunError) -> ExploreError {
-        let doing = doing.into();
-        move |source| ExploreError::Run { doing, source }
-    }
-
-    /// The verdict of a scenario that ended with this error; none if it says nothing about the program or the host.
-    pub fn verdict(&self) -> Option<Verdict> {
-        match self {
-            ExploreError::Run { source: RunError::Unsupported(_), .. } => Some(Verdict::Unsupported),
-            _ => None,
-        }
-    }
-}
+pub use steps::same;
+pub use verdict::Verdict;

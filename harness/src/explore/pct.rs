@@ -24,11 +24,13 @@
 //! points may be used, or if a sample was given up: because it takes too many steps (a thread that spins has the highest
 //! priority), or since a run of it was tainted or did not take its steps.
 
-use super::random::{below, planning, runner};
-use super::report::Chance;
-use super::space::{Space, sends};
-use super::strategy::{Planned, Planner};
-use super::{Coverage, ExploreError, Reference};
+use super::chance::{below, planning, runner};
+use super::error::ExploreError;
+use super::planner::{Planned, Planner};
+use super::reference::Reference;
+use super::report::{Chance, Coverage};
+use super::space::Space;
+use super::steps::sends;
 use crate::schedule::{Action, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{Reached, Run, What};

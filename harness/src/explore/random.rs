@@ -7,13 +7,15 @@
 //! made possible. A schedule that was tried is drawn again a few times; when chance finds no new one, it is run again,
 //! and the search checks that it goes as before.
 
-use super::ExploreError;
-use super::space::{Space, sends, weight};
-use super::strategy::{Planned, Planner};
+use super::chance::{below, pick, planning, runner};
+use super::error::ExploreError;
+use super::planner::{Planned, Planner};
+use super::space::Space;
+use super::steps::{sends, weight};
 use super::tree::ScheduleTree;
 use crate::schedule::{Schedule, Step};
 use proptest::strategy::{NewTree, Strategy, ValueTree};
-use proptest::test_runner::{Config, Reason, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{Reason, TestRunner};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -92,20 +94,6 @@ impl Planner for Random {
     }
 }
 
-/// Where the `index`th strategy of a plan with this seed has its chance from; with another number in `part`, other chance.
-pub(super) fn runner(seed: u64, index: u64, part: u64) -> TestRunner {
-    let mut bytes = [0; 32];
-    let given = [seed, index, part].into_iter().flat_map(u64::to_le_bytes);
-    for (place, byte) in bytes.iter_mut().zip(given) {
-        *place = byte;
-    }
-    TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-}
-
-pub(super) fn planning(reason: Reason) -> ExploreError {
-    ExploreError::Planning(reason.to_string())
-}
-
 /// Schedules over the steps of a space.
 #[derive(Debug)]
 enum Schedules {
@@ -171,13 +159,4 @@ fn later(
         opened.filter_map(|&index| space.steps.get(index)).filter(|step| wanted(step)).collect();
     let from = if !opened.is_empty() && below(runner, 2)? == 0 { opened } else { all };
     Ok(pick(runner, &from)?.map(|step| (*step).clone()))
-}
-
-fn pick<'a, T>(runner: &mut TestRunner, from: &'a [T]) -> Result<Option<&'a T>, Reason> {
-    if from.is_empty() { Ok(None) } else { Ok(from.get(below(runner, from.len())?)) }
-}
-
-/// A number below `count`, which is not 0.
-pub(super) fn below(runner: &mut TestRunner, count: usize) -> Result<usize, Reason> {
-    Ok((0..count).new_tree(runner)?.current())
 }

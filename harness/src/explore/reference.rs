@@ -1,15 +1,17 @@
 //! The reference run: what the program does when the harness adds nothing of its own to it.
 //!
 //! Without signals to send it is the empty schedule. With signals it sends them, in their order, when everything first
-//! sleeps: the moment at which a person who types `kill` would meet the program. That moment is known from a run of the
-//! empty schedule, made before.
+//! sleeps: every thread of every process, as a person who types `kill` a moment later would meet the program. Whether that
+//! ever is, and who gets them, is known from a run of the empty schedule, made before. Where there is but one thread, the
+//! moment is told by the call in which it sleeps.
 
-use super::code::{self, Executed};
 use super::crew::attempt;
-use super::{ExploreError, Plan};
-use crate::schedule::{Action, Point, Schedule, Step};
+use super::error::ExploreError;
+use super::executed::{self, Executed};
+use super::plan::Plan;
+use crate::schedule::{Action, Point, Schedule, Site, Step};
 use crate::supervise::Supervise;
-use crate::trace::{End, Run};
+use crate::trace::{End, Run, What};
 
 /// The reference run, and the run of the empty schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,27 +49,30 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
             _ => {}
         }
     }
-    let executed = code::execute(plan, supervisor, &mut plain)?;
+    let executed = executed::execute(plan, supervisor, &mut plain)?;
     let signals = plan.signals();
     if signals.is_empty() || plain.first_quiet.is_empty() {
         return Ok(Reference { schedule: empty, run: plain, plain: None, executed });
     }
-    let point = receiver(plan, &plain.first_quiet)?;
+    let point = meeting(plan, &plain)?;
     let steps = signals.into_iter().map(|signal| Step::new(point.clone(), Action::Send(signal))).collect();
     let schedule = Schedule { steps };
     let doing = format!("making the reference run ({schedule})");
     let mut run = attempt(supervisor, &schedule).map_err(ExploreError::run(doing))?.run;
-    code::copy(&plain, &mut run);
+    executed::copy(&plain, &mut run);
     Ok(Reference { schedule, run, plain: Some(plain), executed })
 }
 
-/// Where the process that gets the signals sleeps; its first thread where that sleeps too.
-fn receiver<'a>(plan: &Plan, quiet: &'a [Point]) -> Result<&'a Point, ExploreError> {
-    let mut points: Vec<&Point> =
-        quiet.iter().filter(|point| point.thread.process() == plan.send_to.process()).collect();
-    points.sort();
-    points.first().copied().ok_or_else(|| ExploreError::NoReceiver {
-        to: plan.send_to.clone(),
-        asleep: quiet.iter().map(Point::to_string).collect::<Vec<_>>().join(", "),
-    })
+/// The moment at which the process that gets the signals is met: when it and everything else first sleeps.
+fn meeting(plan: &Plan, plain: &Run) -> Result<Point, ExploreError> {
+    let quiet = &plain.first_quiet;
+    let to = plan.send_to.process();
+    let Some(sleeps) = quiet.iter().find(|point| point.thread.process() == to) else {
+        return Err(ExploreError::NoReceiver {
+            to: plan.send_to.clone(),
+            asleep: quiet.iter().map(Point::to_string).collect::<Vec<_>>().join(", "),
+        });
+    };
+    let alone = !plain.events.iter().any(|event| matches!(event.what, What::Make(_)));
+    Ok(if alone { sleeps.clone() } else { Point { thread: to, site: Site::Quiet, nth: 1 } })
 }

@@ -1,6 +1,9 @@
 //! What came of a search, as values.
 
-use super::{Partition, Reference, Verdict};
+use super::partition::Partition;
+use super::plan::Plan;
+use super::reference::Reference;
+use super::verdict::Verdict;
 use crate::schedule::{Point, Schedule, Step};
 use crate::trace::{Broken, Outcome, Run};
 
@@ -47,6 +50,34 @@ pub struct Report {
     pub unmet: Vec<(Schedule, Vec<Step>)>,
     /// Why the search ended before its budget was used up, if so.
     pub cut: Option<Cut>,
+}
+
+impl Report {
+    /// Of a search that has not begun.
+    pub(super) fn new(plan: &Plan, reference: &Reference) -> Report {
+        Report {
+            seed: plan.seed,
+            verdict: Verdict::Unreached,
+            part: plan.part,
+            shared_runs: 0,
+            reference: reference.clone(),
+            runs: 0,
+            extra_runs: 0,
+            failing: 0,
+            tainted: 0,
+            irregular: 0,
+            verified: 0,
+            signals_unsent: 0,
+            coverage: Coverage::default(),
+            outcomes: Vec::new(),
+            more_outcomes: false,
+            findings: Vec::new(),
+            unstable: Vec::new(),
+            unfinished: None,
+            unmet: Vec::new(),
+            cut: None,
+        }
+    }
 }
 
 /// Why a search ended before its budget was used up.
@@ -165,8 +196,7 @@ impl Chance {
 /// An outcome, and an example of how it comes about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The outcome. Two are distinct if they differ in the end, stdout, stderr, what is left over, or what was started
-    /// with signals blocked.
+    /// The outcome. Two are distinct if they differ in their [`essence`](Outcome::essence).
     pub outcome: Outcome,
     /// What it breaks.
     pub breaks: Vec<Broken>,
@@ -204,7 +234,7 @@ pub struct Finding {
     pub shrink_runs: u64,
     /// True if the budget for shrinking was used up: a simpler schedule may exist.
     pub shrink_cut: bool,
-    /// How often it was run again, with equal events each time.
+    /// How often it was run again, and went and ended the same way each time.
     pub confirmed: u32,
 }
 
@@ -224,14 +254,4 @@ pub struct Unstable {
     pub other: Option<Run>,
     /// The first event in which the two differ, counted from 0, where both are runs of the same schedule.
     pub differs: Option<usize>,
-}
-
-/// True if two outcomes count as the same.
-pub(super) fn alike(one: &Outcome, other: &Outcome) -> bool {
-    let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _ } = one;
-    *end == other.end
-        && *stdout == other.stdout
-        && *stderr == other.stderr
-        && *leftover == other.leftover
-        && *exec_blocked == other.exec_blocked
 }

@@ -1,20 +1,30 @@
-//! The search: plans rounds, has them tried, judges the runs in their order, and follows up those that fail.
+//! The search: plans rounds, has them tried, takes the runs in their order, and follows up those that fail.
 
+use super::confirm::verify;
+use super::cover::cover;
 use super::crew::{Crew, Queue, Tried};
-use super::elsewhere::Elsewhere;
-use super::report::{Cut, Report, Seen, Unstable, alike};
-use super::shrink::Entry;
-use super::space::{Space, sends, taken};
-use super::strategy::{Planned, Planner, planners};
+use super::elsewhere::Races;
+use super::error::{ExploreError, Halt};
+use super::findings::Findings;
+use super::follow::Follow;
+use super::known::is;
+use super::ledger::Ledger;
+use super::plan::{Plan, Stop};
+use super::planner::{Planned, Planner};
+use super::progress::{Doing, Progress, Standing};
+use super::reference::Reference;
+use super::report::{Coverage, Cut, Report, Seen, Unstable};
+use super::space::Space;
+use super::steps::{same, sends, taken};
+use super::strategy::planners;
 use super::tree::ScheduleTree;
-use super::verdict::{is, same};
-use super::{Coverage, Doing, ExploreError, Plan, Progress, Reference, Standing, Stop, Verdict};
+use crate::scenario::Known;
 use crate::schedule::{Schedule, Step};
 use crate::slots::Stopwatch;
 use crate::supervise::{RunError, Supervise};
 use crate::trace::{Broken, Run};
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use proptest::strategy::ValueTree;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -25,38 +35,19 @@ const MOST_FINDINGS: usize = 32;
 /// So many distinct outcomes are kept.
 const MOST_OUTCOMES: usize = 256;
 
-/// Why a search ends early.
-pub(super) enum Halt {
-    Interrupted,
-    Failed(ExploreError),
-}
-
-impl From<ExploreError> for Halt {
-    fn from(error: ExploreError) -> Halt {
-        match error {
-            ExploreError::Run { source: RunError::Interrupted, .. } => Halt::Interrupted,
-            error => Halt::Failed(error),
-        }
-    }
-}
-
 /// A search at work.
-pub(super) struct Search<'a, 'env, J> {
-    pub(super) plan: &'a Plan,
-    pub(super) reference: &'a Reference,
-    pub(super) crew: &'a Crew<'env>,
-    pub(super) space: Arc<Space>,
-    /// What each schedule does that was run.
-    pub(super) ledger: HashMap<Schedule, Entry>,
-    pub(super) report: Report,
-    pub(super) judge: &'a J,
+struct Search<'a, 'env> {
+    plan: &'a Plan,
+    reference: &'a Reference,
+    space: Arc<Space>,
+    ledger: Ledger<'a, 'env>,
+    findings: Findings,
+    races: Races,
+    report: Report,
     progress: &'a dyn Progress,
     budget: u64,
-    /// Minimal schedules of the findings, in the order of the points of the space.
-    pub(super) minimal: Vec<Schedule>,
-    /// Races that are to be told along with the findings that break the same.
-    pub(super) elsewhere: Vec<Elsewhere>,
-    pub(super) taken: HashSet<Step>,
+    taken: HashSet<Step>,
+    steps: u64,
     sent: HashSet<i32>,
 }
 
@@ -81,53 +72,29 @@ where
     let queue = Queue::default();
     std::thread::scope(|scope| {
         let crew = Crew::start(scope, &queue, plan.jobs, factory, cancel)?;
-        Search::new(plan, &reference, &crew, judge, progress).run()
+        Search::new(plan, &reference, Ledger::new(&crew, judge), progress).run()
     })
 }
 
-impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
+impl<'a, 'env> Search<'a, 'env> {
     fn new(
         plan: &'a Plan,
         reference: &'a Reference,
-        crew: &'a Crew<'env>,
-        judge: &'a J,
+        ledger: Ledger<'a, 'env>,
         progress: &'a dyn Progress,
-    ) -> Search<'a, 'env, J> {
-        let report = Report {
-            seed: plan.seed,
-            part: plan.part,
-            shared_runs: 0,
-            verdict: Verdict::Unreached,
-            reference: reference.clone(),
-            runs: 0,
-            extra_runs: 0,
-            failing: 0,
-            tainted: 0,
-            irregular: 0,
-            verified: 0,
-            signals_unsent: 0,
-            coverage: Coverage::default(),
-            outcomes: Vec::new(),
-            more_outcomes: false,
-            findings: Vec::new(),
-            unstable: Vec::new(),
-            unfinished: None,
-            unmet: Vec::new(),
-            cut: None,
-        };
+    ) -> Search<'a, 'env> {
         Search {
             plan,
             reference,
-            crew,
             space: Arc::new(Space::new(plan, reference)),
-            ledger: HashMap::new(),
-            report,
-            judge,
+            ledger,
+            findings: Findings::default(),
+            races: Races::default(),
+            report: Report::new(plan, reference),
             progress,
             budget: 0,
-            minimal: Vec::new(),
-            elsewhere: Vec::new(),
             taken: HashSet::new(),
+            steps: 0,
             sent: HashSet::new(),
         }
     }
@@ -139,17 +106,27 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
             Err(Halt::Interrupted) => self.report.cut = Some(Cut::Interrupted),
             Err(Halt::Failed(error)) => return Err(error),
         }
-        self.cover(&planners);
+        let runs = [self.reference.plain(), &self.reference.run];
+        let reached = runs.into_iter().flat_map(|run| &run.reached).map(|reached| &reached.point).collect();
+        let tried = |schedule: &Schedule| self.ledger.knows(schedule);
+        let coverage = cover(&self.space, &reached, &self.taken, &tried, &planners);
+        self.report.coverage = Coverage { steps: self.steps, ..coverage };
         let unsent = self.space.signals.iter().filter(|signal| !self.sent.contains(&signal.number()));
         self.report.signals_unsent = unsent.count();
-        self.order();
+        self.findings.order(&self.space);
         if self.report.cut != Some(Cut::Interrupted) {
-            match self.tell_elsewhere() {
+            self.progress.at(&self.standing(Doing::Confirming));
+            let (ledger, findings) = (&mut self.ledger, &mut self.findings);
+            match self.races.tell(ledger, &self.space, findings, self.plan.confirm) {
                 Ok(()) => {}
                 Err(Halt::Interrupted) => self.report.cut = Some(Cut::Interrupted),
                 Err(Halt::Failed(error)) => return Err(error),
             }
         }
+        self.report.findings = self.findings.found.into_iter().map(|found| found.finding).collect();
+        self.report.unstable = self.findings.doubts;
+        self.report.extra_runs = self.ledger.extra_runs();
+        self.report.tainted = self.ledger.tainted();
         self.report.verdict = self.report.against(&[]);
         Ok(self.report)
     }
@@ -158,7 +135,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
     fn all(&mut self, planners: &mut [Box<dyn Planner>]) -> Result<Option<Cut>, Halt> {
         let clock = Stopwatch::start(&self.plan.waited);
         if let Some(plain) = &self.reference.plain {
-            self.ledger.insert(plain.schedule.clone(), self.entry(plain));
+            self.ledger.enter(plain);
             self.verify(&[plain])?;
         }
         let reference = self.reference;
@@ -181,7 +158,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
                 let left = left.min(most.saturating_sub(self.report.runs));
                 // With no run left, one schedule is planned all the same, to see whether there is one.
                 let size = usize::try_from(left.clamp(1, ROUND)).unwrap_or(1);
-                let tried = |schedule: &Schedule| self.ledger.contains_key(schedule);
+                let tried = |schedule: &Schedule| self.ledger.knows(schedule);
                 let round = planner.round(&self.space, &tried, size)?;
                 if round.is_empty() {
                     break;
@@ -207,25 +184,20 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
 
     /// Has one round tried, and takes its results in order. Gives those that were taken, and why it ended early if it did.
     fn round(&mut self, round: Vec<Planned>) -> Result<(Option<Cut>, Vec<Run>), Halt> {
-        let schedules: Vec<Schedule> =
-            round.iter().map(|planned| proptest::strategy::ValueTree::current(&planned.tree)).collect();
-        let results = self.crew.try_all(&schedules).map_err(|(index, error)| {
-            let schedule = schedules.get(index).cloned().unwrap_or_default();
-            ExploreError::run(format!("trying ({schedule})"))(error)
-        })?;
+        let schedules: Vec<Schedule> = round.iter().map(|planned| planned.tree.current()).collect();
+        let results = self.ledger.make(&schedules, "trying")?;
         let complete = results.len() == schedules.len();
         let mut runs = Vec::with_capacity(results.len());
         let mut cut = None;
-        for (Planned { tree, probe, shared }, Tried { run, tainted }) in round.into_iter().zip(results) {
+        for (Planned { tree, probe, shared }, Tried { run, .. }) in round.into_iter().zip(results) {
             let made = if shared { &mut self.report.shared_runs } else { &mut self.report.runs };
             *made += 1;
-            self.report.tainted += tainted;
             if probe {
-                self.ledger.insert(run.schedule.clone(), self.entry(&run));
+                self.ledger.enter(&run);
             } else {
                 self.take(tree, &run)?;
             }
-            self.tell(Doing::Searching);
+            self.progress.at(&self.standing(Doing::Searching));
             runs.push(run);
             cut = self.satisfied();
             if cut.is_some() {
@@ -235,17 +207,16 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
         self.verify(&runs.iter().collect::<Vec<_>>())?;
         let space = Arc::make_mut(&mut self.space);
         runs.iter().filter(|run| run.taint.is_none()).for_each(|run| space.absorb(run));
-        if complete && !self.crew.cancelled() { Ok((cut, runs)) } else { Err(Halt::Interrupted) }
+        if complete && !self.ledger.cancelled() { Ok((cut, runs)) } else { Err(Halt::Interrupted) }
     }
 
     /// Takes one run into account.
     fn take(&mut self, tree: ScheduleTree, run: &Run) -> Result<(), Halt> {
-        let entry = self.entry(run);
-        let before = self.ledger.insert(run.schedule.clone(), entry);
+        let (entry, before) = self.ledger.enter(run);
         if let Some(taint) = &run.taint {
             let why = format!("every run of it is tainted: {taint}");
             let (schedule, one) = (run.schedule.clone(), run.clone());
-            self.doubt(Unstable { breaks: None, schedule, why, one, other: None, differs: None });
+            self.findings.doubt(Unstable { breaks: None, schedule, why, one, other: None, differs: None });
             return Ok(());
         }
         if before.is_some_and(|before| before.clean && entry.clean && before.events != entry.events) {
@@ -255,7 +226,7 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
             self.report.unmet.push((run.schedule.clone(), run.unreached.clone()));
         }
         let steps = taken(run);
-        self.report.coverage.steps += steps.len() as u64;
+        self.steps += steps.len() as u64;
         self.sent.extend(steps.iter().filter_map(|step| sends(&step.action)).map(|signal| signal.number()));
         self.taken.extend(steps);
         self.tally(run);
@@ -263,7 +234,17 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
             None => Ok(()),
             Some(breaks) => {
                 self.report.failing += 1;
-                let result = self.follow_up(tree, run, breaks);
+                let standing = self.standing(Doing::Searching);
+                let follow = Follow {
+                    plan: self.plan,
+                    space: &self.space,
+                    ledger: &mut self.ledger,
+                    findings: &mut self.findings,
+                    races: &mut self.races,
+                    runs: self.report.runs,
+                    tell: &|doing| self.progress.at(&Standing { doing, ..standing }),
+                };
+                let result = follow.up(tree, run, breaks);
                 if matches!(result, Err(Halt::Interrupted)) {
                     self.report.unfinished = Some((breaks, run.clone()));
                 }
@@ -274,13 +255,13 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
 
     /// Counts the outcome of a run.
     fn tally(&mut self, run: &Run) {
-        let seen = self.report.outcomes.iter_mut().find(|seen| alike(&seen.outcome, &run.outcome));
+        let seen = self.report.outcomes.iter_mut().find(|seen| seen.outcome.is_like(&run.outcome));
         if let Some(seen) = seen {
             seen.runs += 1;
         } else if self.report.outcomes.len() < MOST_OUTCOMES {
             self.report.outcomes.push(Seen {
                 outcome: run.outcome.clone(),
-                breaks: (self.judge)(run),
+                breaks: self.ledger.judge(run),
                 example: run.schedule.clone(),
                 first: self.report.runs,
                 runs: 1,
@@ -292,37 +273,36 @@ impl<'a, 'env, J: Fn(&Run) -> Vec<Broken>> Search<'a, 'env, J> {
 
     /// Why to stop here, if so.
     fn satisfied(&self) -> Option<Cut> {
-        let (findings, known) = (&self.report.findings, &self.plan.known);
-        let all_known = || known.iter().all(|known| findings.iter().any(|finding| is(finding, known)));
+        let (findings, known) = (&self.findings.found, &self.plan.known);
+        let found = |known: &Known| findings.iter().any(|found| is(&found.finding, known));
+        let all_known = || known.iter().all(found);
         match self.plan.stop {
             Stop::FirstFinding if !findings.is_empty() => Some(Cut::FirstFinding),
             Stop::KnownFound if !known.is_empty() && all_known() => Some(Cut::KnownFound),
-            _ => (findings.len() >= MOST_FINDINGS).then_some(Cut::Full),
+            Stop::Never | Stop::FirstFinding | Stop::KnownFound => {
+                (findings.len() >= MOST_FINDINGS).then_some(Cut::Full)
+            }
         }
     }
 
-    /// The most telling expectation that the run breaks.
-    pub(super) fn telling(&self, run: &Run) -> Option<Broken> {
-        (self.judge)(run).into_iter().min()
+    /// Where the plan is to verify, makes each of these runs a second time.
+    fn verify(&mut self, runs: &[&Run]) -> Result<(), Halt> {
+        if self.plan.verify {
+            let (verified, doubts) = verify(&mut self.ledger, runs)?;
+            self.report.verified += verified;
+            doubts.into_iter().for_each(|doubt| self.findings.doubt(doubt));
+        }
+        Ok(())
     }
 
-    /// What is remembered of a run.
-    pub(super) fn entry(&self, run: &Run) -> Entry {
-        let tainted = run.taint.is_some();
-        let breaks = if tainted { None } else { self.telling(run) };
-        let mut hasher = DefaultHasher::new();
-        format!("{:?}", run.events).hash(&mut hasher);
-        Entry { breaks, clean: !tainted && run.unreached.is_empty(), events: hasher.finish() }
-    }
-
-    pub(super) fn tell(&self, doing: Doing) {
-        self.progress.at(&Standing {
+    fn standing(&self, doing: Doing) -> Standing {
+        Standing {
             runs: self.report.runs,
             budget: self.budget,
             points: self.space.points(),
-            findings: self.report.findings.len(),
+            findings: self.findings.found.len(),
             outcomes: self.report.outcomes.len(),
             doing,
-        });
+        }
     }
 }

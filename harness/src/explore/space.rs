@@ -2,13 +2,17 @@
 //!
 //! NOTE \[Legal steps\] A `Switch` is planned only before or after a call, where another thread could run; a `Send` only
 //! at points of the receiving process that come before the signal was sent in that run, where it is caught or blocked
-//! (or anywhere, if the plan says so). The plan may narrow the kinds of points.
+//! (or anywhere, if the plan says so). The plan may narrow the kinds of points. When everything sleeps, a signal is sent
+//! only where the reference run sends one: the calls in which the receiver's threads sleep are points of their own.
 //!
 //! NOTE \[Order of points\] A point is earlier than another if it was seen first: the run of the empty schedule comes
 //! first, in its order, then the reference run, then the others by their number. For a schedule of one step this is
 //! the order in which the program gets there.
 
-use super::{Partition, Plan, Reference};
+use super::partition::Partition;
+use super::plan::Plan;
+use super::reference::Reference;
+use super::steps::{sends, taken, weight};
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{Reached, Run};
@@ -104,15 +108,20 @@ impl Space {
     pub(super) fn actions(&self, reached: &Reached, sent: &[Signal]) -> Vec<Action> {
         let Reached { point, others, receivable } = reached;
         let mut actions = Vec::new();
+        let (sending, switching) = match point.site {
+            Site::Before(_) | Site::After(_) | Site::At(_) | Site::Probe(_) => (true, true),
+            Site::In(_) => (true, false),
+            Site::Quiet => (self.home.steps.iter().any(|step| step.point() == *point), false),
+        };
         if !self.allows(&point.site) {
             return actions;
         }
-        if point.thread.process() == self.to {
+        if sending && point.thread.process() == self.to {
             let can = |signal: &Signal| self.always || receivable.contains(*signal);
             let unsent = self.signals.iter().filter(|signal| !sent.contains(signal));
             actions.extend(unsent.copied().filter(can).map(Action::Send));
         }
-        if !matches!(point.site, Site::In(_)) && !others.is_empty() {
+        if switching && !others.is_empty() {
             actions.push(Action::Switch(Target::All));
             actions.extend(others.iter().cloned().map(Target::To).map(Action::Switch));
         }
@@ -207,50 +216,4 @@ impl Space {
         let actions = schedule.steps.iter().map(|step| weight(&step.action)).sum();
         (schedule.steps.len(), actions, positions, schedule.steps.clone())
     }
-}
-
-/// How much there is to an action: a switch to all names nobody, and a signal is more than a switch.
-pub(super) fn weight(action: &Action) -> usize {
-    match action {
-        Action::Switch(Target::All) => 0,
-        Action::Switch(Target::To(_)) => 1,
-        Action::Send(_) => 2,
-    }
-}
-
-/// The signal that the action sends, if it sends one.
-pub(super) fn sends(action: &Action) -> Option<Signal> {
-    match action {
-        Action::Send(signal) => Some(*signal),
-        Action::Switch(_) => None,
-    }
-}
-
-/// The steps of the run's schedule that were taken.
-pub(super) fn taken(run: &Run) -> Vec<Step> {
-    let mut missed = run.unreached.clone();
-    let mut taken = Vec::new();
-    for step in &run.schedule.steps {
-        match missed.iter().position(|other| other == step) {
-            Some(index) => drop(missed.swap_remove(index)),
-            None => taken.push(step.clone()),
-        }
-    }
-    taken
-}
-
-/// True if all steps of `part` are in `whole`.
-pub(super) fn within(part: &Schedule, whole: &Schedule) -> bool {
-    part.steps.iter().all(|step| whole.steps.contains(step))
-}
-
-/// The steps in the order in which the run got to their points.
-pub(super) fn in_run_order(schedule: &Schedule, run: &Run) -> Schedule {
-    let mut steps = schedule.steps.clone();
-    steps.sort_by_cached_key(|step| {
-        let point = step.point();
-        let place = run.reached.iter().position(|reached| reached.point == point);
-        (place.unwrap_or(usize::MAX), sends(&step.action).is_none())
-    });
-    Schedule { steps }
 }

@@ -4,7 +4,7 @@ use super::model::{Model, Place, exited, judge, place, point, schedule, send, sw
 use super::*;
 use crate::scenario::{Known, Strategy};
 use crate::schedule::{Action, Schedule, Site, Step, Target};
-use crate::supervise::Supervise;
+use crate::supervise::{RunError, Supervise};
 use crate::trace::{Broken, End, Run, Trace};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -12,7 +12,8 @@
 //! A schedule of several steps may thus give way to a single step that it does not contain: a simpler schedule that
 //! breaks the same expectation is what shrinking is for.
 
-use super::space::{Space, sends, weight};
+use super::space::Space;
+use super::steps::{kind, sends, weight};
 use crate::schedule::{Action, Schedule, Step, Target};
 use proptest::strategy::ValueTree;
 use std::sync::Arc;
@@ -119,11 +120,6 @@ impl ScheduleTree {
         }
         moved
     }
-}
-
-/// Steps of one kind can take each other's place.
-pub(super) fn kind(step: &Step) -> Option<i32> {
-    sends(&step.action).map(|signal| signal.number())
 }
 
 /// The parts of a schedule, those of the fewest steps first.

@@ -1,7 +1,8 @@
 use super::*;
 use crate::arbitrary;
-use crate::schedule::{Making, Point, Schedule, Site, Step, Syscall};
-use crate::trace::{Event, Sleeper};
+use crate::schedule::{Action, Making, Point, Schedule, Site, Step, Syscall, ThreadName};
+use crate::signal::Signal;
+use crate::trace::{Event, LeftHow, Leftover, Outcome, Output, Sleeper, What};
 use proptest::prelude::*;
 
 fn signal(name: &str) -> Signal {
@@ -107,6 +108,49 @@ fn a_scenario_can_allow_idle_and_then_the_output_counts() {
     );
 }
 
+/// A run whose standard output was cut after `first`.
+fn cut(first: &str, left_out: u64, digest: char) -> Run {
+    let mut run = ended(0);
+    let digest = digest.to_string().repeat(64);
+    run.outcome.stdout = Output::Cut { first: first.as_bytes().to_vec(), left_out, digest };
+    run
+}
+
+#[test]
+fn output_that_was_cut_holds_only_what_can_be_known_of_it() {
+    let long = cut("ab\ncd", 5, 'a');
+    for (stdout, breaks) in [
+        (r#"Is("ab\ncdefghi")"#, Some(Broken::OutputLimit)),
+        (r#"Is("ab\ncdefgh")"#, Some(Broken::Stdout)),
+        (r#"Is("ax\ncdefghi")"#, Some(Broken::Stdout)),
+        (r#"Matches("^ab")"#, None),
+        (r#"Matches("a|b.*")"#, None),
+        (r#"Matches("z")"#, Some(Broken::OutputLimit)),
+        // So it is now, but behind the last byte that was kept there was another.
+        (r#"Matches("d$")"#, Some(Broken::OutputLimit)),
+        (r#"Matches("cd\\b")"#, Some(Broken::OutputLimit)),
+    ] {
+        let found = broken(&scenario(&format!("(stdout: {stdout})")), &long);
+        assert_eq!(found, Vec::from_iter(breaks), "{stdout}");
+    }
+    let expect = scenario(r#"(stdout: Matches("z"))"#);
+    assert_eq!(
+        explain(&expect, Broken::OutputLimit, &long),
+        r#"expected standard output to match "z", got "ab\ncd" and 5 bytes more, which were not kept (limit: output)"#
+    );
+}
+
+#[test]
+fn two_outputs_that_were_cut_are_compared_in_all_of_their_length() {
+    let same = Comparison { same_output: true, ..Comparison::default() };
+    let expect = against(&cut("ab", 5, 'a'), same.clone());
+    assert_eq!(broken(&expect, &cut("ab", 5, 'a')), []);
+    for other in [cut("ab", 5, 'b'), cut("ab", 6, 'a'), cut("ac", 5, 'a'), ended(0)] {
+        assert_eq!(broken(&expect, &other), [Broken::Stdout], "{:?}", other.outcome.stdout);
+    }
+    assert_eq!(broken(&against(&ended(0), same), &cut("done\n", 1, 'a')), [Broken::Stdout]);
+}
+
 #[test]
 fn leftovers_are_counted_in_a_scenario_and_named_against_a_reference() {
     let mut two = ended(0);
@@ -127,6 +171,21 @@ fn leftovers_are_counted_in_a_scenario_and_named_against_a_reference() {
     );
     two.outcome.leftover.pop();
     assert_eq!(broken(&expect, &two), [], "the same process, dead instead of alive");
+}
+
+#[test]
+fn a_limit_that_the_reference_run_reached_too_is_nothing_to_report() {
+    for end in [End::TimedOut, End::Spinning("9 points".into())] {
+        let expect = against(&run(end), sends());
+        for limit in [End::TimedOut, End::Spinning("8 points".into())] {
+            assert_eq!(broken(&expect, &run(limit)), []);
+        }
+        assert_eq!(broken(&expect, &run(End::Hang(sleeping()))), [Broken::Hang]);
+        assert_eq!(broken(&expect, &ended(3)), []);
+    }
+    assert_eq!(broken(&against(&ended(0), sends()), &run(End::TimedOut)), [Broken::TimedOut]);
+    // A scenario says itself what its program may need.
+    assert_eq!(broken(&scenario("()"), &run(End::TimedOut)), [Broken::TimedOut]);
 }
 
 #[test]
@@ -218,4 +277,11 @@ proptest! {
             prop_assert!(!explain(&expect, kind, &run).is_empty());
         }
     }
+}
+
+#[test]
+fn the_list_has_every_kind_in_the_order_of_what_they_tell() {
+    let all: Vec<Broken> = kinds().collect();
+    assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+    assert!(all.iter().all(|one| kind(*one).broken == *one));
 }

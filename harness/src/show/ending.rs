@@ -93,7 +93,13 @@ fn output(what: &str, output: &Output, page: Page) -> String {
         }
         shown += &format!("  | {}\n", short(&plain(line), room));
     }
-    if !text.ends_with('\n') {
+    if output.left_out() > 0 {
+        let bytes = output.left_out();
+        shown += &format!(
+            "  {}\n",
+            page.faint(format!("… {bytes} bytes more, which were not kept (limit: output)"))
+        );
+    } else if !text.ends_with('\n') {
         shown += &format!("  {}\n", page.faint("(no line break at the end)"));
     }
     shown

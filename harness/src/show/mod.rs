@@ -14,8 +14,9 @@ pub use diverged::diverged;
 pub use layout::{padded, width};
 use layout::{plain, short};
 pub use place::{landings, sources};
-pub use words::{count, event_words, step_words, title};
+pub use words::{count, event_words, step_words};
 
+use crate::judge::title;
 use crate::schedule::Schedule;
 use crate::trace::{Broken, Trace};
 use anstyle::{AnsiColor, Reset, Style};

@@ -166,7 +166,14 @@ pub(super) fn of_steps(steps: &[Step], events: &[Event]) -> Vec<Option<usize>> {
     let event = |step: &Step| {
         let found = events.iter().enumerate().position(|(index, event)| {
             let same = matches!(&event.what, What::Step(action) if *action == step.action);
-            same && event.thread == step.thread && !taken.contains(&index)
+            // When everything sleeps a step is about the process, and the event is of a thread of it that sleeps.
+            let there = match step.at {
+                Site::Quiet => event.thread.process() == step.thread,
+                Site::Before(_) | Site::After(_) | Site::In(_) | Site::At(_) | Site::Probe(_) => {
+                    event.thread == step.thread
+                }
+            };
+            same && there && !taken.contains(&index)
         });
         taken.extend(found);
         found

@@ -266,6 +266,16 @@ fn output_is_shortened_in_the_middle_and_on_the_right() {
 }
 
 #[test]
+fn output_that_was_not_kept_is_counted() {
+    let mut trace = addjob();
+    let digest = "0".repeat(64);
+    trace.outcome.stderr = Output::Cut { first: b"one\ntw".to_vec(), left_out: 31, digest };
+    let text = terminal(&trace, PAGE);
+    let shown = "standard error:\n  | one\n  | tw\n  … 31 bytes more, which were not kept (limit: output)\n";
+    assert!(text.contains(shown), "{text}");
+}
+
+#[test]
 fn colours_change_nothing_but_colours() {
     for trace in [addjob(), pause()] {
         let colored = terminal(&trace, Page { color: true, ..PAGE });

@@ -1,30 +1,12 @@
-//! Events, steps and broken expectations in short words.
+//! Events, steps and what they are about in short words.
 
 use super::layout::plain;
 use crate::schedule::{Action, Site, Step};
-use crate::trace::{Broken, Event, Status, What};
+use crate::trace::{Event, Status, What};
 
 /// A number with its noun: `1 run`, `2 runs`.
 pub fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
-/// What broke, in a few words that follow a name and a colon.
-pub fn title(broken: Broken) -> &'static str {
-    match broken {
-        Broken::Hang => "it hangs",
-        Broken::Idle => "it waits for the outside",
-        Broken::Crash => "a process crashes",
-        Broken::Spinning => "it spins for ever",
-        Broken::Stopped => "it is left stopped",
-        Broken::Exit => "another exit than expected",
-        Broken::Stdout => "another standard output than expected",
-        Broken::Stderr => "another standard error than expected",
-        Broken::Zombies => "zombies are left",
-        Broken::Orphans => "orphans are left",
-        Broken::ExecBlocked => "a program starts with signals blocked",
-        Broken::TimedOut => "the time limit was reached",
-    }
 }
 
 /// A step for a list of steps: `p0 before pause, the 2nd time: send SIGUSR1 to p0`.

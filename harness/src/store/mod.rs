@@ -18,7 +18,7 @@ pub use read::{open, read};
 pub use write::{command, trace_file_name, writable, writable_directory};
 
 use crate::scenario::Scenario;
-use crate::trace::{Broken, Trace};
+use crate::trace::Trace;
 use check::Complaint;
 use error::Doing;
 use ron_text::Kind;
@@ -82,24 +82,6 @@ pub fn write_trace(dir: &Path, trace: &Trace) -> Result<PathBuf, FileError> {
     write::whole(&path, &text)?;
     write::link(&dir.join(write::LATEST), Path::new(&name))?;
     Ok(path)
-}
-
-/// The name of a kind of broken expectation as file names and machine-readable reports have it: `exec-blocked`.
-pub fn broken_name(broken: Broken) -> &'static str {
-    match broken {
-        Broken::Hang => "hang",
-        Broken::Idle => "idle",
-        Broken::Crash => "crash",
-        Broken::Spinning => "spinning",
-        Broken::Stopped => "stopped",
-        Broken::Exit => "exit",
-        Broken::Stdout => "stdout",
-        Broken::Stderr => "stderr",
-        Broken::Zombies => "zombies",
-        Broken::Orphans => "orphans",
-        Broken::ExecBlocked => "exec-blocked",
-        Broken::TimedOut => "timed-out",
-    }
 }
 
 /// The value in a text, if there is nothing to complain about it.

@@ -1,7 +1,7 @@
 //! Writing whole files, or none: aside in the same directory, to the disk, then renamed.
 
-use super::broken_name;
 use super::error::{Doing, FileError};
+use crate::judge;
 use crate::trace::Trace;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, Permissions};
@@ -86,7 +86,7 @@ pub fn trace_file_name(trace: &Trace) -> String {
     let name: String = stem.unwrap_or_default().to_string_lossy().chars().take(40).map(plain).collect();
     let name = name.trim_start_matches(['.', '-']);
     let name = if name.is_empty() { "program" } else { name };
-    let breaks = trace.breaks.iter().min().map_or("kept", |broken| broken_name(*broken));
+    let breaks = trace.breaks.iter().min().map_or("kept", |broken| judge::word(*broken));
 
     let mut hash = Sha256::new();
     hash.update(&trace.digest);

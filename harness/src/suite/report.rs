@@ -79,7 +79,7 @@ pub struct Found {
     pub extra_runs: u64,
     /// Of a part of a search: runs that every part makes, to see what there is to try. They are not among `runs`.
     pub shared_runs: u64,
-    /// Schedules that were run twice with equal events.
+    /// Schedules that were run twice and went and ended the same way.
     pub verified: u64,
     /// Steps that were taken in all runs together.
     pub steps_taken: u64,
@@ -220,7 +220,7 @@ pub struct Confirmed {
     pub runs: u64,
     /// True if the budget for shrinking was used up, so that a simpler schedule may exist.
     pub shrink_cut: bool,
-    /// How often it was run again, with equal events each time.
+    /// How often it was run again, and went and ended the same way each time.
     pub confirmed: u32,
     /// The file of its trace; none if it could not be written.
     pub trace: Option<String>,
@@ -455,11 +455,9 @@ pub(super) fn cut_of_name(name: &str) -> Option<Cut> {
     CUTS.iter().find(|(_, other)| *other == name).map(|(cut, _)| *cut)
 }
 
-/// Names all that makes an outcome distinct (`explore::Seen`).
+/// Names all that makes an outcome distinct.
 fn digest_of(outcome: &Outcome) -> String {
-    let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _ } = outcome;
-    let words = format!("{end:?} {stdout:?} {stderr:?} {leftover:?} {exec_blocked:?}");
-    compile::digest_of([words.as_bytes()])
+    compile::digest_of([format!("{:?}", outcome.essence()).as_bytes()])
 }
 
 impl Confirmed {

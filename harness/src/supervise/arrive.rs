@@ -5,18 +5,18 @@ use super::held::{Held, Place};
 use super::plant::{self, Plant};
 use super::probe;
 use super::settle::News;
-use super::tree::{Birth, BirthKind, ProcessId, State, ThreadId};
+use super::tree::{Birth, BirthKind, Process, ProcessId, State, ThreadId, Tree};
 use super::turn::Turns;
 use crate::schedule::{Making, Site, Syscall};
 use crate::sys::filter::LOADER_CALLS;
 use crate::sys::notify::Notification;
-use crate::sys::procfs;
+use crate::sys::procfs::{self, Doing};
 use crate::trace::What;
 
 impl Turns<'_> {
     /// A thread waits for an answer: who it is, and where.
     pub(super) fn arrive(&mut self, notification: Notification) -> Result<(), RunError> {
-        let known = self.tree.find(notification.tid);
+        let known = self.known(notification.tid)?;
         let newborn = self.tree.birth.filter(|_| known.is_none() && !self.tree.threads.is_empty());
         let id = match (known, newborn) {
             (Some(id), _) => id,
@@ -26,6 +26,11 @@ impl Turns<'_> {
                 return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
             }
         };
+        self.woke(id);
+        if self.tree.thread(id).cpu_at_release.is_some() {
+            let computed = self.computed(id)?;
+            self.clock.computed(computed);
+        }
         self.note_struck(id)?;
         if self.tree.process_of(id).executing {
             self.after_execute(id)?;
@@ -35,14 +40,16 @@ impl Turns<'_> {
             return Ok(());
         }
         let process = self.memory_of(self.tree.thread(id).process);
-        if self.tree.process(process).planted_before(notification.ip) {
-            self.back_from_making(id, newborn, notification)?;
+        if let Some(plant) = self.tree.process(process).planted(notification.ip) {
+            self.back_from_making(id, newborn, &notification, plant.address)?;
             let nth = self.visit(id, Site::After(Making::Fork));
+            // Where it goes on: the stub is none of the program's.
+            let mut notification = notification;
+            notification.ip = plant.address;
             self.hold(id, Held::new(notification, Place::After(nth)));
             return Ok(());
         }
         self.unheld_birth(id)?;
-        self.check_children(id)?;
         self.check_order(id);
         let call = Syscall(notification.number as u32);
         if !notification.native || call.0 >= 0x4000_0000 {
@@ -58,12 +65,29 @@ impl Turns<'_> {
         } else {
             self.tree.process_mut(process).loading = false;
         }
-        let place = match probe::name(self.tree.process_of(id).pid, &notification) {
+        let place = match probe::name(&self.tree.thread(id).door, &notification) {
             Some(name) => Place::Probe(name, self.visit(id, Site::Probe(name))),
             None => Place::Before(call, self.visit(id, Site::Before(call))),
         };
         self.hold(id, Held::new(notification, place));
         Ok(())
+    }
+
+    /// The thread with this number, unless that has come to mean a new one.
+    fn known(&mut self, tid: i32) -> Result<Option<ThreadId>, RunError> {
+        let Some(id) = self.tree.find(tid) else {
+            // A thread that executes gets its process's number, also where the first thread has ended before (execve(2)).
+            let executing = |process: &&Process| process.executing && process.pid == tid;
+            let leader = self.tree.processes.iter().position(|process| executing(&process)).map(ProcessId);
+            return Ok(leader.and_then(|process| self.tree.threads_of(process).next()));
+        };
+        let thread = self.tree.thread(id);
+        let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));
+        // Only where a thread is being made its number can be one that was another's.
+        if self.tree.birth.is_some() && thread.door.doing().map_err(fault)? == Doing::Ended {
+            return Ok(None);
+        }
+        Ok(Some(id))
     }
 
     /// A thread that the released one has woken is to run only afterwards: before that, both would go on in one memory at
@@ -118,7 +142,8 @@ impl Turns<'_> {
         &mut self,
         id: ThreadId,
         newborn: Option<Birth>,
-        notification: Notification,
+        notification: &Notification,
+        planted: u64,
     ) -> Result<(), RunError> {
         let maker = self.tree.birth.filter(|birth| birth.maker == id);
         let failed = maker.is_some() && notification.number < 0;
@@ -135,14 +160,34 @@ impl Turns<'_> {
             return Ok(());
         }
         let owner = self.memory_of(self.tree.thread(id).process);
-        self.unplant(owner, notification.ip - 2)
+        self.unplant(owner, id, planted)
     }
 
-    pub(super) fn unplant(&mut self, owner: ProcessId, address: u64) -> Result<(), RunError> {
-        self.tree.process_mut(owner).unplant(address).or_else(|error| {
+    /// Puts back what was planted in the memory of `owner`, which this thread shares.
+    fn unplant(&mut self, owner: ProcessId, by: ThreadId, address: u64) -> Result<(), RunError> {
+        let Tree { threads, processes, .. } = &mut self.tree;
+        let text = threads[by.0].door.text();
+        let done = text.and_then(|text| processes[owner.0].unplant(text, address));
+        done.or_else(|error| {
             // Of a process that has just been ended nothing needs to be put back.
             if procfs::gone(&error) { Ok(()) } else { Err(plant::refused(&error)) }
         })
+    }
+
+    /// Plants at `address`, in the memory of `owner`, which this thread shares; none if that cannot be.
+    pub(super) fn plant(
+        &mut self,
+        owner: ProcessId,
+        by: ThreadId,
+        address: u64,
+    ) -> Result<Option<Plant>, RunError> {
+        let Tree { threads, processes, .. } = &mut self.tree;
+        let text = threads[by.0].door.text();
+        match text.and_then(|text| processes[owner.0].plant(text, address)) {
+            Ok(plant) => Ok(plant),
+            Err(error) if procfs::gone(&error) => Ok(None),
+            Err(error) => Err(plant::refused(&error)),
+        }
     }
 
     /// The maker of a birth is held elsewhere than right behind its call: the call was made again after a signal, or there
@@ -151,7 +196,7 @@ impl Turns<'_> {
         let Some(birth) = self.tree.birth.filter(|birth| birth.maker == id) else { return Ok(()) };
         if let Some(Plant { address, .. }) = birth.plant {
             let owner = self.memory_of(self.tree.thread(id).process);
-            self.unplant(owner, address)?;
+            self.unplant(owner, id, address)?;
             self.tree.birth = None;
             return Ok(());
         }
@@ -165,7 +210,7 @@ impl Turns<'_> {
         let numbers = if birth.kind == BirthKind::Thread {
             procfs::threads(self.tree.process(thread.process).pid)
         } else {
-            procfs::children(thread.tid)
+            procfs::children(thread.door.tid())
         };
         let numbers = numbers
             .map_err(|error| RunError::Fault(format!("listing what {} has made: {error}", thread.name)))?;

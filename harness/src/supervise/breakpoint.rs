@@ -115,7 +115,7 @@ impl Turns<'_> {
             let site = Site::At(place);
             let process = self.tree.process_of(id);
             let addresses = match self.settings.learnt.places.addresses(
-                process.pid,
+                self.tree.thread(id).door.tid(),
                 &process.program,
                 process.entry,
                 place,
@@ -149,7 +149,7 @@ impl Turns<'_> {
                     self.news.push((id, News::Told(What::NotHeld(site, why))));
                     break;
                 }
-                let tid = self.tree.thread(id).tid;
+                let tid = self.tree.thread(id).door.tid();
                 let breakpoint = match Breakpoint::on_code(tid, address, period) {
                     // Ended a moment ago.
                     Err(Errno::ESRCH) => return Ok(()),
@@ -190,7 +190,7 @@ impl Turns<'_> {
         handlers.changed = false;
         handlers.soon_blocked = false;
         let receivable = status.caught.union(status.blocked).union(soon);
-        let tid = self.tree.thread(id).tid;
+        let tid = self.tree.thread(id).door.tid();
         let name = self.tree.thread(id).name.clone();
         let counted: Vec<Label> = self.counted_by(&name).collect();
         for index in 0..self.tree.thread(id).ambushes.len() {
@@ -301,7 +301,7 @@ impl Turns<'_> {
             ambush.breakpoint.registers().filter(|_| parks).map(|registers| (index, registers))
         });
         let Some((index, registers)) = hits.next() else { return Ok(false) };
-        let at = self.tree.thread(id).files.outside();
+        let at = self.tree.thread(id).door.outside();
         let fault = |error| RunError::Fault(format!("looking at a thread that is stopped: {error}"));
         let (_, ip) = at.map_err(fault)?.unwrap_or_default();
         let thread = self.tree.thread_mut(id);

@@ -34,8 +34,3 @@ pub(super) fn nudge(pid: i32, tid: i32) -> Result<(), Errno> {
     tgkill(pid, tid, Signal::STOP.number())?;
     tgkill(pid, tid, Signal::CONT.number())
 }
-
-/// What a nudge takes away from a process.
-pub(super) fn taken_away(status: &Status) -> SignalSet {
-    status.pending().intersection(stops())
-}

@@ -2,13 +2,13 @@
 //! a program spins. Nothing is written into the program.
 
 use super::breakpoint::{Ambush, MOST, unavailable};
+use super::door::Door;
 use super::tree::ThreadId;
 use super::turn::Turns;
 use super::whereabouts::known;
 use super::{Observe, RunError};
 use crate::schedule::{Label, ThreadName};
 use crate::signal::{Signal, SignalSet};
-use crate::sys::memory;
 use crate::sys::perf::{self, Breakpoint};
 use crate::trace::End;
 use nix::errno::Errno;
@@ -133,7 +133,6 @@ impl Turns<'_> {
         let Some(status) = self.proc_status(id)? else { return Ok(false) };
         let deliverable: SignalSet =
             status.caught.iter().filter(|signal| !status.blocked.contains(*signal)).collect();
-        let pid = self.tree.process_of(id).pid;
         match watch.word {
             // rax holds what a function returns (System V ABI, "Returning of Values").
             Some(Word::Returned(at)) if at == place && self.seen.word.is_none() => {
@@ -146,7 +145,7 @@ impl Turns<'_> {
             }
             _ => {}
         }
-        let word = self.seen.word.and_then(|(address, size)| word(pid, address, size));
+        let word = self.seen.word.and_then(|(address, size)| word(&self.tree.thread(id).door, address, size));
         let frames = self.stack(id, &known(registers)).map(|(stack, _)| stack.frames).unwrap_or_default();
         let after_signal = frames.iter().zip(frames.iter().skip(1));
         let interrupted = after_signal.filter(|(frame, _)| frame.signal);
@@ -170,7 +169,7 @@ impl Turns<'_> {
         if known || thread.ambushes.len() >= MOST {
             return Ok(());
         }
-        let breakpoint = match Breakpoint::on_code(thread.tid, address, 1) {
+        let breakpoint = match Breakpoint::on_code(thread.door.tid(), address, 1) {
             Err(Errno::ESRCH) => return Ok(()),
             other => other.map_err(unavailable)?,
         };
@@ -198,8 +197,8 @@ impl Turns<'_> {
 }
 
 /// Up to 8 bytes of a process's memory.
-fn word(pid: i32, address: u64, size: u32) -> Option<u64> {
+fn word(door: &Door, address: u64, size: u32) -> Option<u64> {
     let mut bytes = [0; 8];
     let wanted = bytes.get_mut(..size as usize)?;
-    (memory::read(pid, address, wanted) == Ok(wanted.len())).then(|| u64::from_le_bytes(bytes))
+    (door.read(address, wanted) == Ok(wanted.len())).then(|| u64::from_le_bytes(bytes))
 }

@@ -1,9 +1,9 @@
 //! Waiting for what the kernel, the init and the program tell.
 
-use super::RunError;
 use super::settle::BIRTH;
 use super::tree::{Process, State, Thread};
 use super::turn::Turns;
+use super::{RunError, unmade};
 use crate::sys::cell::Message;
 use crate::sys::sched;
 use nix::errno::Errno;
@@ -91,19 +91,25 @@ impl Turns<'_> {
             Err(errno) => return Err(RunError::Fault(format!("waiting for the program: {errno}"))),
         }
         let came = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
-        let [notified, said, out, err] = [0, 1, 2, 3].map(|index| came(&fds[index]));
+        // Without a call that waits it says only that nobody is left who could call: the init tells of its end itself.
+        let notified = fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLIN));
+        let [ended, said, out, err] = [0, 1, 2, 3].map(|index| came(&fds[index]));
         let died = fds[told..dying].iter().any(came);
         let sprung = fds[dying..].iter().any(came);
         self.parking |= sprung;
         if notified {
-            let received = cell.listener().receive();
+            let received = cell.receive();
             match received.map_err(|errno| RunError::Fault(format!("receiving a notification: {errno}")))? {
                 Some(notification) => self.arrive(notification)?,
-                None => return Ok(Heard::News),
+                // Its caller has ended, or was interrupted and calls again.
+                None => return Ok(Heard::Hint),
             }
         }
         if died {
             self.check_guard()?;
+        }
+        if ended && !notified {
+            return Err(RunError::Fault("the run's init has ended".to_owned()));
         }
         if said {
             self.hear()?;
@@ -131,12 +137,13 @@ impl Turns<'_> {
 
     /// Reads what the program has written.
     pub(super) fn drain(&mut self) -> Result<(), RunError> {
-        for (fd, buffer) in [(self.cell.stdout(), &mut self.stdout), (self.cell.stderr(), &mut self.stderr)] {
+        for (fd, written) in [(self.cell.stdout(), &mut self.stdout), (self.cell.stderr(), &mut self.stderr)]
+        {
             let mut chunk = [0u8; 65536];
             loop {
                 match nix::unistd::read(fd, &mut chunk) {
                     Ok(0) | Err(Errno::EAGAIN) => break,
-                    Ok(got) => buffer.extend_from_slice(&chunk[..got]),
+                    Ok(got) => written.take(&chunk[..got]),
                     Err(Errno::EINTR) => {}
                     Err(errno) => {
                         return Err(RunError::Fault(format!("reading the program's output: {errno}")));
@@ -161,7 +168,7 @@ impl Turns<'_> {
         let fault = |errno| RunError::Fault(format!("reading from the run's init: {errno}"));
         while let Some(message) = self.cell.message().map_err(fault)? {
             match message {
-                Message::Failed(stage, errno) => self.failed_start = Some((stage, errno)),
+                Message::Failed(error) => self.failed_start = Some(error),
                 Message::Reaped(pid, status) => {
                     if let Some(process) = self.tree.with_own_pid(pid) {
                         let process = self.tree.process_mut(process);
@@ -192,11 +199,7 @@ impl Turns<'_> {
         }
         match self.failed_start.take() {
             None => Ok(()),
-            Some((stage, errno)) => Err(RunError::Start {
-                file: self.settings.launch.file.display().to_string(),
-                stage: stage.to_owned(),
-                reason: errno.desc().to_owned(),
-            }),
+            Some(error) => Err(unmade(error, &self.settings.launch)),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! then the run is thrown away, and from then on every call is notified. Either way these calls are no points, so that
 //! both see the same points.
 
-use crate::sys::memory;
+use super::door::Door;
 use std::ops::Range;
 
 /// What is known of the dynamic loaders of the programs that run.
@@ -46,11 +46,11 @@ impl Loader {
 }
 
 /// How many bytes the dynamic loader's segments span, from its program headers in memory (elf(5)).
-pub(super) fn size(pid: i32, base: u64) -> u64 {
+pub(super) fn size(door: &Door, base: u64) -> u64 {
     const PT_LOAD: u32 = 1;
     let span = || -> Option<u64> {
         // The program headers follow the file's header, and all of them fit into the first page.
-        let page: [u8; 4096] = memory::read_array(pid, base).ok()?;
+        let page: [u8; 4096] = door.read_array(base).ok()?;
         let offset = usize::try_from(u64::from_le_bytes(page[32..40].try_into().ok()?)).ok()?;
         let count = usize::from(u16::from_le_bytes(page[56..58].try_into().ok()?));
         let mut end = 0;

@@ -22,38 +22,52 @@
 
 mod arrive;
 mod breakpoint;
+mod calls;
 mod clock;
+mod cpu_time;
 mod deliver;
+mod door;
 mod emulate;
+mod execute;
 mod handlers;
 mod held;
+mod killing;
 mod learnt;
 mod listen;
 mod loader;
 mod obstacle;
 mod outcome;
+mod output;
 mod places;
 mod plant;
 mod probe;
+mod proof;
 mod quiet;
+mod reach;
 mod release;
+mod scheduled;
+mod scheduling;
 mod settle;
+mod snapshot;
 mod stretch;
 mod timeout;
 mod timers;
 mod tree;
 mod turn;
+mod wait;
 mod whereabouts;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
 use crate::signal::Signal;
-use crate::sys::cell::{Cell, CellError};
+use crate::sys::cell::Cell;
 use crate::sys::sched;
+use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{Run, Whereabouts};
 pub use breakpoint::MOST as MOST_OBSERVED;
 pub use handlers::{Installed, RETURN, Visit, Watch, Word};
 pub use learnt::Learnt;
+use nix::errno::Errno;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -218,18 +232,33 @@ impl Supervisor {
     }
 }
 
-/// Sorts a cell's errors: the program's own, the host's, ours.
+/// Sorts the errors of making a cell, and of starting the program in it: the program's own, the host's, ours.
 fn unmade(error: CellError, launch: &Launch) -> RunError {
-    if error.stage.contains("working directory") {
-        RunError::Start {
-            file: launch.file.display().to_string(),
-            stage: format!("{} {}", error.stage, launch.cwd.display()),
-            reason: error.errno.desc().to_owned(),
+    let CellError { stage, errno } = error;
+    let reason = errno.desc().to_owned();
+    match error.blame() {
+        Blame::Host(remedy) => {
+            let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
+            RunError::Unsupported(format!("this host does not allow {stage}: {reason}{remedy}"))
         }
-    } else if error.forbidden() {
-        RunError::Unsupported(format!("this host does not allow {}: {}", error.stage, error.errno.desc()))
-    } else {
-        RunError::Fault(error.to_string())
+        Blame::Launch => {
+            let stage = match stage {
+                Stage::WorkingDirectory => format!("{stage} {}", launch.cwd.display()),
+                _ => stage.to_string(),
+            };
+            RunError::Start { file: launch.file.display().to_string(), stage, reason }
+        }
+        Blame::Harness => RunError::Fault(error.to_string()),
+    }
+}
+
+impl RunError {
+    /// What was being done did not work. That is the host's fault where it has too little of something, and else ours.
+    fn failed(doing: impl std::fmt::Display, errno: Errno) -> RunError {
+        match remedy_of_lack(errno) {
+            Some(remedy) => RunError::Unsupported(format!("{doing}: {}; {remedy}", errno.desc())),
+            None => RunError::Fault(format!("{doing}: {}", errno.desc())),
+        }
     }
 }
 
@@ -239,6 +268,22 @@ impl Supervise for Supervisor {
     }
 
     fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
+        let told = self.once(schedule, observe)?;
+        // An init is ended from outside, by a person or for want of memory. That says nothing about the program.
+        let told = if told.is_none() { self.once(schedule, observe)? } else { told };
+        told.ok_or_else(|| {
+            let program =
+                if nix::unistd::geteuid().is_root() { ", or by the program, which is root's" } else { "" };
+            RunError::Fault(format!(
+                "the run's init was ended from outside{program}, in the repeated run too (too little memory?)"
+            ))
+        })
+    }
+}
+
+impl Supervisor {
+    /// One run; none if its init ended in the middle of it.
+    fn once(&mut self, schedule: &Schedule, observe: &Observe) -> Result<Option<(Run, Observed)>, RunError> {
         // Taken out for the run: after an error it is dropped, which ends everything in it. So is one whose filter does not
         // have what is known now, before another takes its place.
         let kept = self.cell.take().filter(|kept| kept.unnotified == self.settings.learnt.loader());
@@ -255,11 +300,16 @@ impl Supervise for Supervisor {
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
             self.settings.learnt.loader_varies();
             drop(furnished);
-            return self.observe(schedule, observe);
+            return self.once(schedule, observe);
         }
-        let run = run?;
+        let run = match run {
+            Err(RunError::Fault(_) | RunError::Unsupported(_) | RunError::Start { .. }) if cell.is_gone() => {
+                return Ok(None);
+            }
+            other => other?,
+        };
         self.settings.learnt.loaders(&loaders);
         self.cell = Some(furnished);
-        Ok(run)
+        Ok(Some(run))
     }
 }

@@ -4,7 +4,6 @@ use super::RunError;
 use super::tree::{ProcessId, State, ThreadId};
 use super::turn::Turns;
 use crate::signal::{Signal, SignalSet};
-use crate::sys::memory;
 use crate::sys::procfs::Status as ProcStatus;
 use syscalls::Sysno;
 
@@ -95,10 +94,11 @@ impl Turns<'_> {
                     return Ok(());
                 };
                 // struct kernel_sigaction: the handler, then the flags. A bad address is the kernel's to report.
-                let pid = self.tree.process(process).pid;
-                let word = |offset| memory::read_word(pid, args[1].wrapping_add(offset)).unwrap_or(0);
-                let told = word(8) & libc::SA_SIGINFO as u64 != 0;
-                let handled = word(0) > libc::SIG_IGN as u64;
+                let door = &self.tree.thread(id).door;
+                let words = [0, 8, 16].map(|offset| door.read_word(args[1].wrapping_add(offset)));
+                let [Ok(handler), Ok(flags), Ok(restorer)] = words else { return Ok(()) };
+                let told = flags & libc::SA_SIGINFO as u64 != 0;
+                let handled = handler > libc::SIG_IGN as u64;
                 if signal == Signal::CONT && handled {
                     self.taint_by_stray_continue(id, call)?;
                 }
@@ -109,7 +109,7 @@ impl Turns<'_> {
                 handlers.changed = true;
                 if handled {
                     handlers.soon = only;
-                    self.note_installed(id, signal, word(0), word(16));
+                    self.note_installed(id, signal, handler, restorer);
                 }
                 self.aim(id)?;
                 // The answer to the call changes it once more.
@@ -117,8 +117,9 @@ impl Turns<'_> {
             }
             // The mask comes second, and what it is for comes first.
             Sysno::rt_sigprocmask if args[1] != 0 => {
-                let pid = self.tree.process(process).pid;
-                let mask = SignalSet(memory::read_word(pid, args[1]).unwrap_or(0));
+                let Ok(mask) = self.tree.thread(id).door.read_word(args[1]).map(SignalSet) else {
+                    return Ok(());
+                };
                 let handlers = &mut self.tree.process_mut(process).handlers;
                 handlers.changed = true;
                 if args[0] != libc::SIG_UNBLOCK as u64 && mask.contains(Signal::CONT) {

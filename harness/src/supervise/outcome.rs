@@ -5,7 +5,7 @@ use super::tree::{Process, ProcessId};
 use super::turn::Turns;
 use crate::sys::cell::Message;
 use crate::sys::procfs::Status as ProcStatus;
-use crate::trace::{End, ExecBlocked, LeftHow, Leftover, Outcome, Output, Row};
+use crate::trace::{End, ExecBlocked, LeftHow, Leftover, Outcome, Row};
 use std::time::{Duration, Instant};
 
 /// Ending what is left takes no longer than this, unless something is wrong with the machine.
@@ -35,8 +35,8 @@ impl Turns<'_> {
             leftover: leftover.collect(),
             exec_blocked,
             table,
-            stdout: Output::from(std::mem::take(&mut self.stdout)),
-            stderr: Output::from(std::mem::take(&mut self.stderr)),
+            stdout: self.stdout.told(),
+            stderr: self.stderr.told(),
         })
     }
 
@@ -93,7 +93,9 @@ impl Turns<'_> {
     /// Ends every process of the run, and waits until nothing is left.
     fn end_everything(&mut self) -> Result<(), RunError> {
         let fault = |errno| RunError::Fault(format!("telling the run's init to end everything: {errno}"));
-        self.cell.kill_all().map_err(fault)?;
+        let living = self.tree.processes.iter().filter(|process| !process.ended());
+        let living: Vec<i32> = living.map(|process| process.own_pid).collect();
+        self.cell.end_all(&living).map_err(fault)?;
         let begun = Instant::now();
         loop {
             while let Some(message) = self.cell.message().map_err(fault)? {

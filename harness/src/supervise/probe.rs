@@ -6,8 +6,8 @@
 //!
 //! A shell makes no prctl, but `kill -0 1397311314` sends nothing, to a pid beyond all pids (PID_MAX_LIMIT is 4194304).
 
+use super::door::Door;
 use crate::probe::{LONGEST, ProbeName};
-use crate::sys::memory;
 use crate::sys::notify::Notification;
 
 /// `SIGR`, in the order in which it is read.
@@ -16,10 +16,10 @@ const MAGIC: u64 = 0x5349_4752;
 const PAGE: u64 = 4096;
 
 /// The name of the probe that this call of a process is, if it is one.
-pub(super) fn name(pid: i32, call: &Notification) -> Option<ProbeName> {
+pub(super) fn name(door: &Door, call: &Notification) -> Option<ProbeName> {
     let [option, version, address, ..] = call.args;
     match i64::from(call.number) {
-        libc::SYS_prctl if option == MAGIC && version == 1 => text(pid, address)?.parse().ok(),
+        libc::SYS_prctl if option == MAGIC && version == 1 => text(door, address)?.parse().ok(),
         // Of a pid the kernel takes the lower half, and of a signal too.
         libc::SYS_kill if option as u32 == MAGIC as u32 && version as u32 == 0 => Some(ProbeName::SHELL),
         _ => None,
@@ -27,14 +27,14 @@ pub(super) fn name(pid: i32, call: &Notification) -> Option<ProbeName> {
 }
 
 /// The text at this address up to its zero byte; none if it is longer than a name may be, or is no text.
-fn text(pid: i32, address: u64) -> Option<String> {
+fn text(door: &Door, address: u64) -> Option<String> {
     let mut bytes = Vec::new();
     while bytes.len() <= LONGEST {
         let from = address.checked_add(bytes.len() as u64)?;
         // Up to the end of a page, since behind it there may be nothing.
         let left = (PAGE - from % PAGE).min((LONGEST + 1 - bytes.len()) as u64);
         let mut buffer = vec![0; usize::try_from(left).ok()?];
-        let read = memory::read(pid, from, &mut buffer).ok()?;
+        let read = door.read(from, &mut buffer).ok()?;
         let read = buffer.get(..read).filter(|read| !read.is_empty())?;
         if let Some(end) = read.iter().position(|byte| *byte == 0) {
             bytes.extend(read.get(..end)?);

@@ -1,26 +1,20 @@
 //! When nobody is held: letting time pass, or saying why nothing will ever happen again.
 //!
-//! A hang is proven, not timed. Every thread is seen asleep in the same call twice, without having run in between; none
-//! of the calls ends by time; and each waits for something that only another thread of the run could bring about. Where
-//! something outside the run could, the run is idle.
+//! Every thread is seen asleep in the same call twice, without having run in between; then `snapshot` finds out what each
+//! waits for, and `proof` says what follows.
 
 use super::RunError;
+use super::calls::Wakes;
 use super::clock::Deadline;
 use super::listen::{Heard, Patience};
-use super::release::WaitEnd;
-use super::timeout;
+use super::proof::{Proof, prove};
 use super::tree::{ProcessId, State, ThreadId};
 use super::turn::Turns;
-use crate::schedule::Syscall;
-use crate::signal::SignalSet;
-use crate::sys::memory;
+use super::wait::WaitEnd;
 use crate::sys::pidfd;
 use crate::sys::procfs::{self, Doing, Inside};
-use crate::trace::{End, Sleeper, Status, What};
-use nix::sys::socket::{self, sockopt};
-use std::os::fd::AsFd;
+use crate::trace::{End, Status, What};
 use std::time::{Duration, Instant};
-use syscalls::Sysno;
 
 /// How long after the end of the first process the others may still sleep for a time, on the logical clock.
 const LINGER: Duration = Duration::from_secs(1);
@@ -38,17 +32,6 @@ pub(super) enum Time {
     Over(End),
 }
 
-/// What could end a sleep.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Waker {
-    /// Only another thread of the run.
-    Inside(String),
-    /// Also something outside the run.
-    Outside(String),
-    /// Time.
-    Time,
-}
-
 /// A sleeping thread at one moment: its call, and how long and how often it has run.
 type Look = (Inside, (u64, u64));
 
@@ -63,11 +46,8 @@ pub(super) enum Due {
 }
 
 impl Turns<'_> {
-    /// Nobody is held. Lets something happen if that needs only time; else says how the run has ended.
+    /// Everything sleeps. Lets something happen if that needs only time; else says how the run has ended.
     pub(super) fn quiet(&mut self) -> Result<Option<End>, RunError> {
-        if !self.still()? {
-            return Ok(None);
-        }
         self.quiet_since.get_or_insert_with(Instant::now);
         self.refresh_timers()?;
         if let Some(ended) = self.first_ended {
@@ -78,34 +58,21 @@ impl Turns<'_> {
                 return self.end_of_all().map(Some);
             }
         }
-        match self.let_time_pass_fully()? {
+        match self.let_time_pass()? {
             Time::Passed => return Ok(None),
             Time::Over(end) => return Ok(Some(end)),
             Time::Nothing => {}
         }
-        let (mut sleepers, mut wakers) = (Vec::new(), Vec::new());
-        for id in self.tree.ids() {
-            let State::Asleep(inside) = self.tree.thread(id).state else { continue };
-            let waker = self.waker(id, &inside);
-            let status = self.proc_status(id)?;
-            let caught = status.map_or(SignalSet::EMPTY, |status| status.caught.without(status.blocked));
-            if let Waker::Inside(why) | Waker::Outside(why) = &waker {
-                let call = Syscall(inside.number as u32);
-                let thread = self.tree.thread(id).name.clone();
-                sleepers.push(Sleeper { thread, call, caught, why: why.clone() });
-            }
-            wakers.push(waker);
+        // What a terminal passes on now wakes somebody, or nobody.
+        if self.flush_terminals() && !self.still()? {
+            return Ok(None);
         }
-        if wakers.contains(&Waker::Time) {
-            return self.slice();
+        match prove(&self.snapshot()?) {
+            Proof::Hang(sleepers) => Ok(Some(End::Hang(sleepers))),
+            Proof::Idle(sleepers) => Ok(Some(End::Idle(sleepers))),
+            Proof::Stopped => Ok(Some(End::Stopped)),
+            Proof::Time | Proof::NotYet(_) => self.slice(),
         }
-        if self.tree.threads.iter().any(|thread| matches!(thread.state, State::Stopped)) {
-            return Ok(Some(End::Stopped));
-        }
-        if wakers.iter().any(|waker| matches!(waker, Waker::Outside(_))) {
-            return Ok(Some(End::Idle(sleepers)));
-        }
-        Ok(Some(End::Hang(sleepers)))
     }
 
     /// The first process has ended, and what is left, if anything, does not count as running.
@@ -115,10 +82,14 @@ impl Turns<'_> {
     }
 
     /// True if every sleeping thread sleeps, in the same call and without having run, in two looks one after the other.
-    fn still(&mut self) -> Result<bool, RunError> {
+    pub(super) fn still(&mut self) -> Result<bool, RunError> {
         let first = self.look_at_sleepers()?;
         let second = self.look_at_sleepers()?;
         let still = first.is_some() && first == second;
+        if !still {
+            // By something that nobody of the run did.
+            self.tree.all_stale();
+        }
         // A notification would mean that one of them has only just begun to wait for its answer.
         Ok(self.listen(Patience::Not)? != Heard::News && still)
     }
@@ -128,13 +99,17 @@ impl Turns<'_> {
         for thread in &self.tree.threads {
             let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));
             let State::Asleep(known) = &thread.state else { continue };
-            let doing = thread.files.doing().map_err(fault)?;
-            let inside = thread.files.inside().map_err(fault)?;
+            let doing = thread.door.doing().map_err(fault)?;
+            let inside = thread.door.inside().map_err(fault)?;
             let asleep = doing == Doing::Sleeping || (doing == Doing::Uninterruptible && thread.vforks);
             if !asleep || inside != Some(*known) {
                 return Ok(None);
             }
-            seen.push((*known, thread.files.ran().map_err(fault)?));
+            match thread.door.ran() {
+                Ok(ran) => seen.push((*known, ran)),
+                Err(error) if procfs::gone(&error) => return Ok(None),
+                Err(error) => return Err(fault(error)),
+            }
         }
         Ok(Some(seen))
     }
@@ -155,18 +130,19 @@ impl Turns<'_> {
         let descriptors = self.clock.descriptors.iter().enumerate();
         let descriptors =
             descriptors.filter_map(|(index, timer)| Some((timer.deadline?, Due::Descriptor(index))));
-        waits.chain(timers).chain(posix).chain(descriptors).min_by_key(|(deadline, _)| deadline.logical)
+        waits.chain(timers).chain(posix).chain(descriptors).min_by_key(|(deadline, _)| deadline.rank())
     }
 
-    /// The program goes on and on: what it may be waiting for is let happen.
-    pub(super) fn let_time_pass(&mut self) -> Result<Time, RunError> {
-        self.busy_points = 0;
+    /// A deadline may have come while the program goes on: lets it run out.
+    pub(super) fn let_due_time_pass(&mut self) -> Result<Time, RunError> {
         self.refresh_timers()?;
-        self.let_time_pass_fully()
+        let earliest = self.earliest().map(|(deadline, _)| deadline);
+        self.clock.learn_earliest(earliest);
+        if self.clock.may_be_due() { self.let_time_pass() } else { Ok(Time::Nothing) }
     }
 
     /// Waits until the earliest deadline has come, in reality too, and lets it run out.
-    fn let_time_pass_fully(&mut self) -> Result<Time, RunError> {
+    pub(super) fn let_time_pass(&mut self) -> Result<Time, RunError> {
         let Some((deadline, due)) = self.earliest() else { return Ok(Time::Nothing) };
         loop {
             if let Some(end) = self.over() {
@@ -181,8 +157,13 @@ impl Turns<'_> {
                 return Ok(Time::Passed);
             }
         }
+        self.run_out(deadline, due)?;
+        Ok(Time::Passed)
+    }
+
+    /// This deadline has come.
+    pub(super) fn run_out(&mut self, deadline: Deadline, due: Due) -> Result<(), RunError> {
         self.clock.now = self.clock.now.max(deadline.logical);
-        self.busy_points = 0;
         self.count_expirations();
         self.quiet_since = None;
         match due {
@@ -190,30 +171,43 @@ impl Turns<'_> {
             Due::Stretch(id) => self.end_stretch(id)?,
             Due::Timer(index) => self.fire(index)?,
             Due::Posix(index) => self.fire_posix(index)?,
-            Due::Descriptor(index) => self.fire_descriptor(index),
+            Due::Descriptor(index) => {
+                self.fire_descriptor(index);
+                self.tree.may_wake(Wakes::Descriptors);
+            }
         }
-        Ok(Time::Passed)
+        let earliest = self.earliest().map(|(deadline, _)| deadline);
+        self.clock.learn_earliest(earliest);
+        Ok(())
+    }
+
+    /// The threads that may go on when this runs out.
+    pub(super) fn due_threads(&self, due: Due) -> Vec<ThreadId> {
+        match due {
+            Due::Wait(id) | Due::Stretch(id) => vec![id],
+            Due::Timer(index) => self.tree.threads_of(self.clock.timers[index].process).collect(),
+            Due::Posix(_) | Due::Descriptor(_) => self.tree.live().collect(),
+        }
     }
 
     /// True if something from outside, or the kernel's own time, has woken a thread.
-    fn woken(&self) -> Result<bool, RunError> {
-        for thread in &self.tree.threads {
-            match &thread.state {
-                State::Asleep(_) if matches!(thread.files.doing(), Ok(Doing::Running | Doing::Ended)) => {
-                    return Ok(true);
-                }
-                State::Waiting(_, wait) if wait.ready() => return Ok(true),
-                _ => {}
+    fn woken(&mut self) -> Result<bool, RunError> {
+        for id in self.tree.ids() {
+            let woken = match &self.tree.thread(id).state {
+                State::Asleep(_) => matches!(self.doing(id)?, Doing::Running | Doing::Ended),
+                State::Waiting(_, wait) => wait.ready(),
+                State::Running | State::Held(_) | State::Stopped | State::Ended => false,
+            };
+            if woken {
+                self.tree.thread_mut(id).stale = true;
+                return Ok(true);
             }
         }
         Ok(false)
     }
 
     fn fire(&mut self, index: usize) -> Result<(), RunError> {
-        let timer = self.clock.timers.remove(index);
-        if !timer.interval.is_zero() {
-            self.clock.set_timer(timer.process, timer.interval, timer.interval);
-        }
+        let timer = self.clock.expire(index);
         let process = self.tree.process(timer.process);
         // It may have ended just now, which disarms its timer.
         let _ = pidfd::kill(process.pid, timer.signal.number());
@@ -242,163 +236,7 @@ impl Turns<'_> {
             return Ok(Some(end));
         }
         self.listen(Patience::For(SLICE))?;
+        self.tree.all_stale();
         Ok(None)
     }
-
-    /// What could wake this thread.
-    fn waker(&self, id: ThreadId, inside: &Inside) -> Waker {
-        use Sysno as S;
-        let args = &inside.args;
-        let only_inside = |why: &str| Waker::Inside(why.to_owned());
-        let unless_timed = |timeout: u64, waker: Waker| if timeout != 0 { Waker::Time } else { waker };
-        let Some(call) = Syscall(inside.number as u32).sysno() else { return unknown() };
-        match call {
-            S::pause | S::rt_sigsuspend => only_inside("waits for a signal, and nobody is left to send one"),
-            S::rt_sigtimedwait => {
-                unless_timed(args[2], only_inside("waits for a signal, and nobody is left to send one"))
-            }
-            S::wait4 | S::waitid => only_inside("waits for a child to change, and every child sleeps"),
-            S::futex => {
-                let timeout = if timeout::futex_sleeps(args[1]) { args[3] } else { 0 };
-                unless_timed(
-                    timeout,
-                    only_inside("waits for a futex, and every thread that could wake it sleeps"),
-                )
-            }
-            S::clone | S::clone3 | S::vfork => only_inside("waits for its vfork child to execute or end"),
-            S::read
-            | S::readv
-            | S::pread64
-            | S::recvfrom
-            | S::recvmsg
-            | S::recvmmsg
-            | S::accept
-            | S::accept4
-            | S::write
-            | S::writev
-            | S::sendto
-            | S::sendmsg
-            | S::sendmmsg => self.descriptor(id, args[0] as i32, 0),
-            S::poll | S::ppoll => self.polled(id, args),
-            S::select | S::pselect6 => self.selected(id, args),
-            S::epoll_wait | S::epoll_pwait | S::epoll_pwait2 => self.descriptor(id, args[0] as i32, 0),
-            S::nanosleep | S::clock_nanosleep | S::restart_syscall => Waker::Time,
-            S::msgrcv | S::msgsnd | S::semop => {
-                only_inside("waits for System V IPC of the run's own namespace")
-            }
-            S::semtimedop => {
-                unless_timed(args[3], only_inside("waits for a semaphore of the run's own namespace"))
-            }
-            S::mq_timedreceive | S::mq_timedsend => {
-                unless_timed(args[4], only_inside("waits for a message queue of the run's own namespace"))
-            }
-            S::flock | S::fcntl => {
-                Waker::Outside("waits for a file lock, which another program may hold".to_owned())
-            }
-            S::connect => Waker::Outside("waits for a peer to accept its connection".to_owned()),
-            _ => unknown(),
-        }
-    }
-
-    fn polled(&self, id: ThreadId, args: &[u64; 6]) -> Waker {
-        let pid = self.tree.process_of(id).pid;
-        let count = (args[1] as usize).min(4096);
-        let mut bytes = vec![0u8; count * 8];
-        if count > 0 && memory::read(pid, args[0], &mut bytes).ok() != Some(bytes.len()) {
-            return unknown();
-        }
-        let fds =
-            bytes.chunks_exact(8).map(|entry| i32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]]));
-        self.any_of(id, fds.filter(|fd| *fd >= 0))
-    }
-
-    fn selected(&self, id: ThreadId, args: &[u64; 6]) -> Waker {
-        let pid = self.tree.process_of(id).pid;
-        let count = (args[0] as usize).min(1024);
-        let mut fds = Vec::new();
-        for address in args[1..4].iter().filter(|address| **address != 0) {
-            let mut bits = vec![0u8; count.div_ceil(64) * 8];
-            if memory::read(pid, *address, &mut bits).ok() != Some(bits.len()) {
-                return unknown();
-            }
-            fds.extend((0..count).filter(|fd| bits[fd / 8] & (1 << (fd % 8)) != 0).map(|fd| fd as i32));
-        }
-        self.any_of(id, fds.into_iter())
-    }
-
-    /// Any of several descriptors can end the sleep.
-    fn any_of(&self, id: ThreadId, fds: impl Iterator<Item = i32>) -> Waker {
-        let none = Waker::Inside("waits for a signal, and nobody is left to send one".to_owned());
-        fds.map(|fd| self.descriptor(id, fd, 0)).max().unwrap_or(none)
-    }
-
-    /// Who could make this descriptor ready.
-    fn descriptor(&self, id: ThreadId, fd: i32, depth: u32) -> Waker {
-        let process = self.tree.process_of(id);
-        let Ok(link) = procfs::descriptor(process.pid, fd) else { return unknown() };
-        let inside = |what: &str| {
-            Waker::Inside(format!("waits for {what} (descriptor {fd}), and everybody in the run sleeps"))
-        };
-        if let Some(number) = link.strip_prefix("pipe:[") {
-            let ours = [self.cell.stdout(), self.cell.stderr()].into_iter().any(|end| {
-                let stat = nix::sys::stat::fstat(end);
-                stat.is_ok_and(|stat| number.strip_suffix(']').is_some_and(|n| n.parse() == Ok(stat.st_ino)))
-            });
-            // Standard output is emptied all the time; to read from it is to wait for the harness.
-            return if ours { Waker::Time } else { inside("a pipe of the run's own") };
-        }
-        if link.starts_with("socket:[") {
-            return self.socket(id, fd);
-        }
-        match link.strip_prefix("anon_inode:") {
-            Some("[eventfd]") => inside("an eventfd"),
-            Some("[signalfd]") => inside("a signal through a signalfd"),
-            Some("[pidfd]") => inside("a process's end"),
-            Some("[timerfd]") => {
-                let info = procfs::descriptor_info(process.pid, fd).unwrap_or_default();
-                if info.contains("it_value: (0, 0)") {
-                    inside("a timer that is not set")
-                } else {
-                    Waker::Time
-                }
-            }
-            Some("[eventpoll]") if depth < 5 => {
-                let info = procfs::descriptor_info(process.pid, fd).unwrap_or_default();
-                let targets = info.lines().filter_map(|line| {
-                    line.strip_prefix("tfd:")?.split_ascii_whitespace().next()?.parse::<i32>().ok()
-                });
-                targets
-                    .map(|fd| self.descriptor(id, fd, depth + 1))
-                    .max()
-                    .unwrap_or_else(|| inside("an empty epoll set"))
-            }
-            _ => Waker::Outside(format!("waits for {link} (descriptor {fd}), which others can use")),
-        }
-    }
-
-    fn socket(&self, id: ThreadId, fd: i32) -> Waker {
-        let process = self.tree.process_of(id);
-        let Ok(copy) = process.pidfd.duplicate(fd) else { return unknown() };
-        if socket::getsockopt(&copy, sockopt::AcceptConn).unwrap_or(false) {
-            return Waker::Outside(format!("waits for clients of a listening socket (descriptor {fd})"));
-        }
-        let timeout = socket::getsockopt(&copy, sockopt::ReceiveTimeout);
-        if timeout.is_ok_and(|time| time.tv_sec() != 0 || time.tv_usec() != 0) {
-            return Waker::Time;
-        }
-        let peer = socket::getsockopt(&copy.as_fd(), sockopt::PeerCredentials).map(|peer| peer.pid());
-        let in_run =
-            peer.is_ok_and(|pid| pid > 0 && self.tree.processes.iter().any(|process| process.pid == pid));
-        if in_run {
-            Waker::Inside(format!(
-                "waits for a socket whose peer is in the run (descriptor {fd}), and everybody sleeps"
-            ))
-        } else {
-            Waker::Outside(format!("waits for a socket that may lead outside the run (descriptor {fd})"))
-        }
-    }
-}
-
-fn unknown() -> Waker {
-    Waker::Outside("sleeps in a call of which it is not known that only the run could end it".to_owned())
 }

@@ -1,34 +1,19 @@
 //! Letting a held thread go: with its signals first, and with what its call needs.
 
 use super::RunError;
-use super::clock::{Deadline, Kind};
+use super::calls::{self, Wakes};
 use super::deliver;
 use super::held::{Held, Place};
-use super::plant;
 use super::settle::{Guard, News};
 use super::tree::{Birth, BirthKind, ProcessId, State, ThreadId};
 use super::turn::Turns;
+use super::wait::{Kind, WaitEnd};
 use crate::schedule::{Making, Site, Syscall};
-use crate::signal::{Signal, SignalSet};
-use crate::sys::memory;
-use crate::sys::pidfd;
-use crate::sys::procfs::{self, Doing, Status as ProcStatus};
+use crate::signal::Signal;
+use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::{Event, What};
 use nix::errno::Errno;
 use syscalls::Sysno;
-
-/// What ends the wait of a thread whose call was not let happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WaitEnd {
-    /// A descriptor is ready: the call is let happen, and returns at once.
-    Ready,
-    /// Its time has run out.
-    TimeUp,
-    /// A signal that is handled, or awaited by the call.
-    Signal,
-    /// A signal that stops or ends the process without a handler: a stopped call goes on where it was.
-    Stop,
-}
 
 impl Turns<'_> {
     /// Lets this thread go on from its point.
@@ -36,7 +21,6 @@ impl Turns<'_> {
         self.aim(id)?;
         self.look_where(id);
         let Some(held) = self.take_held(id) else { return Ok(()) };
-        let mut status = None;
         if self.tree.process_of(id).dirty {
             let Some(read) = self.proc_status(id)? else { return Ok(()) };
             let deliverable = read.deliverable();
@@ -51,7 +35,6 @@ impl Turns<'_> {
                 let process = self.tree.thread(id).process;
                 self.tree.process_mut(process).dirty = false;
             }
-            status = Some(read);
         }
         let (site, nth) = held.place().site();
         let others = self.tree.held().map(|other| self.tree.thread(other).name.clone()).collect();
@@ -59,7 +42,7 @@ impl Turns<'_> {
         self.events.push(Event { thread, what: What::Go(site, nth), others });
         self.note_where(id);
         match held.place() {
-            Place::After(_) => self.leave_plant(id, held, status),
+            Place::After(_) => self.leave_plant(id, held),
             Place::Before(call, _) => self.release(id, held, call, false),
             Place::At(..) => self.leave_code(id, held),
             // The kernel refuses it, as it does without control.
@@ -93,7 +76,7 @@ impl Turns<'_> {
     }
 
     pub(super) fn nudge(&mut self, id: ThreadId) -> Result<(), RunError> {
-        let (pid, tid) = (self.tree.process_of(id).pid, self.tree.thread(id).tid);
+        let (pid, tid) = (self.tree.process_of(id).pid, self.tree.thread(id).door.tid());
         match deliver::nudge(pid, tid) {
             Ok(()) | Err(Errno::ESRCH) => Ok(()),
             Err(errno) => {
@@ -117,33 +100,17 @@ impl Turns<'_> {
         let thread = self.tree.thread_mut(id);
         thread.state = State::Running;
         thread.cpu_at_release = None;
-        self.undisturbed = false;
         self.released = Some(id);
         self.overtaken_by = None;
         self.quiet_since = None;
         self.released_at = std::time::Instant::now();
     }
 
-    /// Lets a thread go on right after it made a process or thread, or was made.
-    fn leave_plant(&mut self, id: ThreadId, held: Held, status: Option<ProcStatus>) -> Result<(), RunError> {
-        let mut taken_away = SignalSet::EMPTY;
-        let handled =
-            status.as_ref().is_some_and(|status| status.threads == 1 && !status.deliverable().is_empty());
-        if !handled {
-            if let Some(status) = status.filter(|status| deliver::nudge_obstacle(status).is_some()) {
-                taken_away = deliver::taken_away(&status);
-                let name = &self.tree.thread(id).name;
-                self.taint
-                    .get_or_insert(format!("a stop signal came while {name} was held right after fork"));
-            }
-            self.nudge(id)?;
-        }
-        let answer = held.restart(self.cell.listener());
-        self.answered(id, answer)?;
-        for signal in taken_away.iter() {
-            let _ = pidfd::kill(self.tree.process_of(id).pid, signal.number());
-        }
-        Ok(())
+    /// Lets a thread go on right after it made a process or thread, or was made: with what fork has returned.
+    fn leave_plant(&mut self, id: ThreadId, held: Held) -> Result<(), RunError> {
+        let returned = i64::from(held.number());
+        let answer = held.succeed(self.cell.listener(), returned);
+        self.answered(id, answer)
     }
 
     /// Lets the call happen, or does in its place what control needs.
@@ -151,6 +118,13 @@ impl Turns<'_> {
         let thread = self.tree.thread_mut(id);
         thread.released = Some(held.number());
         thread.vforks = false;
+        let row = calls::of(call);
+        if !loading {
+            self.clock.call(row.is_look(&held.args()));
+        }
+        // What signals itself wakes also those who wait for a signal.
+        let wakes = if self.asynchronous && row.wakes != Wakes::Nobody { Wakes::Anybody } else { row.wakes };
+        self.tree.may_wake(wakes);
         if self.uses_code()
             && let Some(sysno) = call.sysno()
         {
@@ -161,6 +135,7 @@ impl Turns<'_> {
             let answer = held.proceed(self.cell.listener());
             return self.answered(id, answer);
         };
+        let Some(held) = self.keep_off_init(id, held, sysno)? else { return Ok(()) };
         match sysno {
             Sysno::clone | Sysno::clone3 | Sysno::fork | Sysno::vfork => return self.make(id, held, sysno),
             Sysno::exit_group => self.about_to_end(id, held.args()[0])?,
@@ -183,10 +158,7 @@ impl Turns<'_> {
             | Sysno::tgkill
             | Sysno::rt_sigqueueinfo
             | Sysno::rt_tgsigqueueinfo
-            | Sysno::pidfd_send_signal => {
-                (0..self.tree.processes.len()).map(ProcessId).for_each(|process| self.signalled(process));
-                self.watch_children(process);
-            }
+            | Sysno::pidfd_send_signal => return self.signal_others(id, held, sysno),
             Sysno::sched_yield => self.yielded = true,
             Sysno::io_uring_setup => return self.refuse(id, held, "io_uring does its work outside of calls"),
             Sysno::seccomp
@@ -200,13 +172,17 @@ impl Turns<'_> {
             Sysno::prctl if held.args()[0] == libc::PR_SET_SECCOMP as u64 && held.args()[1] == 1 => {
                 self.unsupported_program(id, "uses seccomp's strict mode, which excludes filters");
             }
-            Sysno::setitimer if held.args()[0] != 0 => self.uncontrolled_timer(id, "a timer of CPU time"),
+            Sysno::setitimer if held.args()[0] != 0 => {
+                self.note_interval_of_cpu(id, held.args()[0], held.args()[1])
+            }
+            Sysno::fcntl | Sysno::ioctl => {
+                self.asynchronous |= signals_by_itself(sysno, &held.args());
+            }
             _ => {
                 let Some(held) = self.emulate(id, held, sysno)? else { return Ok(()) };
                 let Some(held) = self.timed(id, held, call, loading)? else { return Ok(()) };
                 let answer = held.proceed(self.cell.listener());
                 self.answered(id, answer)?;
-                self.undisturbed = concerns_only_its_caller(sysno);
                 return Ok(());
             }
         }
@@ -237,12 +213,11 @@ impl Turns<'_> {
     pub(super) fn end_wait(&mut self, id: ThreadId, end: WaitEnd) -> Result<(), RunError> {
         let state = std::mem::replace(&mut self.tree.thread_mut(id).state, State::Running);
         let State::Waiting(held, wait) = state else { return Ok(()) };
-        let pid = self.tree.process_of(id).pid;
         let listener = self.cell.listener();
         let answer = match (end, &wait.kind) {
             (WaitEnd::TimeUp, _) => {
                 self.event(id, What::Expire(wait.call));
-                match wait.run_out(pid) {
+                match wait.run_out(&self.tree.thread(id).door) {
                     Ok(value) => held.succeed(listener, value),
                     Err(errno) => held.fail(listener, errno),
                 }
@@ -254,16 +229,15 @@ impl Turns<'_> {
             }
             (WaitEnd::Signal, Kind::Descriptors { .. } | Kind::Signals { .. }) => held.proceed(listener),
             (WaitEnd::Signal, Kind::Sleep { remaining }) => {
-                if let Some(address) = remaining {
-                    let left = self.clock.left(wait.deadline);
-                    let words = [left.as_secs(), u64::from(left.subsec_nanos())];
-                    // As the kernel does it: a bad address spoils only the answer to it, and the sleep has ended anyway.
-                    let _ = memory::write(pid, *address, &words.map(u64::to_le_bytes).concat());
-                }
+                let left = self.clock.left(wait.deadline);
+                let words = [left.as_secs(), u64::from(left.subsec_nanos())].map(u64::to_le_bytes).concat();
+                let written =
+                    remaining.map_or(Ok(()), |address| self.tree.thread(id).door.write(address, &words));
                 if self.tree.process_of(id).threads > 1 {
                     self.nudge(id)?;
                 }
-                held.fail(listener, Errno::EINTR)
+                // The kernel reports a bad address before it says that the sleep was interrupted.
+                held.fail(listener, written.err().unwrap_or(Errno::EINTR))
             }
             (WaitEnd::Stop, _) => {
                 self.tree.thread_mut(id).resume = Some((held.ip(), held.args(), wait.deadline));
@@ -279,13 +253,12 @@ impl Turns<'_> {
             let answer = held.fail(self.cell.listener(), Errno::EAGAIN);
             return self.answered(id, answer);
         }
-        let pid = self.tree.process_of(id).pid;
         let flags = match call {
             Sysno::fork => 0,
             Sysno::vfork => (libc::CLONE_VM | libc::CLONE_VFORK) as u64,
             Sysno::clone => held.args()[0],
-            // A bad address is the kernel's to report.
-            _ => memory::read_word(pid, held.args()[0]).unwrap_or(0),
+            // A bad address is the kernel's to report: nothing is made.
+            _ => self.tree.thread(id).door.read_word(held.args()[0]).unwrap_or(0),
         };
         let has = |flag: i32| flags & flag as u64 != 0;
         let kind = if has(libc::CLONE_THREAD) {
@@ -297,22 +270,12 @@ impl Turns<'_> {
         } else {
             BirthKind::Fork
         };
-        let Some(status) = self.proc_status(id)? else { return self.answered(id, Ok(false)) };
-        let plant = match deliver::nudge_obstacle(&status) {
-            // Leaving the planted instruction takes a nudge.
-            Some(why) => {
-                self.event(id, What::NotHeld(Site::After(Making::Fork), why.to_owned()));
-                None
-            }
-            None => {
-                let owner = self.memory_of(self.tree.thread(id).process);
-                match self.tree.process_mut(owner).plant(held.ip()) {
-                    Ok(plant) => Some(plant),
-                    Err(error) if procfs::gone(&error) => None,
-                    Err(error) => return Err(plant::refused(&error)),
-                }
-            }
-        };
+        let owner = self.memory_of(self.tree.thread(id).process);
+        let plant = self.plant(owner, id, held.ip())?;
+        if plant.is_none() {
+            let why = "the process has no room for what is needed there (vdso(7))";
+            self.event(id, What::NotHeld(Site::After(Making::Fork), why.to_owned()));
+        }
         self.tree.birth = Some(Birth { maker: id, kind, plant, happened: false });
         self.tree.thread_mut(id).vforks = has(libc::CLONE_VFORK);
         let answer = held.proceed(self.cell.listener());
@@ -326,10 +289,8 @@ impl Turns<'_> {
             return Ok(());
         };
         let owner = self.memory_of(child);
-        match self.tree.process_mut(owner).plant(address) {
-            Err(error) if !procfs::gone(&error) => Err(plant::refused(&error)),
-            _ => Ok(()),
-        }
+        let Some(by) = self.tree.live_thread_of(child) else { return Ok(()) };
+        self.plant(owner, by, address).map(drop)
     }
 
     /// The process is about to end with this code.
@@ -350,113 +311,39 @@ impl Turns<'_> {
     }
 
     /// Makes sure that no thread of the parent which this exit wakes runs before the exit has also sent its SIGCHLD.
-    fn guard_exit(&mut self, by: ThreadId, dying: ProcessId) -> Result<(), RunError> {
+    pub(super) fn guard_exit(&mut self, by: ThreadId, dying: ProcessId) -> Result<(), RunError> {
         let Some(parent) =
             self.tree.process(dying).parent.filter(|parent| !self.tree.process(*parent).ended())
         else {
             return Ok(());
         };
-        let early: Vec<ThreadId> =
-            self.tree.threads_of(parent).filter(|id| may_wake_early(&self.tree.thread(*id).state)).collect();
+        // What nothing ends but a signal, a child or time is not ended by closed files.
+        let early = |id: &ThreadId| match &self.tree.thread(*id).state {
+            State::Asleep(inside) => !calls::numbered(inside.number).sleeps_for_signals(),
+            _ => false,
+        };
+        let early: Vec<ThreadId> = self.tree.threads_of(parent).filter(early).collect();
         let Some(first) = early.first() else { return Ok(()) };
         let Some(status) = self.proc_status(*first)? else { return Ok(()) };
         if !status.caught.contains(Signal::CHLD) {
             return Ok(());
         }
-        let times = |id: ThreadId| (id, self.tree.thread(id).files.ran().unwrap_or_default().1);
-        self.guard = Some(Guard { dying, by: times(by), watched: early.into_iter().map(times).collect() });
-        Ok(())
-    }
-
-    /// A process that signals its children may get SIGCHLD back before it is held again.
-    fn watch_children(&mut self, process: ProcessId) {
-        let children = self.tree.children_of(process);
-        self.signalled_children = children.filter(|child| !self.tree.process(*child).ended()).collect();
-    }
-
-    /// The process that signalled its children is held again: had one of them already died or stopped?
-    pub(super) fn check_children(&mut self, id: ThreadId) -> Result<(), RunError> {
-        if self.signalled_children.is_empty() {
-            return Ok(());
+        let mut watched = Vec::new();
+        for id in early {
+            watched.push((id, self.times_run(id)?));
         }
-        let children = std::mem::take(&mut self.signalled_children);
-        let changed = children.iter().any(|child| {
-            let leader = self.tree.threads_of(*child).next();
-            let doing = leader.map(|leader| self.tree.thread(leader).files.doing());
-            matches!(doing, Some(Ok(Doing::Ended | Doing::Stopped)))
-        });
-        if changed && let Some(status) = self.proc_status(id)? {
-            let handles = status.caught.contains(Signal::CHLD) && !status.blocked.contains(Signal::CHLD);
-            if handles {
-                let name = &self.tree.thread(id).name;
-                self.taint
-                    .get_or_insert(format!("a child that {name} signalled changed while {name} was running"));
-            }
-        }
+        self.guard = Some(Guard { dying, by: (by, self.times_run(by)?), watched });
         Ok(())
     }
 }
 
-/// A sleep that something other than SIGCHLD itself may end while a child exits: closed files, shared memory, locks.
-fn may_wake_early(state: &State) -> bool {
-    let State::Asleep(inside) = state else { return false };
-    let only_by_signal = [
-        libc::SYS_pause,
-        libc::SYS_rt_sigsuspend,
-        libc::SYS_wait4,
-        libc::SYS_waitid,
-        libc::SYS_rt_sigtimedwait,
-        libc::SYS_accept,
-        libc::SYS_accept4,
-    ];
-    !only_by_signal.contains(&i64::from(inside.number))
+/// True if this call has a descriptor send signals by itself when something comes (fcntl(2), "Managing signals"; FIOASYNC of
+/// ioctl(2)).
+fn signals_by_itself(call: Sysno, args: &[u64; 6]) -> bool {
+    const FIOASYNC: u64 = 0x5452;
+    match (call, args[1] as i32) {
+        (Sysno::fcntl, libc::F_SETFL) => args[2] as i32 & libc::O_ASYNC != 0,
+        (Sysno::fcntl, command) => [libc::F_NOTIFY, libc::F_SETLEASE].contains(&command),
+        _ => args[1] == FIOASYNC,
+    }
 }
-
-/// Calls that neither wake, signal, stop nor end another thread, nor make a descriptor ready: whoever sleeps, sleeps on.
-/// What opens a file is not among them: it may be a FIFO, or be watched (inotify(7)).
-fn concerns_only_its_caller(call: Sysno) -> bool {
-    use Sysno as S;
-    matches!(
-        call,
-        S::getpid
-            | S::gettid
-            | S::getppid
-            | S::getpgrp
-            | S::getpgid
-            | S::getsid
-            | S::getuid
-            | S::geteuid
-            | S::getgid
-            | S::getegid
-            | S::brk
-            | S::mmap
-            | S::mprotect
-            | S::rt_sigprocmask
-            | S::rt_sigaction
-            | S::sigaltstack
-            | S::set_robust_list
-            | S::set_tid_address
-            | S::arch_prctl
-            | S::rseq
-            | S::prlimit64
-            | S::uname
-            | S::getcwd
-            | S::fstat
-            | S::newfstatat
-            | S::stat
-            | S::lstat
-            | S::access
-            | S::readlink
-            | S::lseek
-            | S::times
-            | S::getrusage
-    )
-}
-
-/// The calls that make a process or thread.
-pub(super) fn is_making(number: i32) -> bool {
-    [libc::SYS_clone, libc::SYS_clone3, libc::SYS_fork, libc::SYS_vfork].contains(&i64::from(number))
-}
-
-/// A deadline that a stop has put off.
-pub(super) type Resume = (u64, [u64; 6], Deadline);

@@ -1,17 +1,21 @@
 //! Waiting until every thread is settled: held, asleep, stopped or ended.
+//!
+//! NOTE \[Stale\] A sleeper is looked at again only when something has happened since that could have ended its sleep: a call
+//! was let happen, or has come back, that wakes its kind of sleep (`calls`), or its process may have got a signal. What the
+//! outside or the kernel does by itself is noticed when the thread comes to its next call, and before anything is claimed
+//! of sleepers all of them are looked at (`quiet`).
 
 use super::RunError;
-use super::clock::Kind;
+use super::calls::{self, Wakes};
 use super::listen::{Heard, Patience};
-use super::release::is_making;
 use super::tree::{ProcessId, State, Thread, ThreadId};
 use super::turn::Turns;
+use super::wait::{Kind, WaitEnd};
 use crate::schedule::Syscall;
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::sys::procfs::{self, Doing, Inside};
 use crate::trace::{End, Status, What};
-use std::time::Duration;
-use syscalls::Sysno;
+use std::time::{Duration, Instant};
 
 /// Something that became of a thread while the threads settled.
 #[derive(Debug)]
@@ -32,14 +36,17 @@ pub(super) struct Guard {
     pub(super) watched: Vec<(ThreadId, u64)>,
 }
 
-/// A thread that was made but is not seen within this time is a fault of the harness.
+/// What was announced and is not seen within this time is a fault of the harness.
 pub(super) const BIRTH: Duration = Duration::from_secs(10);
+
+/// A thread that has computed for so long without a call lets a due deadline come.
+const COMPUTES: Duration = Duration::from_millis(100);
 
 impl Turns<'_> {
     /// Returns when all threads are settled; an end if the run is over because one never will.
     pub(super) fn settle(&mut self) -> Result<Option<End>, RunError> {
         let mut patience = self.first_patience();
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         loop {
             if self.awaited() {
                 match self.listen(patience)? {
@@ -50,11 +57,9 @@ impl Turns<'_> {
                     Heard::Hint => patience = Patience::FIRST_LOOK,
                     Heard::Nothing => {}
                 }
-            } else if self.undisturbed {
-                return Ok(None);
             }
             let look = self.look()?;
-            if look.at_some && self.listen(Patience::Not)? == Heard::News {
+            if !look.unchanged.is_empty() && self.listen(Patience::Not)? == Heard::News {
                 continue;
             }
             // A look is not instant: what changed during it may have woken a thread that was looked at before. So only a
@@ -62,6 +67,7 @@ impl Turns<'_> {
             let settled = look.running.is_none() && look.found.is_empty() && !self.birth_pending()?;
             self.commit(look.found)?;
             if settled && self.guard.is_none() {
+                look.unchanged.into_iter().for_each(|id| self.tree.thread_mut(id).stale = false);
                 self.parking = false;
                 return Ok(None);
             }
@@ -84,84 +90,126 @@ impl Turns<'_> {
 
     /// How to wait for the threads that run, at first.
     fn first_patience(&self) -> Patience {
-        let untold = |id: ThreadId| {
-            let thread = self.tree.thread(id);
-            matches!(thread.state, State::Running) && thread.released.is_some_and(may_sleep)
+        let untold = |thread: &Thread| {
+            matches!(thread.state, State::Running)
+                && thread.released.is_some_and(|call| calls::numbered(call).is_wait())
         };
         // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
         let guarded = self.guard.is_some();
-        if self.parking || (!guarded && self.tree.ids().any(untold)) {
+        if self.parking || (!guarded && self.tree.threads.iter().any(untold)) {
             Patience::FIRST_LOOK
         } else {
             Patience::ForNews
         }
     }
 
-    /// Looks at every thread that might have changed by itself.
+    /// Looks at every thread that might have changed by itself: see NOTE \[Stale\].
     fn look(&mut self) -> Result<Look, RunError> {
         let mut look = Look::default();
         for id in self.tree.ids() {
             let thread = self.tree.thread(id);
             let dirty = self.tree.process(thread.process).dirty;
-            let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));
             match &thread.state {
                 State::Ended => {}
                 State::Held(_) if !dirty => {}
+                State::Waiting(..) | State::Asleep(_) | State::Stopped if !dirty && !thread.stale => {}
                 State::Waiting(..) => {
                     if self.look_at_waiting(id, dirty)? {
                         look.running = Some(id);
+                    } else {
+                        look.unchanged.push(id);
                     }
                 }
-                State::Held(_) => match thread.files.doing().map_err(fault)? {
+                State::Held(_) => match self.doing(id)? {
                     // The first signal makes it wait in another way, and a fatal one ends it: either way it runs
                     // for a moment, and which it was is seen afterwards.
                     Doing::Running => look.running = Some(id),
                     Doing::Ended => look.found.push((id, Found::Ended)),
-                    _ => {}
+                    Doing::Sleeping | Doing::Uninterruptible | Doing::Stopped => {}
                 },
-                State::Running | State::Asleep(_) | State::Stopped => {
-                    look.at_some = true;
-                    let vforks = thread.vforks;
-                    let doing = thread.files.doing().map_err(fault)?;
-                    let found = match (doing, &thread.state) {
-                        (Doing::Sleeping, State::Asleep(call)) if still_inside(thread, call)? => continue,
-                        (Doing::Uninterruptible, State::Asleep(call))
-                            if vforks && still_inside(thread, call)? =>
-                        {
-                            continue;
+                State::Running | State::Asleep(_) | State::Stopped => match self.found(id)? {
+                    Now::Same => look.unchanged.push(id),
+                    Now::Settled(found) => {
+                        if !matches!(found, Found::Ended) {
+                            look.unchanged.push(id);
                         }
-                        (Doing::Stopped, State::Stopped) => continue,
-                        (Doing::Ended, _) => Some(Found::Ended),
-                        (Doing::Stopped, _) => Some(Found::Stopped),
-                        (Doing::Running, _) => None,
-                        (Doing::Sleeping | Doing::Uninterruptible, _) => match thread.files.inside() {
-                            // In a disk's queue it is as good as running; only a vfork waits like this for another.
-                            Ok(Some(inside))
-                                if doing == Doing::Sleeping || (vforks && is_making(inside.number)) =>
-                            {
-                                (inside.number >= 0).then_some(Found::Asleep(inside))
-                            }
-                            Ok(_) => None,
-                            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
-                                return Err(RunError::Unsupported(format!(
-                                    "{} runs a program that may not be looked at (its file is not readable)",
-                                    thread.name
-                                )));
-                            }
-                            Err(error) => return Err(fault(error)),
-                        },
-                    };
-                    match found {
-                        Some(found) => look.found.push((id, found)),
-                        None => {
-                            self.tree.thread_mut(id).state = State::Running;
-                            look.running = Some(id);
-                        }
+                        look.found.push((id, found));
                     }
-                }
+                    Now::Runs => {
+                        self.woke(id);
+                        self.tree.thread_mut(id).state = State::Running;
+                        look.running = Some(id);
+                    }
+                },
             }
         }
         Ok(look)
+    }
+
+    pub(super) fn doing(&self, id: ThreadId) -> Result<Doing, RunError> {
+        let thread = self.tree.thread(id);
+        let doing = thread.door.doing();
+        doing.map_err(|error| RunError::Fault(format!("looking at {}: {error}", thread.name)))
+    }
+
+    /// How often a thread has been put on the CPU; of one that has ended meanwhile it is not known, so it may have been often.
+    pub(super) fn times_run(&self, id: ThreadId) -> Result<u64, RunError> {
+        let thread = self.tree.thread(id);
+        match thread.door.ran() {
+            Ok((_, times)) => Ok(times),
+            Err(error) if procfs::gone(&error) => Ok(u64::MAX),
+            Err(error) => Err(RunError::Fault(format!("reading how often {} ran: {error}", thread.name))),
+        }
+    }
+
+    /// What a thread is found doing that is not held.
+    ///
+    /// Its state alone does not tell. A call that waits sets the state to sleeping before it looks once more for what it
+    /// waits for; wait4 even reaps a child in that state. Taken off its CPU there, the thread is ready to run and yet says S.
+    /// The kernel shows the call only of a thread that is off its CPU and in no queue for it, and lets the asker wait for that.
+    fn found(&self, id: ThreadId) -> Result<Now, RunError> {
+        let thread = self.tree.thread(id);
+        let doing = self.doing(id)?;
+        match (doing, &thread.state) {
+            (Doing::Stopped, State::Stopped) => return Ok(Now::Same),
+            (Doing::Ended, _) => return Ok(Now::Settled(Found::Ended)),
+            (Doing::Stopped, _) => return Ok(Now::Settled(Found::Stopped)),
+            (Doing::Running, _) => return Ok(Now::Runs),
+            (Doing::Sleeping | Doing::Uninterruptible, _) => {}
+        }
+        let inside = match thread.door.inside() {
+            Ok(inside) => inside,
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                return Err(RunError::Unsupported(format!(
+                    "{} runs a program that may not be looked at (its file is not readable)",
+                    thread.name
+                )));
+            }
+            Err(error) => return Err(RunError::Fault(format!("looking at {}: {error}", thread.name))),
+        };
+        Ok(match (inside, &thread.state) {
+            // In a disk's queue it is as good as running; only a vfork waits like this for another.
+            (Some(inside), _)
+                if doing == Doing::Uninterruptible && !(thread.vforks && calls::is_making(inside.number)) =>
+            {
+                Now::Runs
+            }
+            (Some(inside), State::Asleep(known)) if inside == *known => Now::Same,
+            (Some(inside), _) if inside.number >= 0 => Now::Settled(Found::Asleep(inside)),
+            _ => Now::Runs,
+        })
+    }
+
+    /// A thread that slept sleeps no more: what its call does on its way back may wake others.
+    pub(super) fn woke(&mut self, id: ThreadId) {
+        let wakes = match &self.tree.thread(id).state {
+            State::Asleep(inside) => calls::numbered(inside.number).wakes,
+            State::Stopped => Wakes::Anybody,
+            State::Running | State::Held(_) | State::Waiting(..) | State::Ended => return,
+        };
+        let thread = self.tree.thread_mut(id);
+        (thread.stale, thread.told_asleep) = (true, false);
+        self.tree.may_wake(wakes);
     }
 
     /// What was found holds: no notification came in between, so none of these waits to be received.
@@ -171,10 +219,13 @@ impl Turns<'_> {
             if self.released == Some(id) {
                 self.overtaken_by = None;
             }
+            self.woke(id);
             match found {
                 Found::Asleep(inside) => {
                     let call = Syscall(inside.number as u32);
-                    self.tree.thread_mut(id).state = State::Asleep(inside);
+                    let thread = self.tree.thread_mut(id);
+                    thread.state = State::Asleep(inside);
+                    (thread.stale, thread.told_asleep) = (true, false);
                     self.fell_asleep(id);
                     self.news.push((id, News::Slept(call)));
                 }
@@ -186,7 +237,7 @@ impl Turns<'_> {
                     self.signal_parent(self.tree.thread(id).process);
                 }
                 Found::Ended => {
-                    self.tree.thread_mut(id).state = State::Ended;
+                    self.tree.ended(id);
                     self.thread_ended(id)?;
                 }
             }
@@ -202,14 +253,16 @@ impl Turns<'_> {
 
     fn thread_ended(&mut self, id: ThreadId) -> Result<(), RunError> {
         let process = self.tree.thread(id).process;
-        if self.tree.threads_of(process).any(|other| !matches!(self.tree.thread(other).state, State::Ended)) {
+        // Its files are closed, its locks and its memory are given back.
+        self.tree.may_wake(Wakes::Anybody);
+        if self.tree.live_thread_of(process).is_some() {
             // One less that would notice a stop.
             self.tree.process_mut(process).handlers.changed = true;
             return Ok(());
         }
         if process == ProcessId(0) {
             // The init is its parent, and tells how it ended.
-            let begun = std::time::Instant::now();
+            let begun = Instant::now();
             while !self.tree.process(process).reaped_by_init {
                 self.listen(Patience::ForNews)?;
                 if begun.elapsed() > BIRTH {
@@ -219,18 +272,22 @@ impl Turns<'_> {
                 }
             }
             self.first_ended = Some(self.clock.now);
-            self.first_ended_at = Some(std::time::Instant::now());
+            self.first_ended_at = Some(Instant::now());
         }
         let ended = self.tree.process(process);
         // The init has told of the first process. Another is known in one way until it is waited for, and then in the
         // other: that may happen between two questions.
         let told = ended.exit_code.filter(|_| process == ProcessId(0));
         let waited_for = || ended.pidfd.exit_status();
-        let zombie = || procfs::zombie_status(ended.pid);
-        let wait = told.or_else(waited_for).or_else(zombie).or_else(waited_for).or(ended.exit_code);
+        let wait = match told.or_else(waited_for) {
+            Some(wait) => Some(wait),
+            None => procfs::zombie_status(ended.pid)
+                .map_err(|error| RunError::Fault(format!("reading how {} ended: {error}", ended.name)))?,
+        };
+        let wait = wait.or_else(waited_for).or(ended.exit_code);
         let status = wait.map_or(Status::Unseen, Status::from_wait);
+        self.check_cpu_timers(process, Some(status));
         self.tree.process_mut(process).status = Some(status);
-        self.tree.process_mut(process).text = None;
         self.clock.timers.retain(|timer| timer.process != process);
         self.news.push((id, News::Told(What::End(status))));
         self.signal_parent(process);
@@ -244,17 +301,18 @@ impl Turns<'_> {
     /// SIGCHLD may have hit that thread at a place that nobody chose.
     pub(super) fn check_guard(&mut self) -> Result<(), RunError> {
         let Some(guard) = self.guard.take() else { return Ok(()) };
-        let times = |id: ThreadId| self.tree.thread(id).files.ran().map_or(u64::MAX, |(_, times)| times);
         let (by, before) = guard.by;
-        if times(by) <= before + 1 {
+        if self.times_run(by)? <= before.saturating_add(1) {
             return Ok(());
         }
-        if let Some((woken, _)) = guard.watched.iter().find(|(id, before)| times(*id) != *before) {
-            let (name, child) = (&self.tree.thread(*woken).name, &self.tree.process(guard.dying).name);
-            let signal = Signal::CHLD;
-            self.taint.get_or_insert(format!(
-                "{name} was woken by the exit of {child} and may have run before {signal} was sent"
-            ));
+        for (woken, before) in guard.watched {
+            if self.times_run(woken)? != before {
+                let (name, child) = (&self.tree.thread(woken).name, &self.tree.process(guard.dying).name);
+                let signal = Signal::CHLD;
+                self.taint.get_or_insert(format!(
+                    "{name} was woken by the exit of {child} and may have run before {signal} was sent"
+                ));
+            }
         }
         Ok(())
     }
@@ -269,15 +327,15 @@ impl Turns<'_> {
         }
         let State::Waiting(_, wait) = &self.tree.thread(id).state else { return Ok(false) };
         if wait.ready() {
-            return self.end_wait(id, super::release::WaitEnd::Ready).map(|()| true);
+            return self.end_wait(id, WaitEnd::Ready).map(|()| true);
         }
         if !dirty {
             return Ok(false);
         }
-        let doing = self.tree.thread(id).files.doing();
+        let doing = self.doing(id)?;
         let status = self.proc_status(id)?;
-        let (Some(status), Ok(Doing::Sleeping | Doing::Uninterruptible)) = (status, &doing) else {
-            if !matches!(doing, Ok(Doing::Running)) {
+        let (Some(status), Doing::Sleeping | Doing::Uninterruptible) = (status, doing) else {
+            if doing != Doing::Running {
                 // Ended while it waited for an answer.
                 self.tree.thread_mut(id).state = State::Running;
             }
@@ -285,65 +343,104 @@ impl Turns<'_> {
         };
         let State::Waiting(_, wait) = &self.tree.thread(id).state else { return Ok(false) };
         let (blocked, awaited) = match &wait.kind {
-            Kind::Descriptors { mask, .. } => (mask.unwrap_or(status.blocked), Default::default()),
+            Kind::Descriptors { mask, .. } => (mask.unwrap_or(status.blocked), SignalSet::EMPTY),
             Kind::Signals { set } => (status.blocked, *set),
-            Kind::Sleep { .. } => (status.blocked, Default::default()),
+            Kind::Sleep { .. } => (status.blocked, SignalSet::EMPTY),
         };
         let deliverable = status.pending().without(blocked).union(status.pending().intersection(awaited));
         if deliverable.is_empty() {
             return Ok(false);
         }
         let caught = !deliverable.intersection(status.caught.union(awaited)).is_empty();
-        let end = if caught { super::release::WaitEnd::Signal } else { super::release::WaitEnd::Stop };
+        let end = if caught { WaitEnd::Signal } else { WaitEnd::Stop };
         self.end_wait(id, end).map(|()| true)
     }
 
-    /// The limits that end a run whose threads do not settle.
+    /// The limits that end a run whose threads do not settle; and time, which goes on for a thread that computes.
     fn limits(&mut self, running: Option<ThreadId>) -> Result<Option<End>, RunError> {
-        let limits = &self.settings.limits;
-        if self.started.elapsed() > limits.time {
+        if self.started.elapsed() > self.settings.limits.time {
             return Ok(Some(End::TimedOut));
         }
         let Some(id) = running else { return Ok(None) };
-        let thread = self.tree.thread(id);
-        let (used, _) = thread.files.ran().unwrap_or_default();
-        let since = used.saturating_sub(thread.cpu_at_release.unwrap_or(used));
-        self.tree.thread_mut(id).cpu_at_release.get_or_insert(used);
-        let thread = self.tree.thread(id);
-        if Duration::from_nanos(since) < limits.cpu {
+        let since = self.computed(id)?;
+        if since >= COMPUTES && self.lets_due_deadline_come(id)? {
             return Ok(None);
         }
-        if self.tree.held().next().is_some() || self.earliest().is_some() {
+        if since < self.settings.limits.cpu {
+            return Ok(None);
+        }
+        if self.tree.held().next().is_some() {
             // Others could have run, and might have ended the computation: this says nothing about the program.
-            let name = thread.name.clone();
+            let name = &self.tree.thread(id).name;
             self.taint.get_or_insert(format!(
                 "{name} computes without a call, and cannot be held for others to run"
             ));
         }
+        if self.earliest().is_some() {
+            // So may what is yet to come.
+            return Ok(None);
+        }
         let name = &self.tree.thread(id).name;
-        Ok(Some(End::Spinning(format!("{name} used {:.1} s of CPU time without a call", since as f64 / 1e9))))
+        Ok(Some(End::Spinning(format!(
+            "{name} used {:.1} s of CPU time without a call",
+            since.as_secs_f64()
+        ))))
     }
-}
 
-/// True if a thread that was found asleep in this call still is.
-///
-/// Its state alone does not tell. A call that waits sets the state to sleeping before it looks once more for what it
-/// waits for; wait4 even reaps a child in that state. Taken off its CPU there, the thread is ready to run and yet says S.
-/// The kernel shows the call only of a thread that is off its CPU and in no queue for it, and lets the asker wait for that.
-fn still_inside(thread: &Thread, call: &Inside) -> Result<bool, RunError> {
-    let inside = thread.files.inside();
-    inside
-        .map(|inside| inside == Some(*call))
-        .map_err(|error| RunError::Fault(format!("looking at the call of {}: {error}", thread.name)))
+    /// CPU time that a running thread has used since it was first seen running after its release.
+    pub(super) fn computed(&mut self, id: ThreadId) -> Result<Duration, RunError> {
+        let thread = self.tree.thread_mut(id);
+        let used = match thread.door.ran() {
+            Ok((used, _)) => used,
+            // Ended a moment ago.
+            Err(error) if procfs::gone(&error) => return Ok(Duration::ZERO),
+            Err(error) => {
+                return Err(RunError::Fault(format!("reading what {} used: {error}", thread.name)));
+            }
+        };
+        let before = *thread.cpu_at_release.get_or_insert(used);
+        Ok(Duration::from_nanos(used.saturating_sub(before)))
+    }
+
+    /// A thread computes on, so time goes on as well: lets a deadline come that has really come. True if one came.
+    ///
+    /// The supervisor has the CPU, so the thread is somewhere between two instructions, or about to be notified.
+    fn lets_due_deadline_come(&mut self, id: ThreadId) -> Result<bool, RunError> {
+        let Some((deadline, due)) = self.earliest() else { return Ok(false) };
+        if deadline.real > Instant::now() || self.listen(Patience::Not)? != Heard::Nothing {
+            return Ok(false);
+        }
+        let computes = self.memory_of(self.tree.thread(id).process);
+        let beside = self
+            .due_threads(due)
+            .into_iter()
+            .any(|other| other != id && self.memory_of(self.tree.thread(other).process) == computes);
+        if beside {
+            let name = &self.tree.thread(id).name;
+            self.taint.get_or_insert(format!("a time ran out beside {name}, which computes without a call"));
+        }
+        self.run_out(deadline, due)?;
+        Ok(true)
+    }
 }
 
 /// What a look at the threads found, before it is known to hold.
 #[derive(Debug, Default)]
 struct Look {
     running: Option<ThreadId>,
-    /// Threads were looked at whose sleep could be the wait for an answer to a notification that is still to be received.
-    at_some: bool,
+    /// Threads that were looked at and are settled. The sleep of each could be the wait for an answer to a notification that
+    /// is still to be received.
+    unchanged: Vec<ThreadId>,
     found: Vec<(ThreadId, Found)>,
+}
+
+/// What a thread is found doing.
+#[derive(Debug)]
+enum Now {
+    /// What it was known to do.
+    Same,
+    Runs,
+    Settled(Found),
 }
 
 #[derive(Debug)]
@@ -351,40 +448,4 @@ enum Found {
     Asleep(Inside),
     Stopped,
     Ended,
-}
-
-/// Calls that often sleep, or end their thread alone: nothing tells that it has settled.
-fn may_sleep(number: i32) -> bool {
-    use Sysno as S;
-    let Some(call) = Syscall(number as u32).sysno() else { return false };
-    matches!(
-        call,
-        S::read
-            | S::readv
-            | S::recvfrom
-            | S::recvmsg
-            | S::accept
-            | S::accept4
-            | S::poll
-            | S::ppoll
-            | S::select
-            | S::pselect6
-            | S::epoll_wait
-            | S::epoll_pwait
-            | S::epoll_pwait2
-            | S::pause
-            | S::rt_sigsuspend
-            | S::rt_sigtimedwait
-            | S::wait4
-            | S::waitid
-            | S::futex
-            | S::exit
-            | S::vfork
-            | S::flock
-            | S::connect
-            | S::msgrcv
-            | S::semop
-            | S::semtimedop
-            | S::mq_timedreceive
-    )
 }

@@ -9,15 +9,16 @@
 //! at a moment that nobody chose, the run is tainted.
 
 use super::RunError;
-use super::clock::{self, Deadline, Wait};
+use super::calls::{self, Ends};
+use super::clock::Deadline;
 use super::deliver;
 use super::held::{Held, Place};
 use super::settle::News;
 use super::timeout::{self, Timeout, futex};
 use super::tree::{State, ThreadId};
 use super::turn::Turns;
+use super::wait::{self, Wait};
 use crate::schedule::Syscall;
-use crate::sys::memory;
 use crate::sys::notify::Notification;
 use crate::trace::What;
 use nix::errno::Errno;
@@ -63,21 +64,22 @@ impl Turns<'_> {
         call: Syscall,
         loading: bool,
     ) -> Result<Option<Held>, RunError> {
-        let Some(sysno) = call.sysno() else { return Ok(Some(held)) };
         let (args, ip) = (held.args(), held.ip());
-        if sysno == Sysno::setsockopt && sets_timeout(&args) {
+        if call == Sysno::setsockopt.into() && sets_timeout(&args) {
             self.socket_timeouts = true;
         }
-        let process = self.tree.process_of(id);
-        let mut timeout = timeout::of(process.pid, sysno, &args);
+        let door = &self.tree.thread(id).door;
+        let mut timeout = timeout::of(door, call, &args);
         if self.socket_timeouts && timeout.is_none() {
-            timeout = clock::socket_timeout(&process.pidfd, sysno, &args);
+            timeout = wait::socket_timeout(door, call, &args);
         }
         // Without time to pass the call does not sleep.
         let Some(timeout) = timeout.filter(|timeout| !timeout.duration.is_zero()) else {
             return Ok(Some(held));
         };
-        if let Some(mut wait) = Wait::of(&self.clock, process.pid, &process.pidfd, call, &args, timeout) {
+        if let Some(kind) = wait::Kind::of(door, call, &args) {
+            let deadline = self.clock.after(timeout);
+            let mut wait = Wait { call, duration: timeout.duration, deadline, kind };
             if wait.transfers() && wait.ready() {
                 self.kernel_timer(id, timeout.duration, true);
                 return Ok(Some(held));
@@ -95,11 +97,11 @@ impl Turns<'_> {
             }
             return Ok(None);
         }
-        let by_the_kernel = match sysno {
-            // One that is not to block: it does not sleep.
-            Sysno::mq_timedsend | Sysno::mq_timedreceive => false,
-            Sysno::futex => self.stretch(id, &held, call, timeout)?,
-            _ => true,
+        let by_the_kernel = match calls::of(call).ends {
+            // A message queue that is not to block: it does not sleep.
+            Ends::At(_, calls::Clock::Realtime) => false,
+            Ends::Futex => self.stretch(id, &held, call, timeout)?,
+            Ends::Timeless | Ends::After(..) | Ends::At(..) | Ends::ClockNanosleep => true,
         };
         if by_the_kernel {
             self.kernel_timer(id, timeout.duration, false);
@@ -127,8 +129,8 @@ impl Turns<'_> {
         timeout: Timeout,
     ) -> Result<bool, RunError> {
         const OWNER: u32 = 0x3fff_ffff;
-        let (pid, args) = (self.tree.process_of(id).pid, held.args());
-        let Ok(word) = memory::read_array(pid, args[0]).map(u32::from_le_bytes) else { return Ok(false) };
+        let (door, args) = (&self.tree.thread(id).door, held.args());
+        let Ok(word) = door.read_array(args[0]).map(u32::from_le_bytes) else { return Ok(false) };
         let sleeps = match args[1] & futex::OPERATION {
             futex::WAIT | futex::WAIT_BITSET => word == args[2] as u32,
             futex::LOCK_PI | futex::LOCK_PI2 => word & OWNER != 0,
@@ -138,13 +140,12 @@ impl Turns<'_> {
             return Ok(false);
         }
         let Some(status) = self.proc_status(id)? else { return Ok(false) };
-        let (Ok(original), None) = (memory::read_array::<16>(pid, args[3]), deliver::nudge_obstacle(&status))
-        else {
+        let (Ok(original), None) = (door.read_array::<16>(args[3]), deliver::nudge_obstacle(&status)) else {
             return Ok(true);
         };
         let seconds = original.first_chunk().copied().map_or(0, u64::from_le_bytes);
         let far = seconds.saturating_add(FAR).min(i64::MAX as u64);
-        if memory::write(pid, args[3], &far.to_le_bytes()).is_err() {
+        if door.write(args[3], &far.to_le_bytes()).is_err() {
             return Ok(true);
         }
         let deadline = self.clock.after(timeout);
@@ -163,11 +164,10 @@ impl Turns<'_> {
 
     /// Puts the caller's timespec back; false if it was.
     fn put_back(&mut self, id: ThreadId) -> bool {
-        let pid = self.tree.process_of(id).pid;
         let thread = self.tree.thread_mut(id);
         let Some(stretch) = &mut thread.stretch else { return false };
         let Some(original) = stretch.original.take() else { return false };
-        if let Err(errno) = memory::write(pid, stretch.args[3], &original) {
+        if let Err(errno) = thread.door.write(stretch.args[3], &original) {
             let name = &thread.name;
             self.taint.get_or_insert(format!("a timeout of {name} could not be put back: {errno}"));
         }
@@ -176,9 +176,9 @@ impl Turns<'_> {
 
     /// The time of a stretched sleep has come.
     pub(super) fn end_stretch(&mut self, id: ThreadId) -> Result<(), RunError> {
-        let thread = self.tree.thread_mut(id);
-        let Some(stretch) = &mut thread.stretch else { return Ok(()) };
-        stretch.over = Some(thread.files.ran().map_or(0, |(_, times)| times));
+        let times = self.times_run(id)?;
+        let Some(stretch) = &mut self.tree.thread_mut(id).stretch else { return Ok(()) };
+        stretch.over = Some(times);
         let call = stretch.call;
         self.event(id, What::Expire(call));
         let Some(status) = self.proc_status(id)? else { return Ok(()) };
@@ -218,7 +218,8 @@ impl Turns<'_> {
             return Ok(false);
         };
         // Had it been put on the CPU between the two signals of the nudge, it would have stopped, and run once more since.
-        if self.tree.thread(id).files.ran().map_or(0, |(_, times)| times) > before + 1 {
+        if self.times_run(id)? > before.saturating_add(1) {
+            let name = &self.tree.thread(id).name;
             self.taint.get_or_insert(format!("{name} may have stopped for a moment as its timeout ran out"));
         }
         if !goes_on && !again {

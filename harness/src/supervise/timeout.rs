@@ -1,9 +1,11 @@
 //! After what time a call ends by itself.
 
-use crate::sys::memory;
+use super::calls::{self, Clock, Ends, Unit};
+use super::door::Door;
+use crate::schedule::Syscall;
+use nix::poll::PollFlags;
 use nix::time::{ClockId, clock_gettime};
 use std::time::Duration;
-use syscalls::Sysno;
 
 /// A time to sleep at most.
 #[derive(Clone, Copy, Debug)]
@@ -56,20 +58,20 @@ pub(super) fn reading(clock: i32) -> Option<Duration> {
 }
 
 /// Two words of memory; none where there is none.
-fn words(pid: i32, address: u64) -> Option<(u64, u64)> {
-    let word = |address| memory::read_word(pid, address).ok();
+fn words(door: &Door, address: u64) -> Option<(u64, u64)> {
+    let word = |address| door.read_word(address).ok();
     (address != 0).then(|| Some((word(address)?, word(address.wrapping_add(8))?))).flatten()
 }
 
 /// Two words of memory as a struct timespec; none where there is none, or where the kernel will refuse it.
-pub(super) fn timespec(pid: i32, address: u64) -> Option<Duration> {
-    let (seconds, nanos) = words(pid, address)?;
+pub(super) fn timespec(door: &Door, address: u64) -> Option<Duration> {
+    let (seconds, nanos) = words(door, address)?;
     let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
     i64::try_from(seconds).ok().map(|seconds| Duration::new(seconds.unsigned_abs(), nanos))
 }
 
-fn timeval(pid: i32, address: u64) -> Option<Duration> {
-    let (seconds, micros) = words(pid, address)?;
+fn timeval(door: &Door, address: u64) -> Option<Duration> {
+    let (seconds, micros) = words(door, address)?;
     Some(Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros)))
 }
 
@@ -105,30 +107,59 @@ pub(super) fn futex_clock(operation: u64) -> Option<i32> {
 
 /// The time that this call sleeps at most, by its arguments; none if they set no limit. Arguments that cannot be read or
 /// make no sense are none either: the kernel will report them.
-pub(super) fn of(pid: i32, call: Sysno, args: &[u64; 6]) -> Option<Timeout> {
-    use Sysno as S;
-    let relative = |address: u64| timespec(pid, address).map(Timeout::relative);
-    let until = |address: u64, clock: i32| Timeout::until(timespec(pid, address)?, clock);
-    let millis = |raw: u64| u64::try_from(raw as i32).ok().map(Duration::from_millis).map(Timeout::relative);
-    match call {
-        S::nanosleep => relative(args[0]),
-        S::clock_nanosleep if args[1] & libc::TIMER_ABSTIME as u64 != 0 => until(args[2], args[0] as i32),
-        S::clock_nanosleep => reading(args[0] as i32).and_then(|_| relative(args[2])),
-        S::poll => millis(args[2]),
-        S::ppoll | S::rt_sigtimedwait => relative(args[2]),
-        S::select => timeval(pid, args[4]).map(Timeout::relative),
-        S::pselect6 | S::io_getevents | S::io_pgetevents => relative(args[4]),
-        S::epoll_wait | S::epoll_pwait => millis(args[3]),
-        S::epoll_pwait2 | S::semtimedop => relative(args[3]),
-        S::mq_timedsend | S::mq_timedreceive => until(args[4], libc::CLOCK_REALTIME),
-        S::futex_waitv => until(args[3], args[4] as i32),
-        S::futex => match (args[1] & futex::OPERATION, futex_clock(args[1])) {
+pub(super) fn of(door: &Door, call: Syscall, args: &[u64; 6]) -> Option<Timeout> {
+    let relative = |address: u64| timespec(door, address).map(Timeout::relative);
+    let until = |address: u64, clock: i32| Timeout::until(timespec(door, address)?, clock);
+    match calls::of(call).ends {
+        Ends::Timeless => None,
+        Ends::After(arg, Unit::Millis) => {
+            u64::try_from(args[arg] as i32).ok().map(Duration::from_millis).map(Timeout::relative)
+        }
+        Ends::After(arg, Unit::Timespec) => relative(args[arg]),
+        Ends::After(arg, Unit::Timeval) => timeval(door, args[arg]).map(Timeout::relative),
+        Ends::At(arg, Clock::Realtime) => until(args[arg], libc::CLOCK_REALTIME),
+        Ends::At(arg, Clock::In(clock)) => until(args[arg], args[clock] as i32),
+        Ends::ClockNanosleep if args[1] & libc::TIMER_ABSTIME as u64 != 0 => until(args[2], args[0] as i32),
+        Ends::ClockNanosleep => reading(args[0] as i32).and_then(|_| relative(args[2])),
+        Ends::Futex => match (args[1] & futex::OPERATION, futex_clock(args[1])) {
             (futex::WAIT, _) => relative(args[3]),
             (_, Some(clock)) => until(args[3], clock),
             _ => None,
         },
-        _ => None,
     }
+}
+
+/// More descriptors than this in one call are not looked at one by one.
+const MANY: usize = 4096;
+
+/// The descriptors of a poll(2), and what each is waited for; none if they cannot be read.
+pub(super) fn polled(door: &Door, args: &[u64; 6]) -> Option<Vec<(i32, PollFlags)>> {
+    let count = usize::try_from(args[1]).ok().filter(|count| *count <= MANY)?;
+    let bytes = door.read_bytes(args[0], count * 8).ok()?;
+    let entries = bytes.chunks_exact(8).map(|entry| {
+        let fd = i32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]]);
+        (fd, PollFlags::from_bits_truncate(i16::from_le_bytes([entry[4], entry[5]])))
+    });
+    Some(entries.filter(|(fd, _)| *fd >= 0).collect())
+}
+
+/// How many bytes a set of select(2) has.
+pub(super) fn set_size(args: &[u64; 6]) -> Option<usize> {
+    usize::try_from(args[0]).ok().filter(|count| *count <= 1024).map(|count| count.div_ceil(64) * 8)
+}
+
+/// The descriptors of a select(2), and what each is waited for; none if they cannot be read.
+pub(super) fn selected(door: &Door, args: &[u64; 6]) -> Option<Vec<(i32, PollFlags)>> {
+    let length = set_size(args)?;
+    // What select(2) says each of its sets stands for.
+    let sets = [(args[1], PollFlags::POLLIN), (args[2], PollFlags::POLLOUT), (args[3], PollFlags::POLLPRI)];
+    let mut ends = Vec::new();
+    for (address, events) in sets.into_iter().filter(|(address, _)| *address != 0) {
+        let bits = door.read_bytes(address, length).ok()?;
+        let set = (0..args[0] as usize).filter(|fd| bits[fd / 8] & (1 << (fd % 8)) != 0);
+        ends.extend(set.map(|fd| (fd as i32, events)));
+    }
+    Some(ends)
 }
 
 #[cfg(test)]

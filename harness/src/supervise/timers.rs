@@ -7,13 +7,13 @@
 
 use super::RunError;
 use super::clock::{Clock, Deadline};
+use super::cpu_time::Armed;
+use super::door::Door;
 use super::timeout::{self, Timeout};
 use super::tree::{ProcessId, ThreadId};
 use super::turn::Turns;
 use crate::schedule::Syscall;
 use crate::signal::Signal;
-use crate::sys::memory;
-use crate::sys::procfs;
 use crate::sys::timer::{self, Known};
 use crate::trace::What;
 use nix::errno::Errno;
@@ -59,17 +59,17 @@ impl Setting {
     const SIZE: u64 = 32;
 
     /// None if it cannot be read or the kernel will refuse it.
-    fn read(pid: i32, address: u64) -> Option<Setting> {
+    fn read(door: &Door, address: u64) -> Option<Setting> {
         Some(Setting {
-            interval: timeout::timespec(pid, address)?,
-            value: timeout::timespec(pid, address.wrapping_add(Setting::SIZE / 2))?,
+            interval: timeout::timespec(door, address)?,
+            value: timeout::timespec(door, address.wrapping_add(Setting::SIZE / 2))?,
         })
     }
 
-    fn write(self, pid: i32, address: u64) -> Result<(), Errno> {
+    fn write(self, door: &Door, address: u64) -> Result<(), Errno> {
         let words = [self.interval, self.value].map(|time| [time.as_secs(), u64::from(time.subsec_nanos())]);
         let bytes: Vec<u8> = words.concat().into_iter().flat_map(u64::to_le_bytes).collect();
-        memory::write(pid, address, &bytes)
+        door.write(address, &bytes)
     }
 
     fn timeout(self, absolute: bool, clock: i32) -> Option<Timeout> {
@@ -104,7 +104,7 @@ impl Turns<'_> {
             Sysno::timer_gettime => self.posix(id, args[0]).map(|index| {
                 let timer = &self.clock.posix[index];
                 let setting = self.remaining(timer.deadline, timer.expired, timer.interval);
-                setting.write(self.tree.process_of(id).pid, args[1]).map(|()| 0)
+                setting.write(&self.tree.thread(id).door, args[1]).map(|()| 0)
             }),
             Sysno::timer_getoverrun => self.posix(id, args[0]).map(|index| {
                 // The kernel's own limit.
@@ -121,7 +121,7 @@ impl Turns<'_> {
             Sysno::timerfd_gettime => self.descriptor_timer(id, args[0] as i32).map(|index| {
                 let timer = &self.clock.descriptors[index];
                 let setting = self.remaining(timer.deadline, timer.expired, timer.interval);
-                setting.write(self.tree.process_of(id).pid, args[1]).map(|()| 0)
+                setting.write(&self.tree.thread(id).door, args[1]).map(|()| 0)
             }),
             _ => None,
         };
@@ -152,8 +152,9 @@ impl Turns<'_> {
 
     fn set_posix(&mut self, id: ThreadId, args: &[u64; 6]) -> Result<Option<Result<i64, Errno>>, RunError> {
         let process = self.tree.thread(id).process;
-        let pid = self.tree.process(process).pid;
-        let known = match timer::known(pid, args[0] as i32) {
+        let absolute = args[1] & libc::TIMER_ABSTIME as u64 != 0;
+        let door = &self.tree.thread(id).door;
+        let known = match timer::known(door.tid(), args[0] as i32) {
             Ok(Some(known)) => known,
             Ok(None) => return Ok(None),
             Err(_) => {
@@ -162,11 +163,12 @@ impl Turns<'_> {
             }
         };
         if timeout::reading(known.clock).is_none() {
-            self.uncontrolled_timer(id, "a POSIX timer of CPU time");
+            if let Some(new) = Setting::read(door, args[2]) {
+                self.note_timer_of_cpu(id, Armed::Posix(args[0] as i32), new.value, absolute);
+            }
             return Ok(None);
         }
-        let Some(new) = Setting::read(pid, args[2]) else { return Ok(None) };
-        let absolute = args[1] & libc::TIMER_ABSTIME as u64 != 0;
+        let Some(new) = Setting::read(door, args[2]) else { return Ok(None) };
         let Some(timeout) = new.timeout(absolute, known.clock) else { return Ok(None) };
         let mut old = Setting { interval: Duration::ZERO, value: Duration::ZERO };
         if let Some(index) = self.posix(id, args[0]) {
@@ -174,16 +176,17 @@ impl Turns<'_> {
             let timer = self.clock.posix.remove(index);
             old = self.remaining(timer.deadline, timer.expired, timer.interval);
         }
+        let deadline = (!new.value.is_zero()).then(|| self.clock.after(timeout));
         self.clock.posix.push(PosixTimer {
             process,
             id: args[0] as i32,
             known,
             interval: new.interval,
-            deadline: (!new.value.is_zero()).then(|| self.clock.after(timeout)),
+            deadline,
             expired: None,
             overrun: 0,
         });
-        let written = if args[3] == 0 { Ok(()) } else { old.write(pid, args[3]) };
+        let written = if args[3] == 0 { Ok(()) } else { old.write(&self.tree.thread(id).door, args[3]) };
         Ok(Some(written.map(|()| 0)))
     }
 
@@ -210,17 +213,17 @@ impl Turns<'_> {
 
     fn set_descriptor(&mut self, id: ThreadId, args: &[u64; 6]) -> Option<Result<i64, Errno>> {
         let fd = args[0] as i32;
-        let (process, pid) = (self.tree.thread(id).process, self.tree.process_of(id).pid);
-        if procfs::descriptor(pid, fd).ok()? != "anon_inode:[timerfd]"
+        let (process, door) = (self.tree.thread(id).process, &self.tree.thread(id).door);
+        if door.descriptor(fd).ok()? != "anon_inode:[timerfd]"
             || args[1] & !(libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET) as u64 != 0
         {
             return None;
         }
-        let info = procfs::descriptor_info(pid, fd).ok()?;
+        let info = door.descriptor_info(fd).ok()?;
         let clock = info.lines().find_map(|line| line.strip_prefix("clockid:")?.trim().parse().ok())?;
-        let new = Setting::read(pid, args[2])?;
+        let new = Setting::read(door, args[2])?;
         let timeout = new.timeout(args[1] & libc::TFD_TIMER_ABSTIME as u64 != 0, clock)?;
-        let own = self.tree.process_of(id).pidfd.duplicate(fd).ok()?;
+        let own = door.duplicate(fd).ok()?;
         let this = std::process::id() as i32;
         if timer::same_file(own.as_fd(), this, own.as_raw_fd()).is_err() {
             self.uncontrolled_timer(id, "a timerfd, and this host does not allow kcmp");
@@ -236,21 +239,22 @@ impl Turns<'_> {
         let deadline = (!new.value.is_zero()).then(|| self.clock.after(timeout));
         let interval = new.interval;
         self.clock.descriptors.push(DescriptorTimer { fd: own, process, interval, deadline, expired: None });
-        Some(if args[3] == 0 { Ok(0) } else { old.write(pid, args[3]).map(|()| 0) })
+        Some(if args[3] == 0 { Ok(0) } else { old.write(&self.tree.thread(id).door, args[3]).map(|()| 0) })
     }
 
     fn descriptor_timer(&self, id: ThreadId, fd: i32) -> Option<usize> {
-        let pid = self.tree.process_of(id).pid;
+        let tid = self.tree.thread(id).door.tid();
         let mut timers = self.clock.descriptors.iter();
-        timers.position(|timer| timer::same_file(timer.fd.as_fd(), pid, fd) == Ok(true))
+        timers.position(|timer| timer::same_file(timer.fd.as_fd(), tid, fd) == Ok(true))
     }
 
     /// True if a process of the run has the timerfd open.
     fn still_open(&self, timer: &DescriptorTimer) -> bool {
-        let mut processes = self.tree.processes.iter().filter(|process| !process.ended());
-        processes.any(|process| {
-            let fds = procfs::descriptors(process.pid).unwrap_or_default();
-            fds.into_iter().any(|fd| timer::same_file(timer.fd.as_fd(), process.pid, fd) == Ok(true))
+        let live = self.tree.process_ids().filter_map(|process| self.tree.live_thread_of(process));
+        live.map(|id| &self.tree.thread(id).door).any(|door| {
+            // Of a process that is just ending there is nothing to list.
+            let fds = door.descriptors().unwrap_or_default();
+            fds.into_iter().any(|fd| timer::same_file(timer.fd.as_fd(), door.tid(), fd) == Ok(true))
         })
     }
 
@@ -283,6 +287,8 @@ impl Turns<'_> {
             }
         }
         self.clock.descriptors = descriptors;
+        let earliest = self.earliest().map(|(deadline, _)| deadline);
+        self.clock.learn_earliest(earliest);
         Ok(())
     }
 

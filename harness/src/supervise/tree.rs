@@ -2,18 +2,20 @@
 
 use super::RunError;
 use super::breakpoint::Ambush;
-use super::clock::Wait;
+use super::calls::{self, Sleep, Wakes};
+use super::door::Door;
 use super::held::Held;
 use super::obstacle::Handlers;
-use super::plant::Plant;
-use super::release::Resume;
+use super::plant::{Plant, Stubs};
+use super::scheduling::Scheduling;
 use super::stretch::{KernelTimer, Stretch};
+use super::wait::{Resume, Wait};
 use crate::schedule::{Label, Site, ThreadName};
 use crate::signal::SignalSet;
-use crate::sys::memory::Text;
 use crate::sys::perf::Registers;
 use crate::sys::pidfd::PidFd;
-use crate::sys::procfs::{Inside, ThreadFiles};
+use crate::sys::procfs::Inside;
+use crate::sys::sched;
 use crate::trace::Status;
 use nix::errno::Errno;
 use std::collections::HashMap;
@@ -48,7 +50,6 @@ pub(super) enum State {
 pub(super) struct Thread {
     pub(super) name: ThreadName,
     pub(super) process: ProcessId,
-    pub(super) tid: i32,
     pub(super) state: State,
     /// How often it has been at each kind of place.
     pub(super) visits: HashMap<Site, u32>,
@@ -56,7 +57,11 @@ pub(super) struct Thread {
     pub(super) since: u64,
     /// A `Switch` put it behind all others.
     pub(super) demoted: bool,
-    pub(super) files: ThreadFiles,
+    pub(super) door: Door,
+    /// Something has happened since it was last looked at that could have ended its sleep.
+    pub(super) stale: bool,
+    /// It is known to be asleep at this point, and its steps there have been looked at.
+    pub(super) told_asleep: bool,
     /// The call that it was let into last, by number.
     pub(super) released: Option<i32>,
     /// It was let into a call that waits for its vfork child: the one sleep that is uninterruptible and may last.
@@ -73,6 +78,8 @@ pub(super) struct Thread {
     pub(super) ambushes: Vec<Ambush>,
     /// Places in libraries that are not in memory yet, and which visit is waited for.
     pub(super) unmapped: Vec<(Label, u32)>,
+    /// What it believes of its scheduling.
+    pub(super) scheduling: Scheduling,
     /// Its registers at the code point where it is held, or was held last.
     pub(super) registers: Option<Registers>,
 }
@@ -87,9 +94,8 @@ pub(super) struct Process {
     pub(super) children: u32,
     pub(super) threads: u32,
     pub(super) pidfd: PidFd,
-    /// Its memory, opened when first needed, for as long as it runs one program.
-    pub(super) text: Option<Text>,
     pub(super) plants: Vec<Plant>,
+    pub(super) stubs: Stubs,
     /// Where the dynamic loader's code is.
     pub(super) loader: Range<u64>,
     /// Still in the loader's start-up: its calls are not points.
@@ -152,9 +158,14 @@ fn forbidden(call: &str, errno: Errno) -> RunError {
     RunError::Unsupported(format!("this host does not allow {call}: {}", errno.desc()))
 }
 
-fn find(name: &ThreadName, tid: i32) -> Result<ThreadFiles, RunError> {
-    ThreadFiles::find(tid)
-        .map_err(|error| RunError::Fault(format!("finding thread {name} ({tid}) under /proc: {error}")))
+fn find(name: &ThreadName, tid: i32) -> Result<Door, RunError> {
+    Door::find(tid).map_err(|error| {
+        let doing = format!("finding thread {name} ({tid}) under /proc");
+        match error.raw_os_error() {
+            Some(errno) => RunError::failed(doing, Errno::from_raw(errno)),
+            None => RunError::Fault(format!("{doing}: {error}")),
+        }
+    })
 }
 
 #[derive(Debug, Default)]
@@ -198,6 +209,29 @@ impl Tree {
         self.threads.iter().position(|thread| thread.name == *name).map(ThreadId)
     }
 
+    pub(super) fn is_live(&self, id: ThreadId) -> bool {
+        !matches!(self.thread(id).state, State::Ended)
+    }
+
+    /// Threads that have not ended.
+    pub(super) fn live(&self) -> impl Iterator<Item = ThreadId> + '_ {
+        self.ids().filter(|id| self.is_live(*id))
+    }
+
+    /// True if the thread waits to take a signal itself, rather than to have it handled.
+    pub(super) fn awaits_signals(&self, id: ThreadId) -> bool {
+        match &self.thread(id).state {
+            State::Asleep(inside) => calls::numbered(inside.number).sleep == Sleep::Awaited,
+            State::Waiting(_, wait) => calls::of(wait.call).sleep == Sleep::Awaited,
+            State::Running | State::Held(_) | State::Stopped | State::Ended => false,
+        }
+    }
+
+    /// The live process with this number in the supervisor's namespace.
+    pub(super) fn with_pid(&self, pid: i32) -> Option<ProcessId> {
+        self.process_ids().find(|id| self.process(*id).pid == pid && !self.process(*id).ended())
+    }
+
     pub(super) fn with_own_pid(&self, own_pid: i32) -> Option<ProcessId> {
         self.processes.iter().rposition(|process| process.own_pid == own_pid).map(ProcessId)
     }
@@ -207,8 +241,7 @@ impl Tree {
     }
 
     pub(super) fn children_of(&self, parent: ProcessId) -> impl Iterator<Item = ProcessId> + '_ {
-        let all = (0..self.processes.len()).map(ProcessId);
-        all.filter(move |child| self.process(*child).parent == Some(parent))
+        self.process_ids().filter(move |child| self.process(*child).parent == Some(parent))
     }
 
     pub(super) fn is_held(&self, id: ThreadId) -> bool {
@@ -221,7 +254,27 @@ impl Tree {
     }
 
     pub(super) fn live_threads(&self) -> usize {
-        self.threads.iter().filter(|thread| !matches!(thread.state, State::Ended)).count()
+        self.live().count()
+    }
+
+    /// Something happens that wakes those who sleep in such a way (NOTE \[Stale\] in `settle`).
+    pub(super) fn may_wake(&mut self, wakes: Wakes) {
+        if wakes == Wakes::Nobody {
+            return;
+        }
+        for thread in &mut self.threads {
+            thread.stale |= match &thread.state {
+                State::Asleep(inside) => calls::numbered(inside.number).woken_by(wakes),
+                State::Waiting(_, wait) => calls::of(wait.call).woken_by(wakes),
+                State::Stopped => wakes == Wakes::Anybody,
+                State::Running | State::Held(_) | State::Ended => false,
+            };
+        }
+    }
+
+    /// Whoever sleeps may have been woken.
+    pub(super) fn all_stale(&mut self) {
+        self.threads.iter_mut().for_each(|thread| thread.stale = true);
     }
 
     /// The first process, when it is first seen.
@@ -236,8 +289,9 @@ impl Tree {
             let process = self.process_mut(maker);
             process.threads += 1;
             let name = process.name.thread(process.threads);
-            let files = find(&name, tid)?;
-            return Ok(self.add_thread(name, tid, maker, files));
+            let door = find(&name, tid)?;
+            let scheduling = self.thread(birth.maker).scheduling.inherited();
+            return Ok(self.add_thread(name, maker, door, scheduling));
         }
         let parent = self.process_mut(maker);
         parent.children += 1;
@@ -257,7 +311,7 @@ impl Tree {
         };
         let pidfd = PidFd::open(tid).map_err(|errno| match errno {
             Errno::EPERM | Errno::ENOSYS => forbidden("pidfd_open", errno),
-            _ => fault("opening a descriptor", &errno),
+            _ => RunError::failed(format!("opening a descriptor of new process {name}"), errno),
         })?;
         if parent.is_none()
             && let Err(errno @ (Errno::EPERM | Errno::EACCES | Errno::ENOSYS)) = pidfd.duplicate(1)
@@ -265,13 +319,13 @@ impl Tree {
             // Timeouts and the proof of a hang look at what the program's descriptors are.
             return Err(forbidden("pidfd_getfd", errno));
         }
-        let files = find(&name, tid)?;
-        let status = files.status().map_err(|error| fault("reading the status", &error))?;
+        let door = find(&name, tid)?;
+        let status = door.status().map_err(|error| fault("reading the status", &error))?;
         let (program, entry, handlers) = match parent.map(|id| self.process(id)) {
             Some(parent) => (parent.program.clone(), parent.entry, parent.handlers),
             None => Default::default(),
         };
-        let (plants, loader, loading, initial) = match parent.map(|id| self.process(id)) {
+        let (plants, stubs, loader, loading, initial) = match parent.map(|id| self.process(id)) {
             Some(parent) => {
                 // Its copy of the memory holds what was planted when it was made; of its parent's that may be gone by now.
                 let copied = birth.filter(|birth| birth.kind == BirthKind::Fork);
@@ -279,7 +333,7 @@ impl Tree {
                 plants.extend(
                     copied.and_then(|birth| birth.plant).filter(|plant| !parent.plants.contains(plant)),
                 );
-                (plants, parent.loader.clone(), parent.loading, parent.initial_blocked)
+                (plants, parent.stubs.clone(), parent.loader.clone(), parent.loading, parent.initial_blocked)
             }
             None => Default::default(),
         };
@@ -292,8 +346,8 @@ impl Tree {
             children: 0,
             threads: 1,
             pidfd,
-            text: None,
             plants,
+            stubs,
             loader,
             loading,
             dirty: false,
@@ -311,20 +365,30 @@ impl Tree {
             initial_blocked: initial,
             last_blocked: status.map_or(SignalSet::EMPTY, |status| status.blocked),
         });
-        Ok(self.add_thread(name, tid, id, files))
+        let maker = birth.map(|birth| self.thread(birth.maker).scheduling.inherited());
+        let scheduling = maker.unwrap_or_else(|| Scheduling::new(sched::slice()));
+        Ok(self.add_thread(name, id, door, scheduling))
     }
 
-    fn add_thread(&mut self, name: ThreadName, tid: i32, process: ProcessId, files: ThreadFiles) -> ThreadId {
+    fn add_thread(
+        &mut self,
+        name: ThreadName,
+        process: ProcessId,
+        door: Door,
+        scheduling: Scheduling,
+    ) -> ThreadId {
         let id = ThreadId(self.threads.len());
+        self.by_tid.insert(door.tid(), id);
         self.threads.push(Thread {
             name,
             process,
-            tid,
             state: State::Running,
             visits: HashMap::new(),
             since: 0,
             demoted: false,
-            files,
+            door,
+            stale: true,
+            told_asleep: false,
             released: None,
             vforks: false,
             resume: None,
@@ -333,10 +397,28 @@ impl Tree {
             cpu_at_release: None,
             ambushes: Vec::new(),
             unmapped: Vec::new(),
+            scheduling,
             registers: None,
         });
-        self.by_tid.insert(tid, id);
         id
+    }
+
+    /// The thread is no more: its number may come to mean another.
+    pub(super) fn ended(&mut self, id: ThreadId) {
+        let tid = self.thread(id).door.tid();
+        if self.by_tid.get(&tid) == Some(&id) {
+            self.by_tid.remove(&tid);
+        }
+        self.thread_mut(id).state = State::Ended;
+    }
+
+    pub(super) fn process_ids(&self) -> impl Iterator<Item = ProcessId> + use<> {
+        (0..self.processes.len()).map(ProcessId)
+    }
+
+    /// A thread of the process that has not ended, the first of them.
+    pub(super) fn live_thread_of(&self, process: ProcessId) -> Option<ThreadId> {
+        self.threads_of(process).find(|id| self.is_live(*id))
     }
 
     /// After an exec the executing thread has the process's own number, and is its only thread (execve(2)).
@@ -345,17 +427,17 @@ impl Tree {
         let pid = self.process(process).pid;
         for other in self.threads_of(process).collect::<Vec<_>>() {
             if other != id {
-                self.thread_mut(other).state = State::Ended;
+                self.ended(other);
             }
         }
-        if self.thread(id).tid != pid {
-            let tid = self.thread(id).tid;
+        let tid = self.thread(id).door.tid();
+        if tid != pid {
             self.by_tid.remove(&tid);
             self.by_tid.insert(pid, id);
-            let files = find(&self.thread(id).name, pid)?;
-            let thread = self.thread_mut(id);
-            thread.tid = pid;
-            thread.files = files;
+            let door = find(&self.thread(id).name, pid)?;
+            self.thread_mut(id).door = door;
+        } else {
+            self.thread_mut(id).door.forget_text();
         }
         Ok(())
     }

@@ -2,9 +2,11 @@
 
 use super::breakpoint::Counter;
 use super::clock::Clock;
+use super::cpu_time::CpuTimer;
 use super::deliver;
 use super::handlers::Seen;
 use super::held::Held;
+use super::output::Written;
 use super::quiet::Time;
 use super::settle::{Guard, News};
 use super::tree::{ProcessId, State, ThreadId, Tree};
@@ -15,8 +17,10 @@ use crate::signal::{Signal, SignalSet};
 use crate::sys::cell::Cell;
 use crate::sys::pidfd;
 use crate::sys::procfs::Status as ProcStatus;
+use crate::sys::stage::CellError;
 use crate::trace::{End, Event, Reached, Run, What};
 use nix::errno::Errno;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -39,6 +43,8 @@ pub(super) struct Turns<'a> {
     pub(super) events: Vec<Event>,
     pub(super) reached: Vec<Reached>,
     first_quiet: Vec<Point>,
+    /// How many events there were when everything was last seen asleep: if there are no more, it is the same moment.
+    quiet_at: Option<usize>,
     /// Whose turn it is.
     pub(super) current: Option<ThreadId>,
     /// A `Switch(To(..))` in force: who runs first, and who goes on afterwards.
@@ -53,21 +59,18 @@ pub(super) struct Turns<'a> {
     pub(super) parking: bool,
     /// The current thread has called sched_yield.
     pub(super) yielded: bool,
-    /// Since all threads were settled, nothing has happened but a call that concerns its caller alone: the others are
-    /// as they were.
-    pub(super) undisturbed: bool,
     /// Points of the present turn.
     turn_points: u32,
-    /// Points since time last passed: a program that polls while it waits for a timer must get its timer.
-    pub(super) busy_points: u32,
     points: u64,
+    /// After so many points the program counts as spinning.
+    most_points: u64,
     stamp: u64,
     pub(super) news: Vec<(ThreadId, News)>,
     pub(super) taint: Option<String>,
     /// Why nothing that this run shows is to be believed, of the program or of the host.
     pub(super) unsupported: Option<String>,
-    pub(super) stdout: Vec<u8>,
-    pub(super) stderr: Vec<u8>,
+    pub(super) stdout: Written,
+    pub(super) stderr: Written,
     pub(super) started: Instant,
     /// The thread that was let go last.
     pub(super) released: Option<ThreadId>,
@@ -76,12 +79,14 @@ pub(super) struct Turns<'a> {
     /// When a thread was let go last.
     pub(super) released_at: Instant,
     pub(super) guard: Option<Guard>,
-    /// Children of a process that has just signalled somebody, until it is held again.
-    pub(super) signalled_children: Vec<ProcessId>,
     /// Calls of getrandom so far, so that each gets other bytes.
     pub(super) random_calls: u64,
     /// Since when nobody can run.
     pub(super) quiet_since: Option<Instant>,
+    /// A descriptor of the program may send signals by itself.
+    pub(super) asynchronous: bool,
+    /// Timers of CPU time, which the kernel keeps.
+    pub(super) cpu_timers: Vec<CpuTimer>,
     /// The program has set a timeout of a socket.
     pub(super) socket_timeouts: bool,
     /// The logical time at which the first process ended.
@@ -89,7 +94,7 @@ pub(super) struct Turns<'a> {
     /// And on the real clock.
     pub(super) first_ended_at: Option<Instant>,
     /// Everything that could go wrong with starting, from the init.
-    pub(super) failed_start: Option<(&'static str, Errno)>,
+    pub(super) failed_start: Option<CellError>,
 }
 
 /// A run, and what was seen of what it was looked at for.
@@ -131,25 +136,26 @@ impl<'a> Turns<'a> {
             events: Vec::new(),
             reached: Vec::new(),
             first_quiet: Vec::new(),
+            quiet_at: None,
             current: None,
             detour: None,
             yielded: false,
-            undisturbed: false,
             turn_points: 0,
-            busy_points: 0,
             points: 0,
+            most_points: settings.limits.points,
             stamp: 0,
             news: Vec::new(),
             taint: None,
             unsupported: None,
-            stdout: Vec::new(),
-            stderr: Vec::new(),
+            stdout: Written::up_to(settings.limits.output),
+            stderr: Written::up_to(settings.limits.output),
             started: Instant::now(),
             released: None,
             overtaken_by: None,
             released_at: Instant::now(),
             guard: None,
-            signalled_children: Vec::new(),
+            asynchronous: false,
+            cpu_timers: Vec::new(),
             random_calls: 0,
             quiet_since: None,
             socket_timeouts: false,
@@ -229,13 +235,19 @@ impl<'a> Turns<'a> {
             if self.unsupported.is_some() || self.misplaced() {
                 return Ok(End::TimedOut);
             }
-            if self.points > self.settings.limits.points {
-                return Ok(End::Spinning(format!("{} points without coming to an end", self.points)));
+            self.interrupted()?;
+            if self.started.elapsed() > self.settings.limits.time {
+                return Ok(End::TimedOut);
             }
-            if self.busy_points > self.settings.limits.turn {
-                match self.let_time_pass()? {
+            let spins = self.points > self.most_points;
+            if spins || self.clock.may_be_due() {
+                let time = if spins { self.let_time_pass_at_last()? } else { self.let_due_time_pass()? };
+                match time {
                     Time::Passed => continue,
                     Time::Over(end) => return Ok(end),
+                    Time::Nothing if spins => {
+                        return Ok(End::Spinning(format!("{} points without coming to an end", self.points)));
+                    }
                     Time::Nothing => {}
                 }
             }
@@ -243,8 +255,8 @@ impl<'a> Turns<'a> {
                 Picked::One(thread) => self.let_go(thread)?,
                 Picked::Again => {}
                 Picked::Nobody => {
-                    if self.first_quiet.is_empty() {
-                        self.first_quiet = self.sleeping_points();
+                    if !self.still()? || self.steps_of_quiet()? {
+                        continue;
                     }
                     if let Some(end) = self.quiet()? {
                         return Ok(end);
@@ -252,6 +264,19 @@ impl<'a> Turns<'a> {
                 }
             }
         }
+    }
+
+    /// The program has been going on for as long as it may. If it waits for a time, which would have come by then if calls
+    /// took longer, that is let come; a few times, since a timer may repeat.
+    fn let_time_pass_at_last(&mut self) -> Result<Time, RunError> {
+        const TIMES: u64 = 3;
+        let most = self.settings.limits.points;
+        if self.most_points > most.saturating_mul(TIMES) {
+            return Ok(Time::Nothing);
+        }
+        self.most_points = self.most_points.saturating_add(most);
+        self.refresh_timers()?;
+        self.let_time_pass()
     }
 
     pub(super) fn interrupted(&self) -> Result<(), RunError> {
@@ -317,8 +342,11 @@ impl<'a> Turns<'a> {
     /// Takes steps at threads that have fallen asleep; true if one was taken.
     fn steps_of_sleepers(&mut self) -> Result<bool, RunError> {
         for id in self.tree.ids() {
+            if self.tree.thread(id).told_asleep {
+                continue;
+            }
             let Some(point) = self.sleeping_point(id) else { continue };
-            if !self.reached.iter().rev().any(|reached| reached.point == point) {
+            if !std::mem::replace(&mut self.tree.thread_mut(id).told_asleep, true) {
                 let receivable = self.receivable(id)?;
                 self.reached.push(Reached { point: point.clone(), others: Vec::new(), receivable });
             }
@@ -332,6 +360,50 @@ impl<'a> Turns<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// Everything sleeps: takes the steps for this moment, of each process once; true if one was taken.
+    fn steps_of_quiet(&mut self) -> Result<bool, RunError> {
+        let wanted = self.schedule.steps.iter().any(|step| step.at == Site::Quiet);
+        let first = self.first_quiet.is_empty();
+        if self.quiet_at == Some(self.events.len()) || !(first || wanted) {
+            return Ok(false);
+        }
+        let asleep = self.sleeping_points();
+        let mut processes = BTreeSet::new();
+        let mut taken = false;
+        for sleeper in &asleep {
+            let name = sleeper.thread.process();
+            let (Some(thread), Some(leader)) = (self.tree.named(&sleeper.thread), self.tree.named(&name))
+            else {
+                continue;
+            };
+            if !processes.insert(name.clone()) {
+                continue;
+            }
+            let nth = self.visit(leader, Site::Quiet);
+            let point = Point { thread: name, site: Site::Quiet, nth };
+            let steps = self.steps_for(&point);
+            // Where there is but one thread, the call in which it sleeps says as much.
+            let telling = first && self.tree.threads.len() > 1 && !self.settings.watch.is_empty();
+            if telling || !steps.is_empty() {
+                let receivable = self.receivable(thread)?;
+                self.reached.push(Reached { point, others: Vec::new(), receivable });
+            }
+            for (index, step) in steps {
+                if let Action::Send(signal) = step.action
+                    && self.send(thread, signal)?
+                {
+                    self.taken[index] = true;
+                    taken = true;
+                }
+            }
+        }
+        if first {
+            self.first_quiet = asleep;
+        }
+        self.quiet_at = Some(self.events.len());
+        Ok(taken)
     }
 
     /// The steps for this point that were not taken, in their order.
@@ -361,7 +433,6 @@ impl<'a> Turns<'a> {
             self.reached.push(Reached { point: point.clone(), others: names, receivable });
             self.points += 1;
             self.turn_points += 1;
-            self.busy_points += 1;
             if let State::Held(held) = &mut self.tree.thread_mut(thread).state {
                 held.told = true;
             }
@@ -493,13 +564,12 @@ impl<'a> Turns<'a> {
 
     /// A signal may be pending for this process, which its next release has to look at.
     pub(super) fn signalled(&mut self, process: ProcessId) {
-        self.undisturbed = false;
         self.tree.process_mut(process).dirty = true;
     }
 
     pub(super) fn proc_status(&self, id: ThreadId) -> Result<Option<ProcStatus>, RunError> {
         let thread = self.tree.thread(id);
-        thread.files.status().map_err(|error| {
+        thread.door.status().map_err(|error| {
             RunError::Fault(format!("reading the status of thread {}: {error}", thread.name))
         })
     }

@@ -160,7 +160,7 @@ impl Turns<'_> {
         let mut patience = Patience::FIRST_LOOK;
         let sent = pidfd::kill(self.tree.process_of(id).pid, Signal::STOP.number());
         while sent.is_ok() && begun.elapsed() < STOPPING {
-            match self.tree.thread(id).files.doing() {
+            match self.tree.thread(id).door.doing() {
                 Ok(Doing::Stopped | Doing::Sleeping) => return true,
                 Ok(Doing::Running | Doing::Uninterruptible) => {
                     std::thread::sleep(patience.begin());
@@ -183,7 +183,13 @@ impl Turns<'_> {
         if self.at_code(id) {
             return thread.registers.as_ref().map(known);
         }
-        let position = thread.files.position().ok()??;
+        let position = thread.door.position().ok()??;
+        if let State::Held(held) = &thread.state
+            && let Place::After(_) = held.place()
+        {
+            // It waits in a stub, and is about to be where its call returns to.
+            return Some(Registers::at(held.ip(), position.sp));
+        }
         let back = if position.in_call { SYSCALL } else { 0 };
         Some(Registers::at(position.ip.wrapping_sub(back), position.sp))
     }
@@ -194,7 +200,7 @@ impl Turns<'_> {
         id: ThreadId,
         registers: &Registers,
     ) -> Option<(code::Stack, Option<code::Frame>)> {
-        let (tid, process) = (self.tree.thread(id).tid, self.tree.thread(id).process);
+        let (tid, process) = (self.tree.thread(id).door.tid(), self.tree.thread(id).process);
         let mut read = |address: u64, buffer: &mut [u8]| {
             memory::read(tid, address, buffer).is_ok_and(|size| size == buffer.len())
         };

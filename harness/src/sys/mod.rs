@@ -13,4 +13,6 @@ pub mod perf;
 pub mod pidfd;
 pub mod procfs;
 pub mod sched;
+pub mod socket;
+pub mod stage;
 pub mod timer;

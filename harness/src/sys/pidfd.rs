@@ -1,6 +1,7 @@
 //! Processes and threads by descriptor and by number: pidfd_open(2), pidfd_getfd(2), tgkill(2).
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// A descriptor that stands for a process and polls readable when the whole of it has ended.
@@ -10,10 +11,24 @@ pub struct PidFd(OwnedFd);
 impl PidFd {
     /// For the process with this number in the supervisor's namespace.
     pub fn open(pid: i32) -> Result<PidFd, Errno> {
+        PidFd::open_with(pid, 0)
+    }
+
+    fn open_with(pid: i32, flags: i32) -> Result<PidFd, Errno> {
         // SAFETY: pidfd_open takes two numbers and no pointers.
-        let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+        let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) })?;
         // SAFETY: the kernel has just made this descriptor (close-on-exec), and nobody else knows it.
         Ok(PidFd(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
+    }
+
+    /// For one thread, also one whose process's first thread has ended (PIDFD_THREAD, Linux 6.9). On older kernels only first
+    /// threads have descriptors.
+    pub fn of_thread(tid: i32) -> Result<PidFd, Errno> {
+        // PIDFD_THREAD of linux/pidfd.h.
+        match PidFd::open_with(tid, libc::O_EXCL) {
+            Err(Errno::EINVAL) => PidFd::open(tid),
+            other => other,
+        }
     }
 
     /// A duplicate of one of the process's descriptors.
@@ -22,6 +37,12 @@ impl PidFd {
         let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_getfd, self.0.as_raw_fd(), fd, 0) })?;
         // SAFETY: the kernel has just made this descriptor (close-on-exec), and nobody else knows it.
         Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    }
+
+    /// True if the whole process has ended.
+    pub fn has_ended(&self) -> Result<bool, Errno> {
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).map(|ready| ready > 0)
     }
 
     /// How the process ended, as wait(2) encodes it: known to kernels since 6.15, even after its parent has waited for it.

@@ -50,3 +50,44 @@ pub fn raw_affinity() -> Result<Vec<u8>, Errno> {
     mask.truncate(length as usize);
     Ok(mask)
 }
+
+/// The nice value of a thread.
+pub fn nice(tid: i32) -> Result<i32, Errno> {
+    Errno::clear();
+    // SAFETY: it takes numbers only.
+    let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, tid as libc::id_t) };
+    match Errno::last() {
+        Errno::UnknownErrno => Ok(nice),
+        errno => Err(errno),
+    }
+}
+
+/// Changes the nice value of a thread.
+pub fn set_nice(tid: i32, nice: i32) -> Result<(), Errno> {
+    // SAFETY: it takes numbers only.
+    Errno::result(unsafe { libc::setpriority(libc::PRIO_PROCESS, tid as libc::id_t, nice) }).map(drop)
+}
+
+/// True if these capabilities let a thread of a run choose any policy: CAP_SYS_NICE of the machine, which nobody has in a user
+/// namespace of its own.
+pub fn may_nice(effective: u64) -> bool {
+    const CAP_SYS_NICE: u64 = 1 << 23;
+    nix::unistd::geteuid().is_root() && effective & CAP_SYS_NICE != 0
+}
+
+/// How high a real-time priority may be without that (RLIMIT_RTPRIO).
+pub fn priority_limit() -> u64 {
+    nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_RTPRIO).map_or(0, |(soft, _)| soft)
+}
+
+/// The slice that an ordinary thread has which nobody has given another, in nanoseconds (`sched_runtime` of sched_getattr(2),
+/// Linux 6.12; zero before).
+pub fn slice() -> u64 {
+    let mut attributes = [0u64; 7];
+    // SAFETY: the structure has the size that is said and lives through the call.
+    let read = unsafe {
+        libc::syscall(libc::SYS_sched_getattr, 0, attributes.as_mut_ptr(), size_of_val(&attributes), 0)
+    };
+    // Unknown is what an older kernel says: it has no slices.
+    if read == 0 { attributes[3] } else { 0 }
+}

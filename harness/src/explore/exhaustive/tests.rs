@@ -6,7 +6,7 @@ use super::super::*;
 use crate::scenario::Strategy;
 use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
 use crate::signal::Signal;
-use crate::supervise::Supervise;
+use crate::supervise::{RunError, Supervise};
 use crate::trace::{Broken, End, Run};
 use std::collections::HashSet;
 use std::sync::Mutex;

@@ -1,0 +1,72 @@
+//! Why exploring came to no report, or ended early.
+
+use super::verdict::Verdict;
+use crate::schedule::ThreadName;
+use crate::supervise::RunError;
+
+/// Why exploring came to no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ExploreError {
+    /// A run failed, and what it was for.
+    #[error("{doing}: {source}")]
+    Run {
+        /// What was being done.
+        doing: String,
+        /// Why there is no run.
+        source: RunError,
+    },
+    /// The reference run neither slept nor ended, so there is nothing to compare with.
+    #[error("the reference run never sleeps and never ends: {0}")]
+    NeverQuiet(String),
+    /// There is nobody to send the signals to.
+    #[error(
+        "{to} is not asleep when everything first sleeps, so no signal can be sent to it there (asleep: {asleep})"
+    )]
+    NoReceiver {
+        /// The process that the signals were for.
+        to: ThreadName,
+        /// The points where threads sleep.
+        asleep: String,
+    },
+    /// A worker thread could not be started.
+    #[error("cannot start worker thread {index}: {source}")]
+    Worker {
+        /// Which, counted from 0.
+        index: usize,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A strategy could give no schedule.
+    #[error("cannot plan a schedule: {0}")]
+    Planning(String),
+}
+
+impl ExploreError {
+    pub(super) fn run(doing: impl Into<String>) -> impl FnOnce(RunError) -> ExploreError {
+        let doing = doing.into();
+        move |source| ExploreError::Run { doing, source }
+    }
+
+    /// The verdict of a scenario that ended with this error; none if it says nothing about the program or the host.
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self {
+            ExploreError::Run { source: RunError::Unsupported(_), .. } => Some(Verdict::Unsupported),
+            _ => None,
+        }
+    }
+}
+
+/// Why a search ends early.
+pub(super) enum Halt {
+    Interrupted,
+    Failed(ExploreError),
+}
+
+impl From<ExploreError> for Halt {
+    fn from(error: ExploreError) -> Halt {
+        match error {
+            ExploreError::Run { source: RunError::Interrupted, .. } => Halt::Interrupted,
+            error => Halt::Failed(error),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Has schedules tried, judges their runs, and remembers for the whole search what each schedule does.
+
+use super::crew::{Crew, Tried};
+use super::error::{ExploreError, Halt};
+use crate::schedule::Schedule;
+use crate::trace::{Broken, Run};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Names the expectations that a run breaks, none for a run that is as expected.
+pub(super) type Judge<'a> = dyn Fn(&Run) -> Vec<Broken> + 'a;
+
+/// What is remembered of a schedule that was run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    /// The most telling expectation that it breaks.
+    pub(super) breaks: Option<Broken>,
+    /// True if every step was taken and no run was tainted.
+    pub(super) clean: bool,
+    /// A hash of the events.
+    pub(super) events: u64,
+}
+
+/// What was run, by whom, and what came of it.
+pub(super) struct Ledger<'a, 'env> {
+    crew: &'a Crew<'env>,
+    judge: &'a Judge<'a>,
+    entries: HashMap<Schedule, Entry>,
+    /// Runs that were made besides those of the strategies.
+    extra_runs: u64,
+    /// Runs that proved nothing.
+    tainted: u64,
+}
+
+impl<'a, 'env> Ledger<'a, 'env> {
+    /// With nothing in it.
+    pub(super) fn new(crew: &'a Crew<'env>, judge: &'a Judge<'a>) -> Ledger<'a, 'env> {
+        Ledger { crew, judge, entries: HashMap::new(), extra_runs: 0, tainted: 0 }
+    }
+
+    /// True if the user asked to stop.
+    pub(super) fn cancelled(&self) -> bool {
+        self.crew.cancelled()
+    }
+
+    /// Runs that were made besides those of the strategies.
+    pub(super) fn extra_runs(&self) -> u64 {
+        self.extra_runs
+    }
+
+    /// Runs that proved nothing.
+    pub(super) fn tainted(&self) -> u64 {
+        self.tainted
+    }
+
+    /// The expectations that the run breaks.
+    pub(super) fn judge(&self, run: &Run) -> Vec<Broken> {
+        (self.judge)(run)
+    }
+
+    /// The most telling expectation that the run breaks.
+    pub(super) fn telling(&self, run: &Run) -> Option<Broken> {
+        self.judge(run).into_iter().min()
+    }
+
+    /// True for a schedule that was run.
+    pub(super) fn knows(&self, schedule: &Schedule) -> bool {
+        self.entries.contains_key(schedule)
+    }
+
+    /// Remembers a run. Gives what is remembered, and what was before.
+    pub(super) fn enter(&mut self, run: &Run) -> (Entry, Option<Entry>) {
+        let tainted = run.taint.is_some();
+        let breaks = if tainted { None } else { self.telling(run) };
+        let mut hasher = DefaultHasher::new();
+        format!("{:?}", run.events).hash(&mut hasher);
+        let entry = Entry { breaks, clean: !tainted && run.unreached.is_empty(), events: hasher.finish() };
+        (entry, self.entries.insert(run.schedule.clone(), entry))
+    }
+
+    /// Has these schedules tried, in their order; there are fewer results where the user asked to stop. `doing` says what
+    /// for.
+    pub(super) fn make(&mut self, schedules: &[Schedule], doing: &str) -> Result<Vec<Tried>, Halt> {
+        let tried = self.crew.try_all(schedules).map_err(|(index, error)| {
+            let schedule = schedules.get(index).cloned().unwrap_or_default();
+            ExploreError::run(format!("{doing} ({schedule})"))(error)
+        })?;
+        self.tainted += tried.iter().map(|tried| tried.tainted).sum::<u64>();
+        Ok(tried)
+    }
+
+    /// The same with runs that no strategy has planned.
+    pub(super) fn make_extra(&mut self, schedules: &[Schedule], doing: &str) -> Result<Vec<Tried>, Halt> {
+        let tried = self.make(schedules, doing)?;
+        self.extra_runs += tried.len() as u64;
+        Ok(tried)
+    }
+
+    /// What the schedule does: remembered, or found out by a run.
+    pub(super) fn look(&mut self, schedule: &Schedule) -> Result<Entry, Halt> {
+        if let Some(entry) = self.entries.get(schedule) {
+            return Ok(*entry);
+        }
+        let tried = self.make_extra(std::slice::from_ref(schedule), "shrinking, at")?.pop();
+        Ok(self.enter(&tried.ok_or(Halt::Interrupted)?.run).0)
+    }
+
+    /// True if this very schedule, with every step taken, breaks the expectation.
+    pub(super) fn breaks(&mut self, schedule: &Schedule, breaks: Broken) -> Result<bool, Halt> {
+        let entry = self.look(schedule)?;
+        Ok(entry.clean && entry.breaks == Some(breaks))
+    }
+}

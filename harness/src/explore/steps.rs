@@ -1,0 +1,66 @@
+//! Small questions about steps and schedules.
+
+use crate::schedule::{Action, Schedule, Step, Target};
+use crate::signal::Signal;
+use crate::trace::Run;
+
+/// How much there is to an action: a switch to all names nobody, and a signal is more than a switch.
+pub(super) fn weight(action: &Action) -> usize {
+    match action {
+        Action::Switch(Target::All) => 0,
+        Action::Switch(Target::To(_)) => 1,
+        Action::Send(_) => 2,
+    }
+}
+
+/// The signal that the action sends, if it sends one.
+pub(super) fn sends(action: &Action) -> Option<Signal> {
+    match action {
+        Action::Send(signal) => Some(*signal),
+        Action::Switch(_) => None,
+    }
+}
+
+/// The steps of the run's schedule that were taken.
+pub(super) fn taken(run: &Run) -> Vec<Step> {
+    let mut missed = run.unreached.clone();
+    let mut taken = Vec::new();
+    for step in &run.schedule.steps {
+        match missed.iter().position(|other| other == step) {
+            Some(index) => drop(missed.swap_remove(index)),
+            None => taken.push(step.clone()),
+        }
+    }
+    taken
+}
+
+/// True if all steps of `part` are in `whole`.
+pub(super) fn within(part: &Schedule, whole: &Schedule) -> bool {
+    part.steps.iter().all(|step| whole.steps.contains(step))
+}
+
+/// The steps in the order in which the run got to their points.
+pub(super) fn in_run_order(schedule: &Schedule, run: &Run) -> Schedule {
+    let mut steps = schedule.steps.clone();
+    steps.sort_by_cached_key(|step| {
+        let point = step.point();
+        let place = run.reached.iter().position(|reached| reached.point == point);
+        (place.unwrap_or(usize::MAX), sends(&step.action).is_none())
+    });
+    Schedule { steps }
+}
+
+/// True if two schedules take the same steps. Only at one point does their order matter.
+pub fn same(one: &Schedule, other: &Schedule) -> bool {
+    let by_point = |schedule: &Schedule| {
+        let mut steps: Vec<Step> = schedule.steps.clone();
+        steps.sort_by_key(Step::point);
+        steps
+    };
+    by_point(one) == by_point(other)
+}
+
+/// Steps of one kind can take each other's place.
+pub(super) fn kind(step: &Step) -> Option<i32> {
+    sends(&step.action).map(|signal| signal.number())
+}

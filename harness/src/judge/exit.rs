@@ -1,0 +1,79 @@
+//! The first process ends as it should, if it does.
+
+use super::{Comparison, Expectation, Kind, Scope};
+use crate::scenario::{Exit, Expect};
+use crate::trace::{Broken, End, Run, Status};
+use std::sync::Arc;
+
+pub(super) const KIND: Kind = Kind {
+    broken: Broken::Exit,
+    title: "another exit than expected",
+    word: "exit",
+    scope: Scope::Uncut,
+    of_scenario: |expect| Ok(of_scenario(expect).map(|ending| Arc::new(ending) as _)),
+    against: |reference, how| Ok(against(reference, how).map(|ending| Arc::new(ending) as _)),
+};
+
+/// How the first process may end.
+#[derive(Clone, Debug)]
+pub(super) enum Ending {
+    /// In this way.
+    As(Exit),
+    /// Not at all: the reference run went on waiting.
+    Never,
+}
+
+/// As a scenario says; none if in any way.
+pub(super) fn of_scenario(expect: &Expect) -> Option<Ending> {
+    expect.exit.clone().map(Ending::As)
+}
+
+/// As the reference run did; none if in any way.
+pub(super) fn against(reference: &Run, how: &Comparison) -> Option<Ending> {
+    match (how.exit, &reference.outcome.end) {
+        (Some(code), _) => Some(Ending::As(Exit::Code(code))),
+        (None, _) if how.sends => None,
+        (None, End::Ended(Status::Exited(code))) => Some(Ending::As(Exit::Code(*code))),
+        (None, End::Ended(Status::Killed(signal))) => Some(Ending::As(Exit::Signal(*signal))),
+        (None, End::Idle(_) | End::Stopped) => Some(Ending::Never),
+        (None, End::Hang(_) | End::Spinning(_) | End::TimedOut | End::Ended(Status::Unseen)) => None,
+    }
+}
+
+impl Ending {
+    pub(super) fn allows(&self, status: Status) -> bool {
+        match self {
+            Ending::As(exit) => is_exit(exit, status),
+            Ending::Never => false,
+        }
+    }
+}
+
+fn is_exit(exit: &Exit, status: Status) -> bool {
+    match exit {
+        Exit::Code(code) => status == Status::Exited(*code),
+        Exit::Signal(signal) => status == Status::Killed(*signal),
+        Exit::OneOf(exits) => exits.iter().any(|exit| is_exit(exit, status)),
+    }
+}
+
+impl Expectation for Ending {
+    fn breach(&self, run: &Run) -> Option<String> {
+        let status = match run.outcome.end {
+            End::Ended(status) => status,
+            End::Hang(_) | End::Idle(_) | End::Stopped | End::Spinning(_) | End::TimedOut => return None,
+        };
+        (!self.allows(status)).then(|| match self {
+            Ending::As(exit) => format!("expected {}, got {status}", words(exit)),
+            Ending::Never => format!("expected it to go on waiting as the reference run did, got {status}"),
+        })
+    }
+}
+
+fn words(exit: &Exit) -> String {
+    match exit {
+        Exit::Code(code) => Status::Exited(*code).to_string(),
+        Exit::Signal(signal) => Status::Killed(*signal).to_string(),
+        Exit::OneOf(exits) => exits.iter().map(words).collect::<Vec<_>>().join(" or "),
+    }
+}

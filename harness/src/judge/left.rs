@@ -1,0 +1,87 @@
+//! No more zombies and orphans are left than may be.
+
+use super::{Expectation, Held, Kind, Scope};
+use crate::schedule::ThreadName;
+use crate::trace::{Broken, LeftHow, Run};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub(super) const ZOMBIES: Kind = Kind {
+    broken: Broken::Zombies,
+    title: "zombies are left",
+    word: "zombies",
+    scope: Scope::Uncut,
+    of_scenario: |expect| Ok(expect.zombies.map(|most| held(LeftHow::Zombie, Allowed::AtMost(most)))),
+    against: |reference, _| Ok(Some(held(LeftHow::Zombie, Allowed::left_by(reference)))),
+};
+
+pub(super) const ORPHANS: Kind = Kind {
+    broken: Broken::Orphans,
+    title: "orphans are left",
+    word: "orphans",
+    scope: Scope::Uncut,
+    of_scenario: |expect| Ok(expect.orphans.map(|most| held(LeftHow::Orphan, Allowed::AtMost(most)))),
+    against: |reference, _| Ok(Some(held(LeftHow::Orphan, Allowed::left_by(reference)))),
+};
+
+/// How much may be there at the end.
+#[derive(Debug)]
+pub(super) enum Allowed {
+    /// At most so many.
+    AtMost(u32),
+    /// Only these processes: those that the reference run left.
+    Only(BTreeSet<ThreadName>),
+}
+
+impl Allowed {
+    /// What is left over counts by name, dead or alive alike.
+    fn left_by(reference: &Run) -> Allowed {
+        Allowed::Only(reference.outcome.leftover.iter().map(|left| left.process.clone()).collect())
+    }
+
+    /// What was expected, and what is there instead: all of `found` where only their number is limited.
+    pub(super) fn breach<'a, T: 'a>(
+        &self,
+        nouns: &str,
+        found: impl Iterator<Item = &'a T>,
+        process: impl Fn(&T) -> &ThreadName,
+        words: impl Fn(&T) -> String,
+    ) -> Option<String> {
+        let mut found: Vec<&T> = found.collect();
+        match self {
+            Allowed::AtMost(most) if found.len() <= *most as usize => return None,
+            Allowed::AtMost(_) => {}
+            Allowed::Only(known) => found.retain(|one| !known.contains(process(one))),
+        }
+        let (count, list) = (found.len(), found.iter().map(|one| words(one)).collect::<Vec<_>>().join(", "));
+        match self {
+            Allowed::Only(_) if found.is_empty() => None,
+            Allowed::Only(_) => Some(format!(
+                "expected no {nouns} beyond those of the reference run, got {count} more: {list}"
+            )),
+            Allowed::AtMost(0) => Some(format!("expected no {nouns}, got {count}: {list}")),
+            Allowed::AtMost(most) => Some(format!("expected at most {most} {nouns}, got {count}: {list}")),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Leaves {
+    how: LeftHow,
+    allowed: Allowed,
+}
+
+fn held(how: LeftHow, allowed: Allowed) -> Held {
+    Arc::new(Leaves { how, allowed })
+}
+
+impl Expectation for Leaves {
+    fn breach(&self, run: &Run) -> Option<String> {
+        let nouns = match self.how {
+            LeftHow::Zombie => "zombies",
+            LeftHow::Orphan => "orphans",
+        };
+        let found = run.outcome.leftover.iter().filter(|left| left.how == self.how);
+        self.allowed.breach(nouns, found, |left| &left.process, |left| left.process.to_string())
+    }
+}

@@ -1,0 +1,100 @@
+//! A process runs another program from here on.
+
+use super::RunError;
+use super::loader;
+use super::plant::{Stubs, room_in_vdso};
+use super::settle::News;
+use super::tree::ThreadId;
+use super::turn::Turns;
+use crate::signal::SignalSet;
+use crate::sys::procfs;
+use crate::trace::What;
+use rand::Rng;
+use std::os::unix::fs::MetadataExt;
+
+// Keys of the auxiliary vector (getauxval(3)).
+const AT_BASE: u64 = 7;
+const AT_ENTRY: u64 = 9;
+const AT_RANDOM: u64 = 25;
+const AT_SYSINFO_EHDR: u64 = 33;
+
+impl Turns<'_> {
+    /// The first notification after execve was let happen: is it a new program?
+    ///
+    /// Every program gets fresh random bytes from the kernel (AT_RANDOM), which are replaced here by those of the run's
+    /// seed. So bytes that are not the run's own are a new program's; and from then on they are the same in every run.
+    pub(super) fn after_execute(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let process = self.tree.thread(id).process;
+        let pid = self.tree.process(process).pid;
+        let name = self.tree.process(process).name.clone();
+        self.tree.process_mut(process).executing = false;
+        let unreadable = |what: &str, error: &dyn std::fmt::Display| {
+            RunError::Unsupported(format!("{name} runs a program whose {what} cannot be read: {error}"))
+        };
+        let found = match procfs::auxiliary(pid, &[AT_BASE, AT_RANDOM, AT_ENTRY, AT_SYSINFO_EHDR]) {
+            Err(error) if procfs::gone(&error) => return Ok(()),
+            other => other.map_err(|error| unreadable("auxiliary vector", &error))?,
+        };
+        let (base, random) = (found[0].unwrap_or(0), found[1].unwrap_or(0));
+        let mut own = [0; 16];
+        self.generator(0).fill_bytes(&mut own);
+        let door = &self.tree.thread(id).door;
+        let bytes: [u8; 16] = door.read_array(random).map_err(|errno| unreadable("memory", &errno))?;
+        if bytes == own {
+            return Ok(());
+        }
+        door.write(random, &own).map_err(|errno| unreadable("memory", &errno))?;
+        // Without a vDSO there is no place for a stub, and nobody is held right after fork.
+        let room = found[3].and_then(|base| Some(room_in_vdso(base, &door.read_array(base).ok()?)));
+        self.tree.became_leader(id)?;
+        self.clock.forget_posix(process);
+        let file = procfs::executable(pid).map_err(|error| unreadable("file name", &error))?;
+        self.privileges(id, &file);
+        let own = id == ThreadId(0) && self.tree.process_of(id).program.is_empty();
+        let blocked = if own {
+            // Read just now, when the process was first seen.
+            self.tree.process(process).last_blocked
+        } else {
+            self.proc_status(id)?.map_or(SignalSet::EMPTY, |status| status.blocked)
+        };
+        let inherited =
+            self.tree.process(process).parent.map(|parent| self.tree.process(parent).initial_blocked);
+        // The program itself goes by the name that it was started with: where its file lies is not what happened.
+        let launch = &self.settings.launch;
+        let name = launch.argv.first().filter(|_| own).cloned().unwrap_or_else(|| file.clone());
+        let loader =
+            if base == 0 { 0..0 } else { base..base + loader::size(&self.tree.thread(id).door, base) };
+        self.loaders.push(loader.clone());
+        let process = self.tree.process_mut(process);
+        process.plants.clear();
+        process.stubs = Stubs::within(room.unwrap_or_default());
+        process.borrows_memory = false;
+        process.loading = !loader.is_empty();
+        process.loader = loader;
+        process.exec_blocked = inherited.map_or(SignalSet::EMPTY, |inherited| blocked.without(inherited));
+        process.initial_blocked = blocked;
+        process.last_blocked = blocked;
+        process.program.clone_from(&file);
+        process.entry = found[2].unwrap_or(0);
+        process.handlers = Default::default();
+        self.lookout.new_program(self.tree.thread(id).process);
+        self.news.push((id, News::Told(What::Exec(name))));
+        self.set_breakpoints(id)
+    }
+
+    /// A program that would get rights by its file does not get them under no_new_privs: what it then does is not what it
+    /// does on its own.
+    fn privileges(&mut self, id: ThreadId, file: &str) {
+        let Ok(metadata) = std::fs::metadata(format!("/proc/{}/exe", self.tree.process_of(id).pid)) else {
+            return;
+        };
+        let (user, group) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+        let set_user = metadata.mode() & 0o4000 != 0 && metadata.uid() != user;
+        let set_group = metadata.mode() & 0o2010 == 0o2010 && metadata.gid() != group;
+        if set_user || set_group {
+            self.unsupported_program(id, &format!("would change its user or group by its file {file}"));
+        } else if user != 0 && crate::sys::memory::has_file_capabilities(file) {
+            self.unsupported_program(id, &format!("would get capabilities by its file {file}"));
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Calls by which the program ends, stops or continues processes of its own.
+//!
+//! A parent that does so is sent SIGCHLD, and its own call would be over before: the signal would reach it at a place that
+//! nobody chose. So whoever's call ends another process is not let go on before that process has ended and its SIGCHLD is
+//! pending: the supervisor sends the signal itself, waits for what comes of it, and answers the call as the kernel does.
+//! Nobody can tell, since a process that a signal ends or stops is not told who sent it.
+
+use super::RunError;
+use super::held::Held;
+use super::settle::BIRTH;
+use super::tree::{ProcessId, State, ThreadId};
+use super::turn::Turns;
+use crate::signal::{DefaultAction, Signal};
+use crate::sys::pidfd;
+use crate::sys::procfs::{Doing, Status as ProcStatus};
+use crate::sys::sched;
+use nix::errno::Errno;
+use std::time::Instant;
+use syscalls::Sysno;
+
+/// Whom a call sends a signal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Addressed {
+    /// These processes, as kill(2) does.
+    Processes(Vec<ProcessId>),
+    /// One thread, as tgkill(2) does.
+    Thread(ThreadId),
+}
+
+/// What a signal does to a process at once, whatever is let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    Ends,
+    Stops,
+    Continues,
+}
+
+impl Turns<'_> {
+    /// Lets a call happen that sends a signal, after what it does to others has happened.
+    pub(super) fn signal_others(&mut self, id: ThreadId, held: Held, call: Sysno) -> Result<(), RunError> {
+        let caller = self.tree.thread(id).process;
+        let Some((signal, addressed)) = self.addressed_by(id, call, &held.args())? else {
+            self.all_signalled();
+            let answer = held.proceed(self.cell.listener());
+            return self.answered(id, answer);
+        };
+        let (targets, thread) = match &addressed {
+            Addressed::Processes(processes) => (processes.clone(), None),
+            Addressed::Thread(thread) => (vec![self.tree.thread(*thread).process], Some(*thread)),
+        };
+        let mut all_done = !targets.is_empty();
+        for target in targets {
+            self.signalled(target);
+            let effect = if target == caller { None } else { self.effect_on(id, target, thread, signal)? };
+            match effect {
+                Some(effect) => self.bring_about(target, signal, effect)?,
+                None => all_done = false,
+            }
+        }
+        // Whoever was ended may have been reaped by now: then the call would not find it.
+        let listener = self.cell.listener();
+        let answer = if all_done { held.succeed(listener, 0) } else { held.proceed(listener) };
+        self.answered(id, answer)
+    }
+
+    /// The thread with this number in the run's namespace.
+    pub(super) fn numbered(&self, number: i32) -> Result<Option<ThreadId>, RunError> {
+        if let Some(process) = self.tree.with_own_pid(number).filter(|id| !self.tree.process(*id).ended()) {
+            return Ok(self.tree.threads_of(process).next());
+        }
+        for id in self.tree.live() {
+            if self.proc_status(id)?.is_some_and(|status| status.own_tid == number) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    fn all_signalled(&mut self) {
+        self.tree.process_ids().for_each(|process| self.signalled(process));
+    }
+
+    /// The signal that a call sends, and to whom of the run; none if that cannot be told, or is nobody.
+    fn addressed_by(
+        &self,
+        id: ThreadId,
+        call: Sysno,
+        args: &[u64; 6],
+    ) -> Result<Option<(Signal, Addressed)>, RunError> {
+        let number = |arg: usize| args[arg] as i32;
+        let process = |number: i32| {
+            let process = self.tree.with_own_pid(number).filter(|id| !self.tree.process(*id).ended());
+            process.map(|process| Addressed::Processes(vec![process]))
+        };
+        let (signal, addressed) = match call {
+            Sysno::kill if number(0) > 0 => (number(1), process(number(0))),
+            Sysno::kill => (number(1), Some(Addressed::Processes(self.group(id, number(0))?))),
+            Sysno::rt_sigqueueinfo => (number(1), process(number(0))),
+            Sysno::tkill => (number(1), self.numbered(number(0))?.map(Addressed::Thread)),
+            Sysno::tgkill | Sysno::rt_tgsigqueueinfo => {
+                (number(2), self.numbered(number(1))?.map(Addressed::Thread))
+            }
+            // Which process a descriptor stands for is in its fdinfo (proc_pid_fdinfo(5)); flags may choose a thread or a group.
+            Sysno::pidfd_send_signal if args[3] == 0 => {
+                let info = self.tree.thread(id).door.descriptor_info(number(0));
+                let pid = info.ok().and_then(|info| {
+                    info.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse::<i32>().ok())
+                });
+                let known = pid.and_then(|pid| self.tree.with_pid(pid));
+                (number(1), known.map(|process| Addressed::Processes(vec![process])))
+            }
+            _ => return Ok(None),
+        };
+        Ok(Signal::from_number(signal).zip(addressed))
+    }
+
+    /// The live processes that kill(2) means with a number that is not positive; all but the caller for -1.
+    fn group(&self, id: ThreadId, number: i32) -> Result<Vec<ProcessId>, RunError> {
+        let own = self.proc_status(id)?.map(|status| status.own_group);
+        let group = if number == 0 { own } else { number.checked_neg() };
+        let caller = self.tree.thread(id).process;
+        let mut members = Vec::new();
+        for process in self.tree.process_ids() {
+            let Some(thread) = self.tree.live_thread_of(process) else { continue };
+            let member = if number == -1 {
+                process != caller
+            } else {
+                self.proc_status(thread)?.map(|status| status.own_group) == group
+            };
+            if member {
+                members.push(process);
+            }
+        }
+        Ok(members)
+    }
+
+    /// What the signal does at once to this process of the run, if it does.
+    fn effect_on(
+        &self,
+        by: ThreadId,
+        target: ProcessId,
+        thread: Option<ThreadId>,
+        signal: Signal,
+    ) -> Result<Option<Effect>, RunError> {
+        let threads: Vec<ThreadId> =
+            self.tree.threads_of(target).filter(|id| self.tree.is_live(*id)).collect();
+        let (Some(own), Some(first)) = (self.proc_status(by)?, threads.first()) else { return Ok(None) };
+        let Some(status) = self.proc_status(*first)? else { return Ok(None) };
+        if !may_signal(&own, &status) {
+            return Ok(None);
+        }
+        let stopped = threads.iter().any(|id| matches!(self.tree.thread(*id).state, State::Stopped));
+        if signal == Signal::CONT {
+            // A handler of it could tell who sent it.
+            let unseen = !status.caught.union(status.blocked).contains(signal);
+            return Ok((stopped && unseen).then_some(Effect::Continues));
+        }
+        if signal == Signal::KILL {
+            return Ok(Some(Effect::Ends));
+        }
+        let unable = |id: &ThreadId| match &self.tree.thread(*id).state {
+            // Inside its wait for an answer a thread takes only what ends it without a core file.
+            State::Held(_) | State::Waiting(..) => {
+                !matches!(signal.default_action(), DefaultAction::Terminate)
+            }
+            State::Asleep(_) => self.tree.thread(*id).vforks,
+            State::Running | State::Stopped | State::Ended => true,
+        };
+        if stopped || threads.iter().any(unable) {
+            return Ok(None);
+        }
+        for id in &threads {
+            let Some(status) = self.proc_status(*id)? else { return Ok(None) };
+            let meant = thread.is_none_or(|thread| thread == *id);
+            let handled = status.caught.union(status.ignored).contains(signal);
+            // A signal that somebody awaits (sigwait(3)) is taken, though it is not blocked meanwhile.
+            if handled || (meant && status.blocked.contains(signal)) || self.tree.awaits_signals(*id) {
+                return Ok(None);
+            }
+        }
+        Ok(match signal.default_action() {
+            DefaultAction::Terminate | DefaultAction::Core => Some(Effect::Ends),
+            // The others of job control do nothing in an orphaned process group.
+            DefaultAction::Stop => (signal == Signal::STOP).then_some(Effect::Stops),
+            DefaultAction::Continue | DefaultAction::Ignore => None,
+        })
+    }
+
+    /// Sends the signal, and waits until what it does has been done and the parent has been told.
+    fn bring_about(&mut self, target: ProcessId, signal: Signal, effect: Effect) -> Result<(), RunError> {
+        let Some(first) = self.tree.live_thread_of(target) else { return Ok(()) };
+        if effect == Effect::Ends {
+            self.guard_exit(first, target)?;
+        }
+        let (pid, name) = (self.tree.process(target).pid, self.tree.process(target).name.clone());
+        match pidfd::kill(pid, signal.number()) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(errno) => {
+                return Err(RunError::Unsupported(format!(
+                    "sending {signal} to {name} is not allowed: {errno}"
+                )));
+            }
+        }
+        let begun = Instant::now();
+        while !self.has_come_about(target, effect)? {
+            if begun.elapsed() > BIRTH {
+                return Err(RunError::Fault(format!("{signal} was sent to {name}, and nothing came of it")));
+            }
+            sched::give_way();
+        }
+        if effect == Effect::Ends {
+            self.check_guard()?;
+        }
+        if let Some(parent) = self.tree.process(target).parent {
+            self.signalled(parent);
+        }
+        Ok(())
+    }
+
+    fn has_come_about(&self, target: ProcessId, effect: Effect) -> Result<bool, RunError> {
+        if effect == Effect::Ends {
+            return self.tree.process(target).pidfd.has_ended().map_err(|errno| {
+                let name = &self.tree.process(target).name;
+                RunError::Fault(format!("waiting for the end of {name}: {errno}"))
+            });
+        }
+        for id in self.tree.threads_of(target).filter(|id| self.tree.is_live(*id)) {
+            let thread = self.tree.thread(id);
+            let doing = thread.door.doing();
+            let doing =
+                doing.map_err(|error| RunError::Fault(format!("looking at {}: {error}", thread.name)))?;
+            if (doing == Doing::Stopped) != (effect == Effect::Stops) && doing != Doing::Ended {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Whether one process may signal another (kill(2)): by its users, or by CAP_KILL.
+fn may_signal(sender: &ProcStatus, target: &ProcStatus) -> bool {
+    const CAP_KILL: u64 = 1 << 5;
+    let [real, effective, ..] = sender.users;
+    let [target_real, _, saved, _] = target.users;
+    let same = [real, effective].iter().any(|user| [target_real, saved].contains(user));
+    same || sender.capabilities & CAP_KILL != 0
+}

@@ -1,0 +1,74 @@
+//! What a duplicate of a socket tells: unix(7), tcp(7), socket(7).
+
+use nix::errno::Errno;
+use nix::sys::socket::{self, AddressFamily, SockaddrLike, SockaddrStorage, sockopt};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+/// True if clients connect to it.
+pub fn listens(socket: BorrowedFd<'_>) -> Result<bool, Errno> {
+    socket::getsockopt(&socket, sockopt::AcceptConn)
+}
+
+/// The process at the other end of a Unix socket, as it was when the connection was made; none where there is none.
+pub fn peer(socket: BorrowedFd<'_>) -> Option<i32> {
+    socket::getsockopt(&socket, sockopt::PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)
+}
+
+/// True for the families that connect over a network, the machine's own included.
+pub fn is_internet(socket: BorrowedFd<'_>) -> bool {
+    let own = socket::getsockname::<SockaddrStorage>(socket.as_raw_fd());
+    let family = own.ok().and_then(|address| address.family());
+    matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
+}
+
+/// SO_RCVTIMEO, or SO_SNDTIMEO; none where no limit is set.
+pub fn timeout(socket: BorrowedFd<'_>, sends: bool) -> Result<Option<Duration>, Errno> {
+    let limit = match sends {
+        true => socket::getsockopt(&socket, sockopt::SendTimeout),
+        false => socket::getsockopt(&socket, sockopt::ReceiveTimeout),
+    }?;
+    let (Ok(seconds), Ok(micros)) = (u64::try_from(limit.tv_sec()), u64::try_from(limit.tv_usec())) else {
+        return Ok(None);
+    };
+    let limit = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
+    Ok(Some(limit).filter(|limit| !limit.is_zero()))
+}
+
+/// Bytes that were sent and that the other end has not acknowledged (SIOCOUTQ of tcp(7)); none for what is no TCP socket.
+pub fn unacknowledged(socket: BorrowedFd<'_>) -> Option<i32> {
+    nix::ioctl_read_bad!(siocoutq, libc::TIOCOUTQ, i32);
+    let stream = socket::getsockopt(&socket.as_fd(), sockopt::SockType) == Ok(socket::SockType::Stream);
+    if !stream || !is_internet(socket) {
+        return None;
+    }
+    let mut bytes = 0;
+    // SAFETY: the descriptor is a TCP socket, and the number that the request writes to lives through the call.
+    unsafe { siocoutq(socket.as_raw_fd(), &mut bytes) }.ok().map(|_| bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn sockets_are_told_apart() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert_eq!(listens(listener.as_fd()), Ok(true));
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        assert_eq!((listens(client.as_fd()), peer(client.as_fd())), (Ok(false), None));
+        client.write_all(b"x").unwrap();
+        server.read_exact(&mut [0]).unwrap();
+        assert!(unacknowledged(client.as_fd()).is_some());
+        let (one, other) = UnixStream::pair().unwrap();
+        assert_eq!(peer(one.as_fd()), Some(std::process::id() as i32));
+        assert!(!is_internet(one.as_fd()) && unacknowledged(one.as_fd()).is_none());
+        other.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+        assert_eq!(timeout(other.as_fd(), true), Ok(Some(Duration::from_millis(200))));
+        assert_eq!(timeout(other.as_fd(), false), Ok(None));
+    }
+}

@@ -1,0 +1,101 @@
+//! The reference run meets a program as a person does who types `kill`: when everything in it sleeps. And what runs are
+//! compared in.
+
+mod supervised;
+
+use sigrace::explore::{self, Plan, Reference, Report, Verdict};
+use sigrace::judge::Comparison;
+use sigrace::program::Limits;
+use sigrace::scenario::Strategy;
+use sigrace::schedule::{Schedule, Site};
+use sigrace::slots::Slots;
+use sigrace::suite::{self, Against, Job};
+use sigrace::supervise::{Settings, Supervise, Supervisor};
+use sigrace::trace::{End, Run, Status};
+use std::path::Path;
+use std::time::Duration;
+
+/// What `work` makes of a supervisor of `forwards.c` that watches these signals.
+fn forwards<T: Send>(signals: &[&str], work: impl FnOnce(&Plan, &mut Supervisor) -> T + Send) -> T {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("forwards.c", &[], folder.path());
+    let launch = supervised::launch(&[program.to_str().unwrap()], folder.path());
+    let send: Vec<_> = signals.iter().map(|name| name.parse().unwrap()).collect();
+    let settings = Settings { watch: send.clone(), limits: Limits::default(), ..Settings::of(launch) };
+    let plan = Plan { send, ..Plan::default() };
+    supervised::with_settings(settings, |supervisor| work(&plan, supervisor))
+}
+
+fn exited(run: &Run, code: i32) {
+    assert_eq!(
+        (&run.taint, &run.outcome.end),
+        (&None, &End::Ended(Status::Exited(code))),
+        "{}",
+        run.schedule
+    );
+    assert_eq!(run.unreached, []);
+}
+
+fn exhaust() -> Plan {
+    Plan { strategies: vec![Strategy::Exhaustive { bound: 1, runs: None }], ..Plan::default() }
+}
+
+/// A search that measures each run against the reference run.
+fn look(argv: &[&str], limits: Limits, plan: Plan, folder: &Path) -> Report {
+    let job = Job {
+        name: argv[0].to_owned(),
+        settings: suite::settings(supervised::launch(argv, folder), limits, &plan, &Default::default()),
+        against: Against::Reference(Comparison { sends: !plan.send.is_empty(), ..Comparison::default() }),
+        plan,
+        checks: Vec::new(),
+        trace_dir: folder.to_owned(),
+        keep_all: false,
+    };
+    suite::search(&job, &Slots::new().unwrap(), &()).unwrap().report
+}
+
+#[test]
+fn signals_are_sent_when_every_process_sleeps() {
+    let Reference { schedule, run, .. } =
+        forwards(&["TERM"], |plan, supervisor| explore::reference(plan, supervisor).unwrap());
+    assert_eq!(schedule.to_string(), "p0 when everything sleeps: send SIGTERM");
+    exited(&run, 7);
+    // The child was ready before, which it is not yet when its parent falls asleep.
+    let asleep: Schedule = ron::from_str(r#"[(at:In(wait4),in:"p0",action:Send(SIGTERM))]"#).unwrap();
+    exited(&forwards(&["TERM"], |_, supervisor| supervisor.run(&asleep).unwrap()), 100);
+}
+
+#[test]
+fn everything_sleeps_again_after_what_woke_it() {
+    let text = r#"[(at:Quiet,in:"p0",action:Send(SIGUSR1)),(at:Quiet,in:"p0",nth:2,action:Send(SIGTERM))]"#;
+    let schedule: Schedule = ron::from_str(text).unwrap();
+    let run = forwards(&["USR1", "TERM"], |_, supervisor| supervisor.run(&schedule).unwrap());
+    exited(&run, 8);
+    let moments = run.reached.iter().filter(|reached| reached.point.site == Site::Quiet);
+    assert_eq!(moments.map(|reached| reached.point.nth).collect::<Vec<_>>(), [1, 1, 2]);
+}
+
+#[test]
+fn a_limit_that_the_reference_run_reaches_too_is_no_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("naps.c", &[], folder.path());
+    let plan = Plan { send: vec!["TERM".parse().unwrap()], ..exhaust() };
+    let limits = Limits { time: Duration::from_millis(200), ..Limits::default() };
+    let report = look(&[program.to_str().unwrap()], limits, plan, folder.path());
+    assert_eq!(report.reference.run.outcome.end, End::TimedOut);
+    assert_eq!((report.verdict, report.findings, report.unstable), (Verdict::Pass, vec![], vec![]));
+    assert!(report.runs > 0 && report.coverage.levels[0].exhausted(), "{:?}", report.coverage);
+}
+
+#[test]
+fn a_file_that_grows_from_run_to_run_makes_none_unstable() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("log"), "once\n").unwrap();
+    // This shell reads a byte at a time.
+    let script = "true & while read line; do :; done < log; wait; echo again >> log";
+    let plan = Plan { verify: true, ..exhaust() };
+    let report = look(&["dash", "-c", script], Limits::default(), plan, folder.path());
+    assert_eq!((report.verdict, report.findings, report.unstable), (Verdict::Pass, vec![], vec![]));
+    assert_eq!(report.verified, report.runs + 1);
+    assert!(std::fs::read_to_string(folder.path().join("log")).unwrap().lines().count() > 10);
+}
