@@ -47,7 +47,7 @@ pub(super) struct Search {
     /// Make every run twice: what does not repeat itself is unstable
     #[arg(long, env = "SIGRACE_VERIFY", value_parser = FalseyValueParser::new())]
     pub(super) verify: bool,
-    /// How many runs may go on at once [default: one for each CPU]
+    /// How many runs may go on at once, one for each CPU at most [default: that many]
     #[arg(long, short, env = "SIGRACE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
     /// Stop at the first finding
