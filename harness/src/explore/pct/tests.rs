@@ -22,7 +22,7 @@ impl Supervise for Threads {
             .or((!left.is_empty()).then_some(0))
         {
             let (thread, nth, points) = left[index].clone();
-            let others: Vec<_> =
+            let others: crate::trace::Threads =
                 left.iter().map(|(name, ..)| name.clone()).filter(|name| *name != thread).collect();
             let point = Point { nth, ..point(&thread.to_string(), "Before(getpid)", 1) };
             let event = |what| Event { thread: thread.clone(), what, others: others.clone() };
