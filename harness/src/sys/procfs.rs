@@ -380,10 +380,17 @@ pub fn descriptor_info(pid: i32, fd: i32) -> io::Result<String> {
     fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))
 }
 
-/// The members of an epoll set, from what its `fdinfo` says (proc_pid_fdinfo(5)); none if that makes no sense.
-pub fn epoll_members(info: &str) -> Option<Vec<i32>> {
+/// The members of an epoll set and the events that each is waited for, from what its `fdinfo` says (proc_pid_fdinfo(5)); none
+/// if that makes no sense.
+pub fn epoll_members(info: &str) -> Option<Vec<(i32, u32)>> {
     let lines = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
-    lines.map(|line| line.split_ascii_whitespace().next()?.parse().ok()).collect()
+    let member = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let fd = words.next()?.parse().ok()?;
+        let events = words.skip_while(|word| *word != "events:").nth(1)?;
+        Some((fd, u32::from_str_radix(events, 16).ok()?))
+    };
+    lines.map(member).collect()
 }
 
 /// How a descriptor was opened, as open(2) and fcntl(2) have it, from what its `fdinfo` says.
@@ -453,7 +460,7 @@ mod tests {
     fn what_is_said_of_descriptors_is_understood() {
         let info =
             "pos:\t0\nflags:\t0122002\ntfd:        5 events: 19 data: 5  pos:0 ino:3\ntfd: 9 events: 1\n";
-        assert_eq!(epoll_members(info), Some(vec![5, 9]));
+        assert_eq!(epoll_members(info), Some(vec![(5, 0x19), (9, 1)]));
         assert_eq!(epoll_members("pos:\t0\n"), Some(Vec::new()));
         assert_eq!(epoll_members("tfd: x\n"), None);
         assert!(descriptor_flags(info).is_some_and(|flags| flags & libc::O_ASYNC != 0));

@@ -65,6 +65,8 @@ pub(super) enum Sleep {
     Opening,
     /// The kernel's own work on requests: io_getevents(2).
     Requests,
+    /// What a socket has not yet sent when it is closed (SO_LINGER of socket(7)).
+    Lingering,
     /// What it waited for before a signal stopped it (restart_syscall(2)).
     Restarted,
     /// The end of its thread.
@@ -193,7 +195,12 @@ impl Call {
     /// True if it mostly sleeps, or ends its thread alone: then nothing tells that its thread has settled.
     pub(super) fn is_wait(&self) -> bool {
         match self.sleep {
-            Sleep::Never | Sleep::Write(_) | Sleep::Transfer(..) | Sleep::Opening | Sleep::Unknown => false,
+            Sleep::Never
+            | Sleep::Write(_)
+            | Sleep::Transfer(..)
+            | Sleep::Opening
+            | Sleep::Lingering
+            | Sleep::Unknown => false,
             Sleep::Signal
             | Sleep::Awaited
             | Sleep::Child
@@ -221,7 +228,12 @@ impl Call {
     /// True if a call with these effects may end the wait of this one. Signals are another matter: see `Process::dirty`.
     pub(super) fn woken_by(&self, wakes: Wakes) -> bool {
         match self.sleep {
-            Sleep::Never | Sleep::Unknown | Sleep::Restarted | Sleep::Ending | Sleep::Requests => true,
+            Sleep::Never
+            | Sleep::Unknown
+            | Sleep::Restarted
+            | Sleep::Ending
+            | Sleep::Requests
+            | Sleep::Lingering => true,
             Sleep::Signal | Sleep::Awaited | Sleep::Child | Sleep::Offspring | Sleep::Ipc => {
                 wakes == Wakes::Anybody
             }

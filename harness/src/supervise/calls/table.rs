@@ -289,9 +289,10 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
         ],
         FILES,
     ),
+    (&[S::setsockopt, S::shutdown, S::mq_open], changing(FILES, Changes::DESCRIPTORS)),
     (
-        &[S::dup2, S::dup3, S::close, S::close_range, S::setsockopt, S::shutdown, S::mq_open],
-        changing(FILES, Changes::DESCRIPTORS),
+        &[S::dup2, S::dup3, S::close, S::close_range],
+        changing(sleeping(FILES, Sleep::Lingering), Changes::DESCRIPTORS),
     ),
     (
         &[S::open, S::openat, S::openat2, S::creat, S::open_by_handle_at],
