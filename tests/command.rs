@@ -400,6 +400,13 @@ fn what_is_no_file_or_has_no_end_is_refused_by_every_verb_that_reads() {
             assert!(stderr(&output).contains(name), "{verb} {name}: {}", stderr(&output));
         }
     }
+    // Not too large for a trace, which may hold what a program has printed.
+    fs::File::create(path("zeros.ron")).unwrap().set_len(100 << 20).unwrap();
+    for verb in ["show", "replay", "shrink"] {
+        let output = limited(folder.path(), LITTLE, &[verb, "zeros.ron"]);
+        ends(&output, 102);
+        assert!(stderr(&output).contains("zeros.ron:1:1: "), "{}", stderr(&output));
+    }
     for words in [&["check", "scenarios"][..], &["run"]] {
         let output = limited(folder.path(), LITTLE, words);
         ends(&output, 102);
