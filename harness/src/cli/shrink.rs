@@ -1,11 +1,10 @@
 //! `sigrace shrink`: look for a simpler schedule than a trace's that breaks the same.
 
 use super::exit::{Exit, Stop};
-use super::explore::text;
 use super::options::Traces;
 use super::progress::Progress;
 use super::replay;
-use super::say::say;
+use super::say::{page, say};
 use super::{host, interrupt};
 use crate::explore::{Cut, Plan};
 use crate::judge::Comparison;
@@ -66,8 +65,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         plan,
         against: Against::Only(trace.breaks.clone(), Box::new(against)),
         checks: Vec::new(),
-        trace_dir: args.traces.directory(),
-        keep_all: args.traces.keep_all,
+        keep: args.traces.keep(),
     };
     let clock = Stopwatch::start(slots.waited());
     let progress = Progress::new(None);
@@ -79,7 +77,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     } else if done.report.findings.iter().all(|finding| finding.schedule == trace.schedule) {
         say("no simpler schedule was found")?;
     }
-    say(text(&job, &done, clock.elapsed()).trim_end())?;
+    say(done.text(&job.name, clock.elapsed(), page()).trim_end())?;
     if let Some(error) = done.unwritten() {
         return Err(Stop::new(Exit::Harness, error));
     }

@@ -68,6 +68,8 @@ pub use breakpoint::MOST as MOST_OBSERVED;
 pub use handlers::{Installed, RETURN, Visit, Watch, Word};
 pub use learnt::Learnt;
 use nix::errno::Errno;
+use std::fmt;
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -254,10 +256,12 @@ fn unmade(error: CellError, launch: &Launch) -> RunError {
 
 impl RunError {
     /// What was being done did not work. That is the host's fault where it has too little of something, and else ours.
-    fn failed(doing: impl std::fmt::Display, errno: Errno) -> RunError {
-        match remedy_of_lack(errno) {
-            Some(remedy) => RunError::Unsupported(format!("{doing}: {}; {remedy}", errno.desc())),
-            None => RunError::Fault(format!("{doing}: {}", errno.desc())),
+    fn failed(doing: impl fmt::Display, error: impl Into<io::Error>) -> RunError {
+        let error = error.into();
+        let remedy = error.raw_os_error().map(Errno::from_raw).and_then(remedy_of_lack);
+        match remedy {
+            Some(remedy) => RunError::Unsupported(format!("{doing}: {error}; {remedy}")),
+            None => RunError::Fault(format!("{doing}: {error}")),
         }
     }
 }

@@ -13,6 +13,8 @@
 use super::RunError;
 use super::tree::Process;
 use crate::sys::memory::Text;
+use crate::sys::stage::remedy_of_lack;
+use nix::errno::Errno;
 use std::io;
 use std::ops::Range;
 
@@ -123,8 +125,10 @@ impl Process {
 
 /// Explains a refused write to a process's code.
 pub(super) fn refused(error: &io::Error) -> RunError {
+    let remedy = error.raw_os_error().map(Errno::from_raw).and_then(remedy_of_lack);
+    let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
     RunError::Unsupported(format!(
-        "holding a process right after fork needs writes to /proc/PID/mem, which this host refuses: {error}"
+        "holding a process right after fork needs writes to /proc/PID/mem, which this host refuses: {error}{remedy}"
     ))
 }
 

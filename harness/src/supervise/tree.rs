@@ -159,13 +159,8 @@ fn forbidden(call: &str, errno: Errno) -> RunError {
 }
 
 fn find(name: &ThreadName, tid: i32) -> Result<Door, RunError> {
-    Door::find(tid).map_err(|error| {
-        let doing = format!("finding thread {name} ({tid}) under /proc");
-        match error.raw_os_error() {
-            Some(errno) => RunError::failed(doing, Errno::from_raw(errno)),
-            None => RunError::Fault(format!("{doing}: {error}")),
-        }
-    })
+    Door::find(tid)
+        .map_err(|error| RunError::failed(format!("finding thread {name} ({tid}) under /proc"), error))
 }
 
 #[derive(Debug, Default)]
@@ -306,12 +301,12 @@ impl Tree {
         parent: Option<ProcessId>,
         birth: Option<Birth>,
     ) -> Result<ThreadId, RunError> {
-        let fault = |what: &str, error: &dyn std::fmt::Display| {
-            RunError::Fault(format!("{what} of new process {name}: {error}"))
+        let failed = |what: &str, error: std::io::Error| {
+            RunError::failed(format!("{what} of new process {name}"), error)
         };
         let pidfd = PidFd::open(tid).map_err(|errno| match errno {
             Errno::EPERM | Errno::ENOSYS => forbidden("pidfd_open", errno),
-            _ => RunError::failed(format!("opening a descriptor of new process {name}"), errno),
+            _ => failed("opening a descriptor", errno.into()),
         })?;
         if parent.is_none()
             && let Err(errno @ (Errno::EPERM | Errno::EACCES | Errno::ENOSYS)) = pidfd.duplicate(1)
@@ -320,7 +315,7 @@ impl Tree {
             return Err(forbidden("pidfd_getfd", errno));
         }
         let door = find(&name, tid)?;
-        let status = door.status().map_err(|error| fault("reading the status", &error))?;
+        let status = door.status().map_err(|error| failed("reading the status", error))?;
         let (program, entry, handlers) = match parent.map(|id| self.process(id)) {
             Some(parent) => (parent.program.clone(), parent.entry, parent.handlers),
             None => Default::default(),

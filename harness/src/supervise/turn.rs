@@ -569,9 +569,10 @@ impl<'a> Turns<'a> {
 
     pub(super) fn proc_status(&self, id: ThreadId) -> Result<Option<ProcStatus>, RunError> {
         let thread = self.tree.thread(id);
-        thread.door.status().map_err(|error| {
-            RunError::Fault(format!("reading the status of thread {}: {error}", thread.name))
-        })
+        thread
+            .door
+            .status()
+            .map_err(|error| RunError::failed(format!("reading the status of thread {}", thread.name), error))
     }
 
     /// Which of the watched signals the thread's process could be sent now.
