@@ -36,7 +36,7 @@ const DIRECTORIES: [&str; 2] = ["/dev/shm", "/tmp"];
 const AGAIN: Duration = Duration::from_millis(2);
 
 /// Who waits for longer says so.
-const SILENT: Duration = Duration::from_secs(1);
+const SILENT: Duration = Duration::from_millis(200);
 
 /// Why there is no slot.
 #[derive(Debug, thiserror::Error)]
@@ -201,13 +201,6 @@ impl Slots {
 impl Slot {
     fn is_waited_for(&self) -> Result<bool, SlotError> {
         self.ticket.is_waited_for().map_err(|reason| SlotError::Queue { cpu: self.cpu, reason })
-    }
-}
-
-impl Drop for Slot {
-    /// Before the place in the queue is given back, so that whoever is next finds it unlocked.
-    fn drop(&mut self) {
-        let _ = self.ticket.file().unlock();
     }
 }
 
