@@ -6,12 +6,13 @@ use super::debug::Debug;
 use super::frames::Frames;
 use super::plt::{self, Import};
 use super::symbols::{Function, Symbols};
-use crate::store;
 use object::elf;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader, Rela, SectionHeader};
 use object::{LittleEndian, Object, SymbolIndex};
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -262,8 +263,12 @@ fn end_of_code(sections: &[Section], segments: &[Segment], address: u64) -> Opti
 
 /// The whole content of a regular file.
 fn read_file(path: &Path) -> io::Result<Arc<[u8]>> {
-    let mut file = store::open(path)?;
+    // Opening a FIFO would wait for its other end.
+    let mut file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
     if metadata.len() > LARGEST {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 2 GiB"));
     }

@@ -1,8 +1,9 @@
 //! The source lines around a place.
 
 use super::SourceLine;
-use crate::store;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Longer lines are cut off, and files with lines beyond this number are not read on.
@@ -25,7 +26,7 @@ pub fn snippet(place: &SourceLine, around: u32, folders: &[PathBuf]) -> Option<V
 fn lines(path: &Path, line: u32, around: u32) -> Option<Vec<(u32, String)>> {
     let first = line.saturating_sub(around).max(1);
     let last = line.saturating_add(around);
-    let mut reader = BufReader::new(store::open(path).ok()?);
+    let mut reader = BufReader::new(open(path).ok()?);
     let mut found = Vec::new();
     for number in 1..=last {
         let mut bytes = Vec::new();
@@ -38,6 +39,13 @@ fn lines(path: &Path, line: u32, around: u32) -> Option<Vec<(u32, String)>> {
         }
     }
     found.iter().any(|(number, _)| *number == line).then_some(found)
+}
+
+/// Opens a regular file.
+fn open(path: &Path) -> io::Result<File> {
+    // Opening a FIFO would wait for its other end.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 /// Reads a line, and keeps the start of it; false at the end of the file.
