@@ -189,7 +189,9 @@ impl Slots {
     fn say_that_one_waits(&self, tickets: &BTreeMap<usize, Ticket>) {
         let Some(tell) = self.tell.filter(|_| !self.told.swap(true, Ordering::Relaxed)) else { return };
         let mut text = "waiting for a CPU".to_owned();
-        let holders: Vec<String> = tickets.values().filter_map(|ticket| holder(ticket.file())).collect();
+        let mut holders: Vec<String> = tickets.values().filter_map(|ticket| holder(ticket.file())).collect();
+        // A search may have several CPUs.
+        holders.dedup();
         if !holders.is_empty() {
             // Writing to a String cannot fail.
             let _ = write!(text, ", held by pid {}", holders.join(" and "));
