@@ -240,6 +240,27 @@ pub enum What {
     End(Status),
 }
 
+impl What {
+    /// The kind of point that the thread was at, or came to by falling asleep, and which time that was.
+    pub fn visit(&self) -> Option<(Site, u32)> {
+        match self {
+            What::Go(site, nth) => Some((*site, *nth)),
+            What::Sleep(call, nth) => Some((Site::In(*call), *nth)),
+            What::Exec(_)
+            | What::Step(_)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Stop
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => None,
+        }
+    }
+}
+
 /// How a process ended (wait(2)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Status {

@@ -412,7 +412,15 @@ fn ran_alone(events: &[Event]) -> bool {
             What::Go(..) if thread == other => ended = false,
             What::Go(..) | What::Expire(_) | What::Fire(_) | What::Continue => return false,
             What::Sleep(..) | What::End(_) | What::Stop if thread == other => ended = true,
-            _ => {}
+            What::Exec(_)
+            | What::Step(_)
+            | What::Sleep(..)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Stop
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => {}
         }
     }
     false

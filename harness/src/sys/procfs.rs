@@ -433,9 +433,10 @@ mod tests {
     use super::*;
     use crate::signal::Signal;
 
-    const STATUS: &str = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nNStgid:\t4211\t1002\nThreads:\t3\n\
+    const STATUS: &str = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nUid:\t0\t5\t6\t7\n\
+        NStgid:\t4211\t1002\nNSpid:\t4213\t1004\nNSpgid:\t4209\t1000\nThreads:\t3\n\
         SigPnd:\t0000000000000000\nShdPnd:\t0000000000010000\nSigBlk:\t0000000000010000\n\
-        SigIgn:\t0000000000000000\nSigCgt:\t0000000000004002\n";
+        SigIgn:\t0000000000000000\nSigCgt:\t0000000000004002\nCapEff:\t0000000000000020\n";
 
     #[test]
     fn a_status_is_understood() {
@@ -443,6 +444,8 @@ mod tests {
         assert_eq!((status.own_pid, status.parent, status.state, status.threads), (1002, 1, 'S', 3));
         assert!(status.pending().contains(Signal::CHLD) && status.deliverable().is_empty());
         assert!(status.caught.contains(Signal::TERM) && !status.nested);
+        assert_eq!((status.own_tid, status.own_group), (1004, 1000));
+        assert_eq!((status.users, status.capabilities), ([0, 5, 6, 7], 0x20));
         assert!(Status::parse(&STATUS.replace("\t1002", "\t1002\t1")).unwrap().nested);
     }
 
