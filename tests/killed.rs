@@ -134,6 +134,29 @@ fn an_init_that_is_killed_again_and_again_is_a_fault_of_the_harness() {
     ended(work, 111, "the run's init was ended from outside");
 }
 
+#[test]
+fn an_interrupt_ends_the_command_whatever_the_program_does() {
+    // A second of its CPU time.
+    const SOON: u64 = 100;
+    for act in ["call_for_ever", "fork_for_ever", "make_threads_for_ever"] {
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            let mut work = Work::begin(&["explore", "--jobs", "1"], act);
+            assert!(
+                work.init().is_some() && work.comes_to(20),
+                "{act} does not come to an end by itself so soon"
+            );
+            let (pid, before) = (work.command.id(), cpu_time(work.command.id()));
+            kill(Pid::from_raw(pid as i32), signal).unwrap();
+            let soon = !work.comes_to(before + SOON);
+            if !soon {
+                work.command.kill().unwrap();
+            }
+            assert!(soon, "{act} goes on after {signal}");
+            ended(work, 130, "interrupted");
+        }
+    }
+}
+
 const SEARCH: [&str; 5] = ["explore", "--runs", "20", "--jobs", "2"];
 
 /// No process is left of those that there were, and of the program. The kernel may still be at it.
