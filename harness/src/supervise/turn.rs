@@ -378,7 +378,8 @@ impl<'a> Turns<'a> {
         if first {
             self.first_quiet = asleep;
         }
-        self.quiet_at = Some(self.events.len());
+        // Whatever came of a step, what follows is another moment.
+        self.quiet_at = (!taken).then_some(self.events.len());
         Ok(taken)
     }
 
