@@ -113,7 +113,8 @@ impl Turns<'_> {
         if first {
             self.journal.first_quiet = asleep;
         }
-        self.journal.quiet_at = Some(self.journal.events.len());
+        // Whatever came of a step, what follows is another moment.
+        self.journal.quiet_at = (!taken).then_some(self.journal.events.len());
         Ok(taken)
     }
 
