@@ -2,6 +2,7 @@
 
 mod supervised;
 
+use object::{Object, ObjectSymbol};
 use sigrace::program::Limits;
 use sigrace::signal::Signal;
 use sigrace::trace::{End, ExecBlocked, LeftHow, Leftover, Run, Status, What};
@@ -11,11 +12,19 @@ use std::time::Duration;
 /// One run of an act of `unruly.c`. Right after it, while the supervisor lives, no process of it may be there.
 #[track_caller]
 fn unruly(act: &str, limits: Limits) -> Run {
+    run_of("unruly.c", &[act], limits)
+}
+
+/// As above, of any program: its folder comes as the second argument.
+#[track_caller]
+fn run_of(source: &str, words: &[&str], limits: Limits) -> Run {
+    let act = words[0];
     let folder = tempfile::tempdir().unwrap();
-    let program = supervised::build("unruly.c", &[], folder.path());
+    let program = supervised::build(source, &[], folder.path());
     // The folder's name is in the arguments of every process of this run, and of no other process.
     let marker = folder.path().to_str().unwrap();
-    let launch = supervised::launch(&[program.to_str().unwrap(), act, marker], folder.path());
+    let words = [&[program.to_str().unwrap(), act, marker], &words[1..]].concat();
+    let launch = supervised::launch(&words, folder.path());
     let (run, left) = supervised::run(launch, limits, || processes_with(marker));
     let run = run.unwrap_or_else(|error| panic!("{act}: {error}"));
     assert!(left.is_empty(), "{act} left {left:?}; its outcome: {:?}", run.outcome);
@@ -51,6 +60,46 @@ fn ends(run: &Run) -> Vec<(String, Status)> {
         _ => None,
     });
     ends.collect()
+}
+
+/// Where the run's init makes its calls: the address behind the instruction, which it has from this process.
+fn gate() -> u64 {
+    let bytes = fs::read("/proc/self/exe").unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let symbol = file.symbols().find(|symbol| symbol.name() == Ok("sigrace_gate_after")).unwrap();
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let own = fs::read_link("/proc/self/exe").unwrap();
+    let first = maps.lines().find(|line| line.ends_with(own.to_str().unwrap())).unwrap();
+    symbol.address() + u64::from_str_radix(first.split('-').next().unwrap(), 16).unwrap()
+}
+
+fn refusals(run: &Run) -> Vec<String> {
+    let refused = run.events.iter().filter_map(|event| match &event.what {
+        What::Refuse(call, why) => Some(format!("{call}: {why}")),
+        _ => None,
+    });
+    refused.collect()
+}
+
+#[test]
+fn the_inits_own_way_past_the_filter_is_closed_for_the_program() {
+    let run = run_of("reach.c", &["address", &format!("{:#x}", gate())], Limits::default());
+    assert_eq!(run.outcome.end, exited(0));
+}
+
+#[test]
+fn the_init_cannot_be_traced_limited_robbed_or_ended() {
+    let run = run_of("reach.c", &["init"], Limits::default());
+    assert_eq!(run.outcome.end, exited(0));
+    let refused = refusals(&run);
+    assert_eq!(refused.len(), 4 + 12 + 2, "{refused:?}");
+    assert_eq!(refused[0], "ptrace: it would trace the run's init");
+}
+
+#[test]
+fn processes_of_the_program_can_trace_each_other() {
+    let run = run_of("reach.c", &["own"], Limits::default());
+    assert_eq!((run.outcome.end.clone(), refusals(&run)), (exited(0), Vec::new()));
 }
 
 fn few_points() -> Limits {
@@ -102,6 +151,14 @@ fn five_megabytes_of_output_are_kept_whole() {
     assert_eq!(run.outcome.end, exited(0));
     let wanted: Vec<u8> = (0..100).flat_map(|n| [b'a' + n % 26; 50_000]).collect();
     assert!(run.outcome.stdout.bytes() == wanted, "{} bytes", run.outcome.stdout.bytes().len());
+}
+
+#[test]
+fn of_output_beyond_the_limit_only_its_length_is_kept() {
+    let run = unruly("write_much", Limits { output: 1_234_567, ..Limits::default() });
+    assert_eq!(run.outcome.end, exited(0));
+    assert_eq!(run.outcome.stdout.bytes().len(), 1_234_567);
+    assert_eq!(run.outcome.stdout.left_out(), 5_000_000 - 1_234_567);
 }
 
 #[test]

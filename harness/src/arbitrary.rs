@@ -10,6 +10,7 @@ use crate::trace::*;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Texts with what a file format can get wrong: quotes, newlines, backslashes, controls, any Unicode.
@@ -87,9 +88,10 @@ fn wanted() -> impl Strategy<Value = Text> {
 
 prop_compose! {
     fn limits()(
-        time in 1u64..1_000_000_000, cpu in 1u64..1_000_000_000, points in 1..u64::MAX, turn in 1..u32::MAX, processes in 1..u32::MAX
+        time in 1u64..1_000_000_000, cpu in 1u64..1_000_000_000, points in 1..u64::MAX, turn in 1..u32::MAX,
+        processes in 1..u32::MAX, output in 1..u64::MAX
     ) -> Limits {
-        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), points, turn, processes }
+        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), points, turn, processes, output }
     }
 }
 
@@ -132,7 +134,7 @@ prop_compose! {
     fn explore()(
         send in vec(signal(), 0..3), send_to in process(), points in vec(site(), 0..3),
         sweep in vec("[a-z_]{1,8}", 0..2), sweep_all: bool,
-        strategy in vec(search(), 0..3)
+        strategy in vec(search(), 1..3)
     ) -> Explore {
         Explore { send, send_to, always: true, points, sweep, sweep_all, strategy }
     }
@@ -206,12 +208,17 @@ fn what() -> impl Strategy<Value = What> {
 
 prop_compose! {
     fn event()(thread in thread(), what in what(), others in vec(thread(), 0..3)) -> Event {
-        Event { thread, what, others }
+        Event { thread, what, others: others.into() }
     }
 }
 
 fn output() -> impl Strategy<Value = Output> {
-    prop_oneof![text().prop_map(Output::Text), vec(any::<u8>(), 0..9).prop_map(Output::from)]
+    let cut = (vec(any::<u8>(), 0..9), 1..u64::MAX, "[0-9a-f]{64}");
+    prop_oneof![
+        text().prop_map(Output::Text),
+        vec(any::<u8>(), 0..9).prop_map(Output::from),
+        cut.prop_map(|(first, left_out, digest)| Output::Cut { first, left_out, digest }),
+    ]
 }
 
 prop_compose! {
@@ -286,13 +293,22 @@ prop_compose! {
     }
 }
 
+/// What a program can be given.
+fn given() -> impl Strategy<Value = String> {
+    text().prop_map(|text| text.replace('\0', "0"))
+}
+
+fn path() -> impl Strategy<Value = PathBuf> {
+    given().prop_map(|text| format!("/{text}").into())
+}
+
 prop_compose! {
     fn launch()(
-        file in text(), argv in vec(text(), 0..3), env in btree_map(text(), text(), 0..3), cwd in text(),
-        stdin in option::of(text()), source in option::of(text()), build in option::of(build())
+        file in path(), argv in vec(given(), 1..3), env in btree_map(given(), given(), 0..3), cwd in path(),
+        stdin in option::of(path()), source in option::of(path()), build in option::of(build())
     ) -> Launch {
-        let path = Into::into;
-        Launch { file: file.into(), argv, env, cwd: cwd.into(), stdin: stdin.map(path), source: source.map(Into::into), build }
+        let env = env.into_iter().map(|(name, value)| (format!("N{}", name.replace('=', "_")), value)).collect();
+        Launch { file, argv, env, cwd, stdin, source, build }
     }
 }
 

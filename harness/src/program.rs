@@ -54,6 +54,30 @@ pub struct Limits {
     pub turn: u32,
     /// Processes and threads of one run; making one more fails with EAGAIN, as RLIMIT_NPROC would have it.
     pub processes: u32,
+    /// Bytes that are kept of each of the program's two outputs. It may write more; of that, only how much it was is told.
+    pub output: u64,
+}
+
+impl Limits {
+    /// The longest time that can be asked for: a year.
+    pub const MOST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    /// The first limit that is none, by its name, and what was expected.
+    pub fn wrong(&self) -> Option<(&'static str, &'static str)> {
+        let Limits { time, cpu, points, turn, processes, output } = self;
+        let zeros = [
+            ("time", time.is_zero()),
+            ("cpu", cpu.is_zero()),
+            ("points", *points == 0),
+            ("turn", *turn == 0),
+            ("processes", *processes == 0),
+            ("output", *output == 0),
+        ];
+        let zero =
+            zeros.into_iter().find(|(_, zero)| *zero).map(|(name, _)| (name, "expected a limit above 0"));
+        let long = [("time", time), ("cpu", cpu)].into_iter().find(|(_, time)| **time > Limits::MOST_TIME);
+        zero.or(long.map(|(name, _)| (name, "expected a year at most, 31536000.0 seconds")))
+    }
 }
 
 impl Default for Limits {
@@ -63,7 +87,10 @@ impl Default for Limits {
             cpu: Duration::from_secs(5),
             points: 200_000,
             turn: 1_000,
-            processes: 256,
+            // Well above what programs do that are looked at run by run, and few enough for any machine: a fork bomb's
+            // thousand take some hundred megabytes.
+            processes: 1024,
+            output: 64 << 20,
         }
     }
 }
@@ -80,6 +107,6 @@ mod seconds {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         Duration::try_from_secs_f64(seconds)
-            .map_err(|_| de::Error::custom(format!("{seconds} is no length of time in seconds")))
+            .map_err(|_| de::Error::custom(format!("expected a length of time in seconds, got {seconds:?}")))
     }
 }

@@ -8,11 +8,13 @@ use crate::code::CodeError;
 use crate::compile::{self, CompileError};
 use crate::program::{Launch, Program};
 use crate::scenario::Scenario;
+use nix::libc::major;
 use nix::unistd::{AccessFlags, access};
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// `PATH` where the harness itself has none.
@@ -21,6 +23,9 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// What a program on the command line gets of the harness's own environment, besides `LC_*`.
 const INHERITED: [&str; 10] =
     ["PATH", "HOME", "LANG", "LANGUAGE", "TERM", "TMPDIR", "TZ", "USER", "LOGNAME", "SHELL"];
+
+/// The major number of `/dev/null`, `/dev/zero` and their like.
+const MEMORY_DEVICES: u32 = 1;
 
 /// Why a program cannot be started, found out before anything is run.
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +177,9 @@ fn runnable(file: &Path) -> Result<(), String> {
     if metadata.is_dir() {
         return Err("it is a directory".to_owned());
     }
+    if !metadata.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
     access(file, AccessFlags::X_OK).map_err(|error| error.desc().to_owned())
 }
 
@@ -184,12 +192,19 @@ fn directory(path: &Path) -> Result<PathBuf, ResolveError> {
     if full.is_dir() { utf8(full) } else { Err(bad(io::ErrorKind::NotADirectory.into())) }
 }
 
-/// A readable file for standard input, absolute.
-fn input(path: &Path) -> Result<PathBuf, ResolveError> {
+/// A readable file for standard input, absolute. It is read from its beginning in every run, so it cannot be a FIFO, a socket
+/// or a terminal; of the devices, those will do that give the same every time without waiting (mem(4)).
+pub fn input(path: &Path) -> Result<PathBuf, ResolveError> {
     let bad = |reason| ResolveError::Path { path: path.to_owned(), role: "standard input", reason };
     access(path, AccessFlags::R_OK).map_err(|error| bad(error.into()))?;
     if path.is_dir() {
         return Err(bad(io::ErrorKind::IsADirectory.into()));
+    }
+    let metadata = fs::metadata(path).map_err(bad)?;
+    let endless = metadata.file_type().is_char_device() && major(metadata.rdev()) == MEMORY_DEVICES;
+    if !metadata.is_file() && !endless {
+        let words = "it is no regular file, and every run reads it from its beginning: write what it gives into a file";
+        return Err(bad(io::Error::new(io::ErrorKind::InvalidInput, words)));
     }
     utf8(absolute(path)?)
 }

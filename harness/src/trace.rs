@@ -4,8 +4,10 @@
 //! differ (NOTE \[By design\] in `trace::alike`).
 
 mod alike;
+mod threads;
 
 pub use alike::{Essence, difference, first_difference};
+pub use threads::Threads;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};
@@ -191,13 +193,13 @@ pub struct Reached {
     /// The point.
     pub point: Point,
     /// Threads that could have run instead.
-    pub others: Vec<ThreadName>,
+    pub others: Threads,
     /// Signals that the process caught or blocked at this moment; only known when the run was asked to look.
     pub receivable: SignalSet,
 }
 
 /// Something that happened, and who else could have been let run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// To whom.
@@ -205,12 +207,12 @@ pub struct Event {
     /// What.
     pub what: What,
     /// The other threads that could have been let run at that moment.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<ThreadName>,
+    #[serde(default, skip_serializing_if = "Threads::is_none")]
+    pub others: Threads,
 }
 
 /// The kinds of event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum What {
     /// The thread runs a new program from here on: the file's path.
     Exec(String),
@@ -232,12 +234,33 @@ pub enum What {
     Expire(Syscall),
     /// A timer of this process ran out, and this signal was sent for it.
     Fire(Signal),
-    /// The call was refused with ENOSYS, and why.
+    /// The call was refused, with ENOSYS where nobody could follow it and EPERM where it reached for the run's init; and why.
     Refuse(Syscall, String),
     /// The thread could not be held at this kind of point, and why.
     NotHeld(Site, String),
     /// The process or thread ended.
     End(Status),
+}
+
+impl What {
+    /// The kind of point that the thread was at, or came to by falling asleep, and which time that was.
+    pub fn visit(&self) -> Option<(Site, u32)> {
+        match self {
+            What::Go(site, nth) => Some((*site, *nth)),
+            What::Sleep(call, nth) => Some((Site::In(*call), *nth)),
+            What::Exec(_)
+            | What::Step(_)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Stop
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => None,
+        }
+    }
 }
 
 /// How a process ended (wait(2)).
@@ -391,6 +414,16 @@ pub enum Output {
     Text(String),
     /// All of it, where it is not UTF-8.
     Bytes(#[serde(with = "byte_string")] Vec<u8>),
+    /// More than is kept of it (`Limits::output`).
+    Cut {
+        /// Its beginning.
+        #[serde(with = "byte_string")]
+        first: Vec<u8>,
+        /// How many bytes came after that.
+        left_out: u64,
+        /// Their SHA-256, in hexadecimal: two outputs that are equal here are equal.
+        digest: String,
+    },
 }
 
 /// Bytes in RON are a byte string, `b"\xff"`, not a list of numbers.
@@ -421,11 +454,20 @@ mod byte_string {
 }
 
 impl Output {
-    /// Its bytes.
+    /// Its bytes, as far as they were kept.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Output::Text(text) => text.as_bytes(),
             Output::Bytes(bytes) => bytes,
+            Output::Cut { first, .. } => first,
+        }
+    }
+
+    /// How many bytes came after those that were kept.
+    pub fn left_out(&self) -> u64 {
+        match self {
+            Output::Text(_) | Output::Bytes(_) => 0,
+            Output::Cut { left_out, .. } => *left_out,
         }
     }
 }
@@ -438,7 +480,11 @@ impl From<Vec<u8>> for Output {
 
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", String::from_utf8_lossy(self.bytes()))
+        write!(f, "{:?}", String::from_utf8_lossy(self.bytes()))?;
+        match self {
+            Output::Text(_) | Output::Bytes(_) => Ok(()),
+            Output::Cut { left_out, digest, .. } => write!(f, " and {left_out} bytes {digest}"),
+        }
     }
 }
 
@@ -467,6 +513,8 @@ pub enum Broken {
     Orphans,
     /// A program was started with signals blocked that its parent blocked only for a moment.
     ExecBlocked,
+    /// More was written than is kept, and it is not known whether that is as expected.
+    OutputLimit,
     /// The time limit was reached.
     TimedOut,
 }

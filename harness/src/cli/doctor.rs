@@ -1,11 +1,10 @@
 //! `sigrace doctor`: what this host allows, and what is lost where it does not.
 
 use super::exit::{Exit, Stop};
-use super::interrupt;
 use super::say::{page, say};
+use super::{host, interrupt};
 use crate::doctor::{self, Check, Found};
 use crate::show::Page;
-use crate::slots::Slots;
 use crate::suite::worker::WAIT_FOR_CPU;
 
 /// Tell what this host allows, each by a self-test
@@ -14,7 +13,7 @@ pub(super) struct Args {}
 
 pub(super) fn main(_: &Args) -> Result<Exit, Stop> {
     let stop = interrupt::flag()?;
-    let slot = Slots::new()?.take(WAIT_FOR_CPU, &stop)?;
+    let slot = host::slots()?.take(WAIT_FOR_CPU, &stop)?;
     let checks = doctor::examine(slot.cpu, &stop)?;
     say(report(&checks, page()))?;
     Ok(if checks.iter().any(Check::hinders) { Exit::HostCannot } else { Exit::AsExpected })

@@ -86,7 +86,10 @@ impl Code for SlotError {
     fn code(&self) -> Exit {
         match self {
             SlotError::Interrupted => Exit::Interrupted,
-            SlotError::Affinity(_) | SlotError::Open { .. } | SlotError::Busy { .. } => Exit::HostCannot,
+            SlotError::Affinity(_)
+            | SlotError::Open { .. }
+            | SlotError::Queue { .. }
+            | SlotError::Busy { .. } => Exit::HostCannot,
         }
     }
 }
@@ -107,7 +110,9 @@ impl Code for ExploreError {
         match self {
             ExploreError::Run { source, .. } => source.code(),
             ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. } => Exit::Unclear,
-            ExploreError::Worker { .. } | ExploreError::Planning(_) => Exit::Harness,
+            // There is no room for another thread.
+            ExploreError::Worker { .. } => Exit::HostCannot,
+            ExploreError::Planning(_) => Exit::Harness,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Ctrl-C: the first one asks the command to end and to report, a second one ends it at once.
 
 use super::exit::{Exit, Stop};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,5 +18,7 @@ pub(super) fn flag() -> Result<Arc<AtomicBool>, Stop> {
             .and_then(|_| flag::register(signal, Arc::clone(&stop)))
             .map_err(fail)?;
     }
+    // A file that may not grow further is an error of its own, not the end of the command (setrlimit(2), RLIMIT_FSIZE).
+    flag::register(SIGXFSZ, Arc::default()).map_err(fail)?;
     Ok(stop)
 }

@@ -4,9 +4,12 @@ mod check;
 mod doctor;
 mod exit;
 mod explore;
+mod host;
 mod interrupt;
+mod limits;
 mod merge;
 mod options;
+mod panic;
 mod points;
 mod progress;
 mod replay;
@@ -45,6 +48,10 @@ enum Verb {
 
 /// Does what the command line says, and tells how that ended.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    panic::watched(|| obey(words))
+}
+
+fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) => {
@@ -67,7 +74,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(Stop { exit, message }) => {
-            say::warn(format_args!("sigrace: {message}"));
+            say::complain(format_args!("sigrace: {message}"));
             exit.into()
         }
     }

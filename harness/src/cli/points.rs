@@ -1,15 +1,14 @@
 //! `sigrace points`: where a program can be disturbed.
 
 use super::exit::{Exit, Stop};
-use super::interrupt;
 use super::say::say;
 use super::target::Target;
+use super::{host, interrupt};
 use crate::schedule::{Point, Schedule};
-use crate::show::{count, sources};
+use crate::show::{count, end_words, padded, sources, width};
 use crate::signal::{Signal, SignalSet};
-use crate::slots::Slots;
-use crate::suite::ending;
-use crate::suite::worker::{self, WAIT_FOR_CPU};
+use crate::slots::Seats;
+use crate::suite::worker;
 use crate::supervise::{Observe, Settings, Supervise};
 use crate::trace::{Reached, Run};
 use std::collections::{BTreeSet, HashMap};
@@ -32,10 +31,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let settings = Settings {
         cancel: Arc::clone(&stop),
         watch: if args.send.is_empty() { all() } else { args.send.clone() },
+        limits: args.target.limits(),
         ..Settings::of(args.target.launch()?)
     };
-    let slot = Slots::new()?.take(WAIT_FOR_CPU, &stop)?;
-    let mut supervisor = worker::supervisor(settings, slot.cpu)?;
+    let slots = host::slots()?;
+    let mut supervisor = worker::supervisor(settings, &Seats::new(&slots, slots.waited()));
     let (run, observed) = supervisor.observe(&Schedule::empty(), &Observe::Where)?;
     say(table(&run, &sources(&run.events, &observed.places)))?;
     Ok(Exit::AsExpected)
@@ -43,16 +43,15 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 
 /// One line for each point, with the place in the program's own code that led to it, and a last one that counts them.
 fn table(run: &Run, sources: &HashMap<Point, String>) -> String {
-    let width = run.reached.iter().map(|reached| reached.point.to_string().len()).max().unwrap_or(0);
-    let source_width = sources.values().map(|source| source.chars().count()).max().unwrap_or(0);
+    let widest = run.reached.iter().map(|reached| width(&reached.point.to_string())).max().unwrap_or(0);
+    let widest_source = sources.values().map(|source| width(source)).max().unwrap_or(0);
     let mut text = String::new();
     for reached in &run.reached {
         let source = sources.get(&reached.point).map_or("", String::as_str);
         let point = reached.point.to_string();
-        let line = match source_width {
-            0 => format!("{point:width$}{}", possible(reached)),
-            _ => format!("{point:width$}  {source:source_width$}{}", possible(reached)),
-        };
+        let (point, source) = (padded(&point, widest), padded(source, widest_source));
+        let gap = if widest_source > 0 { "  " } else { "" };
+        let line = format!("{point}{gap}{source}{}", possible(reached));
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", line.trim_end());
     }
@@ -66,7 +65,7 @@ fn table(run: &Run, sources: &HashMap<Point, String>) -> String {
         count(threads.len() as u64, "thread"),
         switches,
         sends,
-        ending(run),
+        end_words(&run.outcome.end),
     );
     text
 }

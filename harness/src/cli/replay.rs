@@ -1,16 +1,17 @@
 //! `sigrace replay`: exactly that run again.
 
 use super::exit::{Exit, Stop};
-use super::interrupt;
-use super::say::{page, say, warn};
+use super::say::{complain, page, say};
+use super::{host, interrupt};
 use crate::compile;
 use crate::explore::{self, ExploreError, Replay};
 use crate::program::Launch;
+use crate::resolve;
 use crate::show;
 use crate::show::count;
-use crate::slots::Slots;
+use crate::slots::Seats;
 use crate::store;
-use crate::suite::worker::{self, WAIT_FOR_CPU};
+use crate::suite::worker;
 use crate::supervise::{RunError, Settings};
 use crate::trace::{Run, Trace};
 use std::io;
@@ -31,8 +32,8 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let trace = store::read_trace(&args.trace).map_err(Stop::refused)?;
     let stop = interrupt::flag()?;
-    let slot = Slots::new()?.take(WAIT_FOR_CPU, &stop)?;
-    let mut supervisor = worker::supervisor(settings(&trace, &stop)?, slot.cpu)?;
+    let slots = host::slots()?;
+    let mut supervisor = worker::supervisor(settings(&trace, &stop)?, &Seats::new(&slots, slots.waited()));
     for done in 0..args.times {
         let (replay, run) = match explore::replay(&mut supervisor, &trace) {
             Ok(result) => result,
@@ -55,6 +56,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 
 /// The settings under which a trace was recorded, with the program where it is now.
 pub(super) fn settings(trace: &Trace, stop: &Arc<AtomicBool>) -> Result<Settings, Stop> {
+    trace.launch.stdin.as_deref().map(resolve::input).transpose()?;
     Ok(Settings {
         limits: trace.limits.clone(),
         seed: trace.seed,
@@ -83,7 +85,7 @@ fn program(trace: &Trace) -> Result<PathBuf, Stop> {
         (None, Err(error)) => return Err(unreadable(file, &error)),
     };
     if digest != trace.digest {
-        warn(format_args!("sigrace: warning: {} is not the program that was recorded", file.display()));
+        complain(format_args!("sigrace: warning: {} is not the program that was recorded", file.display()));
     }
     Ok(file)
 }

@@ -1,25 +1,25 @@
 //! `sigrace run`: scenarios, as many at once as there are CPUs.
 
 use super::exit::{Code, Exit, Stop};
-use super::interrupt;
 use super::options::{Format, Search};
 use super::progress::Progress;
 use super::report;
-use super::say::{page, say, warn};
+use super::say::{complain, page, say};
+use super::{host, interrupt};
 use crate::compile;
 use crate::explore::{self, Partition, Standing, Verdict};
 use crate::show::{Page, count};
-use crate::slots::Slots;
+use crate::slots::{Slots, Stopwatch};
+use crate::store::{self, FileError};
 use crate::suite::report::Report;
 use crate::suite::{self, Case, Found, How, Outcome, SEED, SearchError, Selection, Trial};
 use std::fmt::Write;
-use std::fs;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Run scenarios, and compare what is found with what they expect
 #[derive(clap::Args, Debug)]
@@ -61,16 +61,17 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     }
     let trials = prepare(found)?;
     let cancel = interrupt::flag()?;
-    let slots = Slots::new()?;
-    let jobs = args.search.jobs.map_or(slots.count(), usize::from);
+    let slots = host::slots()?;
+    args.search.traces.check()?;
+    let jobs = args.search.jobs.map_or(slots.count(), usize::from).min(slots.count());
     let seed = args.search.seed.seed.unwrap_or(SEED);
     // A part may be empty.
     let together = jobs.min(trials.len()).max(1);
     let how = args.search.how(seed, (jobs / together).max(1), &cancel)?;
-    let start = Instant::now();
+    let clock = Stopwatch::start(slots.waited());
     let format = args.search.output.format;
     let results = all(&trials, together, &how, &slots, format)?;
-    let exit = summary(&trials, &results, seed, start.elapsed(), format)?;
+    let exit = summary(&trials, &results, seed, clock.elapsed(), format)?;
     let partition = args.partition.map(|partition| partition.to_string());
     let report = machine_readable(&trials, &results, seed, exit);
     report::finish(format, &Report { suite: Some(suite), partition, ..report })?;
@@ -78,10 +79,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 }
 
 /// SHA-256 of the names and texts of these scenarios: what the parts of one suite have in common.
-fn digest(found: &[Found]) -> Result<String, String> {
-    let read = |Found { path, .. }: &Found| {
-        fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-    };
+fn digest(found: &[Found]) -> Result<String, FileError> {
+    let read = |found: &Found| store::read(&found.path, store::MOST_OF_SCENARIO);
     let texts = found.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let parts = found.iter().zip(&texts);
     Ok(compile::digest_of(parts.flat_map(|(found, text)| [found.name.as_bytes(), text])))
@@ -170,7 +169,7 @@ fn tell(trial: &Trial, result: &Tried, format: Format) -> Result<(), Stop> {
             let Some(done) = &outcome.done else { return say(outcome.text.trim_end()) };
             say(&format!("{:9}  {name}  {}", outcome.verdict.to_string(), done.extent()))?;
             if let Some(error) = done.unwritten() {
-                warn(format_args!("sigrace: {name}: {error}"));
+                complain(format_args!("sigrace: {name}: {error}"));
             }
             for note in &outcome.notes {
                 say(&format!("           {note}"))?;
@@ -178,7 +177,7 @@ fn tell(trial: &Trial, result: &Tried, format: Format) -> Result<(), Stop> {
             if outcome.text.is_empty() { Ok(()) } else { say(&format!("\n{}", outcome.text)) }
         }
         Err(error) => {
-            warn(format_args!("sigrace: {name}: {error}"));
+            complain(format_args!("sigrace: {name}: {error}"));
             Ok(())
         }
     }

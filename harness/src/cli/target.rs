@@ -1,7 +1,8 @@
 //! The program on the command line.
 
 use super::exit::{Exit, Stop};
-use crate::program::Launch;
+use super::limits::Limits;
+use crate::program::{self, Launch};
 use crate::resolve;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub(super) struct Target {
     /// The folder where the program runs [default: this one]
     #[arg(long, value_name = "DIR")]
     cwd: Option<PathBuf>,
+    #[command(flatten)]
+    limits: Limits,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "PROGRAM")]
     program: Vec<String>,
@@ -30,6 +33,11 @@ impl Target {
     /// The variables given on the command line.
     pub(super) fn given_env(&self) -> BTreeMap<String, String> {
         self.env.iter().cloned().collect()
+    }
+
+    /// How far one run may go.
+    pub(super) fn limits(&self) -> program::Limits {
+        self.limits.limits()
     }
 
     /// How the program starts.

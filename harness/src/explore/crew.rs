@@ -7,11 +7,13 @@ use super::error::ExploreError;
 use crate::schedule::{Schedule, Site, Step};
 use crate::supervise::{RunError, Supervise};
 use crate::trace::{Event, Run, What};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
+use std::time::Duration;
 
 /// A run that came out tainted is made again at most this often.
 const MOST_TAINTED: u64 = 3;
@@ -62,36 +64,82 @@ fn may_have_missed(run: &Run) -> bool {
         && !run.events.iter().any(refused)
 }
 
+/// How long a worker that has nothing to do keeps ready for the next round.
+const LINGER: Duration = Duration::from_millis(20);
+
 type Job = (usize, Schedule);
 type Done = (usize, Result<Tried, RunError>);
 
 /// The caller's side of the workers.
 pub(super) struct Crew<'env> {
-    jobs: Sender<Job>,
+    queue: &'env Queue,
     done: Receiver<Done>,
     cancel: &'env AtomicBool,
 }
 
-/// The workers' side of the queue.
-pub(super) struct Queue(Mutex<Receiver<Job>>);
+/// The schedules that are to be tried.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    /// True when no more will come.
+    closed: bool,
+}
 
 impl Queue {
-    fn next(&self) -> Option<Job> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Waiting)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is something to do, then true; or nothing will come any more. Calls `rest` if that takes a while.
+    fn wait(&self, rest: impl FnOnce()) -> bool {
+        let nothing = |waiting: &mut Waiting| waiting.jobs.is_empty() && !waiting.closed;
+        let wait = self.changed.wait_timeout_while(self.lock(), LINGER, nothing);
+        let (mut waiting, timeout) = wait.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() {
+            drop(waiting);
+            rest();
+            let wait = self.changed.wait_while(self.lock(), nothing);
+            waiting = wait.unwrap_or_else(PoisonError::into_inner);
+        }
+        !waiting.jobs.is_empty()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    fn take(&self) -> Option<Job> {
+        self.lock().jobs.pop_front()
+    }
+}
+
+impl Drop for Crew<'_> {
+    /// The workers end.
+    fn drop(&mut self) {
+        self.queue.change(|waiting| {
+            waiting.closed = true;
+            // Only a search that failed leaves some.
+            waiting.jobs.clear();
+        });
     }
 }
 
 impl<'env> Crew<'env> {
-    /// The queue that the workers of one crew share, and the end that fills it.
-    pub(super) fn queue() -> (Sender<Job>, Queue) {
-        let (jobs, queue) = channel();
-        (jobs, Queue(Mutex::new(queue)))
-    }
-
     /// Starts `size` workers. They end when the crew is dropped.
     pub(super) fn start<'scope, S, F>(
         scope: &'scope Scope<'scope, 'env>,
-        (jobs, queue): (Sender<Job>, &'env Queue),
+        queue: &'env Queue,
         size: usize,
         factory: &'env F,
         cancel: &'env AtomicBool,
@@ -101,6 +149,8 @@ impl<'env> Crew<'env> {
         F: Fn(usize) -> Result<S, RunError> + Sync,
     {
         let (report, done) = channel();
+        // Made first, so that its end is that of the workers whatever comes.
+        let crew = Crew { queue, done, cancel };
         for index in 0..size.max(1) {
             let report = report.clone();
             Builder::new()
@@ -108,16 +158,14 @@ impl<'env> Crew<'env> {
                 .spawn_scoped(scope, move || work(index, factory, queue, &report, cancel))
                 .map_err(|source| ExploreError::Worker { index, source })?;
         }
-        Ok(Crew { jobs, done, cancel })
+        Ok(crew)
     }
 
     /// Tries all `schedules`. The results are in their order; they end early where the user asked to stop.
     /// An error comes with the index of the schedule that it is about.
     pub(super) fn try_all(&self, schedules: &[Schedule]) -> Result<Vec<Tried>, (usize, RunError)> {
         let gone = || (0, RunError::Fault("all workers have ended".to_owned()));
-        for job in schedules.iter().cloned().enumerate() {
-            self.jobs.send(job).map_err(|_| gone())?;
-        }
+        self.queue.change(|waiting| waiting.jobs.extend(schedules.iter().cloned().enumerate()));
         let mut results: Vec<Option<Result<Tried, RunError>>> = Vec::new();
         results.resize_with(schedules.len(), || None);
         for _ in schedules {
@@ -149,28 +197,36 @@ where
     F: Fn(usize) -> Result<S, RunError>,
 {
     // Made with the first job, so that a worker which gets none costs nothing.
-    let mut supervisor = None;
-    while let Some((job, schedule)) = queue.next() {
-        // A panic must not leave the caller waiting for a result that never comes.
-        let result = catch_unwind(AssertUnwindSafe(|| {
+    let mut supervisor: Option<S> = None;
+    while queue.wait(|| supervisor.iter_mut().for_each(S::rest)) {
+        // First it gets ready, which may take long, and then it takes a job: the others go on with the jobs meanwhile.
+        let ready = caught(index, || {
             if cancel.load(Ordering::Relaxed) {
                 return Err(RunError::Interrupted);
             }
             if supervisor.is_none() {
                 supervisor = Some(factory(index)?);
             }
-            match &mut supervisor {
+            supervisor.as_mut().map_or(Ok(false), |supervisor| supervisor.ready(&|| !queue.is_closed()))
+        });
+        let Some((job, schedule)) = queue.take() else { continue };
+        let result = ready.and_then(|_| {
+            caught(index, || match &mut supervisor {
                 Some(supervisor) => attempt(supervisor, &schedule),
                 None => Err(RunError::Fault(format!("worker {index} has no supervisor"))),
-            }
-        }))
-        .unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Err(RunError::Fault(format!("worker {index} panicked: {text}")))
+            })
         });
         if report.send((job, result)).is_err() {
             return;
         }
     }
+}
+
+/// A panic must not leave the caller waiting for a result that never comes.
+fn caught<T>(index: usize, work: impl FnOnce() -> Result<T, RunError>) -> Result<T, RunError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(RunError::Fault(format!("worker {index} panicked: {text}")))
+    })
 }

@@ -5,6 +5,7 @@ use super::partition::Partition;
 use crate::scenario::{Known, Strategy};
 use crate::schedule::{Action, Schedule, Site, ThreadName};
 use crate::signal::Signal;
+use crate::slots::Waited;
 use std::time::Duration;
 
 /// What a search may do, how long it looks, and what it does with a failing run.
@@ -36,6 +37,8 @@ pub struct Plan {
     pub seed: u64,
     /// No new round begins after this time; none means that only runs count.
     pub time: Option<Duration>,
+    /// What the workers wait for CPUs, which does not count for that time.
+    pub waited: Waited,
     /// False keeps failing schedules as they were found.
     pub shrink: bool,
     /// Runs that shrinking one finding may cost.
@@ -77,6 +80,7 @@ impl Default for Plan {
             prune: true,
             seed: 0,
             time: None,
+            waited: Waited::default(),
             shrink: true,
             shrink_runs: 500,
             confirm: 10,

@@ -2,7 +2,7 @@
 
 use super::confirm::verify;
 use super::cover::cover;
-use super::crew::{Crew, Tried};
+use super::crew::{Crew, Queue, Tried};
 use super::elsewhere::Races;
 use super::error::{ExploreError, Halt};
 use super::findings::Findings;
@@ -20,13 +20,13 @@ use super::strategy::planners;
 use super::tree::ScheduleTree;
 use crate::scenario::Known;
 use crate::schedule::{Schedule, Step};
+use crate::slots::Stopwatch;
 use crate::supervise::{RunError, Supervise};
 use crate::trace::{Broken, Run};
 use proptest::strategy::ValueTree;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 /// Schedules in a round: see NOTE \[Rounds\]. More would learn later, fewer would leave workers idle.
 const ROUND: u64 = 16;
@@ -69,9 +69,9 @@ where
     F: Fn(usize) -> Result<S, RunError> + Sync,
     J: Fn(&Run) -> Vec<Broken>,
 {
-    let (jobs, queue) = Crew::queue();
+    let queue = Queue::default();
     std::thread::scope(|scope| {
-        let crew = Crew::start(scope, (jobs, &queue), plan.jobs, factory, cancel)?;
+        let crew = Crew::start(scope, &queue, plan.jobs, factory, cancel)?;
         Search::new(plan, &reference, Ledger::new(&crew, judge), progress).run()
     })
 }
@@ -133,7 +133,7 @@ impl<'a, 'env> Search<'a, 'env> {
 
     /// Everything, in order; says why it ended early, if it did.
     fn all(&mut self, planners: &mut [Box<dyn Planner>]) -> Result<Option<Cut>, Halt> {
-        let start = Instant::now();
+        let clock = Stopwatch::start(&self.plan.waited);
         if let Some(plain) = &self.reference.plain {
             self.ledger.enter(plain);
             self.verify(&[plain])?;
@@ -147,7 +147,7 @@ impl<'a, 'env> Search<'a, 'env> {
                 if let Some(cut) = self.satisfied() {
                     return Ok(Some(cut));
                 }
-                if self.plan.time.is_some_and(|time| start.elapsed() >= time) {
+                if self.plan.time.is_some_and(|time| clock.elapsed() >= time) {
                     return Ok(Some(Cut::Time));
                 }
                 let expected = planners.iter().map(|planner| planner.expected()).fold(0, u64::saturating_add);

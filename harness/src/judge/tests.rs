@@ -46,7 +46,7 @@ fn sleeping() -> Vec<Sleeper> {
 
 fn killed(who: &str, by: &str) -> Event {
     let what = What::End(Status::Killed(signal(by)));
-    Event { thread: name(who), what, others: Vec::new() }
+    Event { thread: name(who), what, others: Default::default() }
 }
 
 fn left(who: &str, how: LeftHow) -> Leftover {
@@ -106,6 +106,49 @@ fn a_scenario_can_allow_idle_and_then_the_output_counts() {
         explain(&expect, Broken::Stdout, &idle),
         r#"expected standard output to match "^ready", got "done\n""#
     );
+}
+
+/// A run whose standard output was cut after `first`.
+fn cut(first: &str, left_out: u64, digest: char) -> Run {
+    let mut run = ended(0);
+    let digest = digest.to_string().repeat(64);
+    run.outcome.stdout = Output::Cut { first: first.as_bytes().to_vec(), left_out, digest };
+    run
+}
+
+#[test]
+fn output_that_was_cut_holds_only_what_can_be_known_of_it() {
+    let long = cut("ab\ncd", 5, 'a');
+    for (stdout, breaks) in [
+        (r#"Is("ab\ncdefghi")"#, Some(Broken::OutputLimit)),
+        (r#"Is("ab\ncdefgh")"#, Some(Broken::Stdout)),
+        (r#"Is("ax\ncdefghi")"#, Some(Broken::Stdout)),
+        (r#"Matches("^ab")"#, None),
+        (r#"Matches("a|b.*")"#, None),
+        (r#"Matches("z")"#, Some(Broken::OutputLimit)),
+        // So it is now, but behind the last byte that was kept there was another.
+        (r#"Matches("d$")"#, Some(Broken::OutputLimit)),
+        (r#"Matches("cd\\b")"#, Some(Broken::OutputLimit)),
+    ] {
+        let found = broken(&scenario(&format!("(stdout: {stdout})")), &long);
+        assert_eq!(found, Vec::from_iter(breaks), "{stdout}");
+    }
+    let expect = scenario(r#"(stdout: Matches("z"))"#);
+    assert_eq!(
+        explain(&expect, Broken::OutputLimit, &long),
+        r#"expected standard output to match "z", got "ab\ncd" and 5 bytes more, which were not kept (limit: output)"#
+    );
+}
+
+#[test]
+fn two_outputs_that_were_cut_are_compared_in_all_of_their_length() {
+    let same = Comparison { same_output: true, ..Comparison::default() };
+    let expect = against(&cut("ab", 5, 'a'), same.clone());
+    assert_eq!(broken(&expect, &cut("ab", 5, 'a')), []);
+    for other in [cut("ab", 5, 'b'), cut("ab", 6, 'a'), cut("ac", 5, 'a'), ended(0)] {
+        assert_eq!(broken(&expect, &other), [Broken::Stdout], "{:?}", other.outcome.stdout);
+    }
+    assert_eq!(broken(&against(&ended(0), same), &cut("done\n", 1, 'a')), [Broken::Stdout]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Where a replay left its trace: the events around the first difference, side by side.
 
 use super::Page;
+use super::layout::{padded, width};
 use super::words::words_at;
 use crate::trace::Event;
 
@@ -15,13 +16,12 @@ pub fn diverged(recorded: &[Event], replayed: &[Event], at: usize, page: Page) -
         .filter(|index| *index <= at || *index < recorded.len() || *index < replayed.len())
         .map(|index| (index, cell(recorded, index), cell(replayed, index)))
         .collect();
-    let width =
-        rows.iter().map(|(_, left, _)| left.chars().count()).max().unwrap_or_default().max("recorded".len());
+    let widest = rows.iter().map(|(_, left, _)| width(left)).max().unwrap_or_default().max("recorded".len());
     let number = at.saturating_add(CONTEXT + 1).to_string().len();
     let headline = page.wrong(format!("the replay left the recorded run at event {}", at.saturating_add(1)));
-    let mut text = format!("{headline}\n  {:number$}  {:<width$}  {}\n", "", "recorded", "replayed");
+    let mut text = format!("{headline}\n  {:number$}  {}  replayed\n", "", padded("recorded", widest));
     for (index, left, right) in rows {
-        let line = format!("{:>number$}  {left:<width$}  {right}", index.saturating_add(1));
+        let line = format!("{:>number$}  {}  {right}", index.saturating_add(1), padded(&left, widest));
         let line = line.trim_end();
         text += &if index == at {
             format!("{}\n", page.wrong(format!("> {line}")))
@@ -30,7 +30,7 @@ pub fn diverged(recorded: &[Event], replayed: &[Event], at: usize, page: Page) -
         };
     }
     text += &others(recorded.get(at), replayed.get(at));
-    text
+    page.bounded(&text)
 }
 
 fn cell(events: &[Event], index: usize) -> String {

@@ -1,7 +1,7 @@
 //! How a run ended: the end itself, the proof of a hang, where the threads were, the output, what is left over, and the process table.
 
 use super::Page;
-use super::words::plain;
+use super::layout::{padded, plain, short, width};
 use crate::schedule::ThreadName;
 use crate::signal::{Signal, SignalSet};
 use crate::trace::{End, LeftHow, Outcome, Output, Sleeper};
@@ -91,15 +91,15 @@ fn output(what: &str, output: &Output, page: Page) -> String {
             }
             continue;
         }
-        let line = plain(line);
-        let mut short: String = line.chars().take(room).collect();
-        if short.len() < line.len() {
-            short.pop();
-            short.push('…');
-        }
-        shown += &format!("  | {short}\n");
+        shown += &format!("  | {}\n", short(&plain(line), room));
     }
-    if !text.ends_with('\n') {
+    if output.left_out() > 0 {
+        let bytes = output.left_out();
+        shown += &format!(
+            "  {}\n",
+            page.faint(format!("… {bytes} bytes more, which were not kept (limit: output)"))
+        );
+    } else if !text.ends_with('\n') {
         shown += &format!("  {}\n", page.faint("(no line break at the end)"));
     }
     shown
@@ -143,15 +143,15 @@ fn signals(set: SignalSet) -> String {
 /// Cells in columns, two blanks before each.
 fn aligned(rows: Vec<Vec<String>>) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |column: usize| {
+    let widest = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+        cells.map(|cell| width(cell)).max().unwrap_or_default()
     };
-    let widths: Vec<_> = (0..columns).map(width).collect();
+    let widths: Vec<_> = (0..columns).map(widest).collect();
     let mut text = String::new();
     for row in &rows {
         let cells: String =
-            row.iter().zip(&widths).map(|(cell, width)| format!("  {cell:<width$}")).collect();
+            row.iter().zip(&widths).map(|(cell, width)| format!("  {}", padded(cell, *width))).collect();
         text += cells.trim_end();
         text.push('\n');
     }

@@ -3,22 +3,33 @@
 //! Everything here makes texts; nothing prints. Texts end with a line break. What a program wrote or was called is
 //! shown with its control characters escaped, so that a trace cannot command the reader's terminal.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod diverged;
 mod ending;
+mod extent;
+mod layout;
 mod picture;
 mod place;
+mod search;
 mod words;
 
 pub use diverged::diverged;
+pub use extent::Extent;
+pub use layout::{padded, width};
+use layout::{plain, short};
 pub use place::{landings, sources};
-pub use words::{count, event_words, step_words};
+pub use search::{elsewhere, unstable};
+pub use words::{count, end_words, event_words, step_words};
 
 use crate::judge::title;
 use crate::schedule::Schedule;
 use crate::trace::{Broken, Trace};
-use anstyle::{AnsiColor, Style};
+use anstyle::{AnsiColor, Reset, Style};
 use std::fmt::Display;
-use words::plain;
+
+/// No line is longer than this.
+const LONGEST: usize = 1500;
 
 /// What the text is laid out for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +58,16 @@ impl Page {
         self.paint(AnsiColor::Yellow.on_default().bold(), text)
     }
 
+    /// The text without the rest of lines that nobody would read: names of threads have no longest.
+    fn bounded(self, text: &str) -> String {
+        let reset = if self.color { Reset.render().to_string() } else { String::new() };
+        let line = |line: &str| {
+            let cut = short(line, LONGEST);
+            if cut.len() < line.len() { cut + &reset + "\n" } else { cut + "\n" }
+        };
+        text.lines().map(line).collect()
+    }
+
     /// What is wrong.
     pub(crate) fn wrong(self, text: impl Display) -> String {
         self.paint(AnsiColor::Red.on_default().bold(), text)
@@ -72,8 +93,7 @@ pub fn terminal(trace: &Trace, page: Page) -> String {
     text += &format!("recorded by sigrace {sigrace} on Linux {kernel} {arch}, seed {}\n", trace.seed);
     text += &schedule(&trace.schedule, "schedule", page);
     text += "\n";
-    text += &run(trace, page);
-    text
+    page.bounded(&text) + &run(trace, page)
 }
 
 /// Only the run itself: where in the code each step landed, the picture with a column for each thread, and how it ended.
@@ -88,7 +108,8 @@ pub fn run(trace: &Trace, page: Page) -> String {
     }
     text += &picture::picture(trace, page);
     text += "\n";
-    text + &ending::ending(&trace.outcome, &places.end(), page)
+    text += &ending::ending(&trace.outcome, &places.end(), page);
+    page.bounded(&text)
 }
 
 /// A finding in short: what broke, in one sentence, and the schedule that breaks it.
@@ -96,7 +117,12 @@ pub fn run(trace: &Trace, page: Page) -> String {
 /// `name` is that of the scenario or program, `sentence` what [`judge::explain`](crate::judge::explain) says of it.
 pub fn finding(name: &str, broken: Broken, sentence: &str, minimal: &Schedule, page: Page) -> String {
     let headline = page.wrong(format!("finding: {}: {}", plain(name), title(broken)));
-    format!("{headline}\n  {}\n{}", plain(sentence), indented(&schedule(minimal, "minimal schedule", page)))
+    let text = format!(
+        "{headline}\n  {}\n{}",
+        plain(sentence),
+        indented(&schedule(minimal, "minimal schedule", page))
+    );
+    page.bounded(&text)
 }
 
 fn indented(text: &str) -> String {

@@ -1,8 +1,9 @@
 //! The picture of a run: a column for each thread, time downwards.
 
 use super::Page;
+use super::layout::{padded, width, width_of};
 use super::place::{Told, of_event, of_steps};
-use super::words::words_at;
+use super::words::{runs_handler, site_words, words_at};
 use crate::schedule::{Site, ThreadName};
 use crate::trace::{Event, Trace, What};
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ enum Kind {
     Step,
     /// What a reader looks for.
     Telling,
+    /// A signal whose handler comes next.
+    Handler,
     /// One call among others.
     Plain,
     /// Said by the event right after it.
@@ -95,7 +98,7 @@ fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
             What::Step(_) => {
                 // The event tells what was done; the schedule tells where.
                 if let Some(step) = steps.get(&index) {
-                    text = format!("{}: {text}", step.at);
+                    text = format!("{}: {text}", site_words(step.at));
                 }
                 text += " <<<";
                 Kind::Step
@@ -105,7 +108,19 @@ fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
                 Some(What::Make(_) | What::Exec(_) | What::End(_) | What::Refuse(..)) => Kind::Said,
                 _ => Kind::Plain,
             },
-            _ => Kind::Telling,
+            What::Signal(_) if runs_handler(events, index) => Kind::Handler,
+            What::Exec(_)
+            | What::Go(Site::After(_) | Site::In(_) | Site::At(_) | Site::Probe(_) | Site::Quiet, _)
+            | What::Sleep(..)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Stop
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => Kind::Telling,
         };
         let lane = lanes.get(&event.thread).copied().unwrap_or_default();
         let source = of_event(events, places, index).and_then(|place| Told::new(place).short());
@@ -123,7 +138,7 @@ fn collapse(notes: Vec<Note>) -> Vec<Note> {
         let same = |note: &&Note| Some(note.lane) == lane;
         let before = notes.iter().take(index).rev().find(same);
         let after = notes.iter().skip(index + 1).find(same);
-        before.is_some_and(|note| note.kind == Kind::Step || note.text.ends_with(" handler first"))
+        before.is_some_and(|note| matches!(note.kind, Kind::Step | Kind::Handler))
             || after.as_ref().is_some_and(step)
     };
     let quiet: Vec<_> =
@@ -177,14 +192,14 @@ fn shorten(notes: Vec<Note>) -> Vec<Note> {
 }
 
 /// The columns' widths: as wide as they need, or less where the line is too short; none if that cannot be read.
-fn widths(names: &[&str], notes: &[Note], width: usize) -> Option<Vec<usize>> {
-    let mut widths: Vec<_> = names.iter().map(|name| name.chars().count()).collect();
+fn widths(names: &[&str], notes: &[Note], line: usize) -> Option<Vec<usize>> {
+    let mut widths: Vec<_> = names.iter().map(|name| width(name)).collect();
     for note in notes {
-        if let Some(width) = widths.get_mut(note.lane) {
-            *width = (*width).max(note.text.chars().count());
+        if let Some(widest) = widths.get_mut(note.lane) {
+            *widest = (*widest).max(width(&note.text));
         }
     }
-    let room = width.saturating_sub(GAP * widths.len());
+    let room = line.saturating_sub(GAP * widths.len());
     while widths.iter().sum::<usize>() > room {
         let widest = widths.iter_mut().max()?;
         if *widest <= NARROWEST {
@@ -199,7 +214,7 @@ fn columns(names: &[&str], widths: &[usize], notes: &[Note], page: Page) -> Stri
     let mut text = String::new();
     let gap = " ".repeat(GAP);
     let taken: usize = widths.iter().map(|width| GAP + width).sum();
-    let sources = notes.iter().map(|note| note.source.chars().count()).max().unwrap_or_default();
+    let sources = notes.iter().map(|note| width(&note.source)).max().unwrap_or_default();
     // Where there is room; what happens is more telling than where.
     let beside = sources > 0 && taken + GAP + sources.max(SOURCE.len()) <= page.width;
     // Cells, how wide the last one is, and what is beside them.
@@ -213,21 +228,20 @@ fn columns(names: &[&str], widths: &[usize], notes: &[Note], page: Page) -> Stri
         }
         text.push('\n');
     };
-    let padded = |(name, width): (&&str, &usize)| {
-        page.strong(name) + &" ".repeat(width.saturating_sub(name.chars().count()))
-    };
+    let title =
+        |(name, column): (&&str, &usize)| page.strong(name) + &" ".repeat(column.saturating_sub(width(name)));
     // The blanks after the last name are cut off.
-    let last = names.last().map_or(0, |name| name.chars().count());
-    line(names.iter().zip(widths).map(padded).collect(), last, SOURCE);
+    let last = names.last().map_or(0, |name| width(name));
+    line(names.iter().zip(widths).map(title).collect(), last, SOURCE);
     let rules = widths.iter().map(|width| "─".repeat(*width)).collect();
     line(rules, widths.last().copied().unwrap_or_default(), &"─".repeat(sources.max(SOURCE.len())));
     for note in notes {
-        let width = widths.get(note.lane).copied().unwrap_or(NARROWEST);
-        for (index, part) in wrap(&note.text, width).iter().enumerate() {
+        let column = widths.get(note.lane).copied().unwrap_or(NARROWEST);
+        for (index, part) in wrap(&note.text, column).iter().enumerate() {
             let mut cells: Vec<_> = widths.iter().take(note.lane).map(|width| " ".repeat(*width)).collect();
             cells.push(painted(part, note.kind, page));
             let source = if index == 0 { note.source.as_str() } else { "" };
-            line(cells, part.chars().count(), source);
+            line(cells, width(part), source);
         }
     }
     text
@@ -235,11 +249,11 @@ fn columns(names: &[&str], widths: &[usize], notes: &[Note], page: Page) -> Stri
 
 /// One line for each note, the thread's name before it: for more threads than a line has room for.
 fn list(names: &[&str], notes: &[Note], page: Page) -> String {
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    let widest = names.iter().map(|name| width(name)).max().unwrap_or_default();
     let mut text = String::new();
     for note in notes {
         let name = names.get(note.lane).copied().unwrap_or_default();
-        text += &format!("  {name:<width$}  {}\n", painted(&note.text, note.kind, page));
+        text += &format!("  {}  {}\n", padded(name, widest), painted(&note.text, note.kind, page));
     }
     text
 }
@@ -247,19 +261,19 @@ fn list(names: &[&str], notes: &[Note], page: Page) -> String {
 fn painted(text: &str, kind: Kind, page: Page) -> String {
     match kind {
         Kind::Step => page.step(text),
-        Kind::Telling => text.to_owned(),
+        Kind::Telling | Kind::Handler => text.to_owned(),
         Kind::Plain | Kind::Said => page.faint(text),
     }
 }
 
 /// Breaks a text between words, or inside a word that is too long; lines after the first are indented.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+fn wrap(text: &str, column: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut length = 0;
     for word in text.split(' ') {
-        let word_length = word.chars().count();
-        if length > 0 && length + 1 + word_length > width {
+        let word_length = width(word);
+        if length > 0 && length + 1 + word_length > column {
             lines.push(std::mem::replace(&mut line, "  ".to_owned()));
             length = 2;
         } else if length > 0 {
@@ -267,12 +281,12 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
             length += 1;
         }
         for c in word.chars() {
-            if length >= width.max(3) {
+            if length + width_of(c) > column.max(4) {
                 lines.push(std::mem::replace(&mut line, "  ".to_owned()));
                 length = 2;
             }
             line.push(c);
-            length += 1;
+            length += width_of(c);
         }
     }
     lines.push(line);

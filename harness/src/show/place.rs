@@ -1,7 +1,7 @@
 //! Where in their code threads are: in a few words, and with the source lines around it.
 
 use super::Page;
-use super::words::plain;
+use super::layout::{plain, short};
 use crate::code::{SourceLine, snippet};
 use crate::schedule::{Point, Site, Step, ThreadName};
 use crate::trace::{End, Event, Frame, InlinedCall, Line, Moment, Trace, What, Whereabouts};
@@ -58,12 +58,7 @@ impl<'a> Told<'a> {
             Some(line) => format!("{}:{}", file_name(line.file), line.number),
             None => frame_words(frame),
         };
-        let mut short: String = text.chars().take(WIDEST).collect();
-        if short.len() < text.len() {
-            short.pop();
-            short.push('…');
-        }
-        Some(short)
+        Some(short(&text, WIDEST))
     }
 
     /// The instruction that the thread is about to execute.
@@ -159,9 +154,10 @@ pub(super) fn of_event<'a>(
     // They are in the order of the events.
     let after = places.partition_point(|place| place.at <= Moment::Event(index));
     let before = places.get(..after)?;
-    match event.what {
-        What::Sleep(..) => before.iter().rev().find(|place| place.thread == event.thread),
-        _ => before.last().filter(|place| place.at == Moment::Event(index)),
+    if matches!(event.what, What::Sleep(..)) {
+        before.iter().rev().find(|place| place.thread == event.thread)
+    } else {
+        before.last().filter(|place| place.at == Moment::Event(index))
     }
 }
 
@@ -198,11 +194,7 @@ pub fn landings(trace: &Trace) -> Vec<Option<&Frame>> {
 pub fn sources(events: &[Event], places: &[Whereabouts]) -> HashMap<Point, String> {
     let mut found = HashMap::new();
     for (index, event) in events.iter().enumerate() {
-        let (site, nth) = match event.what {
-            What::Go(site, nth) => (site, nth),
-            What::Sleep(call, nth) => (Site::In(call), nth),
-            _ => continue,
-        };
+        let Some((site, nth)) = event.what.visit() else { continue };
         let words = of_event(events, places, index).and_then(|place| Told::new(place).words());
         if let Some(words) = words {
             found.insert(Point { thread: event.thread.clone(), site, nth }, words);
@@ -260,7 +252,7 @@ impl<'a> Places<'a> {
                     call.map_or_else(|| "is in".to_owned(), |call| format!("sleeps in {call}, called from"))
                 }
                 End::Spinning(_) if std::mem::take(&mut spins) => "spins in".to_owned(),
-                _ => "is in".to_owned(),
+                End::Ended(_) | End::Stopped | End::Spinning(_) | End::TimedOut => "is in".to_owned(),
             };
             text += &format!("{}\n", self.page.strong(format!("{} {doing} {words}", place.thread)));
             text += &self.details(&told);
@@ -291,13 +283,9 @@ impl<'a> Places<'a> {
         let mut text = String::new();
         for (number, source) in lines {
             let source = plain(&source.replace('\t', "    "));
-            let mut short: String = source.chars().take(room).collect();
-            if short.len() < source.len() {
-                short.pop();
-                short.push('…');
-            }
+            let source = short(&source, room);
             let marker = if number == line { '>' } else { ' ' };
-            let shown = format!("  {marker} {number:>digits$}  {short}");
+            let shown = format!("  {marker} {number:>digits$}  {source}");
             let shown = shown.trim_end();
             text += &if number == line { self.page.step(shown) } else { self.page.faint(shown) };
             text += "\n";

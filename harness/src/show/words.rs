@@ -1,7 +1,9 @@
 //! Events, steps and what they are about in short words.
 
+use super::layout::plain;
 use crate::schedule::{Action, Site, Step};
-use crate::trace::{Event, Status, What};
+use crate::signal::Signal;
+use crate::trace::{End, Event, Sleeper, Status, What};
 
 /// A number with its noun: `1 run`, `2 runs`.
 pub fn count(number: u64, noun: &str) -> String {
@@ -15,7 +17,12 @@ pub fn step_words(step: &Step) -> String {
         Action::Send(_) => format!(" to {}", step.thread.process()),
         Action::Switch(_) => String::new(),
     };
-    format!("{} {}{nth}: {}{to}", step.thread, step.at, step.action)
+    format!("{} {}{nth}: {}{to}", step.thread, site_words(step.at), step.action)
+}
+
+/// A kind of place: some have names that the program's author chose, or whoever wrote the file.
+pub(super) fn site_words(site: Site) -> String {
+    plain(&site.to_string())
 }
 
 fn ordinal(nth: u32) -> String {
@@ -35,41 +42,70 @@ pub fn event_words(what: &What, next: Option<&What>) -> String {
     match what {
         What::Exec(file) => format!("runs {}", plain(file)),
         What::Go(Site::In(call), nth) => format!("goes on in {call}{}", times(*nth)),
-        What::Go(site, nth) => format!("{site}{}", times(*nth)),
+        What::Go(site, nth) => format!("{}{}", site_words(*site), times(*nth)),
         What::Step(action) => action.to_string(),
         What::Sleep(call, nth) => format!("asleep in {call}{}", times(*nth)),
         What::Make(thread) => format!("makes {thread}"),
-        What::Signal(signal) => match next {
-            Some(What::Stop) => format!("{signal} takes effect"),
-            Some(What::End(Status::Killed(by))) if by == signal => format!("{signal} takes effect"),
-            _ => format!("{signal} handler first"),
-        },
+        What::Signal(signal) if takes_effect(*signal, next) => format!("{signal} takes effect"),
+        What::Signal(signal) => format!("{signal} handler first"),
         What::Stop => "stopped".to_owned(),
         What::Continue => "continued".to_owned(),
         What::Expire(call) => format!("{call} runs out of time"),
         What::Fire(signal) => format!("timer runs out: {signal}"),
         What::Refuse(call, why) => format!("{call} refused: {}", plain(why)),
-        What::NotHeld(site, why) => format!("not held {site}: {}", plain(why)),
+        What::NotHeld(site, why) => format!("not held {}: {}", site_words(*site), plain(why)),
         What::End(status) => status.to_string(),
     }
 }
 
-/// The words of the event at `index`, with those of its thread that follow taken into account.
-pub(super) fn words_at(events: &[Event], index: usize) -> Option<String> {
-    let event = events.get(index)?;
-    let next = events.iter().skip(index + 1).find(|later| later.thread == event.thread);
-    Some(event_words(&event.what, next.map(|event| &event.what)))
+/// How a run ended, in a few words.
+pub fn end_words(end: &End) -> String {
+    match end {
+        End::Ended(status) => status.to_string(),
+        End::Hang(sleepers) => format!("hangs ({})", Sleeper::list(sleepers)),
+        End::Idle(sleepers) => format!("waits for the outside ({})", Sleeper::list(sleepers)),
+        End::Stopped => "stopped".to_owned(),
+        End::Spinning(why) => format!("goes on for ever ({why})"),
+        End::TimedOut => "the time limit was reached".to_owned(),
+    }
 }
 
-/// A foreign text without anything that a terminal would obey, or that would reorder the line.
-pub(super) fn plain(text: &str) -> String {
-    let obeyed = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        if obeyed(c) { plain.extend(c.escape_default()) } else { plain.push(c) }
+/// True if the signal ends or stops the thread, of which `next` is the next event.
+fn takes_effect(signal: Signal, next: Option<&What>) -> bool {
+    match next {
+        Some(What::Stop) => true,
+        Some(What::End(status)) => *status == Status::Killed(signal),
+        Some(
+            What::Exec(_)
+            | What::Go(..)
+            | What::Step(_)
+            | What::Sleep(..)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..),
+        )
+        | None => false,
     }
-    plain
+}
+
+/// An event, and the next one of its thread.
+fn with_next(events: &[Event], index: usize) -> Option<(&What, Option<&What>)> {
+    let event = events.get(index)?;
+    let next = events.iter().skip(index + 1).find(|later| later.thread == event.thread);
+    Some((&event.what, next.map(|event| &event.what)))
+}
+
+/// The words of the event at `index`, with those of its thread that follow taken into account.
+pub(super) fn words_at(events: &[Event], index: usize) -> Option<String> {
+    with_next(events, index).map(|(what, next)| event_words(what, next))
+}
+
+/// True if the event at `index` is a signal whose handler comes next.
+pub(super) fn runs_handler(events: &[Event], index: usize) -> bool {
+    with_next(events, index)
+        .is_some_and(|(what, next)| matches!(what, What::Signal(signal) if !takes_effect(*signal, next)))
 }

@@ -3,7 +3,10 @@
 use crate::judge;
 use crate::program::{Limits, Program};
 use crate::scenario::{Exit, Expect, Explore, Known, Scenario, Strategy, Text};
+use crate::schedule::Schedule;
 use crate::signal::Signal;
+use crate::trace::Trace;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One step on the way to a value in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,14 @@ pub(super) struct Complaint {
 
 fn complain<const N: usize>(at: [Key; N], message: impl Into<String>) -> Option<Complaint> {
     Some(Complaint { at: at.to_vec(), message: message.into() })
+}
+
+impl Complaint {
+    /// The same about a value further down in the file.
+    fn below(mut self, at: &[Key]) -> Complaint {
+        self.at.splice(0..0, at.iter().copied());
+        self
+    }
 }
 
 /// The first thing that is wrong, if anything is.
@@ -60,18 +71,21 @@ fn program(scenario: &Scenario) -> Option<Complaint> {
         }
         Program::Command(_) | Program::Source(_) => {}
     }
-    let twice = |index: &usize| {
-        scenario.builds.iter().take(*index).any(|build| Some(build) == scenario.builds.get(*index))
-    };
-    if let Some(index) = (0..scenario.builds.len()).find(twice) {
+    let mut seen = BTreeSet::new();
+    if let Some(index) = scenario.builds.iter().position(|build| !seen.insert(build)) {
         return complain([Field("builds"), Item(index)], "this build is there twice");
     }
     if let Some(index) = scenario.args.iter().position(nul) {
         return complain([Field("args"), Item(index)], "no argument can hold a NUL character");
     }
-    let bad =
-        |(name, value): &(&String, &String)| name.is_empty() || name.contains(['=', '\0']) || nul(value);
-    let (name, _) = scenario.env.iter().find(bad)?;
+    env(&scenario.env)
+}
+
+fn env(env: &BTreeMap<String, String>) -> Option<Complaint> {
+    let bad = |(name, value): &(&String, &String)| {
+        name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')
+    };
+    let (name, _) = env.iter().find(bad)?;
     complain(
         [Field("env")],
         format!("{name:?} is no variable: expected a name without `=`, and no NUL in the name or value"),
@@ -92,27 +106,33 @@ fn explore(explore: &Explore) -> Option<Complaint> {
             "signals are sent to a process: expected a name without `/`",
         );
     }
+    if explore.strategy.is_empty() {
+        return complain(
+            [Field("explore"), Field("strategy")],
+            "expected at least 1 strategy, or leave the field out: without any nothing is searched",
+        );
+    }
     explore.strategy.iter().enumerate().find_map(|(index, strategy)| {
         let at = [Field("explore"), Field("strategy"), Item(index)];
+        let (bound, depth, runs) = (Strategy::MOST_BOUND, Strategy::MOST_DEPTH, Strategy::MOST_RUNS);
+        if strategy.runs().is_some_and(|asked| !(1..=runs).contains(&asked)) {
+            return complain(at, format!("expected 1 to {runs} runs"));
+        }
         match strategy {
-            _ if strategy.runs() == Some(0) => complain(at, "expected at least 1 run"),
-            Strategy::Exhaustive { bound: 0, .. } => complain(at, "expected a bound of at least 1 step"),
-            Strategy::Pct { depth: 0, .. } => complain(at, "expected a depth of at least 1"),
+            Strategy::Exhaustive { bound: asked, .. } if !(1..=bound).contains(asked) => {
+                complain(at, format!("expected a bound of 1 to {bound} steps"))
+            }
+            Strategy::Pct { depth: asked, .. } if !(1..=depth).contains(asked) => {
+                complain(at, format!("expected a depth of 1 to {depth}"))
+            }
             Strategy::Random { .. } | Strategy::Exhaustive { .. } | Strategy::Pct { .. } => None,
         }
     })
 }
 
 fn limits(limits: &Limits) -> Option<Complaint> {
-    let zeros = [
-        ("time", limits.time.is_zero()),
-        ("cpu", limits.cpu.is_zero()),
-        ("points", limits.points == 0),
-        ("turn", limits.turn == 0),
-        ("processes", limits.processes == 0),
-    ];
-    let (name, _) = zeros.into_iter().find(|(_, zero)| *zero)?;
-    complain([Field("limits"), Field(name)], "expected a limit above 0")
+    let (name, message) = limits.wrong()?;
+    complain([Field("limits"), Field(name)], message)
 }
 
 fn expect(expect: &Expect) -> Option<Complaint> {
@@ -147,9 +167,47 @@ fn finds(index: usize, known: &Known) -> Option<Complaint> {
             "expected at least 1 step: what breaks without any is no race",
         );
     }
-    let zero = known.schedule.steps.iter().position(|step| step.nth == 0)?;
+    steps(&known.schedule).map(|complaint| complaint.below(&[Field("finds"), Item(index)]))
+}
+
+fn steps(schedule: &Schedule) -> Option<Complaint> {
+    let zero = schedule.steps.iter().position(|step| step.nth == 0)?;
     complain(
-        [Field("finds"), Item(index), Field("schedule"), Item(zero), Field("nth")],
+        [Field("schedule"), Item(zero), Field("nth")],
         "which time the thread gets there is counted from 1",
     )
+}
+
+/// The same for a trace: what no run could have been recorded with.
+pub(super) fn trace(trace: &Trace) -> Option<Complaint> {
+    let launch = &trace.launch;
+    let nul = |text: &str| text.contains('\0');
+    if launch.argv.is_empty() {
+        return complain([Field("launch"), Field("argv")], "expected the program's name as the first word");
+    }
+    if let Some(index) = launch.argv.iter().position(|word| nul(word)) {
+        return complain(
+            [Field("launch"), Field("argv"), Item(index)],
+            "no argument can hold a NUL character",
+        );
+    }
+    if let Some(complaint) = env(&launch.env) {
+        return Some(complaint.below(&[Field("launch")]));
+    }
+    let paths = [
+        ("file", Some(&launch.file)),
+        ("cwd", Some(&launch.cwd)),
+        ("stdin", launch.stdin.as_ref()),
+        ("source", launch.source.as_ref()),
+    ];
+    let relative = paths.into_iter().find(|(_, path)| {
+        path.is_some_and(|path| !path.is_absolute() || path.as_os_str().as_encoded_bytes().contains(&0))
+    });
+    if let Some((name, _)) = relative {
+        return complain(
+            [Field("launch"), Field(name)],
+            "expected an absolute path, without a NUL character",
+        );
+    }
+    limits(&trace.limits).or_else(|| steps(&trace.schedule))
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
+use unicode_width::UnicodeWidthChar;
 
 /// A file could not be read, was refused, or could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -117,13 +118,16 @@ impl fmt::Display for Place {
             if c.is_control() { message.extend(c.escape_default()) } else { message.push(c) }
         }
         writeln!(f, "{}:{}: {message}", self.line, self.column)?;
-        // One column for each character, so that the mark stands right below a tab as well.
+        // A blank for a tab and its like, so that the mark stands right below.
         let plain = |c: char| if c.is_control() { ' ' } else { c };
         let long = self.source.chars().count() > MOST;
         let skip = if long { self.column.saturating_sub(MOST / 2) } else { 0 };
         let source: String = self.source.chars().skip(skip).take(MOST).map(plain).collect();
-        let indent = self.column.saturating_sub(1 + skip);
-        let width = self.width.clamp(1, MOST);
+        let places = |c: char| c.width().unwrap_or_default();
+        let before = self.column.saturating_sub(1 + skip);
+        let indent: usize = source.chars().take(before).map(places).sum();
+        let marked: usize = source.chars().skip(before).take(self.width).map(places).sum();
+        let width = marked.max(1);
         let number = self.line.to_string();
         let gutter = " ".repeat(number.len());
         writeln!(f, "{gutter} |")?;

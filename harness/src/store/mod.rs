@@ -9,16 +9,20 @@
 
 mod check;
 mod error;
+mod read;
 mod ron_text;
 mod write;
 
 pub use error::{FileError, Place};
-pub use write::{command, trace_file_name};
+pub use read::{open, read};
+pub use write::{command, trace_file_name, writable, writable_directory};
 
 use crate::scenario::Scenario;
 use crate::trace::Trace;
+use check::Complaint;
 use error::Doing;
 use ron_text::Kind;
+use serde::de::DeserializeOwned;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +32,12 @@ pub const SCENARIO_FORMAT: u32 = 1;
 /// The newest format of trace files, which is the one that is written.
 pub const TRACE_FORMAT: u32 = 1;
 
+/// A scenario may have so many bytes.
+pub const MOST_OF_SCENARIO: u64 = 4 << 20;
+
+/// A trace may have so many bytes: more than what a program prints within its limits takes.
+const MOST_OF_TRACE: u64 = 256 << 20;
+
 /// Reads a scenario and checks what its types cannot say: regular expressions, signals that can be sent, limits above 0.
 ///
 /// # Errors
@@ -35,17 +45,16 @@ pub const TRACE_FORMAT: u32 = 1;
 /// The file cannot be read, is not UTF-8, is of a newer format, or says something that is refused; the error then
 /// names line and column.
 pub fn read_scenario(path: &Path) -> Result<Scenario, FileError> {
-    parse_scenario(path, read(path)?)
+    parse(Kind::SCENARIO, path, read(path, MOST_OF_SCENARIO)?, check::scenario)
 }
 
-/// Reads a trace.
+/// Reads a trace and checks what its types cannot say, such as that its arguments can be given to a program.
 ///
 /// # Errors
 ///
 /// As for [`read_scenario`].
 pub fn read_trace(path: &Path) -> Result<Trace, FileError> {
-    let text = text(path, read(path)?)?;
-    Kind::TRACE.parse(&text).map_err(|fault| FileError::at(path, &text, fault))
+    parse(Kind::TRACE, path, read(path, MOST_OF_TRACE)?, check::trace)
 }
 
 /// Writes a scenario; a file that was there is replaced as a whole or not at all.
@@ -71,25 +80,23 @@ pub fn write_trace(dir: &Path, trace: &Trace) -> Result<PathBuf, FileError> {
     let path = dir.join(&name);
     let text = ron_text::trace(trace, &path).map_err(|error| FileError::unwritable(&path, error))?;
     write::whole(&path, &text)?;
-    write::link(&dir.join("latest"), Path::new(&name))?;
+    write::link(&dir.join(write::LATEST), Path::new(&name))?;
     Ok(path)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(|error| FileError::io(Doing::Read, path, error))
-}
-
-fn text(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
-    String::from_utf8(bytes).map_err(|error| FileError::not_utf8(path, error))
-}
-
-fn parse_scenario(path: &Path, bytes: Vec<u8>) -> Result<Scenario, FileError> {
-    let text = text(path, bytes)?;
+/// The value in a text, if there is nothing to complain about it.
+fn parse<T: DeserializeOwned>(
+    kind: Kind,
+    path: &Path,
+    bytes: Vec<u8>,
+    check: impl Fn(&T) -> Option<Complaint>,
+) -> Result<T, FileError> {
+    let text = String::from_utf8(bytes).map_err(|error| FileError::not_utf8(path, error))?;
     let at = |fault| FileError::at(path, &text, fault);
-    let scenario: Scenario = Kind::SCENARIO.parse(&text).map_err(at)?;
-    match check::scenario(&scenario) {
+    let value: T = kind.parse(&text).map_err(at)?;
+    match check(&value) {
         Some(complaint) => Err(at(ron_text::locate(&text, &complaint))),
-        None => Ok(scenario),
+        None => Ok(value),
     }
 }
 

@@ -17,11 +17,11 @@ const FULL: &str = "(
 ";
 
 fn parse(text: impl Into<Vec<u8>>) -> Result<Scenario, FileError> {
-    parse_scenario(Path::new("a.ron"), text.into())
+    super::parse(Kind::SCENARIO, Path::new("a.ron"), text.into(), check::scenario)
 }
 
-fn parse_trace(text: &str) -> Result<Trace, FileError> {
-    Kind::TRACE.parse(text).map_err(|fault| FileError::at(Path::new("a.ron"), text, fault))
+fn parse_trace(text: impl Into<Vec<u8>>) -> Result<Trace, FileError> {
+    super::parse(Kind::TRACE, Path::new("a.ron"), text.into(), check::trace)
 }
 
 /// What is said of the whole example with one part of it replaced.
@@ -34,7 +34,7 @@ fn some_trace() -> Trace {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut trace = arbitrary::trace().new_tree(&mut runner).unwrap().current();
     trace.launch.build = None;
-    trace.launch.source = Some("fixtures/broken/addjob.c".into());
+    trace.launch.source = Some("/fixtures/broken/addjob.c".into());
     trace.breaks = vec![Broken::Orphans, Broken::Exit];
     trace
 }
@@ -63,7 +63,7 @@ fn a_scenario_is_written_as_people_write_it() {
         points: [],
         strategy: [Random(runs: 20)],
     ),
-    limits: (time: 30.0, cpu: 5.0, points: 200000, turn: 1000, processes: 256),
+    limits: (time: 30.0, cpu: 5.0, points: 200000, turn: 1000, processes: 1024, output: 67108864),
     expect: (exit: Code(0), stdout: Matches(\"^a\"), zombies: 0, idle: false),
     finds: [
         (breaks: Exit, schedule: [(at: After(Fork), in: \"p0\", action: Switch(All))]),
@@ -85,7 +85,7 @@ fn what_is_refused_is_shown_with_its_place() {
     );
     assert_eq!(
         refused("Random(runs: 20)", "Random(runs: 0)"),
-        "a.ron:4:56: expected at least 1 run
+        "a.ron:4:56: expected 1 to 1000000000000 runs
   |
 4 |     explore: (send: [SIGTERM, SIGRTMIN(3)], strategy: [Random(runs: 0)]),
   |                                                        ^^^^^^^^^^^^^^^"
@@ -138,6 +138,32 @@ fn every_mistake_is_named_at_its_line_and_column() {
             "3:38: `builds` goes with `Source`",
         ),
         ("explore: (", "limits: (turn: 0), explore: (", "4:20: expected a limit above 0"),
+        ("explore: (", "limits: (time: 1e9), explore: (", "4:20: expected a year at most"),
+        (
+            "explore: (",
+            "limits: (cpu: 1e300), explore: (",
+            "4:19: expected a length of time in seconds, got 1e300",
+        ),
+        (
+            "explore: (",
+            "limits: (cpu: NaN), explore: (",
+            "4:19: expected a length of time in seconds, got NaN",
+        ),
+        (
+            "explore: (",
+            "limits: (time: -1.0), explore: (",
+            "4:20: expected a length of time in seconds, got -1.0",
+        ),
+        (
+            "explore: (",
+            "limits: (points: 99999999999999999999), explore: (",
+            "4:22: integer is out of bounds",
+        ),
+        ("[Random(runs: 20)]", "[]", "4:55: expected at least 1 strategy"),
+        ("Random(runs: 20)", "Random(runs: 18446744073709551615)", "4:56: expected 1 to 1000000000000 runs"),
+        ("Random(runs: 20)", "Exhaustive(bound: 4000000000)", "4:56: expected a bound of 1 to 32 steps"),
+        ("Random(runs: 20)", "Exhaustive(bound: 0)", "4:56: expected a bound of 1 to 32 steps"),
+        ("Random(runs: 20)", "Pct(depth: 4000000000, runs: 9)", "4:56: expected a depth of 1 to 256"),
         ("explore: (", "env: {\"A=B\": \"\"}, explore: (", "4:10: \"A=B\" is no variable"),
         ("explore: (", "explore: (send_to: \"p0/2\", ", "4:24: signals are sent to a process"),
         ("\n)\n", "\n) x\n", "7:3: non-whitespace trailing characters"),
@@ -272,7 +298,7 @@ proptest! {
     #[test]
     fn traces_are_read_as_they_were_written(trace in arbitrary::trace()) {
         let text = ron_text::trace(&trace, Path::new("a\nb.ron")).unwrap();
-        prop_assert_eq!(parse_trace(&text).unwrap(), trace);
+        prop_assert_eq!(parse_trace(text).unwrap(), trace);
     }
 
     #[test]

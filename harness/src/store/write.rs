@@ -4,14 +4,17 @@ use super::error::{Doing, FileError};
 use crate::judge;
 use crate::trace::Trace;
 use sha2::{Digest, Sha256};
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::Builder;
 
 /// Hidden, so that nobody takes one that a crash left for a finished file.
 const ASIDE: &str = ".sigrace-";
+
+/// The name of the link to the newest trace.
+pub(super) const LATEST: &str = "latest";
 
 /// Writes `text` to `path`: afterwards the file holds all of it, or what it held before.
 pub(super) fn whole(path: &Path, text: &str) -> Result<(), FileError> {
@@ -34,6 +37,40 @@ pub(super) fn link(path: &Path, target: &Path) -> Result<(), FileError> {
     let made = Builder::new().prefix(ASIDE).make_in(directory(path), |aside| symlink(target, aside));
     made.and_then(|aside| aside.into_temp_path().persist(path).map_err(|error| error.error))
         .map_err(|error| FileError::io(Doing::Link, path, error))
+}
+
+/// Makes sure, as far as that can be known before, that files can be written into this directory, which is made with the first.
+///
+/// # Errors
+///
+/// It cannot be made, or no file can be made there.
+pub fn writable_directory(dir: &Path) -> Result<(), FileError> {
+    let here =
+        |above: &Path| if above.as_os_str().is_empty() { PathBuf::from(".") } else { above.to_owned() };
+    let is_there = |above: &PathBuf| !matches!(fs::symlink_metadata(above), Err(error) if error.kind() == io::ErrorKind::NotFound);
+    let found = dir.ancestors().map(here).find(is_there).unwrap_or_else(|| dir.to_owned());
+    // A file without a name, so that nothing is seen of it; what is no directory has no room for it.
+    tempfile::tempfile_in(&found).map_err(|error| FileError::io(Doing::Write, &found, error))?;
+    let link = dir.join(LATEST);
+    match fs::symlink_metadata(&link) {
+        Ok(there) if there.is_dir() => {
+            Err(FileError::io(Doing::Link, &link, io::ErrorKind::IsADirectory.into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes sure, as far as that can be known before, that this file can be written.
+///
+/// # Errors
+///
+/// It is a directory, or no file can be made in its own.
+pub fn writable(path: &Path) -> Result<(), FileError> {
+    let bad = |error| FileError::io(Doing::Write, path, error);
+    if path.is_dir() {
+        return Err(bad(io::ErrorKind::IsADirectory.into()));
+    }
+    tempfile::tempfile_in(directory(path)).map(drop).map_err(bad)
 }
 
 fn directory(path: &Path) -> &Path {

@@ -11,6 +11,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Which traces are written, and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The folder, which need not exist yet.
+    pub folder: PathBuf,
+    /// Those of all runs, not only of findings.
+    pub all: bool,
+}
+
 /// What all traces of one search have in common, and where they go.
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {
@@ -90,5 +99,13 @@ impl<S: Supervise> Supervise for KeepAll<S> {
 
     fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
         self.supervisor.observe(schedule, observe)
+    }
+
+    fn ready(&mut self, still: &dyn Fn() -> bool) -> Result<bool, RunError> {
+        self.supervisor.ready(still)
+    }
+
+    fn rest(&mut self) {
+        self.supervisor.rest();
     }
 }

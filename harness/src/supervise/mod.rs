@@ -20,33 +20,53 @@
 //!
 //! The turn loop (`turn`) lets one thread go, waits until every thread is settled (`settle`), and picks the next.
 
+mod ambush;
+mod armed;
 mod arrive;
 mod breakpoint;
 mod calls;
 mod clock;
 mod cpu_time;
+mod deadline;
 mod deliver;
+mod dispositions;
 mod door;
+mod doubts;
+mod due;
 mod emulate;
 mod execute;
 mod handlers;
 mod held;
+mod ids;
+mod journal;
 mod killing;
 mod learnt;
+mod leftover;
 mod listen;
 mod loader;
+mod lookout;
+mod news;
+mod observed;
 mod obstacle;
 mod outcome;
+mod output;
+mod patience;
+mod pick;
 mod places;
 mod plant;
 mod probe;
 mod proof;
 mod quiet;
+mod reach;
 mod release;
 mod scheduled;
 mod scheduling;
+mod seen;
 mod settle;
+mod slept;
 mod snapshot;
+mod state;
+mod steps;
 mod stretch;
 mod timeout;
 mod timers;
@@ -58,12 +78,16 @@ mod whereabouts;
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
 use crate::signal::Signal;
-use crate::sys::cell::{Cell, CellError};
+use crate::sys::cell::Cell;
 use crate::sys::sched;
+use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{Run, Whereabouts};
-pub use breakpoint::MOST as MOST_OBSERVED;
-pub use handlers::{Installed, RETURN, Visit, Watch, Word};
+pub use ambush::MOST as MOST_OBSERVED;
 pub use learnt::Learnt;
+use nix::errno::Errno;
+pub use seen::{Installed, RETURN, Visit, Watch, Word};
+use std::fmt;
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -152,6 +176,15 @@ pub trait Supervise {
         let _ = (schedule, observe);
         Err(RunError::Unsupported("this is no program whose code can be looked at".to_owned()))
     }
+
+    /// Waits until a run can begin at once, or until `still` is false; tells which. To be called by who does not want to wait
+    /// later, with a schedule at hand that others could run meanwhile.
+    fn ready(&mut self, still: &dyn Fn() -> bool) -> Result<bool, RunError> {
+        Ok(still())
+    }
+
+    /// Told that nothing is to be run for now, so that others can have what is kept for the next run.
+    fn rest(&mut self) {}
 }
 
 /// Why there is no run to report.
@@ -219,18 +252,35 @@ impl Supervisor {
     }
 }
 
-/// Sorts a cell's errors: the program's own, the host's, ours.
+/// Sorts the errors of making a cell, and of starting the program in it: the program's own, the host's, ours.
 fn unmade(error: CellError, launch: &Launch) -> RunError {
-    if error.stage.contains("working directory") {
-        RunError::Start {
-            file: launch.file.display().to_string(),
-            stage: format!("{} {}", error.stage, launch.cwd.display()),
-            reason: error.errno.desc().to_owned(),
+    let CellError { stage, errno } = error;
+    let reason = errno.desc().to_owned();
+    match error.blame() {
+        Blame::Host(remedy) => {
+            let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
+            RunError::Unsupported(format!("this host does not allow {stage}: {reason}{remedy}"))
         }
-    } else if error.forbidden() {
-        RunError::Unsupported(format!("this host does not allow {}: {}", error.stage, error.errno.desc()))
-    } else {
-        RunError::Fault(error.to_string())
+        Blame::Launch => {
+            let stage = match stage {
+                Stage::WorkingDirectory => format!("{stage} {}", launch.cwd.display()),
+                _ => stage.to_string(),
+            };
+            RunError::Start { file: launch.file.display().to_string(), stage, reason }
+        }
+        Blame::Harness => RunError::Fault(error.to_string()),
+    }
+}
+
+impl RunError {
+    /// What was being done did not work. That is the host's fault where it has too little of something, and else ours.
+    fn failed(doing: impl fmt::Display, error: impl Into<io::Error>) -> RunError {
+        let error = error.into();
+        let remedy = error.raw_os_error().map(Errno::from_raw).and_then(remedy_of_lack);
+        match remedy {
+            Some(remedy) => RunError::Unsupported(format!("{doing}: {error}; {remedy}")),
+            None => RunError::Fault(format!("{doing}: {error}")),
+        }
     }
 }
 
@@ -240,23 +290,44 @@ impl Supervise for Supervisor {
     }
 
     fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
+        let told = self.once(schedule, observe)?;
+        // An init is ended from outside, by a person or for want of memory. That says nothing about the program.
+        let told = if told.is_none() { self.once(schedule, observe)? } else { told };
+        told.ok_or_else(|| {
+            let program =
+                if nix::unistd::geteuid().is_root() { ", or by the program, which is root's" } else { "" };
+            RunError::Fault(format!(
+                "the run's init was ended from outside{program}, in the repeated run too (too little memory?)"
+            ))
+        })
+    }
+}
+
+impl Supervisor {
+    /// One run; none if its init ended in the middle of it.
+    fn once(&mut self, schedule: &Schedule, observe: &Observe) -> Result<Option<(Run, Observed)>, RunError> {
         // Taken out for the run: after an error it is dropped, which ends everything in it. So is one whose filter does not
         // have what is known now, before another takes its place.
         let kept = self.cell.take().filter(|kept| kept.unnotified == self.settings.learnt.loader());
         let furnished = kept.map_or_else(|| self.furnish(), Ok)?;
         let Furnished { cell, unnotified } = &furnished;
         let turns =
-            turn::Turns::new(cell, &self.settings, &self.affinity, (schedule, observe), unnotified.clone());
+            state::Turns::new(cell, &self.settings, &self.affinity, (schedule, observe), unnotified.clone());
         let (run, loaders) = turns.run();
         // One program whose loader is not where the filter has it makes the run worth nothing: once more, all notified.
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
             self.settings.learnt.loader_varies();
             drop(furnished);
-            return self.observe(schedule, observe);
+            return self.once(schedule, observe);
         }
-        let run = run?;
+        let run = match run {
+            Err(RunError::Fault(_) | RunError::Unsupported(_) | RunError::Start { .. }) if cell.is_gone() => {
+                return Ok(None);
+            }
+            other => other?,
+        };
         self.settings.learnt.loaders(&loaders);
         self.cell = Some(furnished);
-        Ok(run)
+        Ok(Some(run))
     }
 }

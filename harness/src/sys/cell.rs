@@ -3,13 +3,16 @@
 //! Made once and used for many runs, because making namespaces costs as much as starting a program. Between two runs
 //! everything in it is ended and the pid counter is set back, so every run gets the same pids.
 
-use super::filter;
-use super::gate::call;
-use super::init::{self, Kind, Orders, Report, Stage};
-use super::notify::Listener;
+use super::gate::{self, call};
+use super::init::{self, Kind, Orders, Report};
+use super::notify::{Listener, Notification};
+use super::procfs;
+use super::stage::{CellError, Stage};
+use super::{descriptors, filter};
 use crate::program::Launch;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send, socketpair,
@@ -23,25 +26,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Which step of making a cell, or of starting the program in it, failed.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{stage}: {errno}")]
-pub struct CellError {
-    /// What was being done.
-    pub stage: &'static str,
-    /// Why it did not work.
-    pub errno: Errno,
-}
-
-impl CellError {
-    /// True where this host forbids the step; false where the program or the harness is wrong.
-    pub fn forbidden(&self) -> bool {
-        matches!(self.errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::ENOSPC | Errno::EUSERS)
-            || (self.errno == Errno::EINVAL && self.stage == Stage::of(Stage::Filter as i32))
-    }
-}
-
-fn at(stage: &'static str) -> impl Fn(Errno) -> CellError {
+fn at(stage: Stage) -> impl Fn(Errno) -> CellError {
     move |errno| CellError { stage, errno }
 }
 
@@ -49,7 +34,7 @@ fn at(stage: &'static str) -> impl Fn(Errno) -> CellError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// The program could not be started.
-    Failed(&'static str, Errno),
+    Failed(CellError),
     /// A process that had no other parent has ended: its pid in the cell, its status as wait(2) encodes it.
     Reaped(i32, i32),
     /// Nothing of the run is left.
@@ -66,14 +51,15 @@ pub struct Cell {
     stdout: OwnedFd,
     stderr: OwnedFd,
     listener: Listener,
+    /// The program's process has not executed it yet.
+    starting: std::cell::Cell<bool>,
 }
 
 /// Room for what a program writes between two looks at its output, in bytes: the most that an ordinary user may ask for.
 const PIPE_SIZE: i32 = 1 << 20;
 
 fn text(bytes: &[u8]) -> Result<CString, CellError> {
-    CString::new(bytes)
-        .map_err(|_| CellError { stage: "a zero byte in a path or argument", errno: Errno::EINVAL })
+    CString::new(bytes).map_err(|_| CellError { stage: Stage::Arguments, errno: Errno::EINVAL })
 }
 
 fn path(path: &Path) -> Result<CString, CellError> {
@@ -85,9 +71,10 @@ impl Cell {
     /// is known where its code is. The calling thread must outlive it: the kernel ends the init when its
     /// creating thread ends (PR_SET_PDEATHSIG).
     pub fn new(launch: &Launch, cpu: usize, loader: Option<Range<u64>>) -> Result<Cell, CellError> {
+        let descriptors = descriptors::raise().map_err(at(Stage::OwnDescriptors))?;
         let flags = SockFlag::SOCK_CLOEXEC;
         let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags);
-        let (control, theirs) = pair.map_err(at("making a socket pair"))?;
+        let (control, theirs) = pair.map_err(at(Stage::SocketPair))?;
         let (stdout, stdout_in) = output_pipe()?;
         let (stderr, stderr_in) = output_pipe()?;
 
@@ -98,11 +85,11 @@ impl Cell {
             words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>()
         };
         let mut cpu_mask = [0u8; 128];
-        *cpu_mask.get_mut(cpu / 8).ok_or(CellError { stage: "pinning to a CPU", errno: Errno::EINVAL })? |=
+        *cpu_mask.get_mut(cpu / 8).ok_or(CellError { stage: Stage::Scheduling, errno: Errno::EINVAL })? |=
             1 << (cpu % 8);
         let (uid, gid) = (geteuid(), getegid());
         let orders = Orders {
-            user_namespace: !may_make_namespaces(uid),
+            user_namespace: !may_make_namespaces(uid)?,
             uid_map: text(format!("{uid} {uid} 1").as_bytes())?,
             gid_map: text(format!("{gid} {gid} 1").as_bytes())?,
             file: path(&launch.file)?,
@@ -111,7 +98,9 @@ impl Cell {
             cwd: path(&launch.cwd)?,
             stdin: path(launch.stdin.as_deref().unwrap_or(Path::new("/dev/null")))?,
             cpu_mask,
+            descriptors: libc::rlimit64 { rlim_cur: descriptors.soft, rlim_max: descriptors.hard },
             filter: filter::program(loader),
+            closed_gate: filter::closed_gate(),
             control: theirs.as_raw_fd(),
             stdout: stdout_in.as_raw_fd(),
             stderr: stderr_in.as_raw_fd(),
@@ -119,7 +108,10 @@ impl Cell {
         let pid = start(&orders)?;
         drop((theirs, stdout_in, stderr_in));
         match receive_ready(control.as_fd()) {
-            Ok(listener) => Ok(Cell { pid, control, stdout, stderr, listener }),
+            Ok(listener) => {
+                let starting = std::cell::Cell::new(false);
+                Ok(Cell { pid, control, stdout, stderr, listener, starting })
+            }
             Err(error) => {
                 end(pid);
                 Err(error)
@@ -127,7 +119,26 @@ impl Cell {
         }
     }
 
-    /// The notifications of everything in the cell.
+    /// The init's number, as the supervisor's pid namespace has it.
+    pub fn init(&self) -> i32 {
+        self.pid
+    }
+
+    /// The next call that waits, as [`Listener::receive`] gives it; but what the first process still calls before it
+    /// executes the program is let happen, and is no news.
+    pub fn receive(&self) -> Result<Option<Notification>, Errno> {
+        let Some(notification) = self.listener.receive()? else { return Ok(None) };
+        if self.starting.get()
+            && notification.ip == gate::notified_instruction_pointer()
+            && [libc::SYS_execve, libc::SYS_exit_group].contains(&i64::from(notification.number))
+        {
+            return self.listener.proceed(notification).map(|_| None);
+        }
+        self.starting.set(false);
+        Ok(Some(notification))
+    }
+
+    /// What answers the calls of everything in the cell.
     pub fn listener(&self) -> &Listener {
         &self.listener
     }
@@ -147,14 +158,37 @@ impl Cell {
         self.stderr.as_fd()
     }
 
-    /// Has the init start the program.
-    pub fn go(&self) -> Result<(), Errno> {
-        send(self.control.as_raw_fd(), &[init::GO], MsgFlags::MSG_NOSIGNAL).map(drop)
+    /// True if the init has ended, and with it everything in the cell. Its end of the socket is closed before the kernel
+    /// ends the others, so whoever sees one of them vanish for that reason can see this.
+    pub fn is_gone(&self) -> bool {
+        let mut polled = [PollFd::new(self.control.as_fd(), PollFlags::empty())];
+        let hung_up = |polled: &PollFd<'_>| polled.revents().is_some_and(|events| !events.is_empty());
+        loop {
+            match poll(&mut polled, PollTimeout::ZERO) {
+                Err(Errno::EINTR) => {}
+                Ok(_) => return hung_up(&polled[0]),
+                Err(_) => return false,
+            }
+        }
     }
 
-    /// Has the init end everything else in the cell.
-    pub fn kill_all(&self) -> Result<(), Errno> {
-        send(self.control.as_raw_fd(), &[init::KILL], MsgFlags::MSG_NOSIGNAL).map(drop)
+    /// Has the init start the program.
+    pub fn go(&self) -> Result<(), Errno> {
+        self.starting.set(true);
+        self.order(init::GO, &[])
+    }
+
+    /// Has the init end everything else in the cell. These are known to be left, by their numbers in the cell; it takes
+    /// longer if they are not all.
+    pub fn end_all(&self, known: &[i32]) -> Result<(), Errno> {
+        self.order(init::END, if known.len() > init::MOST_NAMED { &[] } else { known })
+    }
+
+    fn order(&self, letter: u8, pids: &[i32]) -> Result<(), Errno> {
+        let mut bytes = vec![0; init::ORDER_HEAD];
+        bytes[0] = letter;
+        bytes.extend(pids.iter().flat_map(|pid| pid.to_ne_bytes()));
+        send(self.control.as_raw_fd(), &bytes, MsgFlags::MSG_NOSIGNAL).map(drop)
     }
 
     /// The next message of the init; none if it has not said anything.
@@ -172,7 +206,7 @@ impl Cell {
         let word = |n: usize| i32::from_ne_bytes([bytes[n], bytes[n + 1], bytes[n + 2], bytes[n + 3]]);
         let (kind, a, b) = (word(0), word(4), word(8));
         Ok(Some(match kind {
-            k if k == Kind::Failed as i32 => Message::Failed(Stage::of(a), Errno::from_raw(b)),
+            k if k == Kind::Failed as i32 => Message::Failed(failure(a, b).ok_or(Errno::EBADMSG)?),
             k if k == Kind::Reaped as i32 => Message::Reaped(a, b),
             k if k == Kind::Clean as i32 => Message::Clean,
             _ => return Err(Errno::EBADMSG),
@@ -194,20 +228,24 @@ fn end(pid: i32) {
     while nix::sys::wait::waitpid(pid, Some(nix::sys::wait::WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
 }
 
-/// True if namespaces can be made without a user namespace around them (capabilities(7), CAP_SYS_ADMIN).
-fn may_make_namespaces(uid: Uid) -> bool {
-    uid.is_root() && capabilities().is_some_and(|effective| effective & (1 << 21) != 0)
+/// What the init says of a step that failed; none if there is no such step.
+fn failure(stage: i32, errno: i32) -> Option<CellError> {
+    Some(CellError { stage: Stage::of(stage)?, errno: Errno::from_raw(errno) })
 }
 
-fn capabilities() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(line.trim(), 16).ok()
+/// True if namespaces can be made without a user namespace around them (capabilities(7), CAP_SYS_ADMIN).
+fn may_make_namespaces(uid: Uid) -> Result<bool, CellError> {
+    const CAP_SYS_ADMIN: u64 = 1 << 21;
+    let effective = procfs::capabilities().map_err(|error| CellError {
+        stage: Stage::Capabilities,
+        errno: error.raw_os_error().map_or(Errno::EBADMSG, Errno::from_raw),
+    })?;
+    Ok(uid.is_root() && effective & CAP_SYS_ADMIN != 0)
 }
 
 fn output_pipe() -> Result<(OwnedFd, OwnedFd), CellError> {
-    let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(at("making a pipe"))?;
-    fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(at("making a pipe non-blocking"))?;
+    let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(at(Stage::Pipes))?;
+    fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(at(Stage::Pipes))?;
     // Smaller is no harm: the pipe is emptied while the program waits.
     let _ = fcntl(&read, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
     Ok((read, write))
@@ -221,22 +259,18 @@ fn start(orders: &Orders) -> Result<i32, CellError> {
     // The init must not run a handler of the harness: it starts with every signal blocked, and keeps that.
     let mut before = SigSet::empty();
     pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))
-        .map_err(at("blocking signals"))?;
+        .map_err(at(Stage::SignalMask))?;
     // SAFETY: as fork(2): no new stack, so the new process runs on its copy of this one. It goes straight to
     // `init::main`, which keeps to what a copy of a process with several threads may do, and never returns.
     let pid = unsafe { call(libc::SYS_clone, flags as usize, 0, 0, 0, 0) };
     if pid == 0 {
         init::main(orders);
     }
-    pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None).map_err(at("restoring the signal mask"))?;
+    pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None).map_err(at(Stage::SignalMask))?;
     match i32::try_from(pid) {
         Ok(pid) if pid > 0 => Ok(pid),
         _ => Err(CellError {
-            stage: if orders.user_namespace {
-                "making user and pid namespaces"
-            } else {
-                "making a pid namespace"
-            },
+            stage: if orders.user_namespace { Stage::UserNamespaces } else { Stage::Namespaces },
             errno: Errno::from_raw(-pid as i32),
         }),
     }
@@ -245,9 +279,9 @@ fn start(orders: &Orders) -> Result<i32, CellError> {
 /// Waits for the init's first message, which brings the listener.
 fn receive_ready(control: BorrowedFd<'_>) -> Result<Listener, CellError> {
     const WAIT: u16 = 10_000;
-    let stage = "waiting for the run's init";
-    let mut poll = [nix::poll::PollFd::new(control, nix::poll::PollFlags::POLLIN)];
-    match nix::poll::poll(&mut poll, WAIT) {
+    let stage = Stage::Answer;
+    let mut polled = [PollFd::new(control, PollFlags::POLLIN)];
+    match poll(&mut polled, WAIT) {
         Ok(0) => return Err(CellError { stage, errno: Errno::ETIMEDOUT }),
         Ok(_) => {}
         Err(errno) => return Err(CellError { stage, errno }),
@@ -267,11 +301,9 @@ fn receive_ready(control: BorrowedFd<'_>) -> Result<Listener, CellError> {
         Some(fd) => Ok(Listener::new(unsafe { OwnedFd::from_raw_fd(fd) })),
         None => {
             let word = |n: usize| i32::from_ne_bytes([bytes[n], bytes[n + 1], bytes[n + 2], bytes[n + 3]]);
-            if word(0) == Kind::Failed as i32 {
-                Err(CellError { stage: Stage::of(word(4)), errno: Errno::from_raw(word(8)) })
-            } else {
-                Err(CellError { stage, errno: Errno::ECHILD })
-            }
+            let failed = (word(0) == Kind::Failed as i32).then(|| failure(word(4), word(8))).flatten();
+            // Without any message it has ended.
+            Err(failed.unwrap_or(CellError { stage, errno: Errno::ECHILD }))
         }
     }
 }

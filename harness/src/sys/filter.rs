@@ -2,8 +2,8 @@
 
 use super::gate;
 use libc::{
-    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
-    SECCOMP_RET_USER_NOTIF, sock_filter,
+    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, ENOSYS, SECCOMP_RET_ALLOW,
+    SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF, sock_filter,
 };
 use std::ops::Range;
 
@@ -51,10 +51,23 @@ pub const LOADER_CALLS: [i64; 14] = [
     libc::SYS_rseq,
 ];
 
+/// The filter that closes the gate for the program: what is called from there fails with ENOSYS, all else is as without it.
+pub(super) fn closed_gate() -> Vec<sock_filter> {
+    let ip = gate::instruction_pointer();
+    vec![
+        load(IP_LOW),
+        equal(ip as u32, 0, 3),
+        load(IP_HIGH),
+        equal((ip >> 32) as u32, 0, 1),
+        give(SECCOMP_RET_ERRNO | ENOSYS as u32),
+        give(SECCOMP_RET_ALLOW),
+    ]
+}
+
 /// The filter. What passes or is told apart:
 ///
 /// * a call of a foreign architecture (int 0x80) is notified, so that it can be refused and the refusal be told;
-/// * a call through the gate is the init's own and passes;
+/// * a call through the gate is the init's own and passes (for the program see NOTE [The closed gate]);
 /// * rt_sigreturn passes: interrupted while it waits to be received, it would have nothing to go back to;
 /// * the dynamic loader's calls of [`LOADER_CALLS`] pass, where its code is known to be (`loader`) and nobody else's can be.
 pub(super) fn program(loader: Option<Range<u64>>) -> Vec<sock_filter> {

@@ -1,10 +1,11 @@
 //! The run's init: pid 1 of the namespace, in which every run of one cell starts, is reaped, and is ended.
 //!
 //! The code here runs in a copy of a process that had other threads, and the program's first step runs in memory that is
-//! shared with the init (vfork(2)). So it uses what was prepared before, makes calls only through the gate, and neither
+//! shared with the init (vfork(2)). So it uses what was prepared before, makes calls only by the gate's functions, and neither
 //! allocates nor panics: an error is a message to the supervisor.
 
-use super::gate::call;
+use super::gate::{call, call_notified};
+use super::stage::Stage;
 use libc::{c_char, c_int, sock_filter, sock_fprog};
 use std::ffi::CString;
 use std::mem::size_of;
@@ -32,57 +33,6 @@ pub(super) enum Kind {
     Clean,
 }
 
-/// What the init was doing when it failed.
-#[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    MapUsers = 1,
-    PrivateMounts,
-    MountProc,
-    Session,
-    WorkingDirectory,
-    Descriptors,
-    Scheduling,
-    Personality,
-    NoNewPrivileges,
-    Filter,
-    HandOver,
-    SignalDescriptor,
-    LastPid,
-    Fork,
-    ChildGroup,
-    StandardInput,
-    Redirect,
-    Execute,
-}
-
-impl Stage {
-    pub(super) fn of(number: i32) -> &'static str {
-        const NAMES: [&str; 19] = [
-            "an unknown step",
-            "mapping the user into the run's user namespace",
-            "making mounts private",
-            "mounting /proc for the run's pid namespace",
-            "starting a session for the run's init",
-            "changing to the working directory",
-            "arranging descriptors",
-            "pinning to a CPU and setting the scheduling policy",
-            "switching off address space randomisation",
-            "setting no_new_privs",
-            "installing the seccomp filter",
-            "handing over the seccomp listener",
-            "opening a signal descriptor",
-            "setting the next pid",
-            "forking",
-            "making the program's process group",
-            "opening standard input",
-            "redirecting standard input and output",
-            "executing the program",
-        ];
-        NAMES.get(usize::try_from(number).unwrap_or(0)).unwrap_or(&NAMES[0])
-    }
-}
-
 /// Everything that the init needs, prepared before it exists.
 pub(super) struct Orders {
     pub(super) user_namespace: bool,
@@ -94,7 +44,10 @@ pub(super) struct Orders {
     pub(super) cwd: CString,
     pub(super) stdin: CString,
     pub(super) cpu_mask: [u8; 128],
+    /// The limit that the program is to have; its creator's own is higher.
+    pub(super) descriptors: libc::rlimit64,
     pub(super) filter: Vec<sock_filter>,
+    pub(super) closed_gate: Vec<sock_filter>,
     pub(super) control: c_int,
     pub(super) stdout: c_int,
     pub(super) stderr: c_int,
@@ -110,8 +63,12 @@ const FIRST_FREE: usize = 8;
 
 /// One order of the supervisor, a byte on the control socket.
 pub(super) const GO: u8 = b'g';
-/// End everything of the run.
-pub(super) const KILL: u8 = b'k';
+/// End everything of the run. The numbers of the processes that are known to be left follow, in the cell's pid namespace.
+pub(super) const END: u8 = b'e';
+/// How many may follow. Of more, none are named.
+pub(super) const MOST_NAMED: usize = 1000;
+/// How often what was killed gets the CPU before others are looked for.
+const YIELDS: u32 = 8;
 
 /// The first pid of every run is one more than this. High, because a planted `syscall` instruction makes the pid that
 /// fork returns look like a call's number, and no real call has such a number.
@@ -119,6 +76,17 @@ const PID_BEFORE_FIRST: &[u8] = b"999";
 
 /// The stack of the program's first step, until it executes.
 const STACK: usize = 64 * 1024;
+
+/// Where an order is read to: its letter, three bytes of nothing, and numbers.
+#[repr(C, align(4))]
+struct Order {
+    letter: u8,
+    padding: [u8; 3],
+    pids: [i32; MOST_NAMED],
+}
+static mut ORDER: Order = Order { letter: 0, padding: [0; 3], pids: [0; MOST_NAMED] };
+/// The bytes of an order before its numbers.
+pub(super) const ORDER_HEAD: usize = 4;
 
 fn report(kind: Kind, a: i32, b: i32) {
     let message = Report { kind, a, b };
@@ -204,6 +172,15 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
         let personality = libc::ADDR_NO_RANDOMIZE as usize;
         check(Stage::Personality, call(libc::SYS_personality, personality, 0, 0, 0, 0))?;
         dispositions();
+        // What may trace the program may not trace this process, nor look into it or take its descriptors: not an
+        // ordinary user. What root is kept from is decided call by call, but for the one file that is opened by its name.
+        call(libc::SYS_prctl, libc::PR_SET_DUMPABLE as usize, 0, 0, 0, 0);
+        if !orders.user_namespace {
+            for path in [c"/proc/1/mem", c"/proc/1/task/1/mem"] {
+                let (null, bind) = (c"/dev/null".as_ptr() as usize, libc::MS_BIND as usize);
+                check(Stage::HideMemory, call(libc::SYS_mount, null, path.as_ptr() as usize, 0, bind, 0))?;
+            }
+        }
         check(Stage::NoNewPrivileges, call(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS as usize, 1, 0, 0, 0))?;
         supervised(orders)
     }
@@ -213,14 +190,15 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
 unsafe fn descriptors(orders: &Orders) -> Result<(), (Stage, i32)> {
     let stage = Stage::Descriptors;
     let cloexec = libc::O_CLOEXEC as usize;
-    let high = FIRST_FREE + 100;
     // SAFETY: only numbers, literals with a zero byte, and `mask`, which lives through the call.
     unsafe {
         // First out of the way of the numbers to fill, then into them.
-        for (fd, at) in [(orders.stdout, high), (orders.stderr, high + 1), (CONTROL as i32, high + 2)] {
-            check(stage, call(libc::SYS_dup3, fd as usize, at, cloexec, 0, 0))?;
-        }
-        for (fd, at) in [(high, STDOUT), (high + 1, STDERR), (high + 2, CONTROL)] {
+        let away = |fd: i32| {
+            let (request, from) = (libc::F_DUPFD_CLOEXEC as usize, FIRST_FREE);
+            check(stage, call(libc::SYS_fcntl, fd as usize, request, from, 0, 0))
+        };
+        let (stdout, stderr, control) = (away(orders.stdout)?, away(orders.stderr)?, away(CONTROL as i32)?);
+        for (fd, at) in [(stdout, STDOUT), (stderr, STDERR), (control, CONTROL)] {
             check(stage, call(libc::SYS_dup3, fd, at, cloexec, 0, 0))?;
         }
         let mask: u64 = 1 << (libc::SIGCHLD - 1);
@@ -272,6 +250,11 @@ unsafe fn scheduling(orders: &Orders) -> Result<(), (Stage, i32)> {
         call(libc::SYS_prlimit64, 0, core, 0, &raw mut old as usize, 0);
         let limit = libc::rlimit64 { rlim_cur: 0, rlim_max: old.rlim_max };
         call(libc::SYS_prlimit64, 0, core, &raw const limit as usize, 0, 0);
+        let descriptors = &raw const orders.descriptors as usize;
+        check(
+            Stage::Scheduling,
+            call(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE as usize, descriptors, 0, 0),
+        )?;
     }
     Ok(())
 }
@@ -329,45 +312,73 @@ fn serve(orders: &Orders) -> ! {
             let mut info = [0u8; 128];
             // SAFETY: `info` is one signalfd_siginfo and lives through the call. What it says does not matter.
             unsafe { call(libc::SYS_read, SIGNALS, info.as_mut_ptr() as usize, info.len(), 0, 0) };
-            while reap(libc::WNOHANG) {}
+            while reap(libc::WNOHANG) > 0 {}
         }
         if fds[0].revents != 0 {
-            let mut order = 0u8;
-            // SAFETY: `order` lives through the call.
-            let got = unsafe { call(libc::SYS_read, CONTROL, &raw mut order as usize, 1, 0, 0) };
-            match (got, order) {
-                (1, GO) => go(orders),
-                (1, KILL) => end_all(),
+            // SAFETY: the init has one thread, and nobody else uses the static, which is as large as said.
+            let (got, order) = unsafe {
+                let (order, size) = (&raw mut ORDER, size_of::<Order>());
+                (call(libc::SYS_read, CONTROL, order as usize, size, 0, 0), &*order)
+            };
+            let named = usize::try_from(got).unwrap_or(0).checked_sub(ORDER_HEAD).map(|bytes| bytes / 4);
+            match (order.letter, named.and_then(|named| order.pids.get(..named))) {
+                (GO, Some([])) => go(orders),
+                (END, Some(pids)) => end_all(pids),
                 _ => exit(0),
             }
         }
     }
 }
 
-/// Reaps one process, if there is one to reap, and says so.
-fn reap(flags: c_int) -> bool {
+/// Reaps one process, if there is one to reap, and says so. As wait4(2): its number, zero if none has ended yet, or a
+/// negative error number, which is ECHILD if there are no children.
+fn reap(flags: c_int) -> isize {
     let mut status: c_int = 0;
     // SAFETY: `status` lives through the call.
     let pid = unsafe {
         call(libc::SYS_wait4, usize::MAX, &raw mut status as usize, (flags | libc::__WALL) as usize, 0, 0)
     };
-    if pid > 0 {
+    // A tracer is told of stops as well, which are no ends.
+    if pid > 0 && !libc::WIFSTOPPED(status) {
         report(Kind::Reaped, pid as i32, status);
     }
-    pid > 0
+    pid
 }
 
-/// Ends every process of the namespace but this one.
-fn end_all() {
+/// Ends every process of the namespace but this one, first those that are known to be left.
+///
+/// All of them are descendants of this process: whoever's parent ends becomes its child. So nothing is left when it has no
+/// child any more, and only then this returns. To kill everybody without knowing whom takes the kernel a walk over every
+/// process of the machine, so that is done only if what was named was not all.
+fn end_all(named: &[i32]) {
+    let kill = |pid: i32| {
+        // SAFETY: only numbers.
+        unsafe { call(libc::SYS_kill, pid as isize as usize, libc::SIGKILL as usize, 0, 0, 0) }
+    };
+    for pid in named.iter().filter(|pid| **pid > 1) {
+        // Some have ended, or were ended with another, by now.
+        kill(*pid);
+    }
+    let mut yields = 0;
     loop {
-        // SAFETY: only numbers. From pid 1, -1 means everybody else in the namespace.
-        let killed = unsafe { call(libc::SYS_kill, usize::MAX, libc::SIGKILL as usize, 0, 0, 0) };
+        match reap(if yields < YIELDS { libc::WNOHANG } else { 0 }) {
+            0 => {
+                // SAFETY: no arguments.
+                unsafe { call(libc::SYS_sched_yield, 0, 0, 0, 0, 0) };
+                yields += 1;
+                if yields < YIELDS {
+                    continue;
+                }
+            }
+            pid if pid > 0 && yields < YIELDS => continue,
+            pid if pid > 0 => {}
+            _ => break,
+        }
+        // From pid 1, -1 means everybody else in the namespace. Each time, for those that were just being made.
+        let killed = kill(-1);
         if killed < 0 && killed != -(libc::ESRCH as isize) {
             // The end of pid 1 ends everybody else all the same.
             exit(1);
-        }
-        if !reap(0) {
-            break;
         }
     }
     report(Kind::Clean, 0, 0);
@@ -418,7 +429,13 @@ extern "C" fn first_step() -> ! {
     let (stage, errno) = execute(orders);
     // SAFETY: as above.
     unsafe { (&raw mut FIRST_STEP).write_volatile((orders, stage as i32, errno)) };
-    exit(127);
+    loop {
+        // SAFETY: no pointers; the calls do not return, except the first if the gate is closed.
+        unsafe {
+            call(libc::SYS_exit_group, 127, 0, 0, 0, 0);
+            call_notified(libc::SYS_exit_group, 127, 0, 0);
+        }
+    }
 }
 
 /// Returns only what went wrong.
@@ -439,8 +456,16 @@ fn execute(orders: &Orders) -> (Stage, i32) {
             check(Stage::Redirect, call(libc::SYS_dup2, STDERR, 2, 0, 0, 0))?;
             let none = 0u64;
             call(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0);
+            let filter = &orders.closed_gate;
+            let program = sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
+            let mode = libc::SECCOMP_SET_MODE_FILTER as usize;
+            let closed = call(libc::SYS_seccomp, mode, 0, &raw const program as usize, 0, 0);
+            check(Stage::CloseGate, closed)?;
             let (argv, envp) = (orders.argv.as_ptr() as usize, orders.envp.as_ptr() as usize);
-            check(Stage::Execute, call(libc::SYS_execve, orders.file.as_ptr() as usize, argv, envp, 0, 0))?;
+            check(
+                Stage::Execute,
+                call_notified(libc::SYS_execve, orders.file.as_ptr() as usize, argv, envp),
+            )?;
         }
         Ok(())
     };

@@ -3,6 +3,7 @@
 //! Nothing here decides anything: each function does one thing and reports the error number when it fails.
 
 pub mod cell;
+pub mod descriptors;
 pub mod filter;
 mod gate;
 mod init;
@@ -13,4 +14,5 @@ pub mod pidfd;
 pub mod procfs;
 pub mod sched;
 pub mod socket;
+pub mod stage;
 pub mod timer;

@@ -75,14 +75,10 @@ impl ThreadFiles {
         })
     }
 
-    /// What one of the files says now; none when the thread is gone.
-    fn text<'a>(
-        &self,
-        file: &OnceCell<File>,
-        name: &str,
-        bytes: &'a mut [u8],
-    ) -> io::Result<Option<&'a [u8]>> {
-        let mut read = || {
+    /// What one of the files says now; none when the thread is gone. `size` is more than it has in nearly all cases: read in
+    /// pieces, the kernel would write it again for each.
+    fn text(&self, file: &OnceCell<File>, name: &'static str, size: usize) -> io::Result<Option<String>> {
+        let read = || {
             let file = match file.get() {
                 Some(file) => file,
                 None => {
@@ -91,10 +87,11 @@ impl ThreadFiles {
                     file.get_or_init(|| File::from(opened))
                 }
             };
-            file.read_at(bytes, 0)
+            whole(file, size)
         };
         match read() {
-            Ok(got) => Ok(bytes.get(..got)),
+            // A command's name may hold any bytes.
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error) if gone(&error) => Ok(None),
             Err(error) => Err(error),
         }
@@ -102,40 +99,17 @@ impl ThreadFiles {
 
     /// Its `status`; none when it is gone.
     pub fn status(&self) -> io::Result<Option<Status>> {
-        // One read of more than the file ever has: reading it to its end piece by piece makes the kernel write it again.
-        let mut bytes = [0u8; 4096];
-        let text = self.text(&self.status, "status", &mut bytes)?;
-        Ok(text.map(|text| Status::parse(&String::from_utf8_lossy(text))))
+        self.text(&self.status, "status", 4096)?.map(|text| Status::parse(&text)).transpose()
     }
 
     /// What the thread is doing now.
     pub fn doing(&self) -> io::Result<Doing> {
-        let mut bytes = [0u8; 512];
-        let Some(text) = self.text(&self.stat, "stat", &mut bytes)? else { return Ok(Doing::Ended) };
-        // The command in parentheses may hold anything, also parentheses.
-        let after = text.iter().rposition(|byte| *byte == b')').and_then(|end| text.get(end + 2));
-        Ok(match after {
-            Some(b'S') => Doing::Sleeping,
-            Some(b'D' | b'I') => Doing::Uninterruptible,
-            Some(b'T' | b't') => Doing::Stopped,
-            Some(b'Z' | b'X') | None => Doing::Ended,
-            Some(_) => Doing::Running,
-        })
+        self.text(&self.stat, "stat", 512)?.map_or(Ok(Doing::Ended), |text| doing(&text))
     }
 
     /// The call that the thread is inside of, if it is off its CPU; none while it runs.
     pub fn inside(&self) -> io::Result<Option<Inside>> {
-        let mut bytes = [0u8; 256];
-        let Some(text) = self.text(&self.syscall, "syscall", &mut bytes)? else { return Ok(None) };
-        let text = std::str::from_utf8(text).unwrap_or("");
-        let mut words = text.split_ascii_whitespace();
-        let Some(number) = words.next().and_then(|word| word.parse().ok()) else { return Ok(None) };
-        let mut args = [0; 6];
-        for arg in &mut args {
-            let word = words.next().and_then(|word| word.strip_prefix("0x"));
-            *arg = word.and_then(|word| u64::from_str_radix(word, 16).ok()).unwrap_or(0);
-        }
-        Ok(Some(Inside { number, args }))
+        Ok(self.syscall()?.map(|(inside, _)| inside))
     }
 
     /// The stack pointer and the next instruction of a thread that is off its CPU and inside no call: a stopped one.
@@ -146,36 +120,93 @@ impl ThreadFiles {
 
     /// Where the thread is, if it is off its CPU; none while it runs.
     pub fn position(&self) -> io::Result<Option<Position>> {
-        let mut bytes = [0u8; 256];
-        let Some(text) = self.text(&self.syscall, "syscall", &mut bytes)? else { return Ok(None) };
-        Ok(position(std::str::from_utf8(text).unwrap_or("")))
+        Ok(self.syscall()?.map(|(_, position)| position))
     }
 
-    /// CPU time used in nanoseconds, and how often the thread was put on a CPU.
+    fn syscall(&self) -> io::Result<Option<(Inside, Position)>> {
+        self.text(&self.syscall, "syscall", 256)?.map_or(Ok(None), |text| syscall(&text))
+    }
+
+    /// CPU time used in nanoseconds, and how often the thread was put on a CPU. ESRCH once it is gone.
     pub fn ran(&self) -> io::Result<(u64, u64)> {
-        let mut bytes = [0u8; 96];
-        let Some(text) = self.text(&self.schedstat, "schedstat", &mut bytes)? else { return Ok((0, 0)) };
-        let mut words = std::str::from_utf8(text).unwrap_or("").split_ascii_whitespace();
-        let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-        let time = number();
-        number();
-        Ok((time, number()))
+        let text = self.text(&self.schedstat, "schedstat", 96)?;
+        ran(&text.ok_or(io::Error::from_raw_os_error(libc::ESRCH))?)
     }
 }
 
-/// The number of the call and its arguments, or -1 alone; then the stack pointer and the next instruction.
-fn position(text: &str) -> Option<Position> {
-    let mut words = text.split_ascii_whitespace();
-    let number: i64 = words.next()?.parse().ok()?;
-    let mut words = words.rev();
-    let mut word = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
-    let (ip, sp) = (word()?, word()?);
-    Some(Position { in_call: number != -1, sp, ip })
+/// All that a file says, in one read.
+fn whole(file: &File, size: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; size];
+    loop {
+        let got = file.read_at(&mut bytes, 0)?;
+        if got < bytes.len() {
+            bytes.truncate(got);
+            return Ok(bytes);
+        }
+        bytes.resize(bytes.len() * 8, 0);
+    }
 }
 
-fn read_at<'a>(file: &File, bytes: &'a mut [u8]) -> io::Result<&'a [u8]> {
-    let got = file.read_at(bytes, 0)?;
-    Ok(&bytes[..got])
+/// A file under `/proc` that does not say what it says on every kernel that is known.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{field} of {file} under /proc makes no sense: {text:?}")]
+pub struct Malformed {
+    /// The file, as it is called in the folder of a process.
+    pub file: &'static str,
+    /// Which part of it.
+    pub field: &'static str,
+    /// What stands there; nothing where it is missing.
+    pub text: String,
+}
+
+impl From<Malformed> for io::Error {
+    fn from(malformed: Malformed) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, malformed)
+    }
+}
+
+pub(super) fn malformed(file: &'static str, field: &'static str, text: &str) -> io::Error {
+    Malformed { file, field, text: text.to_owned() }.into()
+}
+
+/// The state in a `stat`. The command in parentheses before it may hold anything, also parentheses.
+fn doing(text: &str) -> io::Result<Doing> {
+    let state = text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    Ok(match state {
+        Some('R') => Doing::Running,
+        Some('S') => Doing::Sleeping,
+        Some('D' | 'I') => Doing::Uninterruptible,
+        Some('T' | 't') => Doing::Stopped,
+        Some('Z' | 'X') => Doing::Ended,
+        _ => return Err(malformed("stat", "the state", text)),
+    })
+}
+
+/// `running`; or the number of a call and its arguments, or -1 alone, and then the stack pointer and the next instruction.
+fn syscall(text: &str) -> io::Result<Option<(Inside, Position)>> {
+    let text = text.trim_end();
+    if text == "running" {
+        return Ok(None);
+    }
+    let parsed = || {
+        let mut words = text.split(' ');
+        let number: i32 = words.next()?.parse().ok()?;
+        let words = words.map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+        let words: Vec<u64> = words.collect::<Option<_>>()?;
+        let (args, &[sp, ip]) = words.split_last_chunk()?;
+        let args = if number == -1 && args.is_empty() { [0; 6] } else { args.try_into().ok()? };
+        Some((Inside { number, args }, Position { in_call: number != -1, sp, ip }))
+    };
+    parsed().map(Some).ok_or_else(|| malformed("syscall", "the call", text))
+}
+
+/// CPU time, time in queues, and time slices.
+fn ran(text: &str) -> io::Result<(u64, u64)> {
+    let numbers: Option<Vec<u64>> = text.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
+    match numbers.as_deref() {
+        Some(&[time, _, times]) => Ok((time, times)),
+        _ => Err(malformed("schedstat", "the times", text)),
+    }
 }
 
 /// True for the errors that a thread's files give once the thread is gone.
@@ -192,6 +223,8 @@ pub struct Status {
     pub own_tid: i32,
     /// Its process group there.
     pub own_group: i32,
+    /// That namespace is one that the program made, below the run's.
+    pub nested: bool,
     /// The parent's number, in the reader's namespace.
     pub parent: i32,
     /// The command's name.
@@ -216,34 +249,53 @@ pub struct Status {
     pub capabilities: u64,
 }
 
+/// The lines of a `status`.
+struct Fields<'a>(&'a str);
+
+impl<'a> Fields<'a> {
+    fn field(&self, name: &'static str) -> io::Result<&'a str> {
+        let line = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.map(str::trim).ok_or_else(|| malformed("status", name, ""))
+    }
+
+    fn parsed<T>(&self, name: &'static str, parse: impl FnOnce(&'a str) -> Option<T>) -> io::Result<T> {
+        let field = self.field(name)?;
+        parse(field).ok_or_else(|| malformed("status", name, field))
+    }
+
+    fn set(&self, name: &'static str) -> io::Result<SignalSet> {
+        self.parsed(name, |field| u64::from_str_radix(field, 16).ok().map(SignalSet))
+    }
+
+    /// A number in the innermost pid namespace: the last of those of all namespaces, the reader's first.
+    fn innermost(&self, name: &'static str) -> io::Result<i32> {
+        self.parsed(name, |field| field.split_ascii_whitespace().next_back()?.parse().ok())
+    }
+}
+
 impl Status {
-    fn parse(text: &str) -> Status {
-        let field = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            line.map_or("", str::trim)
-        };
-        let set = |name: &str| SignalSet(u64::from_str_radix(field(name), 16).unwrap_or(0));
-        let last =
-            |name: &str| field(name).rsplit('\t').next().and_then(|word| word.parse().ok()).unwrap_or(0);
-        Status {
-            own_pid: last("NStgid"),
-            own_tid: last("NSpid"),
-            own_group: last("NSpgid"),
-            parent: last("PPid"),
-            command: field("Name").to_owned(),
-            state: field("State").chars().next().unwrap_or('?'),
-            threads: field("Threads").parse().unwrap_or(1),
-            pending_thread: set("SigPnd"),
-            pending_process: set("ShdPnd"),
-            blocked: set("SigBlk"),
-            ignored: set("SigIgn"),
-            caught: set("SigCgt"),
-            users: {
-                let mut words = field("Uid").split_ascii_whitespace();
-                [0; 4].map(|_: u32| words.next().and_then(|word| word.parse().ok()).unwrap_or(u32::MAX))
-            },
-            capabilities: set("CapEff").0,
-        }
+    fn parse(text: &str) -> io::Result<Status> {
+        let fields = Fields(text);
+        Ok(Status {
+            own_pid: fields.innermost("NStgid")?,
+            own_tid: fields.innermost("NSpid")?,
+            own_group: fields.innermost("NSpgid")?,
+            nested: fields.field("NStgid")?.split_ascii_whitespace().count() > 2,
+            parent: fields.parsed("PPid", |field| field.parse().ok())?,
+            command: fields.field("Name")?.to_owned(),
+            state: fields.parsed("State", |field| field.chars().next())?,
+            threads: fields.parsed("Threads", |field| field.parse().ok())?,
+            pending_thread: fields.set("SigPnd")?,
+            pending_process: fields.set("ShdPnd")?,
+            blocked: fields.set("SigBlk")?,
+            ignored: fields.set("SigIgn")?,
+            caught: fields.set("SigCgt")?,
+            users: fields.parsed("Uid", |field| {
+                let users = field.split_ascii_whitespace().map(|word| word.parse().ok());
+                users.collect::<Option<Vec<u32>>>()?.try_into().ok()
+            })?,
+            capabilities: fields.set("CapEff")?.0,
+        })
     }
 
     /// Pending for the thread or its process.
@@ -257,24 +309,43 @@ impl Status {
     }
 }
 
-/// How an ended process that nobody has waited for ended, as wait(2) encodes it (`exit_code` of proc_pid_stat(5)).
-pub fn zombie_status(pid: i32) -> Option<i32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = text.rsplit_once(')')?;
-    let state = fields.split_ascii_whitespace().next()?;
-    if state != "Z" && state != "X" {
-        return None;
-    }
-    // Field 52 of the line; the first after the command is field 3.
-    fields.split_ascii_whitespace().nth(52 - 3)?.parse().ok()
+/// The capabilities in effect of this process (capabilities(7)).
+pub fn capabilities() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/self/status")?;
+    Fields(&text).parsed("CapEff", |field| u64::from_str_radix(field, 16).ok())
 }
 
-/// One entry of a process's auxiliary vector (getauxval(3)).
+/// How an ended process that nobody has waited for ended, as wait(2) encodes it (`exit_code` of proc_pid_stat(5)); none if
+/// it has not ended, or is gone.
+pub fn zombie_status(pid: i32) -> io::Result<Option<i32>> {
+    match File::open(format!("/proc/{pid}/stat")).and_then(|file| whole(&file, 1024)) {
+        Ok(bytes) => exit_code(&String::from_utf8_lossy(&bytes)),
+        Err(error) if gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn exit_code(text: &str) -> io::Result<Option<i32>> {
+    if doing(text)? != Doing::Ended {
+        return Ok(None);
+    }
+    // Field 52 of the line; the first after the command is field 3.
+    let field = text.rsplit_once(") ").and_then(|(_, fields)| fields.split_ascii_whitespace().nth(52 - 3));
+    let code = field.and_then(|field| field.parse().ok());
+    code.map(Some).ok_or_else(|| malformed("stat", "the exit code", text))
+}
+
+/// Entries of a process's auxiliary vector (getauxval(3)).
 pub fn auxiliary(pid: i32, wanted: &[u64]) -> io::Result<Vec<Option<u64>>> {
-    let mut bytes = [0u8; 1024];
-    let bytes = read_at(&File::open(format!("/proc/{pid}/auxv"))?, &mut bytes)?.to_owned();
-    let word = |pair: &[u8], at: usize| pair[at..at + 8].try_into().map(u64::from_ne_bytes).unwrap_or(0);
-    let value = |key: u64| bytes.chunks_exact(16).find(|pair| word(pair, 0) == key).map(|pair| word(pair, 8));
+    let bytes = whole(&File::open(format!("/proc/{pid}/auxv"))?, 1024)?;
+    let (words, rest) = bytes.as_chunks();
+    let words: Vec<u64> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    let (pairs, odd) = words.as_chunks();
+    // It ends with AT_NULL, which is 0.
+    if !rest.is_empty() || !odd.is_empty() || !pairs.iter().any(|[key, _]| *key == 0) {
+        return Err(malformed("auxv", "the end", ""));
+    }
+    let value = |wanted: u64| pairs.iter().find(|[key, _]| *key == wanted).map(|[_, value]| *value);
     Ok(wanted.iter().map(|key| value(*key)).collect())
 }
 
@@ -285,8 +356,18 @@ pub fn descriptor(pid: i32, fd: i32) -> io::Result<String> {
 
 /// A process's descriptors, by number.
 pub fn descriptors(pid: i32) -> io::Result<Vec<i32>> {
-    let entries = fs::read_dir(format!("/proc/{pid}/fd"))?;
-    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+    numbers("fd", fs::read_dir(format!("/proc/{pid}/fd"))?)
+}
+
+/// The entries of a folder that are called by numbers.
+fn numbers(folder: &'static str, entries: fs::ReadDir) -> io::Result<Vec<i32>> {
+    let number = |entry: io::Result<fs::DirEntry>| {
+        let name = entry?.file_name();
+        name.to_str()
+            .and_then(|name| name.parse().ok())
+            .ok_or_else(|| malformed(folder, "a name", &name.to_string_lossy()))
+    };
+    entries.map(number).collect()
 }
 
 /// The file that a process executes.
@@ -311,6 +392,15 @@ pub fn descriptor_flags(info: &str) -> Option<i32> {
     i32::from_str_radix(text.trim(), 8).ok()
 }
 
+/// The process that descriptor `fd` of a thread stands for, as the reader's namespace numbers it (pidfd_open(2)); none if it
+/// is no pidfd, or if the process has ended.
+pub fn process_of_pidfd(tid: i32, fd: i32) -> io::Result<Option<i32>> {
+    let info = descriptor_info(tid, fd)?;
+    let Some(pid) = info.lines().find_map(|line| line.strip_prefix("Pid:")) else { return Ok(None) };
+    let pid: i32 = pid.trim().parse().map_err(|_| malformed("fdinfo", "Pid", pid))?;
+    Ok((pid > 0).then_some(pid))
+}
+
 /// What a process has in its memory (proc_pid_maps(5)).
 pub fn maps(pid: i32) -> io::Result<String> {
     fs::read(format!("/proc/{pid}/maps")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -318,20 +408,24 @@ pub fn maps(pid: i32) -> io::Result<String> {
 
 /// Children of one thread, by number.
 pub fn children(tid: i32) -> io::Result<Vec<i32>> {
-    let text = match fs::read_to_string(format!("/proc/{tid}/task/{tid}/children")) {
-        Err(error) if gone(&error) => return Ok(Vec::new()),
+    let path = format!("/proc/{tid}/task/{tid}/children");
+    let text = match fs::read_to_string(&path) {
+        // Kernels without CONFIG_PROC_CHILDREN have threads without this file.
+        Err(error) if gone(&error) && !fs::exists(format!("/proc/{tid}/task/{tid}/stat"))? => {
+            return Ok(Vec::new());
+        }
         other => other?,
     };
-    Ok(text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect())
+    let parsed = text.split_ascii_whitespace().map(|word| word.parse().ok()).collect::<Option<_>>();
+    parsed.ok_or_else(|| malformed("children", "a number", &text))
 }
 
 /// Threads of a process, by number.
 pub fn threads(pid: i32) -> io::Result<Vec<i32>> {
-    let entries = match fs::read_dir(format!("/proc/{pid}/task")) {
-        Err(error) if gone(&error) => return Ok(Vec::new()),
-        other => other?,
-    };
-    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+    match fs::read_dir(format!("/proc/{pid}/task")) {
+        Err(error) if gone(&error) => Ok(Vec::new()),
+        other => numbers("task", other?),
+    }
 }
 
 #[cfg(test)]
@@ -339,20 +433,26 @@ mod tests {
     use super::*;
     use crate::signal::Signal;
 
+    const STATUS: &str = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nUid:\t0\t5\t6\t7\n\
+        NStgid:\t4211\t1002\nNSpid:\t4213\t1004\nNSpgid:\t4209\t1000\nThreads:\t3\n\
+        SigPnd:\t0000000000000000\nShdPnd:\t0000000000010000\nSigBlk:\t0000000000010000\n\
+        SigIgn:\t0000000000000000\nSigCgt:\t0000000000004002\nCapEff:\t0000000000000020\n";
+
     #[test]
     fn a_status_is_understood() {
-        let text = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nNStgid:\t4211\t1002\nThreads:\t3\n\
-                    SigPnd:\t0000000000000000\nShdPnd:\t0000000000010000\nSigBlk:\t0000000000010000\n\
-                    SigIgn:\t0000000000000000\nSigCgt:\t0000000000004002\n";
-        let status = Status::parse(text);
+        let status = Status::parse(STATUS).unwrap();
         assert_eq!((status.own_pid, status.parent, status.state, status.threads), (1002, 1, 'S', 3));
         assert!(status.pending().contains(Signal::CHLD) && status.deliverable().is_empty());
-        assert!(status.caught.contains(Signal::TERM));
+        assert!(status.caught.contains(Signal::TERM) && !status.nested);
+        assert_eq!((status.own_tid, status.own_group), (1004, 1000));
+        assert_eq!((status.users, status.capabilities), ([0, 5, 6, 7], 0x20));
+        assert!(Status::parse(&STATUS.replace("\t1002", "\t1002\t1")).unwrap().nested);
     }
 
     #[test]
     fn what_is_said_of_descriptors_is_understood() {
-        let info = "pos:\t0\nflags:\t0122002\nmnt_id:\t15\ntfd:        5 events: 19 data: 5  pos:0 ino:3 sdev:f\ntfd: 9 events: 1\n";
+        let info =
+            "pos:\t0\nflags:\t0122002\ntfd:        5 events: 19 data: 5  pos:0 ino:3\ntfd: 9 events: 1\n";
         assert_eq!(epoll_members(info), Some(vec![5, 9]));
         assert_eq!(epoll_members("pos:\t0\n"), Some(Vec::new()));
         assert_eq!(epoll_members("tfd: x\n"), None);
@@ -361,13 +461,63 @@ mod tests {
     }
 
     #[test]
-    fn a_position_is_understood() {
-        let call = "34 0x0 0x0 0x0 0x0 0x0 0x8 0x7ffe10 0x7f0042\n";
-        assert_eq!(position(call), Some(Position { in_call: true, sp: 0x7ffe10, ip: 0x7f0042 }));
-        let stopped = Some(Position { in_call: false, sp: 0x7ffe10, ip: 0x401136 });
-        assert_eq!(position("-1 0x7ffe10 0x401136\n"), stopped);
-        assert_eq!(position("running\n"), None);
-        assert_eq!(position(""), None);
+    fn what_a_status_does_not_say_is_an_error_that_names_it() {
+        let error = |text: &str| Status::parse(text).unwrap_err().to_string();
+        // Where a read of the beginning alone ends in the middle.
+        assert_eq!(
+            error(&STATUS[..STATUS.find("SigBlk").unwrap()]),
+            "SigBlk of status under /proc makes no sense: \"\""
+        );
+        for (field, value) in [("Threads", "3"), ("PPid", "1"), ("SigCgt", "0000000000004002")] {
+            let text = STATUS.replace(&format!("{field}:\t{value}"), &format!("{field}:\tmany"));
+            assert_eq!(error(&text), format!("{field} of status under /proc makes no sense: \"many\""));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_longer_than_expected_is_read_whole() {
+        let mut file = tempfile::tempfile().unwrap();
+        let text = "g".repeat(5000);
+        io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        for size in [1, 4096, 5000, 6000] {
+            assert_eq!(whole(&file, size).unwrap(), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_state_is_understood_whatever_the_command_is_called() {
+        assert_eq!(doing("7 (a) R b) S 1 7\n").unwrap(), Doing::Sleeping);
+        assert_eq!(doing("7 (a) Z 1 7\n").unwrap(), Doing::Ended);
+        assert!(doing("7 (a) ? 1 7\n").is_err() && doing("").is_err());
+    }
+
+    #[test]
+    fn the_exit_code_is_the_last_field_of_a_zombie() {
+        let stat = |state: char| format!("7 (a b) {state} {}9 768\n", "0 ".repeat(47));
+        assert_eq!(exit_code(&stat('Z')).unwrap(), Some(768));
+        assert_eq!(exit_code(&stat('S')).unwrap(), None);
+        assert!(exit_code("7 (a) Z 1 7\n").is_err());
+    }
+
+    #[test]
+    fn a_call_is_understood() {
+        let (inside, position) = syscall("34 0x1 0x0 0x0 0x0 0x0 0x8 0x7ffe10 0x7f0042\n").unwrap().unwrap();
+        assert_eq!(inside, Inside { number: 34, args: [1, 0, 0, 0, 0, 8] });
+        assert_eq!(position, Position { in_call: true, sp: 0x7ffe10, ip: 0x7f0042 });
+        let (inside, position) = syscall("-1 0x7ffe10 0x401136\n").unwrap().unwrap();
+        assert_eq!(position, Position { in_call: false, sp: 0x7ffe10, ip: 0x401136 });
+        assert_eq!(inside.number, -1);
+        assert_eq!(syscall("running\n").unwrap(), None);
+        for text in ["", "34 0x1 0x7ffe10 0x7f0042\n", "34 0x1 0x0 0x0 0x0 0x0 8 0x7ffe10 0x7f0042\n", "x\n"]
+        {
+            assert!(syscall(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_times_of_a_thread_are_understood() {
+        assert_eq!(ran("12 34 56\n").unwrap(), (12, 56));
+        assert!(ran("12 34\n").is_err() && ran("").is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Timers of another process: what POSIX timers it has, the signal of one, and the readings of timerfd descriptors.
 
+use super::procfs::malformed;
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 use std::fs;
@@ -24,17 +25,25 @@ pub struct Known {
 
 /// The process's timer with this id; none if it has none. Fails on kernels without that file.
 pub fn known(pid: i32, id: i32) -> io::Result<Option<Known>> {
-    fs::read_to_string(format!("/proc/{pid}/timers")).map(|text| parse(&text, id))
+    parse(&fs::read_to_string(format!("/proc/{pid}/timers"))?, id)
 }
 
-fn parse(text: &str, id: i32) -> Option<Known> {
-    let mut lines = text
-        .lines()
-        .skip_while(|line| line.strip_prefix("ID:").and_then(|found| found.trim().parse().ok()) != Some(id));
-    let mut field = |name: &str| lines.find_map(|line| line.strip_prefix(name));
+fn parse(text: &str, id: i32) -> io::Result<Option<Known>> {
+    let mut lines = text.lines();
+    let is_it = |line: &str| line.strip_prefix("ID:").is_some_and(|found| found.trim() == id.to_string());
+    if !lines.any(is_it) {
+        return Ok(None);
+    }
+    let known = fields(lines);
+    known.map(Some).ok_or_else(|| malformed("timers", "a timer", text))
+}
+
+/// What the lines after that of a timer's id say of it.
+fn fields<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<Known> {
+    let mut field = |name: &str| lines.next()?.strip_prefix(name);
     let (signal, value) = field("signal:")?.trim().split_once('/')?;
     let (kind, target) = field("notify:")?.trim().split_once('/')?;
-    let thread = target.strip_prefix("tid.").and_then(|tid| tid.parse().ok());
+    let thread = target.strip_prefix("tid.").map(str::parse).transpose().ok()?;
     Some(Known {
         signal: signal.parse().ok()?,
         value: u64::from_str_radix(value, 16).ok()?,
@@ -98,7 +107,8 @@ pub fn disarm(timer: BorrowedFd<'_>) -> Result<(), Errno> {
 pub fn expirations(timer: BorrowedFd<'_>) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", timer.as_raw_fd()))?;
     let ticks = text.lines().find_map(|line| line.strip_prefix("ticks:"));
-    Ok(ticks.and_then(|ticks| ticks.trim().parse().ok()).unwrap_or(0))
+    let parsed = ticks.and_then(|ticks| ticks.trim().parse().ok());
+    parsed.ok_or_else(|| malformed("fdinfo", "ticks", &text))
 }
 
 /// Makes the timerfd have expired `count` times, and wakes who waits for it. More than once only on kernels with
@@ -134,12 +144,15 @@ mod tests {
                     ID: 3\nsignal: 32/00007f00deadbeef\nnotify: signal/tid.79\nClockID: 0\n\
                     ID: 4\nsignal: 0/0000000000000000\nnotify: none/pid.77\nClockID: -6\n";
         let first = Known { signal: 14, value: 0, signals: true, thread: None, clock: 1 };
-        assert_eq!(parse(text, 0), Some(first));
+        assert_eq!(parse(text, 0).unwrap(), Some(first));
         let threads =
             Known { signal: 32, value: 0x7f00_dead_beef, signals: true, thread: Some(79), clock: 0 };
-        assert_eq!(parse(text, 3), Some(threads));
-        assert!(parse(text, 4).is_some_and(|timer| !timer.signals && timer.clock == -6));
-        assert_eq!(parse(text, 1), None);
+        assert_eq!(parse(text, 3).unwrap(), Some(threads));
+        assert!(parse(text, 4).unwrap().is_some_and(|timer| !timer.signals && timer.clock == -6));
+        assert_eq!(parse(text, 1).unwrap(), None);
+        for broken in [text.replace("tid.79", "tid.x"), text.replace("notify: signal/tid.79\n", "")] {
+            assert!(parse(&broken, 3).is_err(), "{broken}");
+        }
     }
 
     #[test]
