@@ -411,6 +411,52 @@ fn what_is_no_file_or_has_no_end_is_refused_by_every_verb_that_reads() {
 }
 
 #[test]
+fn a_name_of_a_file_commands_no_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "\u{1b}]0;title\u{7}.ron";
+    fs::write(folder.path().join(name), "(").unwrap();
+    for verb in ["check", "run", "show", "replay", "merge"] {
+        let output = sigrace(folder.path(), &[verb, name]);
+        ends(&output, 102);
+        let error = stderr(&output);
+        assert!(error.contains(r"\u{1b}]0;title\u{7}.ron") && !error.contains('\u{1b}'), "{error:?}");
+    }
+}
+
+#[test]
+fn a_trace_of_a_program_that_is_no_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let explore = ["explore", "--keep-all", "--trace-dir", ".", "--runs", "1", "--seed", "1", "--", "true"];
+    ends(&sigrace(folder.path(), &explore), 101);
+    let trace = fs::read_to_string(folder.path().join("latest")).unwrap();
+    mkfifo(&folder.path().join("fifo"), Mode::S_IRWXU).unwrap();
+    let fifo = folder.path().join("fifo");
+    let sparse = folder.path().join("sparse");
+    fs::File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
+    let line = trace.lines().find(|line| line.trim_start().starts_with("file: ")).unwrap();
+    for (role, file, reason) in [
+        ("file", Path::new("/dev/zero"), "no regular file"),
+        ("file", &fifo, "no regular file"),
+        ("file", &sparse, "bytes"),
+        ("source", &fifo, "no regular file"),
+        ("stdin", &fifo, "no regular file"),
+    ] {
+        let digest = trace.lines().find(|line| line.trim_start().starts_with("digest: ")).unwrap();
+        let other = match role {
+            "file" => format!("file: {file:?},"),
+            _ => format!("{line} {role}: Some({file:?}),"),
+        };
+        // Another digest: the program is built again.
+        let changed = trace.replace(line, &other).replace(digest, "    digest: \"\",");
+        fs::write(folder.path().join("changed.ron"), changed).unwrap();
+        let output = limited(folder.path(), LITTLE, &["replay", "changed.ron"]);
+        ends(&output, 102);
+        let error = stderr(&output);
+        assert!(error.contains(reason) && error.contains(file.to_str().unwrap()), "{role}: {error}");
+    }
+}
+
+#[test]
 fn what_can_be_read_only_once_is_no_standard_input() {
     let folder =
         folder_with("waits.ron", "(format: 1, program: Command([\"cat\"]), stdin: \"../../fifo\")\n");

@@ -47,8 +47,7 @@ fn search(launch: &Launch, plan: Plan) -> Report {
         plan,
         against: Against::Scenario(Expect { idle: true, ..Expect::default() }),
         checks: Vec::new(),
-        trace_dir: folder.path().to_owned(),
-        keep_all: false,
+        keep: suite::Keep { folder: folder.path().to_owned(), all: false },
     };
     suite::search(&job, &Slots::new().unwrap(), &()).unwrap().report
 }
@@ -128,11 +127,11 @@ fn every_run_of_every_fixture_repeats_itself() {
     for (case, _) in all() {
         // Which instructions a run with one step executes is not known, so their pairs cannot be exhausted.
         let bound = if case.scenario.explore.sweep.is_empty() { 2 } else { 1 };
+        let how = How::plain(folder.path().to_owned());
         let how = How {
             strategy: Some(Strategy::Exhaustive { bound, runs: None }),
-            verify: true,
-            jobs: 2,
-            ..How::plain(folder.path().to_owned())
+            plan: Plan { verify: true, jobs: 2, ..how.plan.clone() },
+            ..how
         };
         let name = case.name.clone();
         let trial = Trial::new(case).unwrap();

@@ -153,3 +153,53 @@ fn without_perf_events_only_code_points_are_lost() {
         ends(&host.allowing(&sweep), 0, &["instructions executed"]);
     }
 }
+
+impl Host {
+    /// What the command does when a shell has done this first.
+    fn after(&self, first: &str, words: &[&str]) -> Output {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{first} && exec \"$@\"")).arg("sh").arg(&self.sigrace);
+        self.finished(command, words)
+    }
+}
+
+#[test]
+fn with_few_descriptors_a_run_is_made_or_refused_with_the_remedy() {
+    let many = ["points", "--", "sh", "-c", "true & true & true & true & wait"];
+    let remedy = "raise the limit of open files (ulimit -n)";
+    for host in Host::all() {
+        ends(&host.after("ulimit -n 64", &many), 0, &["exit code 0"]);
+        for few in [8, 12, 16, 20, 24] {
+            let text = ends(&host.after(&format!("ulimit -n {few}"), &many), 69, &["unsupported", remedy]);
+            assert!(!text.contains("harness fault"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn without_proc_nothing_runs_and_the_remedy_is_told() {
+    // Only root can take it away without a namespace in which it would be needed.
+    for host in Host::all().into_iter().filter(|host| host.user.is_none()) {
+        if fs::metadata(host.folder.path()).unwrap().uid() == 0 {
+            let script = "umount -l /proc && exec \"$@\"";
+            let mut command = Command::new("unshare");
+            command.args(["-m", "sh", "-c", script, "sh"]).arg(&host.sigrace);
+            ends(&host.finished(command, &DOES_NOT_FORK), 69, &["unsupported", "mount /proc"]);
+        }
+    }
+}
+
+#[test]
+fn any_number_of_supplementary_groups_changes_nothing() {
+    // Only root may have itself given groups.
+    for host in Host::all().into_iter().filter(|host| host.user.is_none()) {
+        if fs::metadata(host.folder.path()).unwrap().uid() == 0 {
+            let groups: Vec<String> = (0..1500).map(|n| (70_000 + n).to_string()).collect();
+            let mut command = Command::new("setpriv");
+            command.arg(format!("--groups={}", groups.join(","))).arg(&host.sigrace);
+            let caught =
+                ["explore", "--send", "USR1", "--runs", "5", "--", "sh", "-c", "trap 'exit 3' USR1; sleep 1"];
+            ends(&host.finished(command, &caught), 0, &["pass", "exit code 3"]);
+        }
+    }
+}

@@ -185,3 +185,93 @@ fn shows_what_is_printed(block: &str) {
     }
     assert_eq!(neutral(&shown.join("\n")), neutral(&printed));
 }
+
+/// The files of one folder that name each other, as edges by their names without the ending.
+fn neighbours(folder: &str) -> Vec<(String, String)> {
+    let prefix = format!("harness/src/{folder}/");
+    let import = Regex::new(r"\bsuper::([a-z_]+)").unwrap();
+    let mut edges = Vec::new();
+    for (name, text) in sources() {
+        let Some(file) = name.strip_prefix(&prefix).and_then(|file| file.strip_suffix(".rs")) else {
+            continue;
+        };
+        // What the door of a room names is the room itself; a folder below it belongs to the file of its name.
+        if file == "mod" || file.contains('/') {
+            continue;
+        }
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = code.filter(|line| !line.contains("pub(in super") && !line.contains("pub(super"));
+        for line in code {
+            edges.extend(import.captures_iter(line).map(|found| (file.to_owned(), found[1].to_owned())));
+        }
+    }
+    assert!(!edges.is_empty(), "nobody in {folder} names anybody");
+    edges
+}
+
+/// A way from a file back to itself, if there is one.
+fn circle(edges: &[(String, String)], way: &mut Vec<String>) -> bool {
+    let here = way.last().unwrap().clone();
+    for (_, next) in edges.iter().filter(|(from, _)| *from == here) {
+        let closed = *next == way[0];
+        if !closed && way.contains(next) {
+            continue;
+        }
+        way.push(next.clone());
+        if closed || circle(edges, way) {
+            return true;
+        }
+        way.pop();
+    }
+    false
+}
+
+#[test]
+fn files_of_one_room_do_not_need_each_other_in_a_circle() {
+    for room in ["explore", "judge", "suite", "show", "cli", "checks", "store"] {
+        let edges = neighbours(room);
+        for (file, _) in &edges {
+            let mut way = vec![file.clone()];
+            assert!(!circle(&edges, &mut way), "{room}: {}", way.join(" -> "));
+        }
+    }
+    // A name that comes by the room's door would hide whose it is.
+    let by_the_door = |name: &str| !name.starts_with("harness/src/explore/") || name.ends_with("/mod.rs");
+    assert_eq!(offenders(r"use super::(\{|[A-Z])", by_the_door), [""; 0]);
+}
+
+#[test]
+fn what_makes_and_judges_a_run_knows_no_search() {
+    let upper = ["search", "follow", "cover", "strategy", "findings"];
+    let known: Vec<_> = neighbours("explore")
+        .into_iter()
+        .filter(|(file, named)| {
+            ["crew", "ledger", "shrink", "confirm"].contains(&file.as_str())
+                && upper.contains(&named.as_str())
+        })
+        .collect();
+    assert_eq!(known, []);
+}
+
+#[test]
+fn a_strategy_and_an_expectation_are_listed_in_one_place() {
+    let but_in = |room: &'static str, list: &'static str| {
+        move |name: &str| {
+            !name.starts_with(&format!("harness/src/{room}")) || name == format!("harness/src/{list}.rs")
+        }
+    };
+    let planners = files("harness/src/explore", ".rs");
+    let planners = planners.iter().filter(|(_, text)| text.contains("\nimpl Planner for "));
+    let planners: Vec<&str> =
+        planners.map(|(name, _)| name.rsplit('/').next().unwrap().trim_end_matches(".rs")).collect();
+    assert!(planners.len() >= 4, "{planners:?}");
+    let named = format!(r"\bsuper::({})::", planners.join("|"));
+    assert_eq!(offenders(&named, but_in("explore", "explore/strategy")), [""; 0]);
+    let judged = files("harness/src/judge", ".rs");
+    let judged = judged.iter().filter(|(_, text)| text.contains(": Kind = Kind {"));
+    let judged: Vec<&str> =
+        judged.map(|(name, _)| name.rsplit('/').next().unwrap().trim_end_matches(".rs")).collect();
+    assert!(judged.len() >= 10, "{judged:?}");
+    let named = format!(r"\b({})::[A-Z]+\b", judged.join("|"));
+    assert_eq!(offenders(&named, but_in("judge", "judge")), [""; 0]);
+}

@@ -48,8 +48,7 @@ fn look(argv: &[&str], limits: Limits, plan: Plan, folder: &Path) -> Report {
         against: Against::Reference(Comparison { sends: !plan.send.is_empty(), ..Comparison::default() }),
         plan,
         checks: Vec::new(),
-        trace_dir: folder.to_owned(),
-        keep_all: false,
+        keep: suite::Keep { folder: folder.to_owned(), all: false },
     };
     suite::search(&job, &Slots::new().unwrap(), &()).unwrap().report
 }

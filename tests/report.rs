@@ -296,6 +296,10 @@ fn parts_of_another_search_or_program_are_refused() {
     fs::write(exploring.folder.path().join("rebuilt"), rebuilt.json()).unwrap();
     let digest = two.searches[0].digest.clone().unwrap();
     refused(&["one", "rebuilt"], &format!("digest of the program: one has {digest}, rebuilt has 0123"));
+    let mut endless = two.clone();
+    endless.searches[0].result.as_mut().unwrap().runs = u64::MAX;
+    fs::write(exploring.folder.path().join("endless"), endless.json()).unwrap();
+    refused(&["one", "endless"], "18446744073709551615 is no number of anything that can be counted");
 }
 
 #[test]

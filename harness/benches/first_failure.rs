@@ -100,8 +100,7 @@ fn first(
         plan,
         against: Against::Scenario(expect.clone()),
         checks: Vec::new(),
-        trace_dir: folder.path().to_owned(),
-        keep_all: false,
+        keep: suite::Keep { folder: folder.path().to_owned(), all: false },
     };
     let report = suite::search(&job, slots, &())?.report;
     Ok(report.findings.first().map(|finding| finding.first))

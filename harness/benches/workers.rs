@@ -74,8 +74,7 @@ fn speed(source: &Path, workers: usize, slots: &Slots) -> Result<f64, Box<dyn Er
             stdout: None,
         }),
         checks: Vec::new(),
-        trace_dir: folder.path().to_owned(),
-        keep_all: false,
+        keep: suite::Keep { folder: folder.path().to_owned(), all: false },
     };
     let start = Instant::now();
     let report = suite::search(&job, slots, &())?.report;

@@ -208,7 +208,7 @@ fn what() -> impl Strategy<Value = What> {
 
 prop_compose! {
     fn event()(thread in thread(), what in what(), others in vec(thread(), 0..3)) -> Event {
-        Event { thread, what, others }
+        Event { thread, what, others: others.into() }
     }
 }
 

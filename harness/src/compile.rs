@@ -11,7 +11,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,6 +19,9 @@ use std::sync::OnceLock;
 
 /// How every program is compiled. Debug information is for whoever attaches a debugger to a replay.
 const FLAGS: [&str; 5] = ["-std=gnu17", "-g", "-O1", "-Wall", "-pthread"];
+
+/// No program is larger: what is, is a file of another kind, or one with nothing in it.
+const LARGEST: u64 = 4 << 30;
 
 /// Why a program could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,8 @@ fn compile_into(
 ) -> Result<PathBuf, CompileError> {
     let unreadable = |reason| CompileError::Source { source_file: source.to_owned(), reason };
     let source = &fs::canonicalize(source).map_err(unreadable)?;
+    // The compiler would wait for a FIFO, and read on and on from a device.
+    store::open(source).map_err(unreadable)?;
     let (Some(folder), Some(name), Some(stem)) = (source.parent(), source.file_name(), source.file_stem())
     else {
         return Err(unreadable(io::ErrorKind::InvalidInput.into()));
@@ -228,10 +233,14 @@ fn own_directory(directory: &Path) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("the directory belongs to user {owner}")))
 }
 
-/// The SHA-256 of a file's content, in hexadecimal.
+/// The SHA-256 of a program's file, in hexadecimal.
 pub fn digest(file: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
-    io::copy(&mut store::open(file)?, &mut HashWriter(&mut hash))?;
+    let file = store::open(file)?;
+    if file.metadata()?.len() > LARGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {LARGEST} bytes")));
+    }
+    io::copy(&mut file.take(LARGEST), &mut HashWriter(&mut hash))?;
     Ok(hexadecimal(&hash.finalize()))
 }
 

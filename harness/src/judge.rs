@@ -6,6 +6,8 @@
 //! Each expectation has a file of its own: its name, what holds, and how a breach is explained. One more is one more file,
 //! its line in the list here, and its name among those that scenarios have for it ([`Broken`]).
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod crash;
 mod exec_blocked;
 mod exit;

@@ -112,6 +112,35 @@ pub enum Strategy {
     },
 }
 
+/// A kind of strategy, as a command line asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct StrategyKind {
+    /// The word for it.
+    pub word: &'static str,
+    /// What it does, in a few words.
+    pub help: &'static str,
+    /// The number that only it has, besides the runs.
+    pub number: Option<StrategyNumber>,
+    /// The strategy with this number, and so many runs where they have to be given.
+    make: fn(u32, u64) -> Strategy,
+}
+
+/// A number that one kind of strategy has.
+#[derive(Clone, Copy, Debug)]
+pub struct StrategyNumber {
+    /// Its name, which is that of the flag.
+    pub name: &'static str,
+    /// What it is if nobody says.
+    pub usual: u32,
+}
+
+impl StrategyKind {
+    /// The strategy with this number, or the usual one.
+    pub fn strategy(&self, number: Option<u32>, runs: u64) -> Strategy {
+        (self.make)(number.unwrap_or(self.number.map_or(0, |number| number.usual)), runs)
+    }
+}
+
 impl Strategy {
     /// The most steps that can be exhausted, and orderings that can be asked for: more than anybody has time for.
     pub const MOST_BOUND: u32 = 32;
@@ -119,10 +148,39 @@ impl Strategy {
     pub const MOST_DEPTH: u32 = 256;
     /// The most runs that can be asked for: a thousand a second take thirty years.
     pub const MOST_RUNS: u64 = 1_000_000_000_000;
+    /// All kinds of strategy.
+    pub const KINDS: [StrategyKind; 3] = [
+        StrategyKind {
+            word: "random",
+            help: "Random schedules over the points that earlier runs have reached",
+            number: None,
+            make: |_, runs| Strategy::Random { runs },
+        },
+        StrategyKind {
+            word: "exhaustive",
+            help: "Every schedule of up to `--bound` steps",
+            number: Some(StrategyNumber { name: "bound", usual: 1 }),
+            make: |bound, _| Strategy::Exhaustive { bound, runs: None },
+        },
+        StrategyKind {
+            word: "pct",
+            help: "Random priorities, for bugs of up to `--depth` orderings",
+            number: Some(StrategyNumber { name: "depth", usual: 2 }),
+            make: |depth, runs| Strategy::Pct { depth, runs },
+        },
+    ];
 
     /// What is done where nobody names a strategy: so many random runs, then every schedule of one step.
     pub fn defaults(runs: u64) -> Vec<Strategy> {
         vec![Strategy::Random { runs }, Strategy::Exhaustive { bound: 1, runs: None }]
+    }
+
+    /// True if it comes to an end by itself: it tries all that there is, and then has nothing left to try.
+    pub fn exhausts(&self) -> bool {
+        match self {
+            Strategy::Exhaustive { .. } => true,
+            Strategy::Random { .. } | Strategy::Pct { .. } => false,
+        }
     }
 
     /// How many runs it may make.

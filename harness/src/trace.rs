@@ -4,8 +4,10 @@
 //! differ (NOTE \[By design\] in `trace::alike`).
 
 mod alike;
+mod threads;
 
 pub use alike::{Essence, difference, first_difference};
+pub use threads::Threads;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};
@@ -191,13 +193,13 @@ pub struct Reached {
     /// The point.
     pub point: Point,
     /// Threads that could have run instead.
-    pub others: Vec<ThreadName>,
+    pub others: Threads,
     /// Signals that the process caught or blocked at this moment; only known when the run was asked to look.
     pub receivable: SignalSet,
 }
 
 /// Something that happened, and who else could have been let run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// To whom.
@@ -205,12 +207,12 @@ pub struct Event {
     /// What.
     pub what: What,
     /// The other threads that could have been let run at that moment.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<ThreadName>,
+    #[serde(default, skip_serializing_if = "Threads::is_none")]
+    pub others: Threads,
 }
 
 /// The kinds of event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum What {
     /// The thread runs a new program from here on: the file's path.
     Exec(String),
@@ -238,6 +240,27 @@ pub enum What {
     NotHeld(Site, String),
     /// The process or thread ended.
     End(Status),
+}
+
+impl What {
+    /// The kind of point that the thread was at, or came to by falling asleep, and which time that was.
+    pub fn visit(&self) -> Option<(Site, u32)> {
+        match self {
+            What::Go(site, nth) => Some((*site, *nth)),
+            What::Sleep(call, nth) => Some((Site::In(*call), *nth)),
+            What::Exec(_)
+            | What::Step(_)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Stop
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => None,
+        }
+    }
 }
 
 /// How a process ended (wait(2)).

@@ -1,5 +1,4 @@
 // A wait for a semaphore of System V runs out while another thread goes from call to call.
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>

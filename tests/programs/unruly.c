@@ -156,6 +156,14 @@ static int call_often(void) {
     return 0;
 }
 
+static int wait_for_ten(void) {
+    for (int n = 0; n < 10; n++)
+        if (fork() == 0) _exit(0);
+    for (int n = 0; n < 10; n++)
+        if (wait(NULL) < 0) return 1;
+    return 0;
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
@@ -167,7 +175,7 @@ int main(int argc, char **argv) {
         {"int80", int80},               {"x32", x32},                 {"compute", compute},
         {"yield", yield},               {"poll_child", poll_child},   {"yield_until_alarm", yield_until_alarm},
         {"zombies", zombies},           {"orphans", orphans},         {"exec_blocked", exec_blocked},
-        {"crash_in_child", crash_in_child}, {"call_often", call_often},
+        {"crash_in_child", crash_in_child}, {"call_often", call_often},     {"wait_for_ten", wait_for_ten},
     };
     for (unsigned n = 0; argc > 1 && n < sizeof acts / sizeof *acts; n++)
         if (!strcmp(acts[n].name, argv[1])) return acts[n].act();

@@ -1,7 +1,7 @@
 //! `sigrace check`: are these scenarios well-formed? Nothing is run.
 
 use super::exit::{Exit, Stop};
-use super::say::{say, warn};
+use super::say::{complain, say};
 use crate::show::count;
 use crate::suite;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let mut refused = 0;
     for file in files {
         if let Err(error) = suite::Case::read(file) {
-            warn(error);
+            complain(error);
             refused += 1;
         }
     }

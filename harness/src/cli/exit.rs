@@ -110,7 +110,9 @@ impl Code for ExploreError {
         match self {
             ExploreError::Run { source, .. } => source.code(),
             ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. } => Exit::Unclear,
-            ExploreError::Worker { .. } | ExploreError::Planning(_) => Exit::Harness,
+            // There is no room for another thread.
+            ExploreError::Worker { .. } => Exit::HostCannot,
+            ExploreError::Planning(_) => Exit::Harness,
         }
     }
 }

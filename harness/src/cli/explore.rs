@@ -9,7 +9,7 @@ use super::target::Target;
 use super::{host, interrupt};
 use crate::checks::{Rule, Warning};
 use crate::code::Place;
-use crate::explore::{self, Cut, Partition, Plan, Reference, Report, Standing};
+use crate::explore::{self, Cut, Partition, Plan, Standing};
 use crate::judge::Comparison;
 use crate::probe::BadProbeName;
 use crate::program::Program;
@@ -22,9 +22,8 @@ use crate::signal::Signal;
 use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, Done, Job};
-use crate::trace::{End, LeftHow, Output, Run, Status};
+use crate::trace::{End, LeftHow, Output, Status};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Look for races in a program, without a scenario
 ///
@@ -132,9 +131,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let how = args.search.how(seed, jobs, &cancel)?;
     let strategies = how.strategies(&Strategy::defaults(RUNS));
     // Who asks for nothing gets an answer soon: what is missing is told, and can be asked for.
-    let unasked = how.strategy.is_none() && how.time.is_none();
+    let unasked = how.strategy.is_none() && how.plan.time.is_none();
     let plan = Plan {
-        runs: how.runs.or(unasked.then_some(RUNS)),
+        runs: how.plan.runs.or(unasked.then_some(RUNS)),
         send: args.send.clone(),
         send_to: args.send_to.clone(),
         always: args.always,
@@ -154,8 +153,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             stdout: args.stdout.clone(),
         }),
         checks: args.checks(),
-        trace_dir: how.trace_dir.clone(),
-        keep_all: how.keep_all,
+        keep: how.keep.clone(),
     };
     let clock = Stopwatch::start(slots.waited());
     let progress = Progress::new(Some(total(&strategies)).filter(|runs| (1..u64::MAX).contains(runs)));
@@ -175,7 +173,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         _ => done.report.verdict.into(),
     };
     let format = args.search.output.format;
-    report::tell(format, text(&job, &done, clock.elapsed()).trim_end())?;
+    report::tell(format, done.text(&job.name, clock.elapsed(), page()).trim_end())?;
     let interrupted = exit == Exit::Interrupted;
     let search = suite::report::Search::of_program(&job.name, &done, done.report.verdict, interrupted);
     let partition = args.partition.map(|partition| partition.to_string());
@@ -192,60 +190,6 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 
 fn total(strategies: &[Strategy]) -> u64 {
     strategies.iter().filter_map(Strategy::runs).fold(0, u64::saturating_add)
-}
-
-/// What came of it: the search in a few lines, then each finding, which ends with the command that continues.
-pub(super) fn text(job: &Job, done: &Done, elapsed: Duration) -> String {
-    let Report { seed, verdict, outcomes, cut, reference, .. } = &done.report;
-    let findings = done.report.findings.len();
-    let name = &job.name;
-    let mut text = format!(
-        "{name}: {verdict}, {}, {} in {:.1} s; seed {seed}\n",
-        count(findings as u64, "finding"),
-        done.extent(),
-        elapsed.as_secs_f64()
-    );
-    if *cut == Some(Cut::Interrupted) {
-        text += "interrupted: this is what was found so far\n";
-    }
-    text += &format!("the reference run ({}): {}\n", undisturbed(reference), suite::ending(&reference.run));
-    if outcomes.len() > 1 {
-        let runs = outcomes.iter().map(|seen| seen.runs).sum();
-        text += &format!("distinct outcomes of {}, the reference run included:\n", count(runs, "run"));
-        for seen in outcomes {
-            let run = Run { outcome: seen.outcome.clone(), ..reference.run.clone() };
-            text += &format!("  {:>6} x {}, first by {}\n", seen.runs, suite::ending(&run), seen.example);
-        }
-    }
-    if done.report.coverage.steps == 0 {
-        text += "no step was taken in any run, so nothing was tested: no other thread could run at any point, and no signal\n\
-                 was to be sent (--send) that the program catches or blocks; `sigrace points` shows what it reaches\n";
-    }
-    text += &done.tell_unstable(page());
-    if let Some((broken, run)) = &done.report.unfinished {
-        text += &format!("not confirmed: {broken:?} by {}\n", run.schedule);
-    }
-    let warnings = done.warnings();
-    if !warnings.is_empty() {
-        text += &format!("\n{}\n", warnings.join("\n"));
-    }
-    // Last, since each ends with the command that continues.
-    for index in 0..findings {
-        text += &format!("\n{}", done.tell(index, name, page()));
-    }
-    text
-}
-
-/// What was done in the reference run.
-fn undisturbed(reference: &Reference) -> String {
-    let Reference { schedule, run, .. } = reference;
-    match (schedule.steps.is_empty(), run.unreached.is_empty()) {
-        (true, _) => "nothing disturbed it".to_owned(),
-        (false, true) => schedule.to_string(),
-        (false, false) => {
-            format!("nothing was sent: at ({schedule}) what is to be sent is neither caught nor blocked")
-        }
-    }
 }
 
 impl Args {

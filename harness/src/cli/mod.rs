@@ -74,7 +74,7 @@ fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(Stop { exit, message }) => {
-            say::warn(format_args!("sigrace: {message}"));
+            say::complain(format_args!("sigrace: {message}"));
             exit.into()
         }
     }

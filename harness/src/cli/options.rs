@@ -1,11 +1,12 @@
 //! The flags that several verbs share, and what follows from them.
 
-use super::exit::{Exit, Stop};
+use super::exit::{self, Exit};
+use crate::explore::{Plan, Stop};
 use crate::program::Limits;
-use crate::scenario;
+use crate::scenario::{self, Strategy};
 use crate::store;
-use crate::suite::{self, How};
-use clap::builder::FalseyValueParser;
+use crate::suite::{self, How, Keep};
+use clap::builder::{FalseyValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,8 +36,8 @@ pub(super) struct Search {
     #[arg(long, env = "SIGRACE_TIME", value_name = "DURATION", value_parser = duration)]
     pub(super) time: Option<Duration>,
     /// How to look for failing schedules [default: the scenario's own; else random, then exhaustive]
-    #[arg(long, env = "SIGRACE_STRATEGY", value_enum)]
-    pub(super) strategy: Option<Strategy>,
+    #[arg(long, env = "SIGRACE_STRATEGY", value_parser = strategy())]
+    pub(super) strategy: Option<&'static str>,
     /// Up to how many steps to exhaust; means `--strategy exhaustive` [default: 1]
     #[arg(long, env = "SIGRACE_BOUND", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(scenario::Strategy::MOST_BOUND)))]
     pub(super) bound: Option<u32>,
@@ -46,7 +47,7 @@ pub(super) struct Search {
     /// Make every run twice: what does not repeat itself is unstable
     #[arg(long, env = "SIGRACE_VERIFY", value_parser = FalseyValueParser::new())]
     pub(super) verify: bool,
-    /// How many runs may go on at once [default: one for each CPU]
+    /// How many runs may go on at once, one for each CPU at most [default: that many]
     #[arg(long, short, env = "SIGRACE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
     /// Stop at the first finding
@@ -64,46 +65,55 @@ pub(super) struct Search {
 
 impl Search {
     /// How to try, with this seed and so many workers for each search.
-    pub(super) fn how(&self, seed: u64, jobs: usize, cancel: &Arc<AtomicBool>) -> Result<How, Stop> {
-        Ok(How {
+    pub(super) fn how(&self, seed: u64, jobs: usize, cancel: &Arc<AtomicBool>) -> Result<How, exit::Stop> {
+        let plan = Plan {
             seed,
-            strategy: self.strategy()?,
             runs: self.runs,
             time: self.time,
-            jobs,
-            first: self.first,
+            verify: self.verify,
             shrink: !self.shrink.no_shrink,
             shrink_runs: self.shrink.shrink_runs,
             confirm: self.shrink.confirm,
-            verify: self.verify,
-            trace_dir: self.traces.directory(),
-            keep_all: self.traces.keep_all,
-            cancel: Arc::clone(cancel),
-        })
+            jobs,
+            stop: if self.first { Stop::FirstFinding } else { Stop::Never },
+            ..Plan::default()
+        };
+        let strategy = self.strategy()?;
+        Ok(How { plan, strategy, keep: self.traces.keep(), cancel: Arc::clone(cancel) })
     }
 
     /// The strategy that was asked for, by its name or by what only one has. Its runs are those of `--runs`, or as many as
     /// are usual.
-    fn strategy(&self) -> Result<Option<scenario::Strategy>, Stop> {
-        let named = match (self.strategy, self.bound, self.depth) {
-            (Some(Strategy::Random | Strategy::Pct), Some(_), _) => {
-                return Err(Stop::new(Exit::Usage, "`--bound` goes with `--strategy exhaustive`"));
-            }
-            (Some(Strategy::Random | Strategy::Exhaustive), _, Some(_)) => {
-                return Err(Stop::new(Exit::Usage, "`--depth` goes with `--strategy pct`"));
-            }
-            (None, Some(_), _) => Some(Strategy::Exhaustive),
-            (None, None, Some(_)) => Some(Strategy::Pct),
-            (named, ..) => named,
+    fn strategy(&self) -> Result<Option<Strategy>, exit::Stop> {
+        let given: Vec<(&str, u32)> = [("bound", self.bound), ("depth", self.depth)]
+            .into_iter()
+            .filter_map(|(name, n)| Some((name, n?)))
+            .collect();
+        let of =
+            |name: &str| Strategy::KINDS.iter().find(|kind| kind.number.is_some_and(|own| own.name == name));
+        for (name, _) in &given {
+            let Some(kind) = of(name).filter(|kind| self.strategy.is_some_and(|asked| asked != kind.word))
+            else {
+                continue;
+            };
+            let what = format!("`--{name}` goes with `--strategy {}`", kind.word);
+            return Err(exit::Stop::new(Exit::Usage, what));
+        }
+        let kind = match self.strategy {
+            Some(word) => Strategy::KINDS.iter().find(|kind| kind.word == word),
+            None => given.first().and_then(|(name, _)| of(name)),
         };
-        Ok(named.map(|strategy| match strategy {
-            Strategy::Random => scenario::Strategy::Random { runs: RUNS },
-            Strategy::Exhaustive => {
-                scenario::Strategy::Exhaustive { bound: self.bound.unwrap_or(1), runs: None }
-            }
-            Strategy::Pct => scenario::Strategy::Pct { depth: self.depth.unwrap_or(2), runs: RUNS },
-        }))
+        Ok(kind.map(|kind| kind.strategy(given.first().map(|(_, number)| *number), RUNS)))
     }
+}
+
+/// The word of a strategy, as the list of them has it.
+fn strategy() -> impl TypedValueParser<Value = &'static str> {
+    let values = Strategy::KINDS.iter().map(|kind| PossibleValue::new(kind.word).help(kind.help));
+    PossibleValuesParser::new(values).map(|word| {
+        let kind = Strategy::KINDS.iter().find(|kind| kind.word == word);
+        kind.map_or("", |kind| kind.word)
+    })
 }
 
 /// What is done with a failing schedule.
@@ -146,19 +156,20 @@ pub(super) struct Traces {
     trace_dir: Option<PathBuf>,
     /// Write a trace of every run, not only of findings
     #[arg(long, env = "SIGRACE_KEEP_ALL", value_parser = FalseyValueParser::new())]
-    pub(super) keep_all: bool,
+    keep_all: bool,
 }
 
 impl Traces {
-    /// The folder for traces; it need not exist yet.
-    pub(super) fn directory(&self) -> PathBuf {
-        self.trace_dir.clone().unwrap_or_else(suite::trace_directory)
+    /// Which traces are written, and where to.
+    pub(super) fn keep(&self) -> Keep {
+        let folder = self.trace_dir.clone().unwrap_or_else(suite::trace_directory);
+        Keep { folder, all: self.keep_all }
     }
 
     /// Refuses a folder in which no trace could be written, before anything is found that would be lost.
-    pub(super) fn check(&self) -> Result<(), Stop> {
-        store::writable_directory(&self.directory()).map_err(|error| {
-            Stop::refused(format_args!(
+    pub(super) fn check(&self) -> Result<(), exit::Stop> {
+        store::writable_directory(&self.keep().folder).map_err(|error| {
+            exit::Stop::refused(format_args!(
                 "{error}: no trace could be written there; name another folder with --trace-dir"
             ))
         })
@@ -184,15 +195,4 @@ pub(super) enum Format {
     Json,
     /// JUnit's XML on standard output, a test case for each scenario
     Junit,
-}
-
-/// Ways to look for failing schedules.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Strategy {
-    /// Random schedules over the points that earlier runs have reached
-    Random,
-    /// Every schedule of up to `--bound` steps
-    Exhaustive,
-    /// Random priorities, for bugs of up to `--depth` orderings
-    Pct,
 }

@@ -5,10 +5,9 @@ use super::say::say;
 use super::target::Target;
 use super::{host, interrupt};
 use crate::schedule::{Point, Schedule};
-use crate::show::{count, padded, sources, width};
+use crate::show::{count, end_words, padded, sources, width};
 use crate::signal::{Signal, SignalSet};
 use crate::slots::Seats;
-use crate::suite::ending;
 use crate::suite::worker;
 use crate::supervise::{Observe, Settings, Supervise};
 use crate::trace::{Reached, Run};
@@ -66,7 +65,7 @@ fn table(run: &Run, sources: &HashMap<Point, String>) -> String {
         count(threads.len() as u64, "thread"),
         switches,
         sends,
-        ending(run),
+        end_words(&run.outcome.end),
     );
     text
 }

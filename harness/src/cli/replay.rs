@@ -1,7 +1,7 @@
 //! `sigrace replay`: exactly that run again.
 
 use super::exit::{Exit, Stop};
-use super::say::{page, say, warn};
+use super::say::{complain, page, say};
 use super::{host, interrupt};
 use crate::compile;
 use crate::explore::{self, ExploreError, Replay};
@@ -85,7 +85,7 @@ fn program(trace: &Trace) -> Result<PathBuf, Stop> {
         (None, Err(error)) => return Err(unreadable(file, &error)),
     };
     if digest != trace.digest {
-        warn(format_args!("sigrace: warning: {} is not the program that was recorded", file.display()));
+        complain(format_args!("sigrace: warning: {} is not the program that was recorded", file.display()));
     }
     Ok(file)
 }

@@ -4,7 +4,7 @@ use super::exit::{Code, Exit, Stop};
 use super::options::{Format, Search};
 use super::progress::Progress;
 use super::report;
-use super::say::{page, say, warn};
+use super::say::{complain, page, say};
 use super::{host, interrupt};
 use crate::compile;
 use crate::explore::{self, Partition, Standing, Verdict};
@@ -169,7 +169,7 @@ fn tell(trial: &Trial, result: &Tried, format: Format) -> Result<(), Stop> {
             let Some(done) = &outcome.done else { return say(outcome.text.trim_end()) };
             say(&format!("{:9}  {name}  {}", outcome.verdict.to_string(), done.extent()))?;
             if let Some(error) = done.unwritten() {
-                warn(format_args!("sigrace: {name}: {error}"));
+                complain(format_args!("sigrace: {name}: {error}"));
             }
             for note in &outcome.notes {
                 say(&format!("           {note}"))?;
@@ -177,7 +177,7 @@ fn tell(trial: &Trial, result: &Tried, format: Format) -> Result<(), Stop> {
             if outcome.text.is_empty() { Ok(()) } else { say(&format!("\n{}", outcome.text)) }
         }
         Err(error) => {
-            warn(format_args!("sigrace: {name}: {error}"));
+            complain(format_args!("sigrace: {name}: {error}"));
             Ok(())
         }
     }

@@ -21,6 +21,17 @@ pub(super) fn warn(text: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
+/// The same with a text that may quote names of files, which may hold anything: a terminal obeys none of it.
+pub(super) fn complain(text: impl Display) {
+    let text = text.to_string();
+    let quoted = |c: char| c.is_control() && !"\n\t".contains(c);
+    let shown: String = text
+        .chars()
+        .map(|c| if quoted(c) { c.escape_default().to_string() } else { c.to_string() })
+        .collect();
+    warn(shown);
+}
+
 /// The page that standard output is. Colours are always asked for: they are left out where no terminal shows them.
 pub(super) fn page() -> Page {
     let width = terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0));

@@ -1,11 +1,10 @@
 //! `sigrace shrink`: look for a simpler schedule than a trace's that breaks the same.
 
 use super::exit::{Exit, Stop};
-use super::explore::text;
 use super::options::Traces;
 use super::progress::Progress;
 use super::replay;
-use super::say::say;
+use super::say::{page, say};
 use super::{host, interrupt};
 use crate::explore::{Cut, Plan};
 use crate::judge::Comparison;
@@ -28,7 +27,7 @@ pub(super) struct Args {
     /// How often the result must end the same way again
     #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     confirm: u32,
-    /// How many runs may go on at once [default: one for each CPU]
+    /// How many runs may go on at once, one for each CPU at most [default: that many]
     #[arg(long, short, env = "SIGRACE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     #[command(flatten)]
@@ -66,8 +65,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         plan,
         against: Against::Only(trace.breaks.clone(), Box::new(against)),
         checks: Vec::new(),
-        trace_dir: args.traces.directory(),
-        keep_all: args.traces.keep_all,
+        keep: args.traces.keep(),
     };
     let clock = Stopwatch::start(slots.waited());
     let progress = Progress::new(None);
@@ -79,7 +77,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     } else if done.report.findings.iter().all(|finding| finding.schedule == trace.schedule) {
         say("no simpler schedule was found")?;
     }
-    say(text(&job, &done, clock.elapsed()).trim_end())?;
+    say(done.text(&job.name, clock.elapsed(), page()).trim_end())?;
     if let Some(error) = done.unwritten() {
         return Err(Stop::new(Exit::Harness, error));
     }

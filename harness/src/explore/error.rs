@@ -51,7 +51,14 @@ impl ExploreError {
     pub fn verdict(&self) -> Option<Verdict> {
         match self {
             ExploreError::Run { source: RunError::Unsupported(_), .. } => Some(Verdict::Unsupported),
-            _ => None,
+            ExploreError::Run {
+                source: RunError::Start { .. } | RunError::Interrupted | RunError::Fault(_),
+                ..
+            }
+            | ExploreError::NeverQuiet(_)
+            | ExploreError::NoReceiver { .. }
+            | ExploreError::Worker { .. }
+            | ExploreError::Planning(_) => None,
         }
     }
 }
@@ -64,9 +71,10 @@ pub(super) enum Halt {
 
 impl From<ExploreError> for Halt {
     fn from(error: ExploreError) -> Halt {
-        match error {
-            ExploreError::Run { source: RunError::Interrupted, .. } => Halt::Interrupted,
-            error => Halt::Failed(error),
+        if matches!(error, ExploreError::Run { source: RunError::Interrupted, .. }) {
+            Halt::Interrupted
+        } else {
+            Halt::Failed(error)
         }
     }
 }

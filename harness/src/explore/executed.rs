@@ -127,7 +127,11 @@ impl Found<'_> {
             for spot in &self.stretch.spots {
                 let point =
                     Point { thread: self.reached.point.thread.clone(), site: Site::At(spot.place), nth };
-                let others = if self.stretch.switches { self.reached.others.clone() } else { Vec::new() };
+                let others = if self.stretch.switches {
+                    self.reached.others.clone()
+                } else {
+                    crate::trace::Threads::default()
+                };
                 into.push(Reached { point, others, receivable: self.reached.receivable });
             }
         }

@@ -213,7 +213,7 @@ impl Exhaustive {
                 let late = match &step.action {
                     Action::Switch(Target::To(only)) => {
                         let leaf = child.size() == self.bound && child.withheld.is_empty();
-                        let single = reached.others.as_slice() == std::slice::from_ref(only);
+                        let single = *reached.others == *std::slice::from_ref(only);
                         self.prune && leaf && single && !demoted.iter().any(|step| step.thread == *only)
                     }
                     Action::Switch(Target::All) | Action::Send(_) => false,
@@ -404,7 +404,7 @@ fn ran_alone(events: &[Event]) -> bool {
     else {
         return false;
     };
-    let ([other], What::Step(Action::Switch(Target::All))) = (others.as_slice(), what) else { return false };
+    let ([other], What::Step(Action::Switch(Target::All))) = (&**others, what) else { return false };
     let mut ended = false;
     for Event { thread, what, .. } in rest {
         match what {
@@ -412,7 +412,15 @@ fn ran_alone(events: &[Event]) -> bool {
             What::Go(..) if thread == other => ended = false,
             What::Go(..) | What::Expire(_) | What::Fire(_) | What::Continue => return false,
             What::Sleep(..) | What::End(_) | What::Stop if thread == other => ended = true,
-            _ => {}
+            What::Exec(_)
+            | What::Step(_)
+            | What::Sleep(..)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Stop
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => {}
         }
     }
     false

@@ -73,7 +73,7 @@ impl<'a, 'env> Ledger<'a, 'env> {
         let tainted = run.taint.is_some();
         let breaks = if tainted { None } else { self.telling(run) };
         let mut hasher = DefaultHasher::new();
-        format!("{:?}", run.events).hash(&mut hasher);
+        run.events.hash(&mut hasher);
         let entry = Entry { breaks, clean: !tainted && run.unreached.is_empty(), events: hasher.finish() };
         (entry, self.entries.insert(run.schedule.clone(), entry))
     }

@@ -13,6 +13,8 @@
 //! have shown, and its results are taken in the order of their index. So the same seed plans the same schedules and
 //! makes the same report with any number of workers. Only a time budget and an interrupt are exempt.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod chance;
 mod code;
 mod confirm;

@@ -31,7 +31,7 @@ use super::reference::Reference;
 use super::report::{Chance, Coverage};
 use super::space::Space;
 use super::steps::sends;
-use crate::schedule::{Action, Point, Schedule, Site, Step, Target, ThreadName};
+use crate::schedule::{Action, Point, Schedule, Step, Target, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{Reached, Run, What};
 use proptest::test_runner::TestRunner;
@@ -135,16 +135,14 @@ impl Pct {
         let mut moment = 1;
         for event in &run.events {
             let thread = &event.thread;
-            let site = match event.what {
-                What::Step(Action::Send(signal)) => {
-                    sent.push(signal);
-                    continue;
-                }
-                What::Step(Action::Switch(_)) => None,
-                What::Go(site, nth) => Some((site, nth)),
-                What::Sleep(call, nth) => Some((Site::In(call), nth)),
-                _ => continue,
-            };
+            if let What::Step(Action::Send(signal)) = event.what {
+                sent.push(signal);
+                continue;
+            }
+            let site = event.what.visit();
+            if site.is_none() && !matches!(event.what, What::Step(_)) {
+                continue;
+            }
             let goes = !matches!(event.what, What::Sleep(..));
             for (index, (at, changed)) in sample.changes.iter().zip(&mut changed).enumerate() {
                 if *at == moment && !*changed {
@@ -254,7 +252,7 @@ impl Sample {
 }
 
 fn is_moment(what: &What) -> bool {
-    matches!(what, What::Go(..) | What::Sleep(..))
+    what.visit().is_some()
 }
 
 impl Planner for Pct {

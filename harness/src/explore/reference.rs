@@ -46,7 +46,7 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
         match &plain.outcome.end {
             End::Spinning(counted) => return Err(ExploreError::NeverQuiet(counted.clone())),
             End::TimedOut => return Err(ExploreError::NeverQuiet("the time limit was reached".to_owned())),
-            _ => {}
+            End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped => {}
         }
     }
     let executed = executed::execute(plan, supervisor, &mut plain)?;

@@ -205,7 +205,7 @@ impl Space {
     pub(super) fn turn(&self, step: &Step) -> (bool, u32, usize) {
         match step.at {
             Site::At(place) => (true, step.nth, self.ranks.get(&place).copied().unwrap_or(usize::MAX)),
-            _ => (false, 0, 0),
+            Site::Before(_) | Site::After(_) | Site::In(_) | Site::Probe(_) | Site::Quiet => (false, 0, 0),
         }
     }
 

@@ -46,7 +46,7 @@ fn sleeping() -> Vec<Sleeper> {
 
 fn killed(who: &str, by: &str) -> Event {
     let what = What::End(Status::Killed(signal(by)));
-    Event { thread: name(who), what, others: Vec::new() }
+    Event { thread: name(who), what, others: Default::default() }
 }
 
 fn left(who: &str, how: LeftHow) -> Leftover {

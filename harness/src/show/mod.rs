@@ -3,18 +3,24 @@
 //! Everything here makes texts; nothing prints. Texts end with a line break. What a program wrote or was called is
 //! shown with its control characters escaped, so that a trace cannot command the reader's terminal.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod diverged;
 mod ending;
+mod extent;
 mod layout;
 mod picture;
 mod place;
+mod search;
 mod words;
 
 pub use diverged::diverged;
+pub use extent::Extent;
 pub use layout::{padded, width};
 use layout::{plain, short};
 pub use place::{landings, sources};
-pub use words::{count, event_words, step_words};
+pub use search::{elsewhere, unstable};
+pub use words::{count, end_words, event_words, step_words};
 
 use crate::judge::title;
 use crate::schedule::Schedule;

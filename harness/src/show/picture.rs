@@ -3,7 +3,7 @@
 use super::Page;
 use super::layout::{padded, width, width_of};
 use super::place::{Told, of_event, of_steps};
-use super::words::{site_words, words_at};
+use super::words::{runs_handler, site_words, words_at};
 use crate::schedule::{Site, ThreadName};
 use crate::trace::{Event, Trace, What};
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ enum Kind {
     Step,
     /// What a reader looks for.
     Telling,
+    /// A signal whose handler comes next.
+    Handler,
     /// One call among others.
     Plain,
     /// Said by the event right after it.
@@ -106,7 +108,19 @@ fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
                 Some(What::Make(_) | What::Exec(_) | What::End(_) | What::Refuse(..)) => Kind::Said,
                 _ => Kind::Plain,
             },
-            _ => Kind::Telling,
+            What::Signal(_) if runs_handler(events, index) => Kind::Handler,
+            What::Exec(_)
+            | What::Go(Site::After(_) | Site::In(_) | Site::At(_) | Site::Probe(_) | Site::Quiet, _)
+            | What::Sleep(..)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Stop
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => Kind::Telling,
         };
         let lane = lanes.get(&event.thread).copied().unwrap_or_default();
         let source = of_event(events, places, index).and_then(|place| Told::new(place).short());
@@ -124,7 +138,7 @@ fn collapse(notes: Vec<Note>) -> Vec<Note> {
         let same = |note: &&Note| Some(note.lane) == lane;
         let before = notes.iter().take(index).rev().find(same);
         let after = notes.iter().skip(index + 1).find(same);
-        before.is_some_and(|note| note.kind == Kind::Step || note.text.ends_with(" handler first"))
+        before.is_some_and(|note| matches!(note.kind, Kind::Step | Kind::Handler))
             || after.as_ref().is_some_and(step)
     };
     let quiet: Vec<_> =
@@ -247,7 +261,7 @@ fn list(names: &[&str], notes: &[Note], page: Page) -> String {
 fn painted(text: &str, kind: Kind, page: Page) -> String {
     match kind {
         Kind::Step => page.step(text),
-        Kind::Telling => text.to_owned(),
+        Kind::Telling | Kind::Handler => text.to_owned(),
         Kind::Plain | Kind::Said => page.faint(text),
     }
 }

@@ -154,9 +154,10 @@ pub(super) fn of_event<'a>(
     // They are in the order of the events.
     let after = places.partition_point(|place| place.at <= Moment::Event(index));
     let before = places.get(..after)?;
-    match event.what {
-        What::Sleep(..) => before.iter().rev().find(|place| place.thread == event.thread),
-        _ => before.last().filter(|place| place.at == Moment::Event(index)),
+    if matches!(event.what, What::Sleep(..)) {
+        before.iter().rev().find(|place| place.thread == event.thread)
+    } else {
+        before.last().filter(|place| place.at == Moment::Event(index))
     }
 }
 
@@ -193,11 +194,7 @@ pub fn landings(trace: &Trace) -> Vec<Option<&Frame>> {
 pub fn sources(events: &[Event], places: &[Whereabouts]) -> HashMap<Point, String> {
     let mut found = HashMap::new();
     for (index, event) in events.iter().enumerate() {
-        let (site, nth) = match event.what {
-            What::Go(site, nth) => (site, nth),
-            What::Sleep(call, nth) => (Site::In(call), nth),
-            _ => continue,
-        };
+        let Some((site, nth)) = event.what.visit() else { continue };
         let words = of_event(events, places, index).and_then(|place| Told::new(place).words());
         if let Some(words) = words {
             found.insert(Point { thread: event.thread.clone(), site, nth }, words);
@@ -255,7 +252,7 @@ impl<'a> Places<'a> {
                     call.map_or_else(|| "is in".to_owned(), |call| format!("sleeps in {call}, called from"))
                 }
                 End::Spinning(_) if std::mem::take(&mut spins) => "spins in".to_owned(),
-                _ => "is in".to_owned(),
+                End::Ended(_) | End::Stopped | End::Spinning(_) | End::TimedOut => "is in".to_owned(),
             };
             text += &format!("{}\n", self.page.strong(format!("{} {doing} {words}", place.thread)));
             text += &self.details(&told);

@@ -13,7 +13,7 @@ fn events(text: &str) -> Vec<Event> {
     let event = |line: &str| {
         let (thread, what) = line.split_once(' ').unwrap();
         let what: What = ron::from_str(what).unwrap_or_else(|error| panic!("{what}: {error}"));
-        Event { thread: thread.parse().unwrap(), what, others: Vec::new() }
+        Event { thread: thread.parse().unwrap(), what, others: Default::default() }
     };
     lines.map(event).collect()
 }
@@ -190,7 +190,7 @@ fn a_signal_that_ends_its_process_is_no_handler() {
 #[test]
 fn a_long_picture_keeps_its_ends_and_what_is_around_a_step() {
     let mut trace = pause();
-    let at = |thread: &str, what| Event { thread: thread.parse().unwrap(), what, others: Vec::new() };
+    let at = |thread: &str, what| Event { thread: thread.parse().unwrap(), what, others: Default::default() };
     let switch = Action::Switch(Target::To(ThreadName::root()));
     let calls = (1..=1000).flat_map(|nth| {
         let go = What::Go(Site::Before(Syscall(39)), nth);
@@ -250,7 +250,7 @@ the replay left the recorded run at event 9
     );
 
     let mut others = recorded.clone();
-    others[2].others = vec!["p0.1".parse().unwrap()];
+    others[2].others = vec!["p0.1".parse().unwrap()].into();
     let text = diverged(&recorded, &others, 2, PAGE);
     assert!(text.ends_with("\nwho else could have run: recorded nobody; replayed p0.1\n"), "{text}");
 }

@@ -2,7 +2,8 @@
 
 use super::layout::plain;
 use crate::schedule::{Action, Site, Step};
-use crate::trace::{Event, Status, What};
+use crate::signal::Signal;
+use crate::trace::{End, Event, Sleeper, Status, What};
 
 /// A number with its noun: `1 run`, `2 runs`.
 pub fn count(number: u64, noun: &str) -> String {
@@ -45,11 +46,8 @@ pub fn event_words(what: &What, next: Option<&What>) -> String {
         What::Step(action) => action.to_string(),
         What::Sleep(call, nth) => format!("asleep in {call}{}", times(*nth)),
         What::Make(thread) => format!("makes {thread}"),
-        What::Signal(signal) => match next {
-            Some(What::Stop) => format!("{signal} takes effect"),
-            Some(What::End(Status::Killed(by))) if by == signal => format!("{signal} takes effect"),
-            _ => format!("{signal} handler first"),
-        },
+        What::Signal(signal) if takes_effect(*signal, next) => format!("{signal} takes effect"),
+        What::Signal(signal) => format!("{signal} handler first"),
         What::Stop => "stopped".to_owned(),
         What::Continue => "continued".to_owned(),
         What::Expire(call) => format!("{call} runs out of time"),
@@ -60,9 +58,54 @@ pub fn event_words(what: &What, next: Option<&What>) -> String {
     }
 }
 
-/// The words of the event at `index`, with those of its thread that follow taken into account.
-pub(super) fn words_at(events: &[Event], index: usize) -> Option<String> {
+/// How a run ended, in a few words.
+pub fn end_words(end: &End) -> String {
+    match end {
+        End::Ended(status) => status.to_string(),
+        End::Hang(sleepers) => format!("hangs ({})", Sleeper::list(sleepers)),
+        End::Idle(sleepers) => format!("waits for the outside ({})", Sleeper::list(sleepers)),
+        End::Stopped => "stopped".to_owned(),
+        End::Spinning(why) => format!("goes on for ever ({why})"),
+        End::TimedOut => "the time limit was reached".to_owned(),
+    }
+}
+
+/// True if the signal ends or stops the thread, of which `next` is the next event.
+fn takes_effect(signal: Signal, next: Option<&What>) -> bool {
+    match next {
+        Some(What::Stop) => true,
+        Some(What::End(status)) => *status == Status::Killed(signal),
+        Some(
+            What::Exec(_)
+            | What::Go(..)
+            | What::Step(_)
+            | What::Sleep(..)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..),
+        )
+        | None => false,
+    }
+}
+
+/// An event, and the next one of its thread.
+fn with_next(events: &[Event], index: usize) -> Option<(&What, Option<&What>)> {
     let event = events.get(index)?;
     let next = events.iter().skip(index + 1).find(|later| later.thread == event.thread);
-    Some(event_words(&event.what, next.map(|event| &event.what)))
+    Some((&event.what, next.map(|event| &event.what)))
+}
+
+/// The words of the event at `index`, with those of its thread that follow taken into account.
+pub(super) fn words_at(events: &[Event], index: usize) -> Option<String> {
+    with_next(events, index).map(|(what, next)| event_words(what, next))
+}
+
+/// True if the event at `index` is a signal whose handler comes next.
+pub(super) fn runs_handler(events: &[Event], index: usize) -> bool {
+    with_next(events, index)
+        .is_some_and(|(what, next)| matches!(what, What::Signal(signal) if !takes_effect(*signal, next)))
 }

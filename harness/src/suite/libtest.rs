@@ -48,7 +48,9 @@ fn run(case: Case, how: &How, slots: &Slots) -> Result<(), Failed> {
     }
     match outcome.verdict {
         Verdict::Pass => Ok(()),
-        _ => Err(outcome.text.into()),
+        Verdict::Fail | Verdict::Unreached | Verdict::Diverged | Verdict::Unstable | Verdict::Unsupported => {
+            Err(outcome.text.into())
+        }
     }
 }
 

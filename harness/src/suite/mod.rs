@@ -1,21 +1,25 @@
 //! A folder of scenarios, each of them a trial.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod files;
 mod libtest;
+mod merge;
 mod parts;
 mod record;
 pub mod report;
 mod search;
 mod select;
 mod sweep;
+mod told;
 mod trial;
 pub mod worker;
 
 pub use files::{Case, FindError, Found, cases, find};
 pub use libtest::{SuiteError, trace_directory, trials};
-pub use parts::join;
-pub use record::DigestError;
-pub use search::{Against, Done, Job, SearchError, ending, search, settings};
+pub use merge::{Together, merge};
+pub use record::{DigestError, Keep};
+pub use search::{Against, Done, Job, SearchError, search, settings};
 pub use select::{DEFAULT_FOLDER, Selection};
 pub use sweep::code;
 pub use trial::{How, Outcome, SEED, Trial};

@@ -4,13 +4,14 @@
 //! a point was disturbed, which finding is the simplest, the verdict.
 
 use super::report::{Chance, Confirmed, Found, Schedules, Search, cut_of_name};
-use super::search::Extent;
-use crate::explore::{self, Level, Verdict};
+use crate::explore::{self, Executed, Level, Verdict};
+use crate::show::Extent;
 use crate::trace::Broken;
 use std::collections::HashSet;
 
-/// The parts of one search, in the order of their numbers, as one; or why they are not of one search. There is at least one.
-pub fn join(parts: Vec<Search>) -> Result<Search, String> {
+/// The parts of one search, in the order of their numbers, as one, and its verdict; or why they are not of one search.
+/// There is at least one.
+pub(super) fn join(parts: Vec<Search>) -> Result<(Search, Verdict), String> {
     let count = parts.len() as u64;
     let mut parts = parts.into_iter();
     let mut whole = parts.next().ok_or("there is no part")?;
@@ -47,7 +48,7 @@ pub fn join(parts: Vec<Search>) -> Result<Search, String> {
     whole.verdict = Some(verdict.to_string());
     found.extent = extent(&found);
     whole.result = Some(found);
-    Ok(whole)
+    Ok((whole, verdict))
 }
 
 /// The verdict of all parts together, as `explore::Report::against` has it for one search.
@@ -195,6 +196,7 @@ fn extent(found: &Found) -> String {
         chance: chance.as_ref(),
         verified: found.verified,
         cut: found.cut.as_deref().and_then(cut_of_name),
+        executed: Executed::default(),
     };
     extent.to_string()
 }

@@ -11,6 +11,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Which traces are written, and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The folder, which need not exist yet.
+    pub folder: PathBuf,
+    /// Those of all runs, not only of findings.
+    pub all: bool,
+}
+
 /// What all traces of one search have in common, and where they go.
 #[derive(Clone, Debug)]
 pub(super) struct Recorder {

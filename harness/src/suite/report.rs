@@ -3,7 +3,7 @@
 //! A report holds no times, no pids and nothing else that chance or the number of workers decides: the same seeded search
 //! gives the same report, byte for byte.
 
-use super::search::{Done, SearchError, ending_of};
+use super::search::{Done, SearchError};
 use super::trial::{self, Trial};
 use crate::checks::Warning;
 use crate::compile;
@@ -347,7 +347,7 @@ impl Found {
         let Comparison { missing, unknown } = Comparison::new(&report.findings, known);
         let findings = report.findings.iter().enumerate();
         Found {
-            extent: done.extent_of_report(),
+            extent: show::Extent::of(&done.report).to_string(),
             runs: report.runs,
             extra_runs: report.extra_runs,
             shared_runs: report.shared_runs,
@@ -366,7 +366,7 @@ impl Found {
                 .outcomes
                 .iter()
                 .map(|seen| Distinct {
-                    ending: ending_of(&seen.outcome.end),
+                    ending: show::end_words(&seen.outcome.end),
                     digest: digest_of(&seen.outcome),
                     breaks: names(&seen.breaks),
                     runs: seen.runs,
@@ -391,7 +391,7 @@ impl Found {
                     schedule: steps(&unstable.schedule),
                     endings: std::iter::once(&unstable.one)
                         .chain(&unstable.other)
-                        .map(|run| ending_of(&run.outcome.end))
+                        .map(|run| show::end_words(&run.outcome.end))
                         .collect(),
                     differs: unstable.differs.map(|index| index as u64),
                 })

@@ -1,23 +1,19 @@
 //! One search, from its settings to its report and its traces.
 
-use super::record::{DigestError, KeepAll, Recorder};
+use super::record::{DigestError, Keep, KeepAll, Recorder};
 use super::worker;
 use crate::checks::{self, Asked, Checked, Rule};
 use crate::compile;
-use crate::explore::{
-    self, Chance, Coverage, Cut, Executed, ExploreError, Finding, Level, MOST_VISITS, Partition, Plan,
-    Progress, Reference, Report, Verdict,
-};
+use crate::explore::{self, Cut, ExploreError, Finding, Plan, Progress, Reference, Report, Verdict};
 use crate::judge::{self, BadRegex, Expectations};
 use crate::scenario::Expect;
 use crate::schedule::Schedule;
-use crate::show::{self, Page, count};
+use crate::show::Extent;
 use crate::slots::{Seats, SlotError, Slots, Waited};
-use crate::store::{self, FileError};
+use crate::store::FileError;
 use crate::supervise::{Observe, RunError, Settings, Supervise};
-use crate::trace::{Broken, End, Run, Sleeper, Trace, Whereabouts};
-use std::fmt::{self, Display, Formatter};
-use std::path::{Path, PathBuf};
+use crate::trace::{Broken, Run, Trace, Whereabouts};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -46,10 +42,8 @@ pub struct Job {
     pub against: Against,
     /// The rules for handlers that are checked.
     pub checks: Vec<Rule>,
-    /// Where traces go.
-    pub trace_dir: PathBuf,
-    /// Keep a trace of every run.
-    pub keep_all: bool,
+    /// What is written down.
+    pub keep: Keep,
 }
 
 /// What came of a search.
@@ -96,7 +90,7 @@ impl SearchError {
                 Some(Verdict::Unreached)
             }
             SearchError::Explore(error) => error.verdict(),
-            _ => None,
+            SearchError::Slot(_) | SearchError::Digest(_) | SearchError::Regex(_) => None,
         }
     }
 
@@ -116,10 +110,10 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
     let waited = Waited::default();
     let seats = Seats::new(slots, &waited);
     let plan = Plan { jobs: job.plan.jobs.min(slots.count()), waited, ..job.plan.clone() };
-    let recorder = Recorder::new(&job.settings, &job.trace_dir)?;
+    let recorder = Recorder::new(&job.settings, &job.keep.folder)?;
     let factory = |_| {
         let supervisor = worker::supervisor(job.settings.clone(), &seats);
-        Ok(KeepAll { supervisor, recorder: job.keep_all.then(|| recorder.clone()) })
+        Ok(KeepAll { supervisor, recorder: job.keep.all.then(|| recorder.clone()) })
     };
     let reference = reference(&plan, &factory)?;
     let expectations = expectations(&job.against, &reference.run)?;
@@ -139,7 +133,7 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
     let digest = recorder.digest().to_owned();
     let (file, asked) = (job.settings.launch.file.clone(), asked(job));
     let mut done = Done { report, digest, file, asked, expectations, checked, traces: Vec::new() };
-    let extent = done.extent_of_report();
+    let extent = Extent::of(&done.report).to_string();
     let seen = places(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), &seats)));
     let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {
         let mut trace = recorder.trace(&finding.run, &breaks(finding), Some(extent.clone()));
@@ -239,232 +233,6 @@ fn expectations(against: &Against, reference: &Run) -> Result<Expectations, BadR
 /// All that a finding breaks, the most telling first.
 fn breaks(finding: &Finding) -> Vec<Broken> {
     std::iter::once(finding.breaks).chain(finding.also.iter().copied()).collect()
-}
-
-impl Done {
-    /// A finding for a person: what broke, in one sentence; the schedule, the run, and how to see it again.
-    pub fn tell(&self, index: usize, name: &str, page: Page) -> String {
-        let Some(finding) = self.report.findings.get(index) else { return String::new() };
-        let sentence = judge::explain(&self.expectations, finding.breaks, &finding.run);
-        let mut text = show::finding(name, finding.breaks, &sentence, &finding.schedule, page);
-        text += &elsewhere(finding);
-        if finding.shrink_cut {
-            text += "  (the runs for shrinking were used up: a simpler schedule may exist)\n";
-        }
-        if let Some((trace, path)) = self.traces.get(index) {
-            text += &format!("\n{}\n", show::run(trace, page));
-            text += &match path {
-                Ok(path) => format!("{}\n", replay(path)),
-                Err(error) => format!("there is no trace of it: {error}\n"),
-            };
-        }
-        text
-    }
-
-    /// The command that makes the run of a finding again, if its trace could be written: `replay: sigrace replay PATH`.
-    pub fn replay(&self, index: usize) -> Option<String> {
-        self.replay_command(index).map(|command| format!("replay: {command}"))
-    }
-
-    /// The same command alone.
-    pub fn replay_command(&self, index: usize) -> Option<String> {
-        let (_, path) = self.traces.get(index)?;
-        path.as_ref().ok().map(|path| store::command("replay", path))
-    }
-
-    /// Why a trace could not be written, if one could not.
-    pub fn unwritten(&self) -> Option<&FileError> {
-        self.traces.iter().find_map(|(_, path)| path.as_ref().err())
-    }
-
-    /// What the checks of handlers have to say, a line each.
-    pub fn warnings(&self) -> Vec<String> {
-        let Checked { warnings, cut, notes, .. } = &self.checked;
-        let mut lines: Vec<String> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
-        lines.extend(notes.iter().map(|note| format!("note: {note}")));
-        if *cut {
-            lines.push(format!(
-                "note: handlers were not checked to the end: {} runs were used up",
-                self.checked.runs
-            ));
-        }
-        lines
-    }
-
-    /// What did not repeat itself, for a person: why, and how both runs ended.
-    pub fn tell_unstable(&self, page: Page) -> String {
-        let mut text = String::new();
-        for unstable in &self.report.unstable {
-            text += &format!("unstable ({}): {}\n", unstable.schedule, unstable.why);
-            text += &format!("  one run:     {}\n", ending(&unstable.one));
-            if let Some(other) = &unstable.other {
-                text += &format!("  another run: {}\n", ending(other));
-                if let Some(index) = unstable.differs {
-                    text += &show::diverged(&unstable.one.events, &other.events, index, page);
-                }
-            }
-        }
-        text
-    }
-
-    /// How far the search went: `200 runs, 212 of 212 one-step schedules, 38 points, 9 distinct outcomes`.
-    pub fn extent(&self) -> String {
-        let mut text = self.extent_of_report();
-        if self.report.tainted > 0 {
-            text += &format!(", {}", count(self.report.tainted, "tainted run"));
-        }
-        text
-    }
-
-    /// The same without what load decides: how many runs had to be made again.
-    pub(super) fn extent_of_report(&self) -> String {
-        let Report { runs, outcomes, verified, part, cut, more_outcomes, .. } = &self.report;
-        let Coverage { levels, taken, open, chance, .. } = &self.report.coverage;
-        let extent = Extent {
-            part: *part,
-            runs: *runs,
-            levels,
-            points: (*taken as u64, *open as u64),
-            outcomes: outcomes.len() as u64,
-            more_outcomes: *more_outcomes,
-            chance: chance.as_ref(),
-            verified: *verified,
-            cut: *cut,
-        };
-        match self.swept() {
-            Some(swept) => format!("{extent}, {swept}"),
-            None => extent.to_string(),
-        }
-    }
-
-    /// How much of the code that was to be swept the undisturbed run executes: `15 of 16 instructions executed`.
-    fn swept(&self) -> Option<String> {
-        let Executed { instructions, executed, visits, points } = self.report.reference.executed;
-        let all = (instructions > 0).then(|| count(instructions as u64, "instruction"))?;
-        let capped =
-            if points < visits { format!(" (their first {MOST_VISITS} visits)") } else { String::new() };
-        Some(format!("{executed} of {all} executed{capped}"))
-    }
-}
-
-/// How far a search went, or its part, or all parts of it together: displayed as a list of numbers in words.
-pub(super) struct Extent<'a> {
-    pub(super) part: Option<Partition>,
-    pub(super) runs: u64,
-    pub(super) levels: &'a [Level],
-    /// At how many steps were taken, and how many there are.
-    pub(super) points: (u64, u64),
-    pub(super) outcomes: u64,
-    pub(super) more_outcomes: bool,
-    pub(super) chance: Option<&'a Chance>,
-    pub(super) verified: u64,
-    pub(super) cut: Option<Cut>,
-}
-
-impl Display for Extent<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut parts = Vec::new();
-        parts.extend(self.part.map(|Partition { part, of }| format!("part {part} of {of}")));
-        parts.push(count(self.runs, "run"));
-        parts.extend(self.levels.iter().map(|level| self.level(level)));
-        let (taken, open) = self.points;
-        let points = count(open, "point");
-        parts.push(if taken == open { points } else { format!("steps at {taken} of {points}") });
-        let more = if self.more_outcomes { "more than " } else { "" };
-        parts.push(format!("{more}{}", count(self.outcomes, "distinct outcome")));
-        parts.extend(self.chance.map(told));
-        if self.verified > 0 {
-            parts.push(format!("{} made twice with equal events", self.verified));
-        }
-        f.write_str(&parts.join(", "))
-    }
-}
-
-impl Extent<'_> {
-    /// `212 of 212 one-step schedules`, and what is missing, if anything.
-    fn level(&self, level: &Level) -> String {
-        let steps = match level.steps {
-            1 => "one-step".to_owned(),
-            2 => "two-step".to_owned(),
-            3 => "three-step".to_owned(),
-            steps => format!("{steps}-step"),
-        };
-        let known = if level.open { "more than " } else { "" };
-        let text =
-            format!("{} of {known}{}", level.covered(), count(level.all, &format!("{steps} schedule")));
-        let why = match self.cut {
-            Some(Cut::Interrupted) => "interrupted",
-            Some(Cut::Time) => "the time was used up",
-            Some(Cut::FirstFinding) => "stopped at the first finding",
-            Some(Cut::KnownFound) => "stopped when the known findings were found",
-            Some(Cut::Full) => "stopped at so many findings",
-            Some(Cut::Runs) | None => "the runs were used up",
-        };
-        if level.exhausted() { text } else { format!("{text} ({} not tried: {why})", not_tried(level)) }
-    }
-}
-
-/// `12 samples of depth 2 over 3 threads and 25 moments, each with a chance of at least 1 in 75`.
-fn told(chance: &Chance) -> String {
-    let Chance { depth, threads, moments, samples, given_up, everywhere, .. } = chance;
-    let bound = match chance.one_in() {
-        Some(number) => format!("each with a chance of at least 1 in {number}"),
-        None if *given_up > 0 => format!("no bound: {given_up} given up"),
-        None if !everywhere => "no bound: only some kinds of points are used".to_owned(),
-        None => "no bound worth telling".to_owned(),
-    };
-    format!(
-        "{} of depth {depth} over {} and {}, {bound}",
-        count(*samples, "sample"),
-        count(*threads, "thread"),
-        count(*moments, "moment")
-    )
-}
-
-/// Other places where the same breaks: `also at: p0 before write #2; p0 before close; and 3 more`.
-fn elsewhere(finding: &Finding) -> String {
-    if finding.elsewhere.is_empty() {
-        return String::new();
-    }
-    let short = |schedule: &Schedule| match (schedule.steps.as_slice(), finding.schedule.steps.as_slice()) {
-        ([step], [headline]) if step.action == headline.action => step.point().to_string(),
-        (steps, _) => steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
-    };
-    let mut places: Vec<String> = finding.elsewhere.iter().map(short).collect();
-    if finding.elsewhere_more > 0 {
-        places.push(format!("and {} more", finding.elsewhere_more));
-    }
-    format!("  also at: {}\n", places.join("; "))
-}
-
-fn not_tried(level: &Level) -> String {
-    if level.open { format!("at least {}", level.missing()) } else { level.missing().to_string() }
-}
-
-/// The last line of a finding: the one command that continues.
-fn replay(path: &Path) -> String {
-    format!("replay: {}", store::command("replay", path))
-}
-
-/// How a run ended, in a few words.
-pub fn ending(run: &Run) -> String {
-    ending_of(&run.outcome.end)
-}
-
-/// An ending in a few words.
-pub(super) fn ending_of(end: &End) -> String {
-    let asleep = |sleepers: &[Sleeper]| {
-        let each: Vec<_> = sleepers.iter().map(|one| format!("{} in {}", one.thread, one.call)).collect();
-        each.join(", ")
-    };
-    match end {
-        End::Ended(status) => status.to_string(),
-        End::Hang(sleepers) => format!("hangs ({})", asleep(sleepers)),
-        End::Idle(sleepers) => format!("waits for the outside ({})", asleep(sleepers)),
-        End::Stopped => "stopped".to_owned(),
-        End::Spinning(why) => format!("goes on for ever ({why})"),
-        End::TimedOut => "the time limit was reached".to_owned(),
-    }
 }
 
 /// The settings of a search that may be ended from outside.

@@ -12,7 +12,7 @@ pub fn code(file: &Path, functions: &[String], all: bool, points: &[Site]) -> Re
         .iter()
         .filter_map(|site| match site {
             Site::At(place) => Some(*place),
-            _ => None,
+            Site::Before(_) | Site::After(_) | Site::In(_) | Site::Probe(_) | Site::Quiet => None,
         })
         .collect();
     if functions.is_empty() && !all && places.is_empty() {

@@ -1,6 +1,7 @@
 //! A scenario as a trial: what it asks for is looked for, and what was found is compared with what it knows.
 
 use super::files::Case;
+use super::record::Keep;
 use super::search::{Against, Done, Job, SearchError, search, settings};
 use super::sweep::code;
 use crate::checks::Warning;
@@ -14,7 +15,6 @@ use crate::slots::Slots;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 /// The seed of a suite if nobody gives another: the same every time, so that its result is.
 pub const SEED: u64 = 1;
@@ -22,84 +22,41 @@ pub const SEED: u64 = 1;
 /// How the scenarios of a suite are tried.
 #[derive(Clone, Debug)]
 pub struct How {
-    /// What chance is made from.
-    pub seed: u64,
+    /// All that does not come from a scenario. Where it has a number of runs, or a time, they go for each strategy instead of
+    /// the scenario's own number.
+    pub plan: Plan,
     /// The strategy, instead of the scenario's own.
     pub strategy: Option<Strategy>,
-    /// Runs of each strategy, instead of the scenario's own numbers, and of all together.
-    pub runs: Option<u64>,
-    /// Time for each scenario; it ends with whichever is used up first.
-    pub time: Option<Duration>,
-    /// The most workers of one scenario.
-    pub jobs: usize,
-    /// Stop a scenario at its first finding.
-    pub first: bool,
-    /// Shrink failing schedules.
-    pub shrink: bool,
-    /// Runs that shrinking one finding may cost.
-    pub shrink_runs: u64,
-    /// How often a finding is run again.
-    pub confirm: u32,
-    /// Make every run twice and compare the two.
-    pub verify: bool,
-    /// Where traces go.
-    pub trace_dir: PathBuf,
-    /// Keep a trace of every run.
-    pub keep_all: bool,
+    /// What is written down.
+    pub keep: Keep,
     /// Set from outside to end early.
     pub cancel: Arc<AtomicBool>,
 }
 
 impl How {
     /// As the scenarios say, with one worker each.
-    pub fn plain(trace_dir: PathBuf) -> How {
-        let Plan { shrink, shrink_runs, confirm, .. } = Plan::default();
-        How {
-            seed: SEED,
-            strategy: None,
-            runs: None,
-            time: None,
-            jobs: 1,
-            first: false,
-            shrink,
-            shrink_runs,
-            confirm,
-            verify: false,
-            trace_dir,
-            keep_all: false,
-            cancel: Arc::default(),
-        }
+    pub fn plain(folder: PathBuf) -> How {
+        let plan = Plan { seed: SEED, ..Plan::default() };
+        How { plan, strategy: None, keep: Keep { folder, all: false }, cancel: Arc::default() }
     }
 
     /// The strategies with the budget that was asked for. A time without a number of runs means any number: what comes to
     /// an end by itself goes first, and the rest has the time that is left.
     pub fn strategies(&self, asked: &[Strategy]) -> Vec<Strategy> {
         let asked = self.strategy.as_ref().map_or(asked, std::slice::from_ref);
-        let given = self.runs.or(self.time.map(|_| u64::MAX));
+        let given = self.plan.runs.or(self.plan.time.map(|_| u64::MAX));
         let with =
             |strategy: &Strategy| given.map_or_else(|| strategy.clone(), |runs| strategy.with_runs(runs));
         let mut strategies: Vec<Strategy> = asked.iter().map(with).collect();
         if given == Some(u64::MAX) {
-            strategies.sort_by_key(|strategy| !matches!(strategy, Strategy::Exhaustive { .. }));
+            strategies.sort_by_key(|strategy| !strategy.exhausts());
         }
         strategies
     }
 
     /// A plan with all that does not come from a scenario.
     pub fn plan(&self, asked: &[Strategy]) -> Plan {
-        Plan {
-            strategies: self.strategies(asked),
-            runs: self.runs,
-            verify: self.verify,
-            seed: self.seed,
-            time: self.time,
-            shrink: self.shrink,
-            shrink_runs: self.shrink_runs,
-            confirm: self.confirm,
-            jobs: self.jobs,
-            stop: if self.first { explore::Stop::FirstFinding } else { explore::Stop::Never },
-            ..Plan::default()
-        }
+        Plan { strategies: self.strategies(asked), ..self.plan.clone() }
     }
 }
 
@@ -144,9 +101,9 @@ impl Trial {
     /// exhaust is only known when they are.
     pub fn budget(&self, how: &How) -> Option<u64> {
         let all = how.strategies(&self.case.scenario.explore.strategy);
-        let random = all.iter().filter(|strategy| !matches!(strategy, Strategy::Exhaustive { .. }));
+        let random = all.iter().filter(|strategy| !strategy.exhausts());
         let runs = random.filter_map(Strategy::runs).fold(0, u64::saturating_add);
-        Some(runs.min(how.runs.unwrap_or(u64::MAX))).filter(|runs| (1..u64::MAX).contains(runs))
+        Some(runs.min(how.plan.runs.unwrap_or(u64::MAX))).filter(|runs| (1..u64::MAX).contains(runs))
     }
 
     /// Searches, and compares. An error is the harness's own.
@@ -174,8 +131,7 @@ impl Trial {
             plan,
             against: Against::Scenario(scenario.expect.clone()),
             checks: scenario.expect.handlers.rules().to_vec(),
-            trace_dir: how.trace_dir.clone(),
-            keep_all: how.keep_all,
+            keep: how.keep.clone(),
         };
         match search(&job, slots, progress) {
             Ok(done) => Ok(self.judge(done, page)),
@@ -211,12 +167,16 @@ impl Trial {
         let (mut notes, followed) = self.kept(&done);
         let (warned, missed) = self.warnings(&done);
         let wrong = !warned.is_empty() || !missed.is_empty();
-        let verdict = match done.report.against(known) {
-            Verdict::Pass if done.checked.unsupported => Verdict::Unsupported,
-            Verdict::Pass | Verdict::Unreached if wrong => Verdict::Fail,
+        let found = done.report.against(known);
+        let verdict = if found == Verdict::Pass && done.checked.unsupported {
+            Verdict::Unsupported
+        } else if wrong && matches!(found, Verdict::Pass | Verdict::Unreached) {
+            Verdict::Fail
+        } else if found == Verdict::Pass && !followed {
             // A kept trace that cannot be followed any more tests nothing.
-            Verdict::Pass if !followed => Verdict::Unreached,
-            verdict => verdict,
+            Verdict::Unreached
+        } else {
+            found
         };
         let interrupted = done.report.cut == Some(Cut::Interrupted);
         let (mut text, mut replay) = (String::new(), Vec::new());

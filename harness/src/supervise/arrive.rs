@@ -2,11 +2,12 @@
 
 use super::RunError;
 use super::held::{Held, Place};
+use super::ids::{ProcessId, ThreadId};
+use super::news::News;
 use super::plant::{self, Plant};
 use super::probe;
-use super::settle::News;
-use super::tree::{Birth, BirthKind, Process, ProcessId, State, ThreadId, Tree};
-use super::turn::Turns;
+use super::state::Turns;
+use super::tree::{Birth, BirthKind, Process, State, Tree};
 use crate::schedule::{Making, Site, Syscall};
 use crate::sys::filter::LOADER_CALLS;
 use crate::sys::notify::Notification;
@@ -40,7 +41,7 @@ impl Turns<'_> {
             return Ok(());
         }
         let process = self.memory_of(self.tree.thread(id).process);
-        if let Some(plant) = self.tree.process(process).planted(notification.ip) {
+        if let Some(plant) = self.tree.process(process).planted.notified(notification.ip) {
             self.back_from_making(id, newborn, &notification, plant.address)?;
             let nth = self.visit(id, Site::After(Making::Fork));
             // Where it goes on: the stub is none of the program's.
@@ -94,22 +95,22 @@ impl Turns<'_> {
     /// once. The scheduler keeps to it, except at a tick of its clock. Then the woken thread comes to its point first, and
     /// the released one comes to its own although it has not slept.
     fn check_order(&mut self, id: ThreadId) {
-        let Some(released) = self.released else { return };
+        let Some(released) = self.going.released else { return };
         let (one, other) = (self.tree.thread(id), self.tree.thread(released));
         if released != id {
             let together = self.memory_of(one.process) == self.memory_of(other.process);
             if together && matches!(other.state, State::Running) {
-                self.overtaken_by = Some(id);
+                self.going.overtaken_by = Some(id);
             }
-        } else if let Some(by) = self.overtaken_by.take() {
+        } else if let Some(by) = self.going.overtaken_by.take() {
             let by = &self.tree.thread(by).name;
-            self.taint.get_or_insert(format!("{by} ran while {} was between two points", one.name));
+            self.doubts.taint(format!("{by} ran while {} was between two points", one.name));
         }
     }
 
     fn hold(&mut self, id: ThreadId, held: Held) {
         self.tree.thread_mut(id).state = State::Held(held);
-        self.news.push((id, News::Held));
+        self.journal.news.push((id, News::Held));
     }
 
     /// The process whose memory a process uses: its own, or its parent's until it executes.
@@ -127,7 +128,7 @@ impl Turns<'_> {
     fn born(&mut self, birth: Birth, tid: i32) -> Result<ThreadId, RunError> {
         let id = self.tree.add(birth, tid)?;
         let name = self.tree.thread(id).name.clone();
-        self.news.push((birth.maker, News::Told(What::Make(name))));
+        self.journal.news.push((birth.maker, News::Told(What::Make(name))));
         self.tree.birth = None;
         if birth.kind == BirthKind::Vfork {
             let process = self.tree.thread(id).process;
@@ -167,7 +168,7 @@ impl Turns<'_> {
     fn unplant(&mut self, owner: ProcessId, by: ThreadId, address: u64) -> Result<(), RunError> {
         let Tree { threads, processes, .. } = &mut self.tree;
         let text = threads[by.0].door.text();
-        let done = text.and_then(|text| processes[owner.0].unplant(text, address));
+        let done = text.and_then(|text| processes[owner.0].planted.unplant(text, address));
         done.or_else(|error| {
             // Of a process that has just been ended nothing needs to be put back.
             if procfs::gone(&error) { Ok(()) } else { Err(plant::refused(&error)) }
@@ -183,7 +184,7 @@ impl Turns<'_> {
     ) -> Result<Option<Plant>, RunError> {
         let Tree { threads, processes, .. } = &mut self.tree;
         let text = threads[by.0].door.text();
-        match text.and_then(|text| processes[owner.0].plant(text, address)) {
+        match text.and_then(|text| processes[owner.0].planted.plant(text, address)) {
             Ok(plant) => Ok(plant),
             Err(error) if procfs::gone(&error) => Ok(None),
             Err(error) => Err(plant::refused(&error)),

@@ -18,57 +18,33 @@
 //! happened before. Where the thread cannot be stopped, it is known of its next point: what it has executed by then, it
 //! executed since its last one.
 
-use super::handlers::Seen;
+use super::ambush::{Aim, Ambush, Counter, MOST, unavailable};
 use super::held::{Held, Place};
+use super::ids::ThreadId;
+use super::news::News;
 use super::obstacle::Obstacle;
-use super::settle::News;
-use super::tree::{State, ThreadId};
-use super::turn::Turns;
+use super::seen::Seen;
+use super::state::Turns;
+use super::tree::State;
 use super::{Observe, Observed, RunError};
 use crate::schedule::{Action, Label, Point, Site, Step, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::sys::perf::Breakpoint;
 use crate::sys::pidfd;
-use crate::trace::{Reached, What};
+use crate::trace::{Threads, What};
 use nix::errno::Errno;
 
-/// How many breakpoints a thread can have: the debug registers of x86.
-pub const MOST: usize = 4;
+impl<'a> Turns<'a> {
+    /// The places in a thread's code whose executions are to be counted.
+    pub(super) fn counted_by(&self, name: &ThreadName) -> impl Iterator<Item = Label> + use<'_, 'a> {
+        let name = name.clone();
+        let places = match self.observe {
+            Observe::Nothing | Observe::Handlers(_) | Observe::Where => &[][..],
+            Observe::Executions(places) => places,
+        };
+        places.iter().filter(move |(thread, _)| *thread == name).map(|(_, place)| *place)
+    }
 
-/// What happens when a breakpoint's time comes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Aim {
-    /// The thread stops: see NOTE \[Parked\].
-    Park,
-    /// It is sent this signal: see NOTE \[Struck\].
-    Strike(Signal),
-    /// Nothing, and why.
-    Nothing(String),
-}
-
-/// A breakpoint that waits for its thread.
-#[derive(Debug)]
-pub(super) struct Ambush {
-    place: Label,
-    nth: u32,
-    address: u64,
-    breakpoint: Breakpoint,
-    aim: Option<Aim>,
-    /// Its time has come, and what was to happen has happened.
-    sprung: bool,
-    /// It comes at every visit: one that has come for the last time cannot be started again while its thread is stopped.
-    for_ever: bool,
-}
-
-/// A place whose executions are counted.
-#[derive(Debug)]
-pub(super) struct Counter {
-    thread: ThreadName,
-    place: Label,
-    breakpoint: Breakpoint,
-}
-
-impl Turns<'_> {
     /// Sets the breakpoints of a thread that begins a program, or has just been made: for the steps of the schedule, and for
     /// the places that are counted.
     pub(super) fn set_breakpoints(&mut self, id: ThreadId) -> Result<(), RunError> {
@@ -126,7 +102,7 @@ impl Turns<'_> {
                     continue;
                 }
                 Err(why) => {
-                    self.news.push((id, News::Told(What::NotHeld(site, why))));
+                    self.journal.news.push((id, News::Told(What::NotHeld(site, why))));
                     continue;
                 }
             };
@@ -141,12 +117,12 @@ impl Turns<'_> {
                 // Both would come at once, and the thread can be held at one place only.
                 if let Some(other) = known.find(|other| other.nth == nth || other.for_ever || for_ever) {
                     let why = format!("it is the same instruction as {}", other.place);
-                    self.news.push((id, News::Told(What::NotHeld(site, why))));
+                    self.journal.news.push((id, News::Told(What::NotHeld(site, why))));
                     continue;
                 }
                 if self.tree.thread(id).ambushes.len() == MOST {
                     let why = format!("a thread has {MOST} breakpoints");
-                    self.news.push((id, News::Told(What::NotHeld(site, why))));
+                    self.journal.news.push((id, News::Told(What::NotHeld(site, why))));
                     break;
                 }
                 let tid = self.tree.thread(id).door.tid();
@@ -265,7 +241,7 @@ impl Turns<'_> {
     pub(super) fn observed(&mut self) -> Result<Observed, RunError> {
         let asked = if let Observe::Executions(places) = self.observe { places.as_slice() } else { &[] };
         let mut executions = vec![0; asked.len()];
-        for Counter { thread, place, breakpoint } in &self.counters {
+        for Counter { thread, place, breakpoint } in &self.code.counters {
             let counted = breakpoint.count().map_err(|errno| {
                 RunError::Fault(format!("reading how often a place was executed: {errno}"))
             })?;
@@ -274,7 +250,7 @@ impl Turns<'_> {
                 .filter(|((who, what), _)| who == thread && what == place)
                 .for_each(|(_, count)| *count += counted);
         }
-        let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.seen);
+        let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.code.seen);
         let ambushes = self.tree.threads.iter().flat_map(|thread| &thread.ambushes);
         let mut reasons = ambushes.filter_map(|ambush| match &ambush.aim {
             Some(Aim::Nothing(why)) if !why.is_empty() => Some(format!("{}: {why}", ambush.place)),
@@ -310,7 +286,7 @@ impl Turns<'_> {
             // The kernel sends the signal from an interrupt that it causes on its own CPU. A virtual machine may deliver that
             // some instructions late (seen once in some 50,000 stops, beside other work).
             let (name, asked) = (&thread.name, ambush.address);
-            self.taint.get_or_insert(format!("{name} was to stop at {asked:#x} and stopped at {ip:#x}"));
+            self.doubts.taint(format!("{name} was to stop at {asked:#x} and stopped at {ip:#x}"));
         }
         let (place, nth) = (ambush.place, ambush.nth);
         thread.registers = Some(registers);
@@ -327,7 +303,7 @@ impl Turns<'_> {
         let again = self.note_visit(id, place, visit, &registers)?;
         self.visit_again(id, (place, nth), again);
         self.tree.thread_mut(id).state = State::Held(Held::parked(Place::At(place, visit)));
-        self.news.push((id, News::Held));
+        self.journal.news.push((id, News::Held));
         Ok(true)
     }
 
@@ -356,7 +332,7 @@ impl Turns<'_> {
                 Ok(()) | Err(Errno::ESRCH) => {}
                 Err(errno) => return Err(unavailable(errno)),
             }
-            self.counters.push(Counter { thread: name.clone(), place, breakpoint: ambush.breakpoint });
+            self.code.counters.push(Counter { thread: name.clone(), place, breakpoint: ambush.breakpoint });
         }
         Ok(())
     }
@@ -380,11 +356,11 @@ impl Turns<'_> {
             let point = Point { thread: self.tree.thread(id).name.clone(), site, nth };
             self.tree.thread_mut(id).visits.insert(site, nth);
             self.mark_taken(&point, &Action::Send(signal));
-            self.reached.push(Reached { point, others: Vec::new(), receivable: SignalSet::only(signal) });
+            self.journal.reach(point, Threads::default(), SignalSet::only(signal));
             self.event(id, What::Step(Action::Send(signal)));
             self.event(id, What::Signal(signal));
             self.event(id, What::Go(site, nth));
-            self.lookout.goes_on(id);
+            self.code.lookout.goes_on(id);
             let process = self.tree.thread(id).process;
             self.signalled(process);
         }
@@ -414,7 +390,7 @@ impl Turns<'_> {
             self.tree.thread_mut(id).visits.insert(site, 1);
             let receivable = self.receivable(id)?;
             let point = Point { thread: name.clone(), site, nth: 1 };
-            self.reached.push(Reached { point, others: Vec::new(), receivable });
+            self.journal.reach(point, Threads::default(), receivable);
         }
         Ok(())
     }
@@ -441,32 +417,4 @@ impl Turns<'_> {
             }
         }
     }
-}
-
-impl Ambush {
-    /// Waits for the next visit, once it is started and aimed.
-    pub(super) fn new(place: Label, address: u64, breakpoint: Breakpoint) -> Ambush {
-        Ambush { place, nth: 1, address, breakpoint, aim: None, sprung: false, for_ever: false }
-    }
-
-    pub(super) fn is_at(&self, address: u64) -> bool {
-        self.address == address
-    }
-
-    /// Begins to wait.
-    pub(super) fn start(&self) -> Result<(), RunError> {
-        let started = if self.for_ever { self.breakpoint.start_for_ever() } else { self.breakpoint.start() };
-        match started {
-            Ok(()) | Err(Errno::ESRCH) => Ok(()),
-            Err(errno) => Err(unavailable(errno)),
-        }
-    }
-}
-
-/// Why there are no breakpoints.
-pub(super) fn unavailable(errno: Errno) -> RunError {
-    RunError::Unsupported(format!(
-        "code points need hardware breakpoints (perf_event_open), which this host does not give: {}; see `sigrace doctor`",
-        errno.desc()
-    ))
 }

@@ -11,14 +11,12 @@
 //! (`calls::Looks`) waits for something, and is helped on. Who computes for long without a call makes time go on as well:
 //! that alone differs from run to run.
 
+use super::armed::{DescriptorTimer, PosixTimer, Timer};
+use super::deadline::{Deadline, Logical};
+use super::ids::ProcessId;
 use super::timeout::Timeout;
-use super::timers::{DescriptorTimer, PosixTimer};
-use super::tree::ProcessId;
 use crate::signal::Signal;
 use std::time::{Duration, Instant};
-
-/// Nanoseconds on the run's logical clock.
-pub(super) type Logical = u64;
 
 /// What a call takes.
 const CALL: Logical = 1_000;
@@ -28,40 +26,6 @@ const LOOKS: u32 = 1_000;
 const LONG_LOOK: Logical = 1_000_000;
 /// Computing without a call counts as time from here on, and in units of this.
 const COMPUTED: Duration = Duration::from_millis(50);
-
-/// When something runs out.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline {
-    /// In the order of the run.
-    pub(super) logical: Logical,
-    /// The how many-th deadline of the run it is: of two at the same time, the one that was set first comes first.
-    order: u64,
-    /// Never before this: the program must not see a sleep that was too short.
-    pub(super) real: Instant,
-}
-
-impl Deadline {
-    /// `times` intervals later.
-    pub(super) fn later(self, interval: Duration, times: u64) -> Deadline {
-        let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).saturating_mul(times);
-        let real = self.real.checked_add(Duration::from_nanos(interval)).unwrap_or(self.real);
-        Deadline { logical: self.logical.saturating_add(interval), real, ..self }
-    }
-
-    /// By this the earliest of several is found.
-    pub(super) fn rank(&self) -> (Logical, u64) {
-        (self.logical, self.order)
-    }
-}
-
-/// A process's ITIMER_REAL, which the program believes to be armed in the kernel.
-#[derive(Clone, Debug)]
-pub(super) struct Timer {
-    pub(super) process: ProcessId,
-    pub(super) signal: Signal,
-    pub(super) deadline: Deadline,
-    pub(super) interval: Duration,
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Clock {
@@ -135,6 +99,11 @@ impl Clock {
             let deadline = self.after(Timeout::exactly(value));
             self.timers.push(Timer { process, signal: Signal::ALRM, deadline, interval });
         }
+    }
+
+    /// A new program begins without POSIX timers (execve(2)).
+    pub(super) fn forget_posix(&mut self, process: ProcessId) {
+        self.posix.retain(|timer| timer.process != process);
     }
 
     /// Takes the process's timer that has run out, and arms it anew if it repeats: from the time at which it was due.

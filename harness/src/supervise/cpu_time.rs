@@ -4,42 +4,25 @@
 //! nothing. Whether it can have gone off is told by what its process has used: no timer of a process, and none of its
 //! threads, goes off before the process has used that much.
 
-use super::tree::{ProcessId, ThreadId};
-use super::turn::Turns;
+use super::armed::{Armed, CpuTimer};
+use super::ids::{ProcessId, ThreadId};
+use super::state::Turns;
 use crate::sys::timer;
 use crate::trace::Status;
 use std::time::Duration;
-
-/// Which timer of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Armed {
-    /// ITIMER_VIRTUAL or ITIMER_PROF (setitimer(2)).
-    Interval(u64),
-    /// That of timer_create(2).
-    Posix(i32),
-}
-
-/// An armed timer of CPU time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CpuTimer {
-    process: ProcessId,
-    armed: Armed,
-    /// It does not go off before the process has used this; none if that is not known.
-    at: Option<Duration>,
-}
 
 impl Turns<'_> {
     /// A thread arms a timer of CPU time, or disarms it with zero.
     pub(super) fn note_timer_of_cpu(&mut self, id: ThreadId, armed: Armed, value: Duration, absolute: bool) {
         let process = self.tree.thread(id).process;
         self.check_cpu_timers(process, None);
-        self.cpu_timers.retain(|timer| (timer.process, timer.armed) != (process, armed));
+        self.kernel.cpu_timers.retain(|timer| (timer.process, timer.armed) != (process, armed));
         if value.is_zero() {
             return;
         }
         let now = || timer::cpu_time(self.tree.process(process).pid).ok();
         let at = if absolute { Some(value) } else { now().map(|now| now + value) };
-        self.cpu_timers.push(CpuTimer { process, armed, at });
+        self.kernel.cpu_timers.push(CpuTimer { process, armed, at });
     }
 
     /// The same for setitimer(2), whose new value is at this address.
@@ -54,7 +37,7 @@ impl Turns<'_> {
 
     /// Taints the run if a timer of CPU time of this process may have gone off; `status` if it has just ended.
     pub(super) fn check_cpu_timers(&mut self, process: ProcessId, status: Option<Status>) {
-        if !self.cpu_timers.iter().any(|timer| timer.process == process) {
+        if !self.kernel.cpu_timers.iter().any(|timer| timer.process == process) {
             return;
         }
         let used = timer::cpu_time(self.tree.process(process).pid);
@@ -65,15 +48,14 @@ impl Turns<'_> {
             // Nobody knows what it has used: it is gone.
             (Some(_), Err(_)) => killed,
         };
-        let mut own = self.cpu_timers.iter().filter(|timer| timer.process == process);
+        let mut own = self.kernel.cpu_timers.iter().filter(|timer| timer.process == process);
         if own.any(may_have) {
             let name = &self.tree.process(process).name;
-            self.taint.get_or_insert(format!(
-                "{name} has a timer of CPU time, which may have gone off at any place"
-            ));
+            self.doubts
+                .taint(format!("{name} has a timer of CPU time, which may have gone off at any place"));
         }
         if status.is_some() {
-            self.cpu_timers.retain(|timer| timer.process != process);
+            self.kernel.cpu_timers.retain(|timer| timer.process != process);
         }
     }
 }

@@ -4,8 +4,8 @@
 use super::RunError;
 use super::calls::{self, Changes};
 use super::held::Held;
-use super::tree::ThreadId;
-use super::turn::Turns;
+use super::ids::ThreadId;
+use super::state::Turns;
 use nix::errno::Errno;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

@@ -1,11 +1,11 @@
 //! A process runs another program from here on.
 
 use super::RunError;
+use super::ids::ThreadId;
 use super::loader;
-use super::plant::{Stubs, room_in_vdso};
-use super::settle::News;
-use super::tree::ThreadId;
-use super::turn::Turns;
+use super::news::News;
+use super::plant::{Planted, room_in_vdso};
+use super::state::Turns;
 use crate::signal::SignalSet;
 use crate::sys::procfs;
 use crate::trace::What;
@@ -64,10 +64,9 @@ impl Turns<'_> {
         let name = launch.argv.first().filter(|_| own).cloned().unwrap_or_else(|| file.clone());
         let loader =
             if base == 0 { 0..0 } else { base..base + loader::size(&self.tree.thread(id).door, base) };
-        self.loaders.push(loader.clone());
+        self.code.loaders.push(loader.clone());
         let process = self.tree.process_mut(process);
-        process.plants.clear();
-        process.stubs = Stubs::within(room.unwrap_or_default());
+        process.planted = Planted::within(room.unwrap_or_default());
         process.borrows_memory = false;
         process.loading = !loader.is_empty();
         process.loader = loader;
@@ -77,8 +76,8 @@ impl Turns<'_> {
         process.program.clone_from(&file);
         process.entry = found[2].unwrap_or(0);
         process.handlers = Default::default();
-        self.lookout.new_program(self.tree.thread(id).process);
-        self.news.push((id, News::Told(What::Exec(name))));
+        self.code.lookout.new_program(self.tree.thread(id).process);
+        self.journal.news.push((id, News::Told(What::Exec(name))));
         self.set_breakpoints(id)
     }
 

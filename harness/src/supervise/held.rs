@@ -46,16 +46,18 @@ pub(super) struct Held {
     place: Place,
     /// The point has been told of, so that it is told of once.
     pub(super) told: bool,
+    /// How often another has gone first since its state is to be read here (`observed`).
+    pub(super) deferred: u8,
 }
 
 impl Held {
     pub(super) fn new(notification: Notification, place: Place) -> Held {
-        Held { holding: Holding::Call(notification), place, told: false }
+        Held { holding: Holding::Call(notification), place, told: false, deferred: 0 }
     }
 
     /// A thread that stopped at an instruction.
     pub(super) fn parked(place: Place) -> Held {
-        Held { holding: Holding::Parked, place, told: false }
+        Held { holding: Holding::Parked, place, told: false, deferred: 0 }
     }
 
     pub(super) fn place(&self) -> Place {

@@ -7,9 +7,10 @@
 
 use super::RunError;
 use super::held::Held;
-use super::settle::BIRTH;
-use super::tree::{ProcessId, State, ThreadId};
-use super::turn::Turns;
+use super::ids::{ProcessId, ThreadId};
+use super::patience::BIRTH;
+use super::state::Turns;
+use super::tree::State;
 use crate::signal::{DefaultAction, Signal};
 use crate::sys::pidfd;
 use crate::sys::procfs::{Doing, Status as ProcStatus};

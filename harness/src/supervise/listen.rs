@@ -1,79 +1,14 @@
 //! Waiting for what the kernel, the init and the program tell.
 
-use super::settle::BIRTH;
+use super::patience::{BIRTH, Heard, NEWS, Patience};
+use super::state::Turns;
 use super::tree::{Process, State, Thread};
-use super::turn::Turns;
 use super::{RunError, unmade};
 use crate::sys::cell::Message;
-use crate::sys::sched;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use std::os::fd::AsFd;
-use std::time::Duration;
-
-/// How a wait for threads to settle passes. NOTE \[Timers\] Setting the machine's timer is dear, above all in a virtual
-/// machine, where it can cost more than all else that is done for one point. So it is not set where something will be told;
-/// and where nothing will be, the CPU is first given to the threads without it, a few times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// Only what is there already.
-    Not,
-    /// Something will be told, unless the thread computes.
-    ForNews,
-    /// Nothing will be told. The CPU is given away, for the nth time.
-    Yield(u32),
-    /// For a time.
-    For(Duration),
-}
-
-/// What came of a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// Nothing that changes anything, maybe output.
-    Nothing,
-    /// A thread is about to settle, or has.
-    Hint,
-    /// A thread has come to a call, or the init has said something.
-    News,
-}
-
-/// More than the scheduler's tick, which the kernel waits for anyway: the machine's timer is not set for it.
-const NEWS: Duration = Duration::from_millis(5);
-/// How often the CPU is given away before the timer is set.
-const YIELDS: u32 = 8;
-/// The shortest time that the timer is set for.
-const SHORTEST: Duration = Duration::from_micros(60);
-/// The longest time between two looks.
-const LONGEST: Duration = Duration::from_millis(1);
-
-impl Patience {
-    /// Before the first look at a thread that will not tell.
-    pub(super) const FIRST_LOOK: Patience = Patience::Yield(1);
-
-    /// After a wait that has brought nothing.
-    pub(super) fn longer(self) -> Patience {
-        match self {
-            Patience::Yield(times) if times < YIELDS => Patience::Yield(times + 1),
-            Patience::Yield(_) => Patience::For(SHORTEST),
-            Patience::For(time) => Patience::For((time * 3 / 2).min(LONGEST)),
-            Patience::Not | Patience::ForNews => Patience::For(LONGEST),
-        }
-    }
-
-    /// What is left to wait, after giving away the CPU if that is how it passes.
-    pub(super) fn begin(self) -> Duration {
-        match self {
-            Patience::Not => Duration::ZERO,
-            Patience::ForNews => NEWS,
-            Patience::Yield(_) => {
-                sched::give_way();
-                Duration::ZERO
-            }
-            Patience::For(time) => time,
-        }
-    }
-}
 
 impl Turns<'_> {
     /// Waits until a notification, a message or output is there, or a breakpoint's time or a process's end has come.
@@ -96,7 +31,7 @@ impl Turns<'_> {
         let [ended, said, out, err] = [0, 1, 2, 3].map(|index| came(&fds[index]));
         let died = fds[told..dying].iter().any(came);
         let sprung = fds[dying..].iter().any(came);
-        self.parking |= sprung;
+        self.code.parking |= sprung;
         if notified {
             let received = cell.receive();
             match received.map_err(|errno| RunError::Fault(format!("receiving a notification: {errno}")))? {
@@ -130,7 +65,7 @@ impl Turns<'_> {
             matches!(thread.state, State::Running)
                 && thread.released.map(i64::from) == Some(libc::SYS_exit_group)
         };
-        let guarded = self.guard.iter().map(|guard| guard.dying);
+        let guarded = self.going.guard.iter().map(|guard| guard.dying);
         let ending = self.tree.threads.iter().filter(ends).map(|thread| thread.process);
         guarded.chain(ending).map(|process| self.tree.process(process))
     }
@@ -168,7 +103,7 @@ impl Turns<'_> {
         let fault = |errno| RunError::Fault(format!("reading from the run's init: {errno}"));
         while let Some(message) = self.cell.message().map_err(fault)? {
             match message {
-                Message::Failed(error) => self.failed_start = Some(error),
+                Message::Failed(error) => self.course.failed_start = Some(error),
                 Message::Reaped(pid, status) => {
                     if let Some(process) = self.tree.with_own_pid(pid) {
                         let process = self.tree.process_mut(process);
@@ -190,14 +125,14 @@ impl Turns<'_> {
         self.cell
             .go()
             .map_err(|errno| RunError::Fault(format!("telling the run's init to start: {errno}")))?;
-        while self.tree.threads.is_empty() && self.failed_start.is_none() {
+        while self.tree.threads.is_empty() && self.course.failed_start.is_none() {
             self.listen(Patience::ForNews)?;
             self.interrupted()?;
-            if self.started.elapsed() > BIRTH {
+            if self.course.started.elapsed() > BIRTH {
                 return Err(RunError::Fault("the program was not seen to start".to_owned()));
             }
         }
-        match self.failed_start.take() {
+        match self.course.failed_start.take() {
             None => Ok(()),
             Some(error) => Err(unmade(error, &self.settings.launch)),
         }

@@ -20,24 +20,38 @@
 //!
 //! The turn loop (`turn`) lets one thread go, waits until every thread is settled (`settle`), and picks the next.
 
+mod ambush;
+mod armed;
 mod arrive;
 mod breakpoint;
 mod calls;
 mod clock;
 mod cpu_time;
+mod deadline;
 mod deliver;
+mod dispositions;
 mod door;
+mod doubts;
+mod due;
 mod emulate;
 mod execute;
 mod handlers;
 mod held;
+mod ids;
+mod journal;
 mod killing;
 mod learnt;
+mod leftover;
 mod listen;
 mod loader;
+mod lookout;
+mod news;
+mod observed;
 mod obstacle;
 mod outcome;
 mod output;
+mod patience;
+mod pick;
 mod places;
 mod plant;
 mod probe;
@@ -47,8 +61,12 @@ mod reach;
 mod release;
 mod scheduled;
 mod scheduling;
+mod seen;
 mod settle;
+mod slept;
 mod snapshot;
+mod state;
+mod steps;
 mod stretch;
 mod timeout;
 mod timers;
@@ -64,10 +82,12 @@ use crate::sys::cell::Cell;
 use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{Run, Whereabouts};
-pub use breakpoint::MOST as MOST_OBSERVED;
-pub use handlers::{Installed, RETURN, Visit, Watch, Word};
+pub use ambush::MOST as MOST_OBSERVED;
 pub use learnt::Learnt;
 use nix::errno::Errno;
+pub use seen::{Installed, RETURN, Visit, Watch, Word};
+use std::fmt;
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -254,10 +274,12 @@ fn unmade(error: CellError, launch: &Launch) -> RunError {
 
 impl RunError {
     /// What was being done did not work. That is the host's fault where it has too little of something, and else ours.
-    fn failed(doing: impl std::fmt::Display, errno: Errno) -> RunError {
-        match remedy_of_lack(errno) {
-            Some(remedy) => RunError::Unsupported(format!("{doing}: {}; {remedy}", errno.desc())),
-            None => RunError::Fault(format!("{doing}: {}", errno.desc())),
+    fn failed(doing: impl fmt::Display, error: impl Into<io::Error>) -> RunError {
+        let error = error.into();
+        let remedy = error.raw_os_error().map(Errno::from_raw).and_then(remedy_of_lack);
+        match remedy {
+            Some(remedy) => RunError::Unsupported(format!("{doing}: {error}; {remedy}")),
+            None => RunError::Fault(format!("{doing}: {error}")),
         }
     }
 }
@@ -294,7 +316,7 @@ impl Supervisor {
             .map_err(|errno| RunError::Unsupported(format!("choosing a scheduling policy: {errno}")))?;
         let Furnished { cell, unnotified } = &furnished;
         let turns =
-            turn::Turns::new(cell, &self.settings, &self.affinity, (schedule, observe), unnotified.clone());
+            state::Turns::new(cell, &self.settings, &self.affinity, (schedule, observe), unnotified.clone());
         let (run, loaders) = turns.run();
         // One program whose loader is not where the filter has it makes the run worth nothing: once more, all notified.
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {

@@ -1,8 +1,10 @@
 //! Who would notice that a process is stopped and continued, so that its threads cannot be parked.
 
 use super::RunError;
-use super::tree::{ProcessId, State, ThreadId};
-use super::turn::Turns;
+use super::dispositions::Handlers;
+use super::ids::{ProcessId, ThreadId};
+use super::state::Turns;
+use super::tree::State;
 use crate::signal::{Signal, SignalSet};
 use crate::sys::procfs::Status as ProcStatus;
 use syscalls::Sysno;
@@ -13,21 +15,6 @@ pub(super) struct Obstacle {
     pub(super) why: String,
     /// Many programs set it up for a moment, when they make a thread or a process.
     pub(super) passing: bool,
-}
-
-/// What is known of the signals of a process that has breakpoints.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Handlers {
-    /// Signals whose handler is told of the sender.
-    pub(super) with_siginfo: SignalSet,
-    /// The handling of some signal, or what is blocked, was changed since breakpoints were last aimed.
-    pub(super) changed: bool,
-    /// Signals that the call which is about to be let happen catches.
-    pub(super) soon: SignalSet,
-    /// It blocks SIGCONT.
-    pub(super) soon_blocked: bool,
-    /// Let go by SIGCONT while that was blocked: it is pending now.
-    pub(super) stray_continue: bool,
 }
 
 impl Turns<'_> {
@@ -149,9 +136,8 @@ impl Turns<'_> {
         self.tree.process_mut(process).handlers.stray_continue = pending;
         if pending {
             let name = &self.tree.thread(id).name;
-            self.taint.get_or_insert(format!(
-                "{name} may see the SIGCONT that let it go on from a code point, in {call}"
-            ));
+            self.doubts
+                .taint(format!("{name} may see the SIGCONT that let it go on from a code point, in {call}"));
         }
         Ok(())
     }

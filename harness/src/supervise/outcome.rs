@@ -1,11 +1,12 @@
 //! Ending a run, and telling how it ended.
 
 use super::RunError;
-use super::tree::{Process, ProcessId};
-use super::turn::Turns;
+use super::ids::ProcessId;
+use super::state::Turns;
+use super::tree::Process;
 use crate::sys::cell::Message;
 use crate::sys::procfs::Status as ProcStatus;
-use crate::trace::{End, ExecBlocked, LeftHow, Leftover, Outcome, Row};
+use crate::trace::{End, ExecBlocked, Outcome, Row};
 use std::time::{Duration, Instant};
 
 /// Ending what is left takes no longer than this, unless something is wrong with the machine.
@@ -23,16 +24,13 @@ impl Turns<'_> {
         let table = statuses.iter().zip(&self.tree.processes);
         let table = table.filter_map(|(status, process)| self.row(process, status.as_ref()?)).collect();
         let exec_blocked = self.exec_blocked(&statuses);
+        let lasting = self.lasting();
         self.note_end(&end);
         self.end_everything()?;
         self.drain()?;
-        let processes = self.tree.processes.iter();
-        let leftover = processes.filter_map(|process| {
-            Some(Leftover { process: process.name.clone(), how: self.how_left(process)? })
-        });
         Ok(Outcome {
             end,
-            leftover: leftover.collect(),
+            leftover: self.leftover(&lasting),
             exec_blocked,
             table,
             stdout: self.stdout.told(),
@@ -55,18 +53,6 @@ impl Turns<'_> {
             blocked: status.blocked,
             caught: status.caught,
         })
-    }
-
-    /// In which way nobody waited for this process; none if somebody did, or nobody had to.
-    fn how_left(&self, process: &Process) -> Option<LeftHow> {
-        let parent_ended = self.tree.process(process.parent?).ended();
-        match (process.ended(), parent_ended) {
-            (false, true) => Some(LeftHow::Orphan),
-            (true, true) => process.reaped_by_init.then_some(LeftHow::Orphan),
-            // Reaped by the init only when its parent was ended just now: until then it was a zombie.
-            (true, false) => process.reaped_by_init.then_some(LeftHow::Zombie),
-            (false, false) => None,
-        }
     }
 
     fn exec_blocked(&self, statuses: &[Option<ProcStatus>]) -> Vec<ExecBlocked> {

@@ -11,8 +11,9 @@
 //! what the kernel never restarts (a call numbered -1, which is what a fork that fails with EPERM looks like).
 
 use super::RunError;
-use super::tree::Process;
 use crate::sys::memory::Text;
+use crate::sys::stage::remedy_of_lack;
+use nix::errno::Errno;
 use std::io;
 use std::ops::Range;
 
@@ -40,20 +41,22 @@ impl Plant {
     }
 }
 
-/// Where the stubs of a program are: a copy of its memory has them, too.
+/// Where the stubs of a program are.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stubs {
+struct Stubs {
     room: Range<u64>,
     /// Where each leads back to.
     back: Vec<u64>,
 }
 
-impl Stubs {
-    /// In these bytes, which nothing else uses.
-    pub(super) fn within(room: Range<u64>) -> Stubs {
-        Stubs { room, back: Vec::new() }
-    }
+/// What is planted in a memory, and the stubs: a copy of the memory has them, too.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Planted {
+    plants: Vec<Plant>,
+    stubs: Stubs,
+}
 
+impl Stubs {
     /// The place of the stub that leads back to `address`, and whether it is still to be written; none without room.
     fn place(&mut self, address: u64) -> Option<(u64, bool)> {
         let known = self.back.iter().position(|back| *back == address);
@@ -89,9 +92,26 @@ fn jump(to: u64) -> [u8; JUMP_SIZE] {
     bytes
 }
 
-impl Process {
+impl Planted {
+    /// Nothing yet; stubs go into these bytes, which nothing else uses.
+    pub(super) fn within(room: Range<u64>) -> Planted {
+        Planted { plants: Vec::new(), stubs: Stubs { room, back: Vec::new() } }
+    }
+
+    /// What is in a copy of this memory that was made while `plant` was there; it may be gone from here by now.
+    pub(super) fn copied(&self, plant: Option<Plant>) -> Planted {
+        let mut copy = self.clone();
+        copy.plants.extend(plant.filter(|plant| !self.plants.contains(plant)));
+        copy
+    }
+
+    /// A memory of its own that begins without plants, with the same room.
+    pub(super) fn bare(&self) -> Planted {
+        Planted { plants: Vec::new(), stubs: self.stubs.clone() }
+    }
+
     /// What is planted there, of a thread that was notified from `ip`.
-    pub(super) fn planted(&self, ip: u64) -> Option<Plant> {
+    pub(super) fn notified(&self, ip: u64) -> Option<Plant> {
         self.plants.iter().find(|plant| plant.notified_from() == ip).copied()
     }
 
@@ -123,8 +143,10 @@ impl Process {
 
 /// Explains a refused write to a process's code.
 pub(super) fn refused(error: &io::Error) -> RunError {
+    let remedy = error.raw_os_error().map(Errno::from_raw).and_then(remedy_of_lack);
+    let remedy = remedy.map_or_else(String::new, |remedy| format!("; {remedy}"));
     RunError::Unsupported(format!(
-        "holding a process right after fork needs writes to /proc/PID/mem, which this host refuses: {error}"
+        "holding a process right after fork needs writes to /proc/PID/mem, which this host refuses: {error}{remedy}"
     ))
 }
 
@@ -134,7 +156,7 @@ mod tests {
 
     #[test]
     fn stubs_have_a_place_for_each_way_back_as_long_as_there_is_room() {
-        let mut stubs = Stubs::within(0x1000..0x1028);
+        let mut stubs = Stubs { room: 0x1000..0x1028, back: Vec::new() };
         assert_eq!(stubs.place(7), Some((0x1000, true)));
         assert_eq!(stubs.place(8), Some((0x1010, true)));
         assert_eq!(stubs.place(7), Some((0x1000, false)));

@@ -113,7 +113,7 @@ pub(super) enum Proof {
 
 /// Who could end a sleep; the one that knows least of the others' sleep is the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Waker {
+pub(super) enum Waker {
     /// Only another thread of the run.
     Inside,
     /// Also something outside the run.
@@ -144,7 +144,7 @@ pub(super) fn prove(snapshot: &Snapshot) -> Proof {
     }
 }
 
-fn waker_of(sources: &[Source]) -> Waker {
+pub(super) fn waker_of(sources: &[Source]) -> Waker {
     sources.iter().map(waker).max().unwrap_or(Waker::Inside)
 }
 

@@ -5,11 +5,13 @@
 
 use super::RunError;
 use super::calls::Wakes;
-use super::clock::Deadline;
-use super::listen::{Heard, Patience};
+use super::deadline::Deadline;
+use super::due::{Due, Time};
+use super::ids::{ProcessId, ThreadId};
+use super::patience::{Heard, Patience};
 use super::proof::{Proof, prove};
-use super::tree::{ProcessId, State, ThreadId};
-use super::turn::Turns;
+use super::state::Turns;
+use super::tree::State;
 use super::wait::WaitEnd;
 use crate::sys::pidfd;
 use crate::sys::procfs::{self, Doing, Inside};
@@ -21,36 +23,15 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Between two looks while real time passes.
 const SLICE: Duration = Duration::from_millis(2);
 
-/// What came of letting time pass.
-#[derive(Debug)]
-pub(super) enum Time {
-    /// Nothing waits for it.
-    Nothing,
-    /// Something ran out, or came from outside meanwhile.
-    Passed,
-    /// The run's own time is over.
-    Over(End),
-}
-
 /// A sleeping thread at one moment: its call, and how long and how often it has run.
 type Look = (Inside, (u64, u64));
-
-/// What runs out at a deadline.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Due {
-    Wait(ThreadId),
-    Stretch(ThreadId),
-    Timer(usize),
-    Posix(usize),
-    Descriptor(usize),
-}
 
 impl Turns<'_> {
     /// Everything sleeps. Lets something happen if that needs only time; else says how the run has ended.
     pub(super) fn quiet(&mut self) -> Result<Option<End>, RunError> {
-        self.quiet_since.get_or_insert_with(Instant::now);
+        self.kernel.quiet_since.get_or_insert_with(Instant::now);
         self.refresh_timers()?;
-        if let Some(ended) = self.first_ended {
+        if let Some(ended) = self.course.first_ended {
             let linger = LINGER.as_nanos() as u64;
             let soon =
                 self.earliest().is_some_and(|(deadline, _)| deadline.logical <= ended.saturating_add(linger));
@@ -165,7 +146,10 @@ impl Turns<'_> {
     pub(super) fn run_out(&mut self, deadline: Deadline, due: Due) -> Result<(), RunError> {
         self.clock.now = self.clock.now.max(deadline.logical);
         self.count_expirations();
-        self.quiet_since = None;
+        self.kernel.quiet_since = None;
+        if let Due::Wait(id) | Due::Stretch(id) = due {
+            self.tree.thread_mut(id).napped = self.course.first_ended.is_some();
+        }
         match due {
             Due::Wait(id) => self.end_wait(id, WaitEnd::TimeUp)?,
             Due::Stretch(id) => self.end_stretch(id)?,
@@ -220,7 +204,7 @@ impl Turns<'_> {
     }
 
     fn over(&self) -> Option<End> {
-        (self.started.elapsed() > self.settings.limits.time).then(|| match self.first_ended {
+        (self.course.started.elapsed() > self.settings.limits.time).then(|| match self.course.first_ended {
             Some(_) => End::Ended(self.tree.process(ProcessId(0)).status.unwrap_or(Status::Unseen)),
             None => End::TimedOut,
         })
@@ -229,7 +213,7 @@ impl Turns<'_> {
     /// A sleep in the kernel will end by time: a little of it passes.
     fn slice(&mut self) -> Result<Option<End>, RunError> {
         self.interrupted()?;
-        if self.first_ended_at.is_some_and(|at| at.elapsed() > LINGER) {
+        if self.course.first_ended_at.is_some_and(|at| at.elapsed() > LINGER) {
             return self.end_of_all().map(Some);
         }
         if let Some(end) = self.over() {

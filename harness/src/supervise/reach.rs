@@ -3,9 +3,9 @@
 
 use super::RunError;
 use super::held::Held;
-use super::settle::News;
-use super::tree::ThreadId;
-use super::turn::Turns;
+use super::ids::ThreadId;
+use super::news::News;
+use super::state::Turns;
 use crate::schedule::Syscall;
 use crate::sys::procfs;
 use crate::trace::What;
@@ -40,7 +40,7 @@ impl Turns<'_> {
             Reach::TracedByInit => held.succeed(listener, 0),
             Reach::Refused(why) => {
                 let call = Syscall(held.number() as u32);
-                self.news.push((id, News::Told(What::Refuse(call, why.to_owned()))));
+                self.journal.news.push((id, News::Told(What::Refuse(call, why.to_owned()))));
                 held.fail(listener, Errno::EPERM)
             }
         };

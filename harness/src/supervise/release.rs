@@ -4,9 +4,10 @@ use super::RunError;
 use super::calls::{self, Wakes};
 use super::deliver;
 use super::held::{Held, Place};
-use super::settle::{Guard, News};
-use super::tree::{Birth, BirthKind, ProcessId, State, ThreadId};
-use super::turn::Turns;
+use super::ids::{ProcessId, ThreadId};
+use super::news::{Guard, News};
+use super::state::Turns;
+use super::tree::{Birth, BirthKind, State};
 use super::wait::{Kind, WaitEnd};
 use crate::schedule::{Making, Site, Syscall};
 use crate::signal::Signal;
@@ -39,7 +40,7 @@ impl Turns<'_> {
         let (site, nth) = held.place().site();
         let others = self.tree.held().map(|other| self.tree.thread(other).name.clone()).collect();
         let thread = self.tree.thread(id).name.clone();
-        self.events.push(Event { thread, what: What::Go(site, nth), others });
+        self.journal.events.push(Event { thread, what: What::Go(site, nth), others });
         self.note_where(id);
         match held.place() {
             Place::After(_) => self.leave_plant(id, held),
@@ -96,14 +97,14 @@ impl Turns<'_> {
 
     /// Books that this thread has just been made to go on.
     pub(super) fn runs_on(&mut self, id: ThreadId) {
-        self.lookout.goes_on(id);
+        self.code.lookout.goes_on(id);
         let thread = self.tree.thread_mut(id);
         thread.state = State::Running;
         thread.cpu_at_release = None;
-        self.released = Some(id);
-        self.overtaken_by = None;
-        self.quiet_since = None;
-        self.released_at = std::time::Instant::now();
+        self.going.released = Some(id);
+        self.going.overtaken_by = None;
+        self.kernel.quiet_since = None;
+        self.going.released_at = std::time::Instant::now();
     }
 
     /// Lets a thread go on right after it made a process or thread, or was made: with what fork has returned.
@@ -121,9 +122,11 @@ impl Turns<'_> {
         let row = calls::of(call);
         if !loading {
             self.clock.call(row.is_look(&held.args()));
+            self.note_opening(id, call, &held.args());
         }
         // What signals itself wakes also those who wait for a signal.
-        let wakes = if self.asynchronous && row.wakes != Wakes::Nobody { Wakes::Anybody } else { row.wakes };
+        let wakes =
+            if self.kernel.asynchronous && row.wakes != Wakes::Nobody { Wakes::Anybody } else { row.wakes };
         self.tree.may_wake(wakes);
         if self.uses_code()
             && let Some(sysno) = call.sysno()
@@ -159,7 +162,7 @@ impl Turns<'_> {
             | Sysno::rt_sigqueueinfo
             | Sysno::rt_tgsigqueueinfo
             | Sysno::pidfd_send_signal => return self.signal_others(id, held, sysno),
-            Sysno::sched_yield => self.yielded = true,
+            Sysno::sched_yield => self.picker.yields(),
             Sysno::io_uring_setup => return self.refuse(id, held, "io_uring does its work outside of calls"),
             Sysno::seccomp
                 if held.args()[0] == 1 && held.args()[1] & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER != 0 =>
@@ -176,7 +179,7 @@ impl Turns<'_> {
                 self.note_interval_of_cpu(id, held.args()[0], held.args()[1])
             }
             Sysno::fcntl | Sysno::ioctl => {
-                self.asynchronous |= signals_by_itself(sysno, &held.args());
+                self.kernel.asynchronous |= signals_by_itself(sysno, &held.args());
             }
             _ => {
                 let Some(held) = self.emulate(id, held, sysno)? else { return Ok(()) };
@@ -193,7 +196,7 @@ impl Turns<'_> {
     /// The call fails with ENOSYS, and the trace says why.
     pub(super) fn refuse(&mut self, id: ThreadId, held: Held, why: &str) -> Result<(), RunError> {
         let call = Syscall(held.number() as u32);
-        self.news.push((id, News::Told(What::Refuse(call, why.to_owned()))));
+        self.journal.news.push((id, News::Told(What::Refuse(call, why.to_owned()))));
         let answer = held.fail(self.cell.listener(), Errno::ENOSYS);
         self.answered(id, answer)
     }
@@ -201,12 +204,12 @@ impl Turns<'_> {
     pub(super) fn unsupported_program(&mut self, id: ThreadId, what: &str) {
         let process = self.tree.process_of(id);
         let program = &process.program;
-        self.unsupported.get_or_insert(format!("{} ({program}) {what}", process.name));
+        self.doubts.unsupported(format!("{} ({program}) {what}", process.name));
     }
 
     pub(super) fn uncontrolled_timer(&mut self, id: ThreadId, what: &str) {
         let name = &self.tree.thread(id).name;
-        self.taint.get_or_insert(format!("{name} arms {what}, which fires when it likes"));
+        self.doubts.taint(format!("{name} arms {what}, which fires when it likes"));
     }
 
     /// Ends the wait of a thread whose call was not let happen.
@@ -332,7 +335,7 @@ impl Turns<'_> {
         for id in early {
             watched.push((id, self.times_run(id)?));
         }
-        self.guard = Some(Guard { dying, by: (by, self.times_run(by)?), watched });
+        self.going.guard = Some(Guard { dying, by: (by, self.times_run(by)?), watched });
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! Answers the calls about scheduling from what the program believes of it: see `scheduling`.
 
 use super::RunError;
+use super::ids::ThreadId;
 use super::scheduling::{Rights, Wanted};
-use super::tree::ThreadId;
-use super::turn::Turns;
+use super::state::Turns;
 use crate::sys::sched;
 use nix::errno::Errno;
 use syscalls::Sysno;

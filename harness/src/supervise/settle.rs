@@ -7,37 +7,17 @@
 
 use super::RunError;
 use super::calls::{self, Wakes};
-use super::listen::{Heard, Patience};
-use super::tree::{ProcessId, State, Thread, ThreadId};
-use super::turn::Turns;
+use super::ids::{ProcessId, ThreadId};
+use super::news::News;
+use super::patience::{BIRTH, Heard, Patience};
+use super::state::Turns;
+use super::tree::{State, Thread};
 use super::wait::{Kind, WaitEnd};
 use crate::schedule::Syscall;
 use crate::signal::{Signal, SignalSet};
 use crate::sys::procfs::{self, Doing, Inside};
 use crate::trace::{End, Status, What};
 use std::time::{Duration, Instant};
-
-/// Something that became of a thread while the threads settled.
-#[derive(Debug)]
-pub(super) enum News {
-    Held,
-    Slept(Syscall),
-    Told(What),
-}
-
-/// Watches over the release of a call that wakes and signals: an exit closes the process's files before it sends SIGCHLD,
-/// so a parent that waits for the files could be running again when the signal comes.
-#[derive(Debug)]
-pub(super) struct Guard {
-    pub(super) dying: ProcessId,
-    /// The thread that ends it, and how often that had been put on the CPU.
-    pub(super) by: (ThreadId, u64),
-    /// Threads of the parent that the exit might wake early, and how often each had been put on the CPU.
-    pub(super) watched: Vec<(ThreadId, u64)>,
-}
-
-/// What was announced and is not seen within this time is a fault of the harness.
-pub(super) const BIRTH: Duration = Duration::from_secs(10);
 
 /// A thread that has computed for so long without a call lets a due deadline come.
 const COMPUTES: Duration = Duration::from_millis(100);
@@ -66,9 +46,9 @@ impl Turns<'_> {
             // look that finds nothing new is believed.
             let settled = look.running.is_none() && look.found.is_empty() && !self.birth_pending()?;
             self.commit(look.found)?;
-            if settled && self.guard.is_none() {
+            if settled && self.going.guard.is_none() {
                 look.unchanged.into_iter().for_each(|id| self.tree.thread_mut(id).stale = false);
-                self.parking = false;
+                self.code.parking = false;
                 return Ok(None);
             }
             self.interrupted()?;
@@ -85,7 +65,7 @@ impl Turns<'_> {
     /// True while something is known to be on its way.
     fn awaited(&self) -> bool {
         let running = |thread: &Thread| matches!(thread.state, State::Running);
-        self.guard.is_some() || self.tree.birth.is_some() || self.tree.threads.iter().any(running)
+        self.going.guard.is_some() || self.tree.birth.is_some() || self.tree.threads.iter().any(running)
     }
 
     /// How to wait for the threads that run, at first.
@@ -95,8 +75,8 @@ impl Turns<'_> {
                 && thread.released.is_some_and(|call| calls::numbered(call).is_wait())
         };
         // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
-        let guarded = self.guard.is_some();
-        if self.parking || (!guarded && self.tree.threads.iter().any(untold)) {
+        let guarded = self.going.guard.is_some();
+        if self.code.parking || (!guarded && self.tree.threads.iter().any(untold)) {
             Patience::FIRST_LOOK
         } else {
             Patience::ForNews
@@ -216,8 +196,8 @@ impl Turns<'_> {
     fn commit(&mut self, found: Vec<(ThreadId, Found)>) -> Result<(), RunError> {
         for (id, found) in found {
             self.note_struck(id)?;
-            if self.released == Some(id) {
-                self.overtaken_by = None;
+            if self.going.released == Some(id) {
+                self.going.overtaken_by = None;
             }
             self.woke(id);
             match found {
@@ -227,12 +207,12 @@ impl Turns<'_> {
                     thread.state = State::Asleep(inside);
                     (thread.stale, thread.told_asleep) = (true, false);
                     self.fell_asleep(id);
-                    self.news.push((id, News::Slept(call)));
+                    self.journal.news.push((id, News::Slept(call)));
                 }
                 Found::Stopped if self.parked(id)? => {}
                 Found::Stopped => {
                     self.tree.thread_mut(id).state = State::Stopped;
-                    self.news.push((id, News::Told(What::Stop)));
+                    self.journal.news.push((id, News::Told(What::Stop)));
                     // Its parent may get SIGCHLD for it.
                     self.signal_parent(self.tree.thread(id).process);
                 }
@@ -271,8 +251,8 @@ impl Turns<'_> {
                     ));
                 }
             }
-            self.first_ended = Some(self.clock.now);
-            self.first_ended_at = Some(Instant::now());
+            self.course.first_ended = Some(self.clock.now);
+            self.course.first_ended_at = Some(Instant::now());
         }
         let ended = self.tree.process(process);
         // The init has told of the first process. Another is known in one way until it is waited for, and then in the
@@ -289,7 +269,7 @@ impl Turns<'_> {
         self.check_cpu_timers(process, Some(status));
         self.tree.process_mut(process).status = Some(status);
         self.clock.timers.retain(|timer| timer.process != process);
-        self.news.push((id, News::Told(What::End(status))));
+        self.journal.news.push((id, News::Told(What::End(status))));
         self.signal_parent(process);
         // Its children may be sent a signal for it (PR_SET_PDEATHSIG, orphaned process groups).
         let children: Vec<ProcessId> = self.tree.children_of(process).collect();
@@ -300,7 +280,7 @@ impl Turns<'_> {
     /// The dying process is dead. Had its exit left the CPU on the way, and has a thread that it woke run by now, then the
     /// SIGCHLD may have hit that thread at a place that nobody chose.
     pub(super) fn check_guard(&mut self) -> Result<(), RunError> {
-        let Some(guard) = self.guard.take() else { return Ok(()) };
+        let Some(guard) = self.going.guard.take() else { return Ok(()) };
         let (by, before) = guard.by;
         if self.times_run(by)? <= before.saturating_add(1) {
             return Ok(());
@@ -309,7 +289,7 @@ impl Turns<'_> {
             if self.times_run(woken)? != before {
                 let (name, child) = (&self.tree.thread(woken).name, &self.tree.process(guard.dying).name);
                 let signal = Signal::CHLD;
-                self.taint.get_or_insert(format!(
+                self.doubts.taint(format!(
                     "{name} was woken by the exit of {child} and may have run before {signal} was sent"
                 ));
             }
@@ -358,7 +338,7 @@ impl Turns<'_> {
 
     /// The limits that end a run whose threads do not settle; and time, which goes on for a thread that computes.
     fn limits(&mut self, running: Option<ThreadId>) -> Result<Option<End>, RunError> {
-        if self.started.elapsed() > self.settings.limits.time {
+        if self.course.started.elapsed() > self.settings.limits.time {
             return Ok(Some(End::TimedOut));
         }
         let Some(id) = running else { return Ok(None) };
@@ -372,9 +352,8 @@ impl Turns<'_> {
         if self.tree.held().next().is_some() {
             // Others could have run, and might have ended the computation: this says nothing about the program.
             let name = &self.tree.thread(id).name;
-            self.taint.get_or_insert(format!(
-                "{name} computes without a call, and cannot be held for others to run"
-            ));
+            self.doubts
+                .taint(format!("{name} computes without a call, and cannot be held for others to run"));
         }
         if self.earliest().is_some() {
             // So may what is yet to come.
@@ -417,7 +396,7 @@ impl Turns<'_> {
             .any(|other| other != id && self.memory_of(self.tree.thread(other).process) == computes);
         if beside {
             let name = &self.tree.thread(id).name;
-            self.taint.get_or_insert(format!("a time ran out beside {name}, which computes without a call"));
+            self.doubts.taint(format!("a time ran out beside {name}, which computes without a call"));
         }
         self.run_out(deadline, due)?;
         Ok(true)

@@ -3,10 +3,11 @@
 use super::RunError;
 use super::calls::{self, Ends, Sleep};
 use super::door::Door;
+use super::ids::ThreadId;
 use super::proof::{Kind, Sleeping, Snapshot, Source};
+use super::state::Turns;
 use super::timeout;
-use super::tree::{State, Thread, ThreadId};
-use super::turn::Turns;
+use super::tree::{State, Thread};
 use crate::schedule::Syscall;
 use crate::signal::SignalSet;
 use crate::sys::procfs::{self, Inside};
@@ -60,7 +61,7 @@ impl Turns<'_> {
     }
 
     /// What could end this sleep.
-    fn sources(&self, thread: &Thread, inside: &Inside) -> Vec<Source> {
+    pub(super) fn sources(&self, thread: &Thread, inside: &Inside) -> Vec<Source> {
         let (door, args) = (&thread.door, &inside.args);
         let row = calls::numbered(inside.number);
         let one = |fd: u64, purpose| self.descriptor(door, fd as i32, purpose, 0);
@@ -165,7 +166,7 @@ impl Turns<'_> {
     /// Descriptors of live processes that send signals by themselves when something comes (O_ASYNC).
     fn asynchronous(&self) -> Result<Vec<(crate::schedule::ThreadName, Source)>, RunError> {
         let mut found = Vec::new();
-        if !self.asynchronous {
+        if !self.kernel.asynchronous {
             return Ok(found);
         }
         for (process, fd) in self.open_descriptors()? {

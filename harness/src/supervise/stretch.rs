@@ -10,13 +10,14 @@
 
 use super::RunError;
 use super::calls::{self, Ends};
-use super::clock::Deadline;
 use super::deliver;
 use super::held::{Held, Place};
-use super::settle::News;
+use super::ids::ThreadId;
+use super::news::News;
+use super::slept::{KernelTimer, Stretch};
+use super::state::Turns;
 use super::timeout::{self, Timeout, futex};
-use super::tree::{State, ThreadId};
-use super::turn::Turns;
+use super::tree::State;
 use super::wait::{self, Wait};
 use crate::schedule::Syscall;
 use crate::sys::notify::Notification;
@@ -24,32 +25,6 @@ use crate::trace::What;
 use nix::errno::Errno;
 use std::time::{Duration, Instant};
 use syscalls::Sysno;
-
-/// A sleep whose timeout was put far away.
-#[derive(Debug)]
-pub(super) struct Stretch {
-    pub(super) deadline: Deadline,
-    call: Syscall,
-    ip: u64,
-    args: [u64; 6],
-    /// The caller's timespec, until it is put back.
-    original: Option<[u8; 16]>,
-    /// Its time has come, and it has been nudged: how often it had been put on the CPU before.
-    over: Option<u64>,
-}
-
-/// A sleep that the kernel ends.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct KernelTimer {
-    /// Not before this.
-    deadline: Instant,
-    /// Nobody else could run when it was let go.
-    alone: bool,
-    /// It was seen asleep; if not, and what it was to wait for was there, it did not sleep.
-    slept: bool,
-    /// What it waits for was there when it was let go.
-    ready: bool,
-}
 
 /// How much later a stretched sleep would end: decades.
 const FAR: u64 = 1_000_000_000;
@@ -66,11 +41,11 @@ impl Turns<'_> {
     ) -> Result<Option<Held>, RunError> {
         let (args, ip) = (held.args(), held.ip());
         if call == Sysno::setsockopt.into() && sets_timeout(&args) {
-            self.socket_timeouts = true;
+            self.kernel.socket_timeouts = true;
         }
         let door = &self.tree.thread(id).door;
         let mut timeout = timeout::of(door, call, &args);
-        if self.socket_timeouts && timeout.is_none() {
+        if self.kernel.socket_timeouts && timeout.is_none() {
             timeout = wait::socket_timeout(door, call, &args);
         }
         // Without time to pass the call does not sleep.
@@ -93,7 +68,7 @@ impl Turns<'_> {
             // It may wait for a signal that has long been pending.
             self.signalled(self.tree.thread(id).process);
             if !loading {
-                self.news.push((id, News::Slept(call)));
+                self.journal.news.push((id, News::Slept(call)));
             }
             return Ok(None);
         }
@@ -169,7 +144,7 @@ impl Turns<'_> {
         let Some(original) = stretch.original.take() else { return false };
         if let Err(errno) = thread.door.write(stretch.args[3], &original) {
             let name = &thread.name;
-            self.taint.get_or_insert(format!("a timeout of {name} could not be put back: {errno}"));
+            self.doubts.taint(format!("a timeout of {name} could not be put back: {errno}"));
         }
         true
     }
@@ -184,7 +159,7 @@ impl Turns<'_> {
         let Some(status) = self.proc_status(id)? else { return Ok(()) };
         let name = self.tree.thread(id).name.clone();
         if let Some(why) = deliver::nudge_obstacle(&status) {
-            self.taint.get_or_insert(format!("the timeout of {name} cannot be ended unseen: {why}"));
+            self.doubts.taint(format!("the timeout of {name} cannot be ended unseen: {why}"));
         }
         self.nudge(id)?;
         self.runs_on(id);
@@ -207,9 +182,8 @@ impl Turns<'_> {
         let Some(stretch) = self.tree.thread_mut(id).stretch.take() else { return Ok(false) };
         let name = &self.tree.thread(id).name;
         if unseen {
-            self.taint.get_or_insert(format!(
-                "{name} did not sleep, and may have seen a timeout that is not its own"
-            ));
+            self.doubts
+                .taint(format!("{name} did not sleep, and may have seen a timeout that is not its own"));
         }
         let again = notification.number == stretch.call.0 as i32
             && (notification.ip, notification.args) == (stretch.ip, stretch.args);
@@ -220,10 +194,10 @@ impl Turns<'_> {
         // Had it been put on the CPU between the two signals of the nudge, it would have stopped, and run once more since.
         if self.times_run(id)? > before.saturating_add(1) {
             let name = &self.tree.thread(id).name;
-            self.taint.get_or_insert(format!("{name} may have stopped for a moment as its timeout ran out"));
+            self.doubts.taint(format!("{name} may have stopped for a moment as its timeout ran out"));
         }
         if !goes_on && !again {
-            self.taint.get_or_insert(format!("a signal came to {name} as its timeout ran out"));
+            self.doubts.taint(format!("a signal came to {name} as its timeout ran out"));
             return Ok(false);
         }
         let held = Held::new(notification, Place::Before(stretch.call, 0));
@@ -236,10 +210,10 @@ impl Turns<'_> {
         if Instant::now() < timer.deadline || (timer.ready && !timer.slept) {
             return;
         }
-        let quiet = timer.alone || self.quiet_since.is_some_and(|since| since <= timer.deadline);
+        let quiet = timer.alone || self.kernel.quiet_since.is_some_and(|since| since <= timer.deadline);
         if !quiet || self.others_could_run(id) {
             let name = &self.tree.thread(id).name;
-            self.taint.get_or_insert(format!(
+            self.doubts.taint(format!(
                 "{name} slept by the kernel's time, which may have run out while another thread could run"
             ));
         }

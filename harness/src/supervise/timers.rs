@@ -6,47 +6,20 @@
 //! made up for afterwards.
 
 use super::RunError;
-use super::clock::{Clock, Deadline};
-use super::cpu_time::Armed;
+use super::armed::{Armed, DescriptorTimer, PosixTimer};
+use super::deadline::Deadline;
 use super::door::Door;
+use super::ids::ThreadId;
+use super::state::Turns;
 use super::timeout::{self, Timeout};
-use super::tree::{ProcessId, ThreadId};
-use super::turn::Turns;
 use crate::schedule::Syscall;
 use crate::signal::Signal;
-use crate::sys::timer::{self, Known};
+use crate::sys::timer;
 use crate::trace::What;
 use nix::errno::Errno;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 use syscalls::Sysno;
-
-/// A POSIX timer that has been armed, or was.
-#[derive(Debug)]
-pub(super) struct PosixTimer {
-    process: ProcessId,
-    id: i32,
-    known: Known,
-    interval: Duration,
-    pub(super) deadline: Option<Deadline>,
-    /// When it expired, while its signal may not have been delivered yet.
-    expired: Option<Deadline>,
-    /// How often it expired in vain before its signal was delivered last (timer_getoverrun(2)).
-    overrun: u64,
-}
-
-/// A timerfd that has been armed: an open file, which several processes may share.
-#[derive(Debug)]
-pub(super) struct DescriptorTimer {
-    /// A duplicate of the program's.
-    fd: OwnedFd,
-    /// Who armed it.
-    process: ProcessId,
-    interval: Duration,
-    pub(super) deadline: Option<Deadline>,
-    /// When it expired, while it has not been read.
-    expired: Option<Deadline>,
-}
 
 /// struct itimerspec.
 #[derive(Clone, Copy)]
@@ -81,13 +54,6 @@ impl Setting {
 fn missed(now: u64, expired: Deadline, interval: Duration) -> u64 {
     let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
     now.saturating_sub(expired.logical).checked_div(nanos).unwrap_or(0)
-}
-
-impl Clock {
-    /// A new program begins without POSIX timers (execve(2)).
-    pub(super) fn forget_posix(&mut self, process: ProcessId) {
-        self.posix.retain(|timer| timer.process != process);
-    }
 }
 
 impl Turns<'_> {
@@ -194,7 +160,7 @@ impl Turns<'_> {
     fn changed_while_pending(&mut self, index: usize) -> Result<(), RunError> {
         if self.timer_signal_pending(index)? && self.clock.posix[index].expired.is_some() {
             let name = &self.tree.process(self.clock.posix[index].process).name;
-            self.taint.get_or_insert(format!("{name} changes a timer whose signal is pending"));
+            self.doubts.taint(format!("{name} changes a timer whose signal is pending"));
         }
         Ok(())
     }
@@ -300,7 +266,7 @@ impl Turns<'_> {
             let known = timer::expirations(timer.fd.as_fd()).unwrap_or(count);
             if known != 0 && known < count && timer::expire(timer.fd.as_fd(), count).is_err() {
                 let name = &self.tree.process(timer.process).name;
-                self.taint.get_or_insert(format!(
+                self.doubts.taint(format!(
                     "a timerfd of {name} expires twice before it is read, which this kernel does not let happen"
                 ));
             }
@@ -318,13 +284,13 @@ impl Turns<'_> {
         let name = &self.tree.process(process).name;
         if merges && known.signal < 32 {
             let why = "expires while the same signal is pending, and would not be merged with it";
-            self.taint.get_or_insert(format!("a timer of {name} {why}"));
+            self.doubts.taint(format!("a timer of {name} {why}"));
         }
         match timer::queue(pid, id, &known) {
             // It may have ended just now.
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(errno) => {
-                self.taint.get_or_insert(format!("a timer of {name} could not send its signal: {errno}"));
+                self.doubts.taint(format!("a timer of {name} could not send its signal: {errno}"));
             }
         }
         self.signalled(process);
@@ -342,7 +308,7 @@ impl Turns<'_> {
         let process = timer.process;
         if let Err(errno) = timer::expire(timer.fd.as_fd(), 1) {
             let name = &self.tree.process(process).name;
-            self.taint.get_or_insert(format!("a timerfd of {name} cannot be made to expire: {errno}"));
+            self.doubts.taint(format!("a timerfd of {name} cannot be made to expire: {errno}"));
         }
         let leader = self.tree.threads_of(process).next();
         if let Some(leader) = leader {

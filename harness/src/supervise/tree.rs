@@ -1,14 +1,16 @@
 //! The books of a run: its processes and threads, and what each thread is doing as far as the supervisor knows.
 
 use super::RunError;
-use super::breakpoint::Ambush;
+use super::ambush::Ambush;
 use super::calls::{self, Sleep, Wakes};
+use super::dispositions::Handlers;
 use super::door::Door;
 use super::held::Held;
-use super::obstacle::Handlers;
-use super::plant::{Plant, Stubs};
+use super::ids::{ProcessId, ThreadId};
+use super::pick::Waiting;
+use super::plant::{Plant, Planted};
 use super::scheduling::Scheduling;
-use super::stretch::{KernelTimer, Stretch};
+use super::slept::{KernelTimer, Stretch};
 use super::wait::{Resume, Wait};
 use crate::schedule::{Label, Site, ThreadName};
 use crate::signal::SignalSet;
@@ -20,14 +22,6 @@ use crate::trace::Status;
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::ops::Range;
-
-/// Index of a thread in `Tree::threads`; threads are never removed, so it stays good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ThreadId(pub(super) usize);
-
-/// Index of a process in `Tree::processes`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ProcessId(pub(super) usize);
 
 /// What a thread is doing. All but `Running` are settled.
 #[derive(Debug)]
@@ -72,6 +66,8 @@ pub(super) struct Thread {
     pub(super) stretch: Option<Stretch>,
     /// A sleep that the kernel would end.
     pub(super) kernel_timer: Option<KernelTimer>,
+    /// It has come to the end of a time that it slept for since the first process ended.
+    pub(super) napped: bool,
     /// CPU time it had used when it was first seen running after its release, in nanoseconds.
     pub(super) cpu_at_release: Option<u64>,
     /// Breakpoints that wait for it.
@@ -94,14 +90,15 @@ pub(super) struct Process {
     pub(super) children: u32,
     pub(super) threads: u32,
     pub(super) pidfd: PidFd,
-    pub(super) plants: Vec<Plant>,
-    pub(super) stubs: Stubs,
+    pub(super) planted: Planted,
     /// Where the dynamic loader's code is.
     pub(super) loader: Range<u64>,
     /// Still in the loader's start-up: its calls are not points.
     pub(super) loading: bool,
     /// A signal may have become pending since its masks were last read.
     pub(super) dirty: bool,
+    /// It has opened something under `/proc`.
+    pub(super) reads_proc: bool,
     /// Let into execve, and not yet known what came of it.
     pub(super) executing: bool,
     /// Shares its memory with its parent until it executes (vfork).
@@ -159,13 +156,8 @@ fn forbidden(call: &str, errno: Errno) -> RunError {
 }
 
 fn find(name: &ThreadName, tid: i32) -> Result<Door, RunError> {
-    Door::find(tid).map_err(|error| {
-        let doing = format!("finding thread {name} ({tid}) under /proc");
-        match error.raw_os_error() {
-            Some(errno) => RunError::failed(doing, Errno::from_raw(errno)),
-            None => RunError::Fault(format!("{doing}: {error}")),
-        }
-    })
+    Door::find(tid)
+        .map_err(|error| RunError::failed(format!("finding thread {name} ({tid}) under /proc"), error))
 }
 
 #[derive(Debug, Default)]
@@ -253,6 +245,12 @@ impl Tree {
         self.ids().filter(|id| self.is_held(*id))
     }
 
+    /// A held thread as one of those to choose from.
+    pub(super) fn waiting(&self, id: ThreadId) -> Waiting {
+        let thread = self.thread(id);
+        Waiting { id, demoted: thread.demoted, since: thread.since }
+    }
+
     pub(super) fn live_threads(&self) -> usize {
         self.live().count()
     }
@@ -306,12 +304,12 @@ impl Tree {
         parent: Option<ProcessId>,
         birth: Option<Birth>,
     ) -> Result<ThreadId, RunError> {
-        let fault = |what: &str, error: &dyn std::fmt::Display| {
-            RunError::Fault(format!("{what} of new process {name}: {error}"))
+        let failed = |what: &str, error: std::io::Error| {
+            RunError::failed(format!("{what} of new process {name}"), error)
         };
         let pidfd = PidFd::open(tid).map_err(|errno| match errno {
             Errno::EPERM | Errno::ENOSYS => forbidden("pidfd_open", errno),
-            _ => RunError::failed(format!("opening a descriptor of new process {name}"), errno),
+            _ => failed("opening a descriptor", errno.into()),
         })?;
         if parent.is_none()
             && let Err(errno @ (Errno::EPERM | Errno::EACCES | Errno::ENOSYS)) = pidfd.duplicate(1)
@@ -320,20 +318,17 @@ impl Tree {
             return Err(forbidden("pidfd_getfd", errno));
         }
         let door = find(&name, tid)?;
-        let status = door.status().map_err(|error| fault("reading the status", &error))?;
+        let status = door.status().map_err(|error| failed("reading the status", error))?;
         let (program, entry, handlers) = match parent.map(|id| self.process(id)) {
             Some(parent) => (parent.program.clone(), parent.entry, parent.handlers),
             None => Default::default(),
         };
-        let (plants, stubs, loader, loading, initial) = match parent.map(|id| self.process(id)) {
+        let (planted, loader, loading, initial) = match parent.map(|id| self.process(id)) {
             Some(parent) => {
-                // Its copy of the memory holds what was planted when it was made; of its parent's that may be gone by now.
                 let copied = birth.filter(|birth| birth.kind == BirthKind::Fork);
-                let mut plants = copied.map_or_else(Vec::new, |_| parent.plants.clone());
-                plants.extend(
-                    copied.and_then(|birth| birth.plant).filter(|plant| !parent.plants.contains(plant)),
-                );
-                (plants, parent.stubs.clone(), parent.loader.clone(), parent.loading, parent.initial_blocked)
+                let planted =
+                    copied.map_or_else(|| parent.planted.bare(), |birth| parent.planted.copied(birth.plant));
+                (planted, parent.loader.clone(), parent.loading, parent.initial_blocked)
             }
             None => Default::default(),
         };
@@ -346,11 +341,11 @@ impl Tree {
             children: 0,
             threads: 1,
             pidfd,
-            plants,
-            stubs,
+            planted,
             loader,
             loading,
             dirty: false,
+            reads_proc: parent.is_some_and(|id| self.process(id).reads_proc),
             executing: parent.is_none(),
             borrows_memory: birth
                 .is_some_and(|birth| matches!(birth.kind, BirthKind::Vfork | BirthKind::Shared)),
@@ -394,6 +389,7 @@ impl Tree {
             resume: None,
             stretch: None,
             kernel_timer: None,
+            napped: false,
             cpu_at_release: None,
             ambushes: Vec::new(),
             unmapped: Vec::new(),

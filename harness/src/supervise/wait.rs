@@ -1,7 +1,7 @@
 //! A call that would end after a time, held instead of let happen; and what else ends it.
 
 use super::calls::{self, Sleep};
-use super::clock::Deadline;
+use super::deadline::Deadline;
 use super::door::Door;
 use super::timeout::{self, Timeout};
 use crate::schedule::Syscall;

@@ -6,9 +6,11 @@
 
 use super::Observe;
 use super::held::Place;
-use super::listen::Patience;
-use super::tree::{ProcessId, State, ThreadId};
-use super::turn::Turns;
+use super::ids::ThreadId;
+use super::lookout::{Lookout, Seen, known};
+use super::patience::Patience;
+use super::state::Turns;
+use super::tree::State;
 use crate::code::{self, Images, Modules, Registers, StackEnd, unwind};
 use crate::signal::Signal;
 use crate::sys::procfs::{self, Doing};
@@ -32,49 +34,17 @@ const SYSCALL: u64 = 2;
 /// A process stops within this time, unless something is wrong.
 const STOPPING: Duration = Duration::from_secs(1);
 
-/// A stack for people, and whether it is complete.
-type Seen = (Vec<Frame>, bool);
-
-/// What has been seen of where threads are.
-#[derive(Debug, Default)]
-pub(super) struct Lookout {
-    places: Vec<Whereabouts>,
-    /// What each process has in its memory.
-    modules: HashMap<ProcessId, Modules>,
-    /// Where each thread is that has been looked at since it settled.
-    seen: HashMap<ThreadId, Seen>,
-    /// Instructions by file and address.
-    instructions: HashMap<(PathBuf, u64), Option<String>>,
-}
-
-impl Lookout {
-    /// Takes all that was noted.
-    pub(super) fn places(&mut self) -> Vec<Whereabouts> {
-        std::mem::take(&mut self.places)
-    }
-
-    /// This thread does not stay where it was.
-    pub(super) fn goes_on(&mut self, id: ThreadId) {
-        self.seen.remove(&id);
-    }
-
-    /// This process has other code in its memory now.
-    pub(super) fn new_program(&mut self, id: ProcessId) {
-        self.modules.remove(&id);
-    }
-}
-
 impl Turns<'_> {
     /// Looks where a settled thread is, if the run is looked at for that, so that it can be noted once it has gone on.
     pub(super) fn look_where(&mut self, id: ThreadId) {
-        if *self.observe != Observe::Where || self.lookout.seen.contains_key(&id) {
+        if *self.observe != Observe::Where || self.code.lookout.seen.contains_key(&id) {
             return;
         }
         let at_code = self.at_code(id);
         let seen = self.registers_of(id).and_then(|registers| self.stack(id, &registers));
         if let Some((stack, link)) = seen {
             let seen = self.in_words(id, &stack, link.filter(|_| at_code));
-            self.lookout.seen.insert(id, seen);
+            self.code.lookout.seen.insert(id, seen);
         }
     }
 
@@ -102,7 +72,7 @@ impl Turns<'_> {
         let Some(stack) = interrupted.or_else(alone) else { return };
         let link = stack.frames.first().cloned();
         let seen = self.in_words(id, &stack, link);
-        self.lookout.seen.insert(id, seen);
+        self.code.lookout.seen.insert(id, seen);
     }
 
     /// Notes where the thread of the last event was.
@@ -110,8 +80,8 @@ impl Turns<'_> {
         if *self.observe != Observe::Where {
             return;
         }
-        let Some(index) = self.events.len().checked_sub(1) else { return };
-        let noted = match self.events.get(index).map(|event| &event.what) {
+        let Some(index) = self.journal.events.len().checked_sub(1) else { return };
+        let noted = match self.journal.events.get(index).map(|event| &event.what) {
             Some(What::Step(_)) => true,
             Some(What::Go(..) | What::Signal(_)) => index < MOST_EVENTS,
             _ => false,
@@ -123,10 +93,10 @@ impl Turns<'_> {
     }
 
     fn note(&mut self, id: ThreadId, at: Moment) {
-        if let Some((stack, complete)) = self.lookout.seen.get(&id) {
+        if let Some((stack, complete)) = self.code.lookout.seen.get(&id) {
             let thread = self.tree.thread(id).name.clone();
             let (stack, complete) = (stack.clone(), *complete);
-            self.lookout.places.push(Whereabouts { at, thread, stack, complete });
+            self.code.lookout.places.push(Whereabouts { at, thread, stack, complete });
         }
     }
 
@@ -147,7 +117,7 @@ impl Turns<'_> {
                 self.look_where(*id);
             }
         }
-        let current = self.current;
+        let current = self.picker.current();
         let (current, others): (Vec<_>, Vec<_>) = settled.into_iter().partition(|id| current == Some(*id));
         for id in running.into_iter().chain(current).chain(others) {
             self.note(id, Moment::End);
@@ -206,7 +176,7 @@ impl Turns<'_> {
         };
         let mut fresh = false;
         loop {
-            let modules = match self.lookout.modules.entry(process) {
+            let modules = match self.code.lookout.modules.entry(process) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => {
                     fresh = true;
@@ -221,14 +191,14 @@ impl Turns<'_> {
                 return Some((stack, innermost));
             }
             // A library may have been loaded since.
-            self.lookout.modules.remove(&process);
+            self.code.lookout.modules.remove(&process);
         }
     }
 
     /// The stack in words; with the instruction that the thread is about to execute, if that is a code point.
     fn in_words(&mut self, id: ThreadId, stack: &code::Stack, code_point: Option<code::Frame>) -> Seen {
         let process = self.tree.thread(id).process;
-        let Lookout { modules, instructions, .. } = &mut self.lookout;
+        let Lookout { modules, instructions, .. } = &mut self.code.lookout;
         let Some(modules) = modules.get(&process) else { return (Vec::new(), false) };
         let kept = stack.frames.iter().take(MOST_FRAMES);
         let mut frames: Vec<Frame> = kept.map(|frame| in_words(modules, frame)).collect();
@@ -244,16 +214,6 @@ impl Turns<'_> {
 fn images() -> &'static Arc<Images> {
     static IMAGES: OnceLock<Arc<Images>> = OnceLock::new();
     IMAGES.get_or_init(Arc::default)
-}
-
-/// All registers, as a breakpoint tells them.
-pub(super) fn known(registers: &perf::Registers) -> Registers {
-    let mut all = Registers::default();
-    for (number, value) in (0..).zip(registers.general) {
-        all.set(number, Some(value));
-    }
-    all.set(Registers::RIP, Some(registers.ip));
-    all
 }
 
 fn in_words(modules: &Modules, frame: &code::Frame) -> Frame {

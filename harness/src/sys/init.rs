@@ -190,14 +190,15 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
 unsafe fn descriptors(orders: &Orders) -> Result<(), (Stage, i32)> {
     let stage = Stage::Descriptors;
     let cloexec = libc::O_CLOEXEC as usize;
-    let high = FIRST_FREE + 100;
     // SAFETY: only numbers, literals with a zero byte, and `mask`, which lives through the call.
     unsafe {
         // First out of the way of the numbers to fill, then into them.
-        for (fd, at) in [(orders.stdout, high), (orders.stderr, high + 1), (CONTROL as i32, high + 2)] {
-            check(stage, call(libc::SYS_dup3, fd as usize, at, cloexec, 0, 0))?;
-        }
-        for (fd, at) in [(high, STDOUT), (high + 1, STDERR), (high + 2, CONTROL)] {
+        let away = |fd: i32| {
+            let (request, from) = (libc::F_DUPFD_CLOEXEC as usize, FIRST_FREE);
+            check(stage, call(libc::SYS_fcntl, fd as usize, request, from, 0, 0))
+        };
+        let (stdout, stderr, control) = (away(orders.stdout)?, away(orders.stderr)?, away(CONTROL as i32)?);
+        for (fd, at) in [(stdout, STDOUT), (stderr, STDERR), (control, CONTROL)] {
             check(stage, call(libc::SYS_dup3, fd, at, cloexec, 0, 0))?;
         }
         let mask: u64 = 1 << (libc::SIGCHLD - 1);

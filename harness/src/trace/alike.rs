@@ -217,7 +217,7 @@ mod tests {
                 None if what == "!" => What::End(Status::Exited(0)),
                 None => What::Go(Site::Before(what.parse().unwrap()), *nth),
             };
-            Event { thread: thread.parse().unwrap(), what, others: Vec::new() }
+            Event { thread: thread.parse().unwrap(), what, others: Default::default() }
         };
         text.split(',').map(event).collect()
     }
@@ -283,7 +283,7 @@ mod tests {
             prop_assert_eq!(first_difference(&run, &run), None);
             let mut more = run.clone();
             let end = What::End(Status::Unseen);
-            more.events.push(Event { thread: "p0.9.9".parse().unwrap(), what: end, others: Vec::new() });
+            more.events.push(Event { thread: "p0.9.9".parse().unwrap(), what: end, others: Default::default() });
             let difference = difference(&run.events, &more.events, false);
             prop_assert_eq!(difference, Some(run.events.len()));
         }

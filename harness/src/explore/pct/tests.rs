@@ -22,7 +22,7 @@ impl Supervise for Threads {
             .or((!left.is_empty()).then_some(0))
         {
             let (thread, nth, points) = left[index].clone();
-            let others: Vec<_> =
+            let others: crate::trace::Threads =
                 left.iter().map(|(name, ..)| name.clone()).filter(|name| *name != thread).collect();
             let point = Point { nth, ..point(&thread.to_string(), "Before(getpid)", 1) };
             let event = |what| Event { thread: thread.clone(), what, others: others.clone() };
@@ -79,10 +79,11 @@ fn sample(plan: &Plan, depth: u32, runs: u64, is_bug: impl Fn(&[String]) -> bool
         let [planned] = pct.round(&space, &|_| false, 1).unwrap().try_into().unwrap();
         let run = threads.run(&proptest::strategy::ValueTree::current(&planned.tree)).unwrap();
         pct.learn(&space, std::slice::from_ref(&run), true).unwrap();
-        let told = run.events.iter().filter_map(|event| match &event.what {
-            What::Go(_, nth) => Some(format!("{} {nth}", event.thread)),
-            What::Step(Action::Send(signal)) => Some(signal.to_string()),
-            _ => None,
+        let told = run.events.iter().filter_map(|event| {
+            if let What::Step(Action::Send(signal)) = &event.what {
+                return Some(signal.to_string());
+            }
+            event.what.visit().map(|(_, nth)| format!("{} {nth}", event.thread))
         });
         if pct.samples.is_empty() && is_bug(&told.collect::<Vec<_>>()) {
             bugs += 1;

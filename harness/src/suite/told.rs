@@ -1,0 +1,135 @@
+//! What came of a search, for people.
+
+use super::search::Done;
+use crate::checks::Checked;
+use crate::explore::{Cut, Reference, Report};
+use crate::judge;
+use crate::show::{self, Extent, Page, count};
+use crate::store::{self, FileError};
+use std::time::Duration;
+
+impl Done {
+    /// What came of it: the search in a few lines, then each finding, which ends with the command that continues.
+    pub fn text(&self, name: &str, elapsed: Duration, page: Page) -> String {
+        let Report { seed, verdict, outcomes, cut, reference, .. } = &self.report;
+        let findings = self.report.findings.len();
+        let mut text = format!(
+            "{name}: {verdict}, {}, {} in {:.1} s; seed {seed}\n",
+            count(findings as u64, "finding"),
+            self.extent(),
+            elapsed.as_secs_f64()
+        );
+        if *cut == Some(Cut::Interrupted) {
+            text += "interrupted: this is what was found so far\n";
+        }
+        text += &format!(
+            "the reference run ({}): {}\n",
+            undisturbed(reference),
+            show::end_words(&reference.run.outcome.end)
+        );
+        if outcomes.len() > 1 {
+            let runs = outcomes.iter().map(|seen| seen.runs).sum();
+            text += &format!("distinct outcomes of {}, the reference run included:\n", count(runs, "run"));
+            for seen in outcomes {
+                text += &format!(
+                    "  {:>6} x {}, first by {}\n",
+                    seen.runs,
+                    show::end_words(&seen.outcome.end),
+                    seen.example
+                );
+            }
+        }
+        if self.report.coverage.steps == 0 {
+            text += "no step was taken in any run, so nothing was tested: no other thread could run at any point, and no signal\n\
+                 was to be sent (--send) that the program catches or blocks; `sigrace points` shows what it reaches\n";
+        }
+        text += &self.tell_unstable(page);
+        if let Some((broken, run)) = &self.report.unfinished {
+            text += &format!("not confirmed: {broken:?} by {}\n", run.schedule);
+        }
+        let warnings = self.warnings();
+        if !warnings.is_empty() {
+            text += &format!("\n{}\n", warnings.join("\n"));
+        }
+        // Last, since each ends with the command that continues.
+        for index in 0..findings {
+            text += &format!("\n{}", self.tell(index, name, page));
+        }
+        text
+    }
+
+    /// A finding for a person: what broke, in one sentence; the schedule, the run, and how to see it again.
+    pub fn tell(&self, index: usize, name: &str, page: Page) -> String {
+        let Some(finding) = self.report.findings.get(index) else { return String::new() };
+        let sentence = judge::explain(&self.expectations, finding.breaks, &finding.run);
+        let mut text = show::finding(name, finding.breaks, &sentence, &finding.schedule, page);
+        text += &show::elsewhere(finding);
+        if finding.shrink_cut {
+            text += "  (the runs for shrinking were used up: a simpler schedule may exist)\n";
+        }
+        if let Some((trace, path)) = self.traces.get(index) {
+            text += &format!("\n{}\n", show::run(trace, page));
+            text += &match path {
+                Ok(path) => format!("replay: {}\n", store::command("replay", path)),
+                Err(error) => format!("there is no trace of it: {error}\n"),
+            };
+        }
+        text
+    }
+
+    /// The command that makes the run of a finding again, if its trace could be written: `replay: sigrace replay PATH`.
+    pub fn replay(&self, index: usize) -> Option<String> {
+        self.replay_command(index).map(|command| format!("replay: {command}"))
+    }
+
+    /// The same command alone.
+    pub fn replay_command(&self, index: usize) -> Option<String> {
+        let (_, path) = self.traces.get(index)?;
+        path.as_ref().ok().map(|path| store::command("replay", path))
+    }
+
+    /// Why a trace could not be written, if one could not.
+    pub fn unwritten(&self) -> Option<&FileError> {
+        self.traces.iter().find_map(|(_, path)| path.as_ref().err())
+    }
+
+    /// What the checks of handlers have to say, a line each.
+    pub fn warnings(&self) -> Vec<String> {
+        let Checked { warnings, cut, notes, .. } = &self.checked;
+        let mut lines: Vec<String> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+        lines.extend(notes.iter().map(|note| format!("note: {note}")));
+        if *cut {
+            lines.push(format!(
+                "note: handlers were not checked to the end: {} runs were used up",
+                self.checked.runs
+            ));
+        }
+        lines
+    }
+
+    /// What did not repeat itself, for a person: why, and how both runs ended.
+    pub fn tell_unstable(&self, page: Page) -> String {
+        show::unstable(&self.report.unstable, page)
+    }
+
+    /// How far the search went: `200 runs, 212 of 212 one-step schedules, 38 points, 9 distinct outcomes`.
+    pub fn extent(&self) -> String {
+        let mut text = Extent::of(&self.report).to_string();
+        if self.report.tainted > 0 {
+            text += &format!(", {}", count(self.report.tainted, "tainted run"));
+        }
+        text
+    }
+}
+
+/// What was done in the reference run.
+fn undisturbed(reference: &Reference) -> String {
+    let Reference { schedule, run, .. } = reference;
+    match (schedule.steps.is_empty(), run.unreached.is_empty()) {
+        (true, _) => "nothing disturbed it".to_owned(),
+        (false, true) => schedule.to_string(),
+        (false, false) => {
+            format!("nothing was sent: at ({schedule}) what is to be sent is neither caught nor blocked")
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! How waits pass, and how long they last at most.
+
+use crate::sys::sched;
+use std::time::Duration;
+
+/// What was announced and is not seen within this time is a fault of the harness.
+pub(super) const BIRTH: Duration = Duration::from_secs(10);
+
+/// How a wait for threads to settle passes. NOTE \[Timers\] Setting the machine's timer is dear, above all in a virtual
+/// machine, where it can cost more than all else that is done for one point. So it is not set where something will be told;
+/// and where nothing will be, the CPU is first given to the threads without it, a few times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Only what is there already.
+    Not,
+    /// Something will be told, unless the thread computes.
+    ForNews,
+    /// Nothing will be told. The CPU is given away, for the nth time.
+    Yield(u32),
+    /// For a time.
+    For(Duration),
+}
+
+/// What came of a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Nothing that changes anything, maybe output.
+    Nothing,
+    /// A thread is about to settle, or has.
+    Hint,
+    /// A thread has come to a call, or the init has said something.
+    News,
+}
+
+/// More than the scheduler's tick, which the kernel waits for anyway: the machine's timer is not set for it.
+pub(super) const NEWS: Duration = Duration::from_millis(5);
+/// How often the CPU is given away before the timer is set.
+const YIELDS: u32 = 8;
+/// The shortest time that the timer is set for.
+const SHORTEST: Duration = Duration::from_micros(60);
+/// The longest time between two looks.
+const LONGEST: Duration = Duration::from_millis(1);
+
+impl Patience {
+    /// Before the first look at a thread that will not tell.
+    pub(super) const FIRST_LOOK: Patience = Patience::Yield(1);
+
+    /// After a wait that has brought nothing.
+    pub(super) fn longer(self) -> Patience {
+        match self {
+            Patience::Yield(times) if times < YIELDS => Patience::Yield(times + 1),
+            Patience::Yield(_) => Patience::For(SHORTEST),
+            Patience::For(time) => Patience::For((time * 3 / 2).min(LONGEST)),
+            Patience::Not | Patience::ForNews => Patience::For(LONGEST),
+        }
+    }
+
+    /// What is left to wait, after giving away the CPU if that is how it passes.
+    pub(super) fn begin(self) -> Duration {
+        match self {
+            Patience::Not => Duration::ZERO,
+            Patience::ForNews => NEWS,
+            Patience::Yield(_) => {
+                sched::give_way();
+                Duration::ZERO
+            }
+            Patience::For(time) => time,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! One run in progress, as parts: each says what it is, and what is no business of another is not in it.
+
+use super::ambush::Counter;
+use super::armed::CpuTimer;
+use super::clock::Clock;
+use super::doubts::Doubts;
+use super::held::Held;
+use super::ids::{ProcessId, ThreadId};
+use super::journal::Journal;
+use super::lookout::Lookout;
+use super::news::Guard;
+use super::output::Written;
+use super::pick::Picker;
+use super::seen::Seen;
+use super::tree::{State, Tree};
+use super::{Observe, RunError, Settings};
+use crate::schedule::{Schedule, Site};
+use crate::sys::cell::Cell;
+use crate::sys::procfs::Status as ProcStatus;
+use crate::sys::stage::CellError;
+use crate::trace::What;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// One run in progress.
+pub(super) struct Turns<'a> {
+    pub(super) cell: &'a Cell,
+    pub(super) settings: &'a Settings,
+    pub(super) affinity: &'a [u8],
+    pub(super) schedule: &'a Schedule,
+    pub(super) observe: &'a Observe,
+    /// For each step whether it has been taken.
+    pub(super) taken: Vec<bool>,
+    /// Processes and threads, and what each is doing.
+    pub(super) tree: Tree,
+    /// What is told of the run.
+    pub(super) journal: Journal,
+    /// Whose turn it is.
+    pub(super) picker: Picker,
+    /// Time, and what ends by it.
+    pub(super) clock: Clock,
+    /// What the kernel does by itself for the program.
+    pub(super) kernel: Kernel,
+    /// What is known of the program's code.
+    pub(super) code: Code,
+    /// Who goes on since the threads were last settled.
+    pub(super) going: Going,
+    /// What speaks against the run.
+    pub(super) doubts: Doubts,
+    /// What the program has written.
+    pub(super) stdout: Written,
+    pub(super) stderr: Written,
+    /// Beginning and end.
+    pub(super) course: Course,
+    /// Calls of getrandom so far, so that each gets other bytes.
+    pub(super) random_calls: u64,
+}
+
+/// What the kernel does by itself for the program, at moments of its own.
+#[derive(Debug, Default)]
+pub(super) struct Kernel {
+    /// A descriptor may send signals by itself.
+    pub(super) asynchronous: bool,
+    /// Timers of CPU time.
+    pub(super) cpu_timers: Vec<CpuTimer>,
+    /// A timeout of a socket has been set.
+    pub(super) socket_timeouts: bool,
+    /// Since when nobody can run.
+    pub(super) quiet_since: Option<Instant>,
+}
+
+/// What is known of the program's code, and looked at there.
+#[derive(Debug, Default)]
+pub(super) struct Code {
+    /// Where the filter lets the dynamic loader's calls on files pass.
+    pub(super) unnotified: Option<Range<u64>>,
+    /// Where the loader of each program was that ran, empty for none.
+    pub(super) loaders: Vec<Range<u64>>,
+    /// Executions that are counted.
+    pub(super) counters: Vec<Counter>,
+    /// What was seen of what `Observe::Handlers` asked for.
+    pub(super) seen: Seen,
+    /// Where threads are, if the run is looked at for that.
+    pub(super) lookout: Lookout,
+    /// A breakpoint's time has come, and its thread is about to stop.
+    pub(super) parking: bool,
+}
+
+/// Who goes on since the threads were last settled.
+#[derive(Debug)]
+pub(super) struct Going {
+    /// The thread that was let go last.
+    pub(super) released: Option<ThreadId>,
+    /// When.
+    pub(super) released_at: Instant,
+    /// Who came to a point while that one was still on its way to its own.
+    pub(super) overtaken_by: Option<ThreadId>,
+    /// What is watched over until a process that was let end has ended.
+    pub(super) guard: Option<Guard>,
+}
+
+/// Beginning and end of a run.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) started: Instant,
+    /// After so many points the program counts as spinning.
+    pub(super) most_points: u64,
+    /// The logical time at which the first process ended.
+    pub(super) first_ended: Option<u64>,
+    /// And on the real clock.
+    pub(super) first_ended_at: Option<Instant>,
+    /// What could not be done of starting the program, from the init.
+    pub(super) failed_start: Option<CellError>,
+}
+
+impl<'a> Turns<'a> {
+    pub(super) fn new(
+        cell: &'a Cell,
+        settings: &'a Settings,
+        affinity: &'a [u8],
+        (schedule, observe): (&'a Schedule, &'a Observe),
+        unnotified: Option<Range<u64>>,
+    ) -> Turns<'a> {
+        let now = Instant::now();
+        Turns {
+            cell,
+            settings,
+            affinity,
+            schedule,
+            observe,
+            taken: vec![false; schedule.steps.len()],
+            tree: Tree::default(),
+            journal: Journal::default(),
+            picker: Picker::default(),
+            clock: Clock::default(),
+            kernel: Kernel::default(),
+            code: Code { unnotified, ..Code::default() },
+            going: Going { released: None, released_at: now, overtaken_by: None, guard: None },
+            doubts: Doubts::default(),
+            stdout: Written::up_to(settings.limits.output),
+            stderr: Written::up_to(settings.limits.output),
+            course: Course {
+                started: now,
+                most_points: settings.limits.points,
+                first_ended: None,
+                first_ended_at: None,
+                failed_start: None,
+            },
+            random_calls: 0,
+        }
+    }
+
+    pub(super) fn interrupted(&self) -> Result<(), RunError> {
+        if self.settings.cancel.load(Ordering::Relaxed) { Err(RunError::Interrupted) } else { Ok(()) }
+    }
+
+    pub(super) fn event(&mut self, thread: ThreadId, what: What) {
+        let name = self.tree.thread(thread).name.clone();
+        self.journal.event(name, what);
+        self.note_where(thread);
+    }
+
+    /// The nth visit of a thread to a kind of place.
+    pub(super) fn visit(&mut self, thread: ThreadId, site: Site) -> u32 {
+        let visits = self.tree.thread_mut(thread).visits.entry(site).or_insert(0);
+        *visits += 1;
+        *visits
+    }
+
+    /// A signal may be pending for this process, which its next release has to look at.
+    pub(super) fn signalled(&mut self, process: ProcessId) {
+        self.tree.process_mut(process).dirty = true;
+    }
+
+    pub(super) fn proc_status(&self, id: ThreadId) -> Result<Option<ProcStatus>, RunError> {
+        let thread = self.tree.thread(id);
+        thread
+            .door
+            .status()
+            .map_err(|error| RunError::failed(format!("reading the status of thread {}", thread.name), error))
+    }
+
+    /// Takes a held thread out of the books, to be answered.
+    pub(super) fn take_held(&mut self, id: ThreadId) -> Option<Held> {
+        let state = &mut self.tree.thread_mut(id).state;
+        match std::mem::replace(state, State::Running) {
+            State::Held(held) => Some(held),
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What the schedule has done: at the point of the thread whose turn it is, at those that have fallen asleep, and when
+//! everything sleeps.
+
+use super::RunError;
+use super::deliver;
+use super::ids::ThreadId;
+use super::pick::Waiting;
+use super::state::Turns;
+use super::tree::State;
+use crate::schedule::{Action, Making, Point, Site, Step, Syscall, Target};
+use crate::signal::{Signal, SignalSet};
+use crate::sys::pidfd;
+use crate::trace::Threads;
+use nix::errno::Errno;
+use std::collections::BTreeSet;
+
+/// What a round of the loop came to.
+pub(super) enum Picked {
+    /// This thread is to go on.
+    One(ThreadId),
+    /// A step was taken, which may have changed everything.
+    Again,
+    /// Nobody is held.
+    Nobody,
+}
+
+impl Turns<'_> {
+    /// Marks the first step of this point with this action as taken.
+    pub(super) fn mark_taken(&mut self, point: &Point, action: &Action) {
+        let steps = self.steps_for(point);
+        if let Some((index, _)) = steps.into_iter().find(|(_, step)| step.action == *action) {
+            self.taken[index] = true;
+        }
+    }
+
+    /// The points at which sleeping threads are.
+    fn sleeping_points(&self) -> Vec<Point> {
+        self.tree.ids().filter_map(|id| self.sleeping_point(id)).collect()
+    }
+
+    fn sleeping_point(&self, id: ThreadId) -> Option<Point> {
+        let thread = self.tree.thread(id);
+        let call = match &thread.state {
+            State::Asleep(inside) => Syscall(u32::try_from(inside.number).ok()?),
+            State::Waiting(_, wait) => wait.call,
+            _ => return None,
+        };
+        let site = Site::In(call);
+        Some(Point { thread: thread.name.clone(), site, nth: *thread.visits.get(&site)? })
+    }
+
+    /// Takes steps at threads that have fallen asleep; true if one was taken.
+    pub(super) fn steps_of_sleepers(&mut self) -> Result<bool, RunError> {
+        let any = self.schedule.steps.iter().any(|step| matches!(step.at, Site::In(_)));
+        for id in self.tree.ids() {
+            if self.tree.thread(id).told_asleep && !any {
+                continue;
+            }
+            let Some(point) = self.sleeping_point(id) else { continue };
+            if !std::mem::replace(&mut self.tree.thread_mut(id).told_asleep, true) {
+                let receivable = self.receivable(id)?;
+                self.journal.reach(point.clone(), Threads::default(), receivable);
+            }
+            for (index, step) in self.steps_for(&point) {
+                if let Action::Send(signal) = step.action
+                    && self.send(id, signal)?
+                {
+                    self.taken[index] = true;
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Everything sleeps: takes the steps for this moment, of each process once; true if one was taken.
+    pub(super) fn steps_of_quiet(&mut self) -> Result<bool, RunError> {
+        let wanted = self.schedule.steps.iter().any(|step| step.at == Site::Quiet);
+        let first = self.journal.first_quiet.is_empty();
+        if self.journal.quiet_at == Some(self.journal.events.len()) || !(first || wanted) {
+            return Ok(false);
+        }
+        let asleep = self.sleeping_points();
+        let mut processes = BTreeSet::new();
+        let mut taken = false;
+        for sleeper in &asleep {
+            let name = sleeper.thread.process();
+            let (Some(thread), Some(leader)) = (self.tree.named(&sleeper.thread), self.tree.named(&name))
+            else {
+                continue;
+            };
+            if !processes.insert(name.clone()) {
+                continue;
+            }
+            let nth = self.visit(leader, Site::Quiet);
+            let point = Point { thread: name, site: Site::Quiet, nth };
+            let steps = self.steps_for(&point);
+            // Where there is but one thread, the call in which it sleeps says as much.
+            let telling = first && self.tree.threads.len() > 1 && !self.settings.watch.is_empty();
+            if telling || !steps.is_empty() {
+                let receivable = self.receivable(thread)?;
+                self.journal.reach(point, Threads::default(), receivable);
+            }
+            for (index, step) in steps {
+                if let Action::Send(signal) = step.action
+                    && self.send(thread, signal)?
+                {
+                    self.taken[index] = true;
+                    taken = true;
+                }
+            }
+        }
+        if first {
+            self.journal.first_quiet = asleep;
+        }
+        self.journal.quiet_at = Some(self.journal.events.len());
+        Ok(taken)
+    }
+
+    /// The steps for this point that were not taken, in their order.
+    fn steps_for(&self, point: &Point) -> Vec<(usize, Step)> {
+        let matches =
+            |step: &Step| step.at == point.site && step.nth == point.nth && step.thread == point.thread;
+        let steps = self.schedule.steps.iter().enumerate();
+        steps
+            .filter(|(index, step)| !self.taken[*index] && matches(step))
+            .map(|(n, step)| (n, step.clone()))
+            .collect()
+    }
+
+    /// Who goes next, and what the schedule has done there.
+    pub(super) fn pick(&mut self) -> Result<Picked, RunError> {
+        let held: Vec<Waiting> = self.tree.held().map(|id| self.tree.waiting(id)).collect();
+        let Some(choice) = self.picker.choose(&held, self.settings.limits.turn) else {
+            return Ok(Picked::Nobody);
+        };
+        let thread = choice.id;
+        if choice.promotes {
+            held.iter().for_each(|other| self.tree.thread_mut(other.id).demoted = false);
+        }
+        if let Some(last) = choice.gives_way {
+            self.tree.thread_mut(last).since = self.journal.next_stamp();
+        }
+        self.tree.thread_mut(thread).demoted = false;
+        if let Some(observed) = self.observed_by(thread)? {
+            self.picker.detour(observed, thread);
+            return Ok(Picked::Again);
+        }
+        let (point, told) = self.point_of(thread);
+        let others: Vec<ThreadId> =
+            held.iter().map(|other| other.id).filter(|other| *other != thread).collect();
+        if !told {
+            let receivable = self.receivable(thread)?;
+            let names = self.names(&others);
+            self.journal.reach(point.clone(), names, receivable);
+            self.picker.point();
+            if let State::Held(held) = &mut self.tree.thread_mut(thread).state {
+                held.told = true;
+            }
+        }
+        for (index, step) in self.steps_for(&point) {
+            let done = match &step.action {
+                Action::Send(signal) => self.send(thread, *signal)?,
+                Action::Switch(target) => self.switch(thread, target, &others),
+            };
+            // One that can do nothing here is left untaken, so that the run says so.
+            if done {
+                self.taken[index] = true;
+                return Ok(Picked::Again);
+            }
+        }
+        Ok(Picked::One(thread))
+    }
+
+    /// The names of these threads.
+    pub(super) fn names(&mut self, ids: &[ThreadId]) -> Threads {
+        let Turns { tree, journal, .. } = self;
+        journal.names(ids, |id| tree.thread(id).name.clone())
+    }
+
+    fn point_of(&self, id: ThreadId) -> (Point, bool) {
+        let thread = self.tree.thread(id);
+        let (site, nth, told) = match &thread.state {
+            State::Held(held) => {
+                let (site, nth) = held.place().site();
+                (site, nth, held.told)
+            }
+            // Only held threads are asked for.
+            _ => (Site::After(Making::Fork), 0, true),
+        };
+        (Point { thread: thread.name.clone(), site, nth }, told)
+    }
+
+    /// Holds `thread` back; false if that changes nothing, because the one to run first cannot run.
+    fn switch(&mut self, thread: ThreadId, target: &Target, others: &[ThreadId]) -> bool {
+        match target {
+            Target::All if others.is_empty() => return false,
+            Target::All => {
+                self.tree.thread_mut(thread).demoted = true;
+                self.picker.end_turn();
+            }
+            Target::To(name) => match self.tree.named(name).filter(|id| others.contains(id)) {
+                Some(first) => self.picker.detour(first, thread),
+                None => return false,
+            },
+        }
+        self.step_event(thread, Action::Switch(target.clone()), others);
+        true
+    }
+
+    fn step_event(&mut self, thread: ThreadId, action: Action, others: &[ThreadId]) {
+        let others = self.names(others);
+        let name = self.tree.thread(thread).name.clone();
+        self.journal.step(name, action, others);
+        self.note_where(thread);
+    }
+
+    /// Sends a signal to the thread's process, as kill(2) does; false if it is neither caught nor blocked there (and the
+    /// run was not asked to send it all the same), or if the process has ended.
+    fn send(&mut self, thread: ThreadId, signal: Signal) -> Result<bool, RunError> {
+        let parked = matches!(self.point_of(thread).0.site, Site::At(_));
+        if parked && (signal == Signal::CONT || deliver::stops().contains(signal)) {
+            // It would let the thread go, or be taken away by what lets it go.
+            return Ok(false);
+        }
+        let Some(status) = self.proc_status(thread)? else { return Ok(false) };
+        if !self.settings.always && !status.caught.union(status.blocked).contains(signal) {
+            return Ok(false);
+        }
+        let process = self.tree.thread(thread).process;
+        self.look_where(thread);
+        match pidfd::kill(self.tree.process(process).pid, signal.number()) {
+            Ok(()) => {}
+            Err(Errno::ESRCH) => return Ok(false),
+            Err(errno) => {
+                let name = &self.tree.process(process).name;
+                return Err(RunError::Unsupported(format!(
+                    "sending {signal} to {name} is not allowed: {errno}"
+                )));
+            }
+        }
+        self.signalled(process);
+        self.step_event(thread, Action::Send(signal), &[]);
+        if !self.tree.is_held(thread) {
+            self.code.lookout.goes_on(thread);
+        }
+        Ok(true)
+    }
+
+    /// Which of the watched signals the thread's process could be sent now.
+    pub(super) fn receivable(&self, thread: ThreadId) -> Result<SignalSet, RunError> {
+        if self.settings.watch.is_empty() {
+            return Ok(SignalSet::EMPTY);
+        }
+        let watched: SignalSet = self.settings.watch.iter().copied().collect();
+        if self.settings.always {
+            return Ok(watched);
+        }
+        let status = self.proc_status(thread)?;
+        Ok(status
+            .map_or(SignalSet::EMPTY, |status| status.caught.union(status.blocked).intersection(watched)))
+    }
+}
