@@ -47,8 +47,9 @@ pub(super) struct Rights {
 pub(super) struct Wanted {
     /// None to keep it.
     policy: Option<i32>,
-    /// None to keep it.
-    priority: Option<u32>,
+    priority: u32,
+    /// Keep the priority of a real-time thread.
+    keeps: bool,
     reset_on_fork: bool,
     pub(super) nice: Option<i32>,
     times: [u64; 3],
@@ -101,7 +102,8 @@ impl Scheduling {
     /// Changes it, if that is valid and allowed.
     pub(super) fn change(&mut self, wanted: &Wanted, rights: Rights) -> Result<(), Errno> {
         let policy = wanted.policy.unwrap_or(self.policy);
-        let priority = wanted.priority.unwrap_or(self.priority);
+        let keeps = wanted.keeps && is_real_time(self.policy);
+        let priority = if keeps { self.priority } else { wanted.priority };
         let known =
             [libc::SCHED_OTHER, libc::SCHED_FIFO, libc::SCHED_RR, libc::SCHED_BATCH, libc::SCHED_IDLE];
         if !known.contains(&policy) && policy != DEADLINE {
@@ -143,7 +145,8 @@ impl Wanted {
         let reset = policy.map_or(now.reset_on_fork, |policy| policy & libc::SCHED_RESET_ON_FORK != 0);
         Wanted {
             policy: policy.map(|policy| policy & !libc::SCHED_RESET_ON_FORK),
-            priority: Some(u32::from_le_bytes(parameters)),
+            priority: u32::from_le_bytes(parameters),
+            keeps: false,
             reset_on_fork: reset,
             nice: None,
             times: [0; 3],
@@ -171,7 +174,8 @@ impl Wanted {
         let keeps = |flag: u64| flags & flag != 0;
         Ok(Wanted {
             policy: (!keeps(KEEP_POLICY)).then_some(policy),
-            priority: (!keeps(KEEP_PARAMS)).then(|| half(20)),
+            priority: half(20),
+            keeps: keeps(KEEP_PARAMS),
             reset_on_fork: keeps(RESET_ON_FORK),
             nice: (!keeps(KEEP_PARAMS) && !is_real_time(policy)).then(|| (half(16) as i32).clamp(-20, 19)),
             times: [word(24), word(32), word(40)],
@@ -240,6 +244,14 @@ mod tests {
         assert_eq!(now.attributes(64, 0).map(|bytes| bytes.len()), Ok(64));
         assert_eq!(Wanted::size(0), Ok(48));
         assert_eq!(Wanted::size(7), Err(Errno::E2BIG));
+        // Both kept: of a real-time thread all is, of another the priority has to be none.
+        let kept =
+            [&56u32.to_le_bytes()[..], &[0; 4], &(KEEP_POLICY | KEEP_PARAMS).to_le_bytes(), &[0; 4], &[3]];
+        let kept = [kept.concat(), vec![0; 35]].concat();
+        assert_eq!(other.change(&Wanted::attributes(&kept).unwrap(), ROOT), Ok(()));
+        assert_eq!(other, now);
+        let mut ordinary = Scheduling::new(0);
+        assert_eq!(ordinary.change(&Wanted::attributes(&kept).unwrap(), ROOT), Err(Errno::EINVAL));
         let mut odd = vec![0; 64];
         odd[60] = 1;
         assert_eq!(Wanted::attributes(&odd), Err(Errno::E2BIG));

@@ -182,7 +182,8 @@ fn doing(text: &str) -> io::Result<Doing> {
     })
 }
 
-/// `running`; or the number of a call and its arguments, or -1 alone, and then the stack pointer and the next instruction.
+/// `running`; or the number of a call and its arguments, and then the stack pointer and the next instruction. The arguments are
+/// left out where the number is negative: -1 outside of calls, others in a call that no kernel has.
 fn syscall(text: &str) -> io::Result<Option<(Inside, Position)>> {
     let text = text.trim_end();
     if text == "running" {
@@ -194,7 +195,7 @@ fn syscall(text: &str) -> io::Result<Option<(Inside, Position)>> {
         let words = words.map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
         let words: Vec<u64> = words.collect::<Option<_>>()?;
         let (args, &[sp, ip]) = words.split_last_chunk()?;
-        let args = if number == -1 && args.is_empty() { [0; 6] } else { args.try_into().ok()? };
+        let args = if number < 0 && args.is_empty() { [0; 6] } else { args.try_into().ok()? };
         Some((Inside { number, args }, Position { in_call: number != -1, sp, ip }))
     };
     parsed().map(Some).ok_or_else(|| malformed("syscall", "the call", text))
@@ -514,6 +515,8 @@ mod tests {
         let (inside, position) = syscall("-1 0x7ffe10 0x401136\n").unwrap().unwrap();
         assert_eq!(position, Position { in_call: false, sp: 0x7ffe10, ip: 0x401136 });
         assert_eq!(inside.number, -1);
+        let (inside, position) = syscall("-22 0x7ffe10 0x7f0042\n").unwrap().unwrap();
+        assert_eq!((inside.number, position.in_call), (-22, true));
         assert_eq!(syscall("running\n").unwrap(), None);
         for text in ["", "34 0x1 0x7ffe10 0x7f0042\n", "34 0x1 0x0 0x0 0x0 0x0 8 0x7ffe10 0x7f0042\n", "x\n"]
         {
