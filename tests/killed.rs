@@ -187,9 +187,14 @@ fn whenever_the_command_or_an_init_is_killed_nothing_is_left() {
 
     let mut random = StdRng::seed_from_u64(36);
     let (mut commands, mut inits) = (0, 0);
-    for round in 0..36 {
+    for round in 0.. {
+        if commands + inits == 36 {
+            break;
+        }
+        // A search that ends before its moment has come is not killed.
+        assert!(round < 100, "{commands} commands and {inits} inits were killed");
         let mut work = Work::begin(&SEARCH, "wait_for_ten");
-        let there = work.comes_to(random.random_range(0..ticks));
+        let there = work.comes_to(random.random_range(0..ticks * 3 / 4));
         let its_inits = children(work.command.id() as i32);
         if round % 3 == 0 {
             if let Some(init) = work.init() {
@@ -207,8 +212,7 @@ fn whenever_the_command_or_an_init_is_killed_nothing_is_left() {
         assert_eq!(names_in(folder.path()), ["temporary", "unruly"]);
         assert_eq!(names_in(&folder.path().join("temporary")), [""; 0]);
     }
-    // The few others had ended just before.
-    assert!(commands >= 18 && inits >= 6, "{commands} commands and {inits} inits were killed");
+    assert!(inits >= 6, "{inits} inits were killed");
     let free = Slots::new().unwrap().take(Duration::from_secs(600), &AtomicBool::new(false));
     assert!(free.is_ok(), "{free:?}");
 }
