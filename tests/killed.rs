@@ -26,13 +26,14 @@ impl Work {
     fn begin(words: &[&str], act: &str) -> Work {
         let folder = tempfile::tempdir().unwrap();
         let program = supervised::build("unruly.c", &[], folder.path());
-        fs::create_dir(folder.path().join("temporary")).unwrap();
+        let inside = ["temporary", "traces"].map(|name| folder.path().join(name));
+        inside.iter().for_each(|path| fs::create_dir(path).unwrap());
         let mut command = Command::new(env!("CARGO_BIN_EXE_sigrace"));
         let ours = std::env::vars_os().map(|(name, _)| name);
         for name in ours.filter(|name| name.to_string_lossy().starts_with("SIGRACE_")) {
             command.env_remove(name);
         }
-        command.env("TMPDIR", folder.path().join("temporary"));
+        command.env("TMPDIR", &inside[0]).env("SIGRACE_TRACE_DIR", &inside[1]);
         command.args(words).arg("--").arg(&program).arg(act).current_dir(folder.path());
         let output = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let command = output.spawn().expect("the command that cargo has built starts");
@@ -209,7 +210,7 @@ fn whenever_the_command_or_an_init_is_killed_nothing_is_left() {
         commands += usize::from(output.status.signal() == Some(Signal::SIGKILL as i32));
         assert!(there || output.status.success(), "{output:?}");
         all_are_gone(&its_inits, &program);
-        assert_eq!(names_in(folder.path()), ["temporary", "unruly"]);
+        assert_eq!(names_in(folder.path()), ["temporary", "traces", "unruly"]);
         assert_eq!(names_in(&folder.path().join("temporary")), [""; 0]);
     }
     assert!(inits >= 6, "{inits} inits were killed");
