@@ -66,8 +66,11 @@ impl Clock {
         self.now = self.now.saturating_add(takes);
     }
 
-    /// A thread has computed for so long without a call.
-    pub(super) fn computed(&mut self, time: Duration) {
+    /// A thread has computed without a call: for so much CPU time, which took this time.
+    pub(super) fn computed(&mut self, used: Duration, time: Duration) {
+        if used < COMPUTED {
+            return;
+        }
         let units = time.as_nanos() / COMPUTED.as_nanos();
         let nanos = u64::try_from(units * COMPUTED.as_nanos()).unwrap_or(u64::MAX);
         self.now = self.now.saturating_add(nanos);
@@ -152,9 +155,9 @@ mod tests {
     #[test]
     fn short_computing_takes_no_time() {
         let mut clock = Clock::default();
-        clock.computed(COMPUTED / 2);
+        clock.computed(COMPUTED / 2, COMPUTED * 9);
         assert_eq!(clock.now, 0);
-        clock.computed(Duration::from_millis(2_230));
+        clock.computed(Duration::from_millis(800), Duration::from_millis(2_230));
         assert_eq!(clock.now, 2_200_000_000);
     }
 }

@@ -12,7 +12,7 @@ use super::wait::{Kind, WaitEnd};
 use crate::schedule::{Making, Site, Syscall};
 use crate::signal::Signal;
 use crate::sys::procfs::Status as ProcStatus;
-use crate::trace::{Event, What};
+use crate::trace::What;
 use nix::errno::Errno;
 use syscalls::Sysno;
 
@@ -38,9 +38,10 @@ impl Turns<'_> {
             }
         }
         let (site, nth) = held.place().site();
-        let others = self.tree.held().map(|other| self.tree.thread(other).name.clone()).collect();
+        let others: Vec<ThreadId> = self.tree.held().collect();
+        let others = self.names(&others);
         let thread = self.tree.thread(id).name.clone();
-        self.journal.events.push(Event { thread, what: What::Go(site, nth), others });
+        self.journal.choice(thread, What::Go(site, nth), others);
         self.note_where(id);
         match held.place() {
             Place::After(_) => self.leave_plant(id, held),
@@ -121,7 +122,9 @@ impl Turns<'_> {
         thread.vforks = false;
         let row = calls::of(call);
         if !loading {
-            self.clock.call(row.is_look(&held.args()));
+            let door = &self.tree.thread(id).door;
+            let look = row.is_look(&held.args(), |address| door.read_array(address) == Ok([0; 16]));
+            self.clock.call(look);
             self.note_opening(id, call, &held.args());
         }
         // What signals itself wakes also those who wait for a signal.

@@ -32,10 +32,10 @@ impl Turns<'_> {
     /// What every sleeping thread waits for.
     pub(super) fn snapshot(&self) -> Result<Snapshot, RunError> {
         let mut snapshot = Snapshot {
-            stopped: self.tree.threads.iter().any(|thread| matches!(thread.state, State::Stopped)),
+            stopped: self.tree.live().any(|id| matches!(self.tree.thread(id).state, State::Stopped)),
             ..Snapshot::default()
         };
-        for id in self.tree.ids() {
+        for id in self.tree.live() {
             let thread = self.tree.thread(id);
             let State::Asleep(inside) = &thread.state else { continue };
             let status = self.proc_status(id)?;
@@ -231,7 +231,8 @@ impl Turns<'_> {
     /// (`flush_to_ldisc` happens at the latest when the terminal is polled). True if there is a terminal.
     pub(super) fn flush_terminals(&self) -> bool {
         let mut any = false;
-        for thread in &self.tree.threads {
+        for id in self.tree.live() {
+            let thread = self.tree.thread(id);
             let State::Asleep(inside) = &thread.state else { continue };
             for source in self.sources(thread, inside) {
                 let Source::Descriptor(fd, Kind::File(name)) = source else { continue };

@@ -228,6 +228,8 @@ pub struct Status {
     pub nested: bool,
     /// The parent's number, in the reader's namespace.
     pub parent: i32,
+    /// Somebody traces it (ptrace(2)).
+    pub traced: bool,
     /// The command's name.
     pub command: String,
     /// R, S, D, T, Z ...
@@ -282,6 +284,7 @@ impl Status {
             own_tid: fields.innermost("NSpid")?,
             own_group: fields.innermost("NSpgid")?,
             nested: fields.field("NStgid")?.split_ascii_whitespace().count() > 2,
+            traced: fields.parsed("TracerPid", |field| field.parse::<i32>().ok())? != 0,
             parent: fields.parsed("PPid", |field| field.parse().ok())?,
             command: fields.field("Name")?.to_owned(),
             state: fields.parsed("State", |field| field.chars().next())?,
@@ -441,7 +444,7 @@ mod tests {
     use super::*;
     use crate::signal::Signal;
 
-    const STATUS: &str = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nUid:\t0\t5\t6\t7\n\
+    const STATUS: &str = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nTracerPid:\t0\nUid:\t0\t5\t6\t7\n\
         NStgid:\t4211\t1002\nNSpid:\t4213\t1004\nNSpgid:\t4209\t1000\nThreads:\t3\n\
         SigPnd:\t0000000000000000\nShdPnd:\t0000000000010000\nSigBlk:\t0000000000010000\n\
         SigIgn:\t0000000000000000\nSigCgt:\t0000000000004002\nCapEff:\t0000000000000020\n";
