@@ -22,7 +22,7 @@ impl Turns<'_> {
         self.aim(id)?;
         self.look_where(id);
         let Some(held) = self.take_held(id) else { return Ok(()) };
-        if self.tree.process_of(id).dirty {
+        if self.tree.thread(id).dirty {
             let Some(read) = self.proc_status(id)? else { return Ok(()) };
             let deliverable = read.deliverable();
             for signal in deliverable.iter() {
@@ -31,10 +31,9 @@ impl Turns<'_> {
             if !deliverable.is_empty() && matches!(held.place(), Place::Before(..) | Place::Probe(..)) {
                 return self.signals_first(id, held, &read);
             }
-            // What is pending and blocked concerns the one thread only when it makes a call that changes that.
-            if read.threads == 1 && read.deliverable().is_empty() {
-                let process = self.tree.thread(id).process;
-                self.tree.process_mut(process).dirty = false;
+            // What is pending and blocked concerns the thread only when it makes a call that changes that.
+            if read.deliverable().is_empty() {
+                self.tree.thread_mut(id).dirty = false;
             }
         }
         let (site, nth) = held.place().site();

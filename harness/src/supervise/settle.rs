@@ -47,7 +47,11 @@ impl Turns<'_> {
             let settled = look.running.is_none() && look.found.is_empty() && !self.birth_pending()?;
             self.commit(look.found)?;
             if settled && self.going.guard.is_none() {
-                look.unchanged.into_iter().for_each(|id| self.tree.thread_mut(id).stale = false);
+                // Whom a signal wakes, it wakes as it is sent.
+                for id in look.unchanged {
+                    let thread = self.tree.thread_mut(id);
+                    (thread.stale, thread.dirty) = (false, false);
+                }
                 self.code.parking = false;
                 return Ok(None);
             }
@@ -90,7 +94,7 @@ impl Turns<'_> {
         let mut look = Look::default();
         for id in self.tree.live_ids() {
             let thread = self.tree.thread(id);
-            let dirty = self.tree.process(thread.process).dirty;
+            let dirty = thread.dirty;
             match &thread.state {
                 State::Ended => {}
                 State::Held(_) if !dirty => {}

@@ -172,9 +172,10 @@ impl<'a> Turns<'a> {
         *visits
     }
 
-    /// A signal may be pending for this process, which its next release has to look at.
+    /// A signal may be pending for this process, which the next release of each of its threads has to look at.
     pub(super) fn signalled(&mut self, process: ProcessId) {
-        self.tree.process_mut(process).dirty = true;
+        let threads: Vec<ThreadId> = self.tree.threads_of(process).collect();
+        threads.into_iter().for_each(|id| self.tree.thread_mut(id).dirty = true);
     }
 
     pub(super) fn proc_status(&self, id: ThreadId) -> Result<Option<ProcStatus>, RunError> {

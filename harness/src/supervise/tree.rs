@@ -55,6 +55,8 @@ pub(super) struct Thread {
     pub(super) door: Door,
     /// Something has happened since it was last looked at that could have ended its sleep.
     pub(super) stale: bool,
+    /// A signal may have come for it, or for its process, since its signals were last looked at.
+    pub(super) dirty: bool,
     /// It is known to be asleep at this point, and its steps there have been looked at.
     pub(super) told_asleep: bool,
     /// The call that it was let into last, by number.
@@ -100,8 +102,6 @@ pub(super) struct Process {
     pub(super) loader: Range<u64>,
     /// Still in the loader's start-up: its calls are not points.
     pub(super) loading: bool,
-    /// A signal may have become pending since its masks were last read.
-    pub(super) dirty: bool,
     /// It has opened something under `/proc`.
     pub(super) reads_proc: bool,
     /// Let into execve, and not yet known what came of it.
@@ -357,7 +357,6 @@ impl Tree {
             planted,
             loader,
             loading,
-            dirty: false,
             reads_proc: parent.is_some_and(|id| self.process(id).reads_proc),
             executing: parent.is_none(),
             borrows_memory: birth
@@ -387,6 +386,8 @@ impl Tree {
     ) -> ThreadId {
         let id = ThreadId(self.threads.len());
         self.by_tid.insert(door.tid(), id);
+        // What is pending for the process may be this one's to take.
+        let signalled = self.threads_of(process).any(|other| self.thread(other).dirty);
         self.live.push(id);
         self.process_mut(process).live.push(id);
         self.threads.push(Thread {
@@ -398,6 +399,7 @@ impl Tree {
             demoted: false,
             door,
             stale: true,
+            dirty: signalled,
             told_asleep: false,
             released: None,
             vforks: false,

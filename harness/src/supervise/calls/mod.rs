@@ -227,7 +227,7 @@ impl Call {
         matches!(self.sleep, Sleep::Signal | Sleep::Awaited | Sleep::Child | Sleep::Time)
     }
 
-    /// True if a call with these effects may end the wait of this one. Signals are another matter: see `Process::dirty`.
+    /// True if a call with these effects may end the wait of this one. Signals are another matter: see `Thread::dirty`.
     pub(super) fn woken_by(&self, wakes: Wakes) -> bool {
         match self.sleep {
             Sleep::Never
