@@ -82,7 +82,7 @@ pub(super) enum Kind {
     EmptySet,
     /// A socket that clients connect to.
     Listening,
-    /// A socket whose wait its own timeout ends (SO_RCVTIMEO, SO_SNDTIMEO).
+    /// A socket or terminal whose wait its own timeout ends (SO_RCVTIMEO, SO_SNDTIMEO; VTIME).
     Timed,
     /// A TCP connection that is being made, which the kernel tries several times (tcp(7), tcp_syn_retries).
     Connecting,
@@ -207,7 +207,7 @@ fn words(source: &Source) -> String {
                 Kind::Timer(false) => inside("a timer that is not set"),
                 Kind::EmptySet => inside("an empty epoll set"),
                 Kind::Listening => format!("waits for clients of a listening socket (descriptor {fd})"),
-                Kind::Timed => format!("waits for a socket that has a timeout (descriptor {fd})"),
+                Kind::Timed => format!("waits for what has a timeout of its own (descriptor {fd})"),
                 Kind::Connecting => format!("waits for a peer to accept its connection (descriptor {fd})"),
                 Kind::Inside => inside("a socket whose peer is in the run"),
                 Kind::Outside => {

@@ -12,6 +12,7 @@ use crate::schedule::Syscall;
 use crate::signal::SignalSet;
 use crate::sys::procfs::{self, Inside};
 use crate::sys::socket;
+use crate::sys::terminal;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -25,6 +26,15 @@ enum Purpose {
     Write,
     /// poll(2) and its like, which no timeout of a socket ends.
     Poll,
+    /// The same, but not for being written to.
+    PollToRead,
+}
+
+impl Purpose {
+    /// What this entry of poll(2) or select(2) is waited for.
+    fn of(events: PollFlags) -> Purpose {
+        if events.contains(PollFlags::POLLOUT) { Purpose::Poll } else { Purpose::PollToRead }
+    }
 }
 
 impl Turns<'_> {
@@ -75,6 +85,7 @@ impl Turns<'_> {
             Sleep::Lock(_) => vec![Source::Lock],
             Sleep::Opening => vec![Source::Opening],
             Sleep::Requests => vec![Source::Requests],
+            Sleep::Lingering => vec![Source::Time],
             Sleep::Time | Sleep::Restarted => vec![Source::Time],
             Sleep::Read(_) | Sleep::Write(_) if is_queue(inside) => vec![Source::Queue],
             Sleep::Read(fd) => one(args[fd], Purpose::Read),
@@ -83,12 +94,8 @@ impl Turns<'_> {
                 [one(args[from], Purpose::Read), one(args[to], Purpose::Write)].concat()
             }
             Sleep::Epoll(fd) => one(args[fd], Purpose::Poll),
-            Sleep::Poll => {
-                self.all(door, timeout::polled(door, args).map(|ends| ends.into_iter().map(|end| end.0)))
-            }
-            Sleep::Select => {
-                self.all(door, timeout::selected(door, args).map(|ends| ends.into_iter().map(|end| end.0)))
-            }
+            Sleep::Poll => self.all(door, timeout::polled(door, args)),
+            Sleep::Select => self.all(door, timeout::selected(door, args)),
         };
         if ends_by_time(row.ends, inside) {
             sources.push(Source::Time);
@@ -96,9 +103,9 @@ impl Turns<'_> {
         sources
     }
 
-    fn all(&self, door: &Door, fds: Option<impl Iterator<Item = i32>>) -> Vec<Source> {
-        let Some(fds) = fds else { return vec![Source::Unknown] };
-        fds.flat_map(|fd| self.descriptor(door, fd, Purpose::Poll, 0)).collect()
+    fn all(&self, door: &Door, ends: Option<Vec<(i32, PollFlags)>>) -> Vec<Source> {
+        let Some(ends) = ends else { return vec![Source::Unknown] };
+        ends.into_iter().flat_map(|(fd, events)| self.descriptor(door, fd, Purpose::of(events), 0)).collect()
     }
 
     /// What a descriptor is, and the members of an epoll set.
@@ -124,13 +131,22 @@ impl Turns<'_> {
             let ours = [self.cell.stdout(), self.cell.stderr()]
                 .into_iter()
                 .any(|end| nix::sys::stat::fstat(end).is_ok_and(|stat| number.parse() == Ok(stat.st_ino)));
-            return if ours { Kind::Output } else { Kind::Pipe };
+            return match (ours, purpose) {
+                (false, _) => Kind::Pipe,
+                (true, Purpose::Write | Purpose::Poll) => Kind::Output,
+                // Only its reader could end that, by closing it.
+                (true, Purpose::Read | Purpose::PollToRead) => {
+                    Kind::File("the reader of its output".to_owned())
+                }
+            };
         }
         if link.starts_with("socket:[") {
             return door.duplicate(fd).map_or(Kind::Unknown, |copy| self.socket(&copy, purpose));
         }
         match link.strip_prefix("anon_inode:") {
-            Some("[eventfd]") => Kind::Event,
+            // Requests to the kernel may be told of through it (io_submit(2)).
+            Some("[eventfd]") if door.maps().is_ok_and(|maps| !maps.contains("/[aio]")) => Kind::Event,
+            Some("[eventfd]") => Kind::Unknown,
             Some("[signalfd]") => Kind::Signals,
             Some("[pidfd]") => Kind::Process,
             Some("[timerfd]") => match door.descriptor_info(fd) {
@@ -138,6 +154,12 @@ impl Turns<'_> {
                 Err(_) => Kind::Unknown,
             },
             _ if link.starts_with("pidfd:") => Kind::Process,
+            // A terminal may limit how long it is read (termios(3)).
+            _ if purpose == Purpose::Read
+                && door.duplicate(fd).is_ok_and(|copy| terminal::reads_by_time(copy.as_fd())) =>
+            {
+                Kind::Timed
+            }
             _ => Kind::File(link.to_owned()),
         }
     }
@@ -163,7 +185,7 @@ impl Turns<'_> {
         if socket::peer(copy.as_fd()).is_some_and(in_run) { Kind::Inside } else { Kind::Outside }
     }
 
-    /// Descriptors of live processes that send signals by themselves when something comes (O_ASYNC).
+    /// Descriptors of live processes that may send signals by themselves when something comes (O_ASYNC, F_NOTIFY).
     fn asynchronous(&self) -> Result<Vec<(crate::schedule::ThreadName, Source)>, RunError> {
         let mut found = Vec::new();
         if !self.kernel.asynchronous {
@@ -172,7 +194,13 @@ impl Turns<'_> {
         for (process, fd) in self.open_descriptors()? {
             let thread = self.tree.thread(process);
             let Ok(info) = thread.door.descriptor_info(fd) else { continue };
-            if procfs::descriptor_flags(&info).is_some_and(|flags| flags & libc::O_ASYNC != 0) {
+            // Of a directory nothing says whether it tells what becomes of its files (F_NOTIFY).
+            let directory = || {
+                let copy = thread.door.duplicate(fd).and_then(nix::sys::stat::fstat);
+                copy.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+            };
+            if procfs::descriptor_flags(&info).is_some_and(|flags| flags & libc::O_ASYNC != 0) || directory()
+            {
                 let sources = self.descriptor(&thread.door, fd, Purpose::Poll, 0);
                 found.extend(sources.into_iter().map(|source| (thread.name.process(), source)));
             }

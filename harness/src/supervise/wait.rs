@@ -107,6 +107,7 @@ impl Kind {
             | Sleep::Lock(_)
             | Sleep::Opening
             | Sleep::Requests
+            | Sleep::Lingering
             | Sleep::Restarted
             | Sleep::Ending
             | Sleep::Unknown => None,

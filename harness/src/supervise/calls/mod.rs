@@ -65,6 +65,8 @@ pub(super) enum Sleep {
     Opening,
     /// The kernel's own work on requests: io_getevents(2).
     Requests,
+    /// What a socket that it closes still has to send, as long as it lingers (SO_LINGER of socket(7)).
+    Lingering,
     /// What it waited for before a signal stopped it (restart_syscall(2)).
     Restarted,
     /// The end of its thread.
@@ -193,7 +195,12 @@ impl Call {
     /// True if it mostly sleeps, or ends its thread alone: then nothing tells that its thread has settled.
     pub(super) fn is_wait(&self) -> bool {
         match self.sleep {
-            Sleep::Never | Sleep::Write(_) | Sleep::Transfer(..) | Sleep::Opening | Sleep::Unknown => false,
+            Sleep::Never
+            | Sleep::Write(_)
+            | Sleep::Transfer(..)
+            | Sleep::Opening
+            | Sleep::Lingering
+            | Sleep::Unknown => false,
             Sleep::Signal
             | Sleep::Awaited
             | Sleep::Child
@@ -234,6 +241,7 @@ impl Call {
             | Sleep::Select
             | Sleep::Epoll(_)
             | Sleep::Lock(_)
+            | Sleep::Lingering
             | Sleep::Opening => matches!(wakes, Wakes::Descriptors | Wakes::Anybody),
         }
     }
