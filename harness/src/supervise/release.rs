@@ -300,6 +300,8 @@ impl Turns<'_> {
     fn about_to_end(&mut self, id: ThreadId, code: u64) -> Result<(), RunError> {
         let process = self.tree.thread(id).process;
         self.replant_for_parent(process)?;
+        // Afterwards nobody knows what it has used.
+        self.check_cpu_timers(process, None);
         self.tree.process_mut(process).exit_code = Some(((code & 0xff) << 8) as i32);
         let spawned_blocked = {
             let mut children = self.tree.children_of(process);
