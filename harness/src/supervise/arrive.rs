@@ -1,6 +1,7 @@
 //! What a notification tells: who has come to which point, and who was made on the way.
 
 use super::RunError;
+use super::clock::COMPUTED;
 use super::held::{Held, Place};
 use super::ids::{ProcessId, ThreadId};
 use super::news::News;
@@ -30,7 +31,10 @@ impl Turns<'_> {
         self.woke(id);
         if self.tree.thread(id).cpu_at_release.is_some() {
             let computed = self.computed(id)?;
-            self.clock.computed(computed);
+            // Who computes may read a clock meanwhile, which goes on also while others have the CPU.
+            let released = self.going.released == Some(id) && computed >= COMPUTED;
+            let passed = if released { self.going.released_at.elapsed() } else { computed };
+            self.clock.computed(passed.max(computed));
         }
         self.note_struck(id)?;
         if self.tree.process_of(id).executing {
