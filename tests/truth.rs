@@ -36,9 +36,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Runs a command bare, and then so many times under control: it writes the same and ends the same. Gives the runs.
-#[track_caller]
-fn as_bare(argv: &[&str], folder: &Path, count: usize) -> Vec<Run> {
+/// What a command writes and how it ends without control: standard output, standard error, status.
+fn bare(argv: &[&str], folder: &Path) -> (String, String, Status) {
     let launch = supervised::launch(argv, folder);
     let bare = Command::new(&launch.file)
         .arg0(argv[0])
@@ -55,21 +54,34 @@ fn as_bare(argv: &[&str], folder: &Path, count: usize) -> Vec<Run> {
         None => Status::Exited(bare.status.code().unwrap_or(-1)),
     };
     assert!(!bare.stdout.is_empty(), "{argv:?} says nothing that could be compared: {}", text(&bare.stderr));
-    let runs = runs(argv, folder, count);
-    for (nth, run) in runs.iter().enumerate() {
+    (text(&bare.stdout), text(&bare.stderr), status)
+}
+
+/// Every run wrote and ended like that.
+#[track_caller]
+fn same<'a>(
+    runs: impl Iterator<Item = &'a Run>,
+    (stdout, stderr, status): &(String, String, Status),
+    what: &str,
+) {
+    for (nth, run) in runs.enumerate() {
         let (outcome, taint) = (&run.outcome, &run.taint);
         assert_eq!(
             text(outcome.stdout.bytes()),
-            text(&bare.stdout),
-            "output of {argv:?}, run {nth}, {taint:?}"
+            *stdout,
+            "output of {what}, run {nth}, {taint:?}, {:?}",
+            outcome.end
         );
-        assert_eq!(
-            text(outcome.stderr.bytes()),
-            text(&bare.stderr),
-            "errors of {argv:?}, run {nth}, {taint:?}"
-        );
-        assert_eq!(outcome.end, End::Ended(status), "the end of {argv:?}, run {nth}, {taint:?}");
+        assert_eq!(text(outcome.stderr.bytes()), *stderr, "errors of {what}, run {nth}, {taint:?}");
+        assert_eq!(outcome.end, End::Ended(*status), "the end of {what}, run {nth}, {taint:?}");
     }
+}
+
+/// Runs a command bare, and then so many times under control: it writes the same and ends the same. Gives the runs.
+#[track_caller]
+fn as_bare(argv: &[&str], folder: &Path, count: usize) -> Vec<Run> {
+    let (bare, runs) = (bare(argv, folder), runs(argv, folder, count));
+    same(runs.iter(), &bare, &format!("{argv:?}"));
     runs
 }
 
@@ -138,22 +150,32 @@ fn the_last_sleep_tells_a_hang_from_a_wait() {
 
 #[test]
 fn a_process_lives_on_without_its_first_thread() {
-    parts_as_bare("first_ended.c", &[&[]], RUNS);
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("first_ended.c", &[], folder.path());
+    as_bare(&[program.to_str().unwrap()], folder.path(), RUNS);
 }
 
 #[test]
 fn parents_that_signal_their_children() {
-    let parts: &[&[&str]] = &[
-        &["one"],
-        &["ten"],
-        &["group"],
-        &["stops"],
-        &["ways"],
-        &["grandchildren"],
-        &["end of file"],
-        &["stubborn"],
-    ];
-    parts_as_bare("parents.c", parts, MANY_RUNS);
+    let parts: &[&[&str]] = &[&["group"], &["stops"], &["ways"], &["grandchildren"], &["stubborn"]];
+    parts_as_bare("parents.c", &[&["one"], &["ten"]], MANY_RUNS);
+    parts_as_bare("parents.c", parts, 10 * RUNS);
+}
+
+/// Where a dying child is taken off its CPU after it has closed its files and before it has sent SIGCHLD, the run says so. Any other
+/// is right, and not every run is such a one.
+#[test]
+fn a_parent_that_an_end_of_file_wakes_before_sigchld() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("parents.c", &[], folder.path());
+    let argv = [program.to_str().unwrap(), "end of file"];
+    let runs = runs(&argv, folder.path(), MANY_RUNS);
+    let untainted = || runs.iter().filter(|run| run.taint.is_none());
+    assert!(untainted().count() > 0);
+    same(untainted(), &bare(&argv, folder.path()), "end of file");
+    for why in runs.iter().filter_map(|run| run.taint.as_deref()) {
+        assert!(why.contains("SIGCHLD"), "{why}");
+    }
 }
 
 /// kill(2) with -1 means everybody, so it is not tried bare.
