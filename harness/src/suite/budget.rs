@@ -14,7 +14,11 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Does `work`, which ends early when its flag becomes true: when the user asks for it, or when the plan's time has been used
 /// up for a moment. Gives what came of it, and whether the time was what ended it.
-pub(super) fn within<T>(plan: &Plan, user: &Arc<AtomicBool>, work: impl FnOnce(&Arc<AtomicBool>) -> T) -> (T, bool) {
+pub(super) fn within<T>(
+    plan: &Plan,
+    user: &Arc<AtomicBool>,
+    work: impl FnOnce(&Arc<AtomicBool>) -> T,
+) -> (T, bool) {
     let Some(time) = plan.time else { return (work(user), false) };
     let clock = Stopwatch::start(&plan.waited);
     let (cancel, used_up) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(false));

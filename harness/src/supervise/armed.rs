@@ -3,7 +3,7 @@
 use super::deadline::Deadline;
 use super::ids::ProcessId;
 use crate::signal::Signal;
-use crate::sys::timer::Known;
+use crate::sys::timer::{CpuClock, Known};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -50,6 +50,17 @@ pub(super) enum Armed {
     Interval(u64),
     /// That of timer_create(2).
     Posix(i32),
+}
+
+impl Armed {
+    /// By which it goes off: ticks may count more than was used.
+    pub(super) fn clock(self) -> CpuClock {
+        match self {
+            Armed::Interval(which) if which == libc::ITIMER_VIRTUAL as u64 => CpuClock::Virtual,
+            Armed::Interval(_) => CpuClock::Profiling,
+            Armed::Posix(_) => CpuClock::Exact,
+        }
+    }
 }
 
 /// An armed timer of CPU time.

@@ -230,6 +230,7 @@ impl Turns<'_> {
             self.tree.birth = self.unknown_offspring(birth).unwrap_or(false).then_some(birth);
             return Ok(self.tree.birth.is_some());
         }
-        Ok(birth.happened || birth.kind == BirthKind::Vfork)
+        // Its maker waits for it, whether it shares its memory or has a copy (CLONE_VFORK without CLONE_VM).
+        Ok(birth.happened || self.tree.thread(birth.maker).vforks)
     }
 }

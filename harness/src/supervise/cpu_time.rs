@@ -20,7 +20,7 @@ impl Turns<'_> {
         if value.is_zero() {
             return;
         }
-        let now = || timer::cpu_time(self.tree.process(process).pid).ok();
+        let now = || timer::cpu_time(self.tree.process(process).pid, armed.clock()).ok();
         let at = if absolute { Some(value) } else { now().map(|now| now + value) };
         self.kernel.cpu_timers.push(CpuTimer { process, armed, at });
     }
@@ -40,10 +40,10 @@ impl Turns<'_> {
         if !self.kernel.cpu_timers.iter().any(|timer| timer.process == process) {
             return;
         }
-        let used = timer::cpu_time(self.tree.process(process).pid);
+        let pid = self.tree.process(process).pid;
         let killed = matches!(status, Some(Status::Killed(_)));
-        let may_have = |timer: &CpuTimer| match (timer.at, &used) {
-            (Some(at), Ok(used)) => *used >= at,
+        let may_have = |timer: &CpuTimer| match (timer.at, timer::cpu_time(pid, timer.armed.clock())) {
+            (Some(at), Ok(used)) => used >= at,
             (None, _) => true,
             // Nobody knows what it has used: it is gone.
             (Some(_), Err(_)) => killed,

@@ -157,7 +157,13 @@ impl Turns<'_> {
         if signal == Signal::CONT {
             // A handler of it could tell who sent it.
             let unseen = !status.caught.union(status.blocked).contains(signal);
-            return Ok((stopped && unseen).then_some(Effect::Continues));
+            // What came while it was stopped may end it as soon as it goes on.
+            let ends = |signal: Signal| {
+                matches!(signal.default_action(), DefaultAction::Terminate | DefaultAction::Core)
+            };
+            let ended = status.deliverable().without(status.caught).iter().any(ends);
+            let effect = if ended { Effect::Ends } else { Effect::Continues };
+            return Ok((stopped && unseen).then_some(effect));
         }
         if signal == Signal::KILL {
             return Ok(Some(Effect::Ends));

@@ -127,13 +127,8 @@ impl Turns<'_> {
             self.note_opening(id, call, &held.args());
         }
         // What signals itself wakes also those who wait for a signal.
-        let wakes = if (self.kernel.asynchronous || !self.kernel.directories.is_empty())
-            && row.wakes != Wakes::Nobody
-        {
-            Wakes::Anybody
-        } else {
-            row.wakes
-        };
+        let by_itself = self.kernel.asynchronous && row.wakes != Wakes::Nobody;
+        let wakes = if by_itself { Wakes::Anybody } else { row.wakes };
         self.tree.may_wake(wakes);
         if self.uses_code()
             && let Some(sysno) = call.sysno()
@@ -185,8 +180,7 @@ impl Turns<'_> {
             Sysno::setitimer if held.args()[0] != 0 => {
                 self.note_interval_of_cpu(id, held.args()[0], held.args()[1])
             }
-            Sysno::fcntl | Sysno::ioctl => self.note_asynchronous(id, sysno, &held.args()),
-            Sysno::io_submit => self.kernel.requests = true,
+            Sysno::fcntl | Sysno::ioctl => self.note_asynchronous(sysno, &held.args()),
             _ => {
                 let Some(held) = self.emulate(id, held, sysno)? else { return Ok(()) };
                 let Some(held) = self.timed(id, held, call, loading)? else { return Ok(()) };
@@ -306,6 +300,8 @@ impl Turns<'_> {
     fn about_to_end(&mut self, id: ThreadId, code: u64) -> Result<(), RunError> {
         let process = self.tree.thread(id).process;
         self.replant_for_parent(process)?;
+        // Afterwards nobody knows what it has used.
+        self.check_cpu_timers(process, None);
         self.tree.process_mut(process).exit_code = Some(((code & 0xff) << 8) as i32);
         let spawned_blocked = {
             let mut children = self.tree.children_of(process);
@@ -347,17 +343,12 @@ impl Turns<'_> {
 
     /// Takes note of a call that has a descriptor send signals by itself when something comes (fcntl(2), "Managing signals" and
     /// after it; FIOASYNC of ioctl(2)).
-    fn note_asynchronous(&mut self, id: ThreadId, call: Sysno, args: &[u64; 6]) {
+    fn note_asynchronous(&mut self, call: Sysno, args: &[u64; 6]) {
         const FIOASYNC: u64 = 0x5452;
-        match (call, args[1] as i32) {
-            (Sysno::fcntl, libc::F_NOTIFY) => {
-                let name = self.tree.process_of(id).name.clone();
-                self.kernel.directories.push((name, args[0] as i32));
-            }
-            (Sysno::fcntl, libc::F_SETFL) => self.kernel.asynchronous |= args[2] as i32 & libc::O_ASYNC != 0,
-            (Sysno::fcntl, libc::F_SETLEASE) => self.kernel.asynchronous = true,
-            (Sysno::ioctl, _) => self.kernel.asynchronous |= args[1] == FIOASYNC,
-            _ => {}
-        }
+        self.kernel.asynchronous |= match (call, args[1] as i32) {
+            (Sysno::fcntl, libc::F_SETFL) => args[2] as i32 & libc::O_ASYNC != 0,
+            (Sysno::fcntl, command) => [libc::F_NOTIFY, libc::F_SETLEASE].contains(&command),
+            _ => args[1] == FIOASYNC,
+        };
     }
 }

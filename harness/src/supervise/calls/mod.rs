@@ -65,7 +65,7 @@ pub(super) enum Sleep {
     Opening,
     /// The kernel's own work on requests: io_getevents(2).
     Requests,
-    /// What a socket has not yet sent when it is closed (SO_LINGER of socket(7)).
+    /// What a socket that it closes still has to send, as long as it lingers (SO_LINGER of socket(7)).
     Lingering,
     /// What it waited for before a signal stopped it (restart_syscall(2)).
     Restarted,
@@ -230,12 +230,7 @@ impl Call {
     /// True if a call with these effects may end the wait of this one. Signals are another matter: see `Thread::dirty`.
     pub(super) fn woken_by(&self, wakes: Wakes) -> bool {
         match self.sleep {
-            Sleep::Never
-            | Sleep::Unknown
-            | Sleep::Restarted
-            | Sleep::Ending
-            | Sleep::Requests
-            | Sleep::Lingering => true,
+            Sleep::Never | Sleep::Unknown | Sleep::Restarted | Sleep::Ending | Sleep::Requests => true,
             Sleep::Signal | Sleep::Awaited | Sleep::Child | Sleep::Offspring | Sleep::Ipc => {
                 wakes == Wakes::Anybody
             }
@@ -248,6 +243,7 @@ impl Call {
             | Sleep::Select
             | Sleep::Epoll(_)
             | Sleep::Lock(_)
+            | Sleep::Lingering
             | Sleep::Opening => matches!(wakes, Wakes::Descriptors | Wakes::Anybody),
         }
     }

@@ -68,8 +68,6 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::readlinkat,
             S::lseek,
             S::getcwd,
-            S::getdents,
-            S::getdents64,
             S::getxattr,
             S::lgetxattr,
             S::fgetxattr,
@@ -226,9 +224,11 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
         &[S::alarm, S::setitimer, S::timer_create, S::timer_settime, S::timer_delete, S::timerfd_settime],
         changing(OWN, Changes::TIMERS),
     ),
-    // Files and directories.
+    // Files and directories; also reading a directory is something that can be watched (inotify(7)).
     (
         &[
+            S::getdents,
+            S::getdents64,
             S::rename,
             S::renameat,
             S::renameat2,
