@@ -287,7 +287,7 @@ prop_compose! {
 
 prop_compose! {
     fn whereabouts()(
-        at in prop_oneof![(0usize..6).prop_map(Moment::Event), Just(Moment::End)], thread in thread(),
+        at in prop_oneof![(0usize..6).prop_map(Moment::Event), Just(Moment::Crash), Just(Moment::End)], thread in thread(),
         stack in vec(frame(), 0..4), complete: bool
     ) -> Whereabouts {
         Whereabouts { at, thread, stack, complete }

@@ -4,9 +4,11 @@
 //! differ (NOTE \[By design\] in `trace::alike`).
 
 mod alike;
+mod crash;
 mod threads;
 
 pub use alike::{Essence, difference, first_difference};
+pub use crash::{Crash, crashes, last_call};
 pub use threads::Threads;
 
 use crate::program::{Launch, Limits};
@@ -48,8 +50,8 @@ pub struct Trace {
     /// How it ended.
     pub outcome: Outcome,
     /// Where in their code the threads were: at the schedule's steps, at the first of the other events that have a place
-    /// (`Go`, `Signal`), and at the end if it did not end by itself. Empty where that was not recorded, or could not be
-    /// seen in a run that was equal in all else. For people: a replay does not compare it.
+    /// (`Go`, `Signal`), at crashes and the calls before them, and at the end if it did not end by itself. Empty where that
+    /// was not recorded, or could not be seen in a run that was equal in all else. For people: a replay does not compare it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Whereabouts>,
 }
@@ -74,6 +76,8 @@ pub struct Whereabouts {
 pub enum Moment {
     /// That of the event with this index, from 0.
     Event(usize),
+    /// When its process was ended by a signal for a bad access to memory: at the instruction that made it.
+    Crash,
     /// When it was known how the run ended. A thread that spins was somewhere in its loop.
     End,
 }

@@ -35,7 +35,7 @@ pub use plt::Import;
 pub use registers::Registers;
 pub use source::snippet;
 pub use symbols::Function;
-pub use unwind::{Frame, MOST_FRAMES, Stack, StackEnd, unwind};
+pub use unwind::{Frame, MOST_FRAMES, Stack, StackEnd, unwind, unwind_nowhere};
 pub use updates::Update;
 
 use std::io;

@@ -4,9 +4,9 @@
 //! ends there and says why. One thing is derived where it is not known: the frame of a function that keeps it in rbp, from
 //! rsp and the function's instructions, if these leave no doubt (`depth`). So what it shows is what there is, but it need not be all.
 
-use super::Registers;
 use super::frames::{Caller, Read};
 use super::modules::Modules;
+use super::{Flow, Registers};
 use gimli::UnwindContext;
 use std::fmt;
 
@@ -67,11 +67,51 @@ impl Frame {
 /// Finds the calls that lead to the place with these registers, of which at least rip and rsp must be known. `read` fills
 /// the whole buffer with the process's memory from an address on, or returns false.
 pub fn unwind(registers: &Registers, modules: &Modules, read: &mut Read<'_>) -> Stack {
+    callers(Vec::new(), registers, false, modules, read)
+}
+
+/// The same for a thread that was about to execute at an address where no code is. If it was called there, the address
+/// behind the call is on top of its stack; that is believed if there is a call before it.
+pub fn unwind_nowhere(registers: &Registers, modules: &Modules, read: &mut Read<'_>) -> Stack {
+    let address = registers.get(Registers::RIP).unwrap_or_default();
+    let frames = vec![Frame { address, returned_to: false, signal: false, module: None, link_address: None }];
+    let mut caller = || {
+        let top = registers.get(Registers::RSP)?;
+        let mut word = [0; 8];
+        let behind = read(top, &mut word).then(|| u64::from_le_bytes(word))?;
+        let mut caller = *registers;
+        caller.set(Registers::RIP, Some(behind));
+        caller.set(Registers::RSP, Some(top.wrapping_add(8)));
+        is_behind_call(behind, modules).then_some(caller)
+    };
+    match caller() {
+        Some(caller) => callers(frames, &caller, true, modules, read),
+        None => Stack { frames, end: StackEnd::Incomplete("what led there is not known".to_owned()) },
+    }
+}
+
+fn is_behind_call(address: u64, modules: &Modules) -> bool {
+    let call = || {
+        let module = modules.at(address)?;
+        let (image, link) = (module.image().ok()?, module.link_address(address)?);
+        let instructions = image.instructions(&image.function_at(link.checked_sub(1)?)?);
+        let before = instructions.into_iter().find(|each| each.address + u64::from(each.length) == link)?;
+        matches!(before.flow, Flow::Call(_)).then_some(())
+    };
+    call().is_some()
+}
+
+/// Goes on from the frame with these registers, after those that were found before.
+fn callers(
+    mut frames: Vec<Frame>,
+    registers: &Registers,
+    mut returned_to: bool,
+    modules: &Modules,
+    read: &mut Read<'_>,
+) -> Stack {
     let mut memory = Memory { read, block: [0; Memory::SIZE], start: None };
     let mut context = UnwindContext::new();
-    let mut frames: Vec<Frame> = Vec::new();
     let mut registers = *registers;
-    let mut returned_to = false;
     let end = loop {
         let Some(address) = registers.get(Registers::RIP) else {
             break StackEnd::Incomplete("the address of the instruction is not known".to_owned());

@@ -5,6 +5,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod crash;
 mod diverged;
 mod ending;
 mod extent;
@@ -108,7 +109,7 @@ pub fn run(trace: &Trace, page: Page) -> String {
     }
     text += &picture::picture(trace, page);
     text += "\n";
-    text += &ending::ending(&trace.outcome, &places.end(), page);
+    text += &ending::ending(&trace.outcome, &(places.crashes() + &places.end()), page);
     page.bounded(&text)
 }
 

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// Lines of source that are shown before and after one.
 const AROUND: u32 = 2;
-/// Steps, and threads at the end, that are shown with their source.
-const MOST: usize = 8;
+/// Steps, crashes, and threads at the end, that are shown with their source.
+pub(super) const MOST: usize = 8;
 /// Callers that are named.
 const CALLERS: usize = 8;
 /// Functions of libraries that are named.
@@ -62,8 +62,26 @@ impl<'a> Told<'a> {
     }
 
     /// The instruction that the thread is about to execute.
-    fn instruction(&self) -> Option<String> {
+    pub(super) fn instruction(&self) -> Option<String> {
         self.place.stack.first()?.instruction.as_deref().map(plain)
+    }
+
+    /// It was about to execute where no code is.
+    pub(super) fn is_nowhere(&self) -> bool {
+        let frame = self.place.stack.first();
+        frame.is_some_and(|frame| frame.function.is_none() && frame.module.as_deref() == Some("?"))
+    }
+
+    /// The function in which it was, if that is not the program's own: `libc.so.6!strlen+0x16`.
+    pub(super) fn inside(&self) -> Option<String> {
+        let (nearest, _) = self.own.first()?;
+        self.place.stack.first().filter(|_| *nearest > 0).map(frame_words)
+    }
+
+    /// It was in a handler of which nothing is left on the stack but what it returns to (a call in place of a return).
+    pub(super) fn on_signal(&self) -> bool {
+        let nearest = self.own.first().map_or(0, |(index, _)| *index);
+        self.place.stack.iter().take(nearest).any(|frame| frame.signal)
     }
 
     /// Its callers, nearest first: `called from fill (list.c:40), from main (list.c:52)`; none if it has none.
@@ -205,8 +223,8 @@ pub fn sources(events: &[Event], places: &[Whereabouts]) -> HashMap<Point, Strin
 
 /// Shows places, each source line once.
 pub(super) struct Places<'a> {
-    trace: &'a Trace,
-    page: Page,
+    pub(super) trace: &'a Trace,
+    pub(super) page: Page,
     folders: Vec<PathBuf>,
     shown: BTreeSet<(&'a str, u32)>,
 }
@@ -261,7 +279,7 @@ impl<'a> Places<'a> {
     }
 
     /// How it got there, and the source around it.
-    fn details(&mut self, told: &Told<'a>) -> String {
+    pub(super) fn details(&mut self, told: &Told<'a>) -> String {
         let mut text = String::new();
         for line in [told.callers(), told.through()].into_iter().flatten() {
             text += &format!("  {line}\n");

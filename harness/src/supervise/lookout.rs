@@ -1,11 +1,13 @@
 //! What has been seen of where threads are in their code, as a value: see `whereabouts`.
 
+use super::crash::Watch;
 use super::ids::{ProcessId, ThreadId};
-use crate::code::{Modules, Registers};
-use crate::sys::perf;
+use crate::code::{Images, Modules, Registers};
+use crate::sys::{perf, procfs};
 use crate::trace::{Frame, Whereabouts};
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 /// A stack for people, and whether it is complete.
 pub(super) type Seen = (Vec<Frame>, bool);
@@ -16,6 +18,10 @@ pub(super) struct Lookout {
     pub(super) places: Vec<Whereabouts>,
     /// What each process has in its memory.
     pub(super) modules: HashMap<ProcessId, Modules>,
+    /// How much that was when its files were last listed for a crash.
+    sizes: HashMap<ProcessId, u64>,
+    /// Who may crash.
+    pub(super) watched: HashMap<ThreadId, Watch>,
     /// Where each thread is that has been looked at since it settled.
     pub(super) seen: HashMap<ThreadId, Seen>,
     /// Instructions by file and address.
@@ -23,9 +29,27 @@ pub(super) struct Lookout {
 }
 
 impl Lookout {
-    /// Takes all that was noted.
+    /// Takes all that was noted, by moment.
     pub(super) fn places(&mut self) -> Vec<Whereabouts> {
-        std::mem::take(&mut self.places)
+        let mut places = std::mem::take(&mut self.places);
+        places.sort_by_key(|place| place.at);
+        places
+    }
+
+    /// Lists what this process has in its memory, unless it has as much as when that was last done: after its end nobody
+    /// could be asked.
+    pub(super) fn refresh_modules(&mut self, process: ProcessId, tid: i32) {
+        let size = procfs::memory_size(tid).ok();
+        if size.is_some() && self.sizes.get(&process).copied() == size && self.modules.contains_key(&process)
+        {
+            return;
+        }
+        let Ok(maps) = procfs::maps(tid) else { return };
+        self.modules.insert(process, Modules::parse(&maps, images()));
+        match size {
+            Some(size) => self.sizes.insert(process, size),
+            None => self.sizes.remove(&process),
+        };
     }
 
     /// This thread does not stay where it was.
@@ -39,7 +63,13 @@ impl Lookout {
     }
 }
 
-/// All registers, as a breakpoint tells them.
+/// The files in the memory of all programs of all supervisors: libraries are read once.
+pub(super) fn images() -> &'static Arc<Images> {
+    static IMAGES: OnceLock<Arc<Images>> = OnceLock::new();
+    IMAGES.get_or_init(Arc::default)
+}
+
+/// All registers, as perf events tell them.
 pub(super) fn known(registers: &perf::Registers) -> Registers {
     let mut all = Registers::default();
     for (number, value) in (0..).zip(registers.general) {

@@ -27,6 +27,7 @@ mod breakpoint;
 mod calls;
 mod clock;
 mod cpu_time;
+mod crash;
 mod deadline;
 mod deliver;
 mod dispositions;

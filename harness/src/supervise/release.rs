@@ -21,6 +21,7 @@ impl Turns<'_> {
     pub(super) fn let_go(&mut self, id: ThreadId) -> Result<(), RunError> {
         self.aim(id)?;
         self.look_where(id);
+        self.watch_for_crash(id);
         let Some(held) = self.take_held(id) else { return Ok(()) };
         if self.tree.thread(id).dirty {
             let Some(read) = self.proc_status(id)? else { return Ok(()) };

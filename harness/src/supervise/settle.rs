@@ -272,6 +272,7 @@ impl Turns<'_> {
         };
         let wait = wait.or_else(waited_for).or(ended.exit_code);
         let status = wait.map_or(Status::Unseen, Status::from_wait);
+        self.note_crash(process, status);
         self.check_cpu_timers(process, Some(status));
         self.tree.process_mut(process).status = Some(status);
         self.clock.timers.retain(|timer| timer.process != process);

@@ -7,11 +7,11 @@
 use super::Observe;
 use super::held::Place;
 use super::ids::ThreadId;
-use super::lookout::{Lookout, Seen, known};
+use super::lookout::{Lookout, Seen, images, known};
 use super::patience::Patience;
 use super::state::Turns;
 use super::tree::State;
-use crate::code::{self, Images, Modules, Registers, StackEnd, unwind};
+use crate::code::{self, Modules, Registers, StackEnd, unwind};
 use crate::signal::Signal;
 use crate::sys::procfs::{self, Doing};
 use crate::sys::{memory, perf, pidfd};
@@ -19,11 +19,10 @@ use crate::trace::{End, Frame, InlinedCall, Moment, What, Whereabouts};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Of later events only steps are noted.
-const MOST_EVENTS: usize = 1000;
+pub(super) const MOST_EVENTS: usize = 1000;
 
 /// Frames of a stack that are noted, the innermost.
 const MOST_FRAMES: usize = 64;
@@ -195,7 +194,12 @@ impl Turns<'_> {
     }
 
     /// The stack in words; with the instruction that the thread is about to execute, if that is a code point.
-    fn in_words(&mut self, id: ThreadId, stack: &code::Stack, code_point: Option<code::Frame>) -> Seen {
+    pub(super) fn in_words(
+        &mut self,
+        id: ThreadId,
+        stack: &code::Stack,
+        code_point: Option<code::Frame>,
+    ) -> Seen {
         let process = self.tree.thread(id).process;
         let Lookout { modules, instructions, .. } = &mut self.code.lookout;
         let Some(modules) = modules.get(&process) else { return (Vec::new(), false) };
@@ -207,12 +211,6 @@ impl Turns<'_> {
         let complete = stack.end == StackEnd::Outermost && stack.frames.len() <= MOST_FRAMES;
         (frames, complete)
     }
-}
-
-/// The files in the memory of all programs of all supervisors: libraries are read once.
-fn images() -> &'static Arc<Images> {
-    static IMAGES: OnceLock<Arc<Images>> = OnceLock::new();
-    IMAGES.get_or_init(Arc::default)
 }
 
 fn in_words(modules: &Modules, frame: &code::Frame) -> Frame {

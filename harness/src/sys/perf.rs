@@ -12,6 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
+mod faults;
+
+pub use faults::{Fault, Faults};
+
 /// struct perf_event_attr of linux/perf_event.h in its fourth version, the first that samples registers.
 #[repr(C)]
 #[derive(Default)]

@@ -417,6 +417,13 @@ pub fn maps(pid: i32) -> io::Result<String> {
     fs::read(format!("/proc/{pid}/maps")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// How much a thread's process has in its memory, in pages: the first number of `statm` (proc_pid_statm(5)).
+pub fn memory_size(tid: i32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{tid}/statm"))?;
+    let size = text.split(' ').next().and_then(|word| word.parse().ok());
+    size.ok_or_else(|| malformed("statm", "the size", &text))
+}
+
 /// Children of one thread, by number.
 pub fn children(tid: i32) -> io::Result<Vec<i32>> {
     let path = format!("/proc/{tid}/task/{tid}/children");

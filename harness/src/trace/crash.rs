@@ -1,0 +1,52 @@
+//! Processes that went wrong and were ended by a signal for it, as the events and places tell.
+
+use super::{Event, Moment, Status, What, Whereabouts};
+use crate::schedule::{Site, ThreadName};
+use crate::signal::Signal;
+
+/// A process that one of the signals for what goes wrong ended (`Signal::is_crash`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crash<'a> {
+    /// The thread with the bad access; where none is known, the thread of the process that was let go last.
+    pub thread: &'a ThreadName,
+    /// What ended it.
+    pub signal: Signal,
+    /// The instruction with the bad access, if it is known.
+    pub place: Option<&'a Whereabouts>,
+    /// The event with which the thread went on from its last call, and the kind of place.
+    pub last: Option<(usize, Site)>,
+}
+
+/// The last of these events with which a thread of this process went on from a call, or from right after it was made or
+/// made another.
+pub fn last_call(events: &[Event], of: impl Fn(&ThreadName) -> bool) -> Option<(usize, Site)> {
+    events.iter().enumerate().rev().find_map(|(index, event)| match event.what {
+        What::Go(site @ (Site::Before(_) | Site::After(_)), _) if of(&event.thread) => Some((index, site)),
+        _ => None,
+    })
+}
+
+/// All of a run, in order.
+pub fn crashes<'a>(events: &'a [Event], places: &'a [Whereabouts]) -> Vec<Crash<'a>> {
+    let crash = |(index, event): (usize, &'a Event)| {
+        let What::End(Status::Killed(signal)) = event.what else { return None };
+        if !signal.is_crash() {
+            return None;
+        }
+        let process = event.thread.process();
+        let same = |thread: &ThreadName| thread.process() == process;
+        let place = places.iter().find(|place| place.at == Moment::Crash && same(&place.thread));
+        let before = &events[..index];
+        let last = match place {
+            Some(place) => last_call(before, |thread| *thread == place.thread),
+            None => last_call(before, same),
+        };
+        let thread = match (place, last) {
+            (Some(place), _) => &place.thread,
+            (None, Some((last, _))) => &before[last].thread,
+            (None, None) => &event.thread,
+        };
+        Some(Crash { thread, signal, place, last })
+    };
+    events.iter().enumerate().filter_map(crash).collect()
+}
