@@ -1,7 +1,6 @@
 //! What a notification tells: who has come to which point, and who was made on the way.
 
 use super::RunError;
-use super::clock::COMPUTED;
 use super::held::{Held, Place};
 use super::ids::{ProcessId, ThreadId};
 use super::news::News;
@@ -14,6 +13,7 @@ use crate::sys::filter::LOADER_CALLS;
 use crate::sys::notify::Notification;
 use crate::sys::procfs::{self, Doing};
 use crate::trace::What;
+use std::time::Duration;
 
 impl Turns<'_> {
     /// A thread waits for an answer: who it is, and where.
@@ -31,10 +31,10 @@ impl Turns<'_> {
         self.woke(id);
         if self.tree.thread(id).cpu_at_release.is_some() {
             let computed = self.computed(id)?;
-            // Who computes may read a clock meanwhile, which goes on also while others have the CPU.
-            let released = self.going.released == Some(id) && computed >= COMPUTED;
-            let passed = if released { self.going.released_at.elapsed() } else { computed };
-            self.clock.computed(passed.max(computed));
+            // Who computes sees the clocks go on, which are real, however much of the CPU it gets.
+            let since =
+                self.tree.thread(id).cpu_at_release.map_or(Duration::ZERO, |(_, since)| since.elapsed());
+            self.clock.computed(computed, since);
         }
         self.note_struck(id)?;
         if self.tree.process_of(id).executing {
@@ -84,7 +84,7 @@ impl Turns<'_> {
             // A thread that executes gets its process's number, also where the first thread has ended before (execve(2)).
             let executing = |process: &&Process| process.executing && process.pid == tid;
             let leader = self.tree.processes.iter().position(|process| executing(&process)).map(ProcessId);
-            return Ok(leader.and_then(|process| self.tree.threads_of(process).next()));
+            return Ok(leader.map(|process| self.tree.leader(process)));
         };
         let thread = self.tree.thread(id);
         let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));

@@ -262,7 +262,11 @@ impl<'a> Turns<'a> {
 
     /// Breakpoints whose time may come.
     pub(super) fn waiting_breakpoints(&self) -> impl Iterator<Item = &Breakpoint> {
-        let running = self.tree.threads.iter().filter(|thread| matches!(thread.state, State::Running));
+        let running = self
+            .tree
+            .live()
+            .map(|id| self.tree.thread(id))
+            .filter(|thread| matches!(thread.state, State::Running));
         let ambushes = running.flat_map(|thread| &thread.ambushes);
         let waits = |ambush: &&Ambush| !ambush.sprung && !matches!(ambush.aim, Some(Aim::Nothing(_)));
         ambushes.filter(waits).map(|ambush| &ambush.breakpoint)

@@ -25,7 +25,7 @@ const LOOKS: u32 = 1_000;
 /// What each of the next ones takes: a loop of them waits for ten seconds in ten thousand.
 const LONG_LOOK: Logical = 1_000_000;
 /// Computing without a call counts as time from here on, and in units of this.
-pub(super) const COMPUTED: Duration = Duration::from_millis(50);
+const COMPUTED: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Default)]
 pub(super) struct Clock {
@@ -66,8 +66,11 @@ impl Clock {
         self.now = self.now.saturating_add(takes);
     }
 
-    /// A thread has computed for so long without a call.
-    pub(super) fn computed(&mut self, time: Duration) {
+    /// A thread has computed without a call: for so much CPU time, which took this time.
+    pub(super) fn computed(&mut self, used: Duration, time: Duration) {
+        if used < COMPUTED {
+            return;
+        }
         let units = time.as_nanos() / COMPUTED.as_nanos();
         let nanos = u64::try_from(units * COMPUTED.as_nanos()).unwrap_or(u64::MAX);
         self.now = self.now.saturating_add(nanos);
@@ -152,9 +155,9 @@ mod tests {
     #[test]
     fn short_computing_takes_no_time() {
         let mut clock = Clock::default();
-        clock.computed(COMPUTED / 2);
+        clock.computed(COMPUTED / 2, COMPUTED * 9);
         assert_eq!(clock.now, 0);
-        clock.computed(Duration::from_millis(2_230));
+        clock.computed(Duration::from_millis(800), Duration::from_millis(2_230));
         assert_eq!(clock.now, 2_200_000_000);
     }
 }

@@ -123,11 +123,6 @@ impl Door {
         procfs::descriptors(self.tid)
     }
 
-    /// What it has in its memory (`procfs::maps`).
-    pub(super) fn maps(&self) -> io::Result<String> {
-        procfs::maps(self.tid)
-    }
-
     /// What `/proc/PID/fdinfo/FD` says.
     pub(super) fn descriptor_info(&self, fd: i32) -> io::Result<String> {
         procfs::descriptor_info(self.tid, fd)

@@ -67,7 +67,7 @@ impl Turns<'_> {
     /// The thread with this number in the run's namespace.
     pub(super) fn numbered(&self, number: i32) -> Result<Option<ThreadId>, RunError> {
         if let Some(process) = self.tree.with_own_pid(number).filter(|id| !self.tree.process(*id).ended()) {
-            return Ok(self.tree.threads_of(process).next());
+            return Ok(Some(self.tree.leader(process)));
         }
         for id in self.tree.live() {
             if self.proc_status(id)?.is_some_and(|status| status.own_tid == number) {
@@ -143,11 +143,14 @@ impl Turns<'_> {
         thread: Option<ThreadId>,
         signal: Signal,
     ) -> Result<Option<Effect>, RunError> {
-        let threads: Vec<ThreadId> =
-            self.tree.threads_of(target).filter(|id| self.tree.is_live(*id)).collect();
+        let threads: Vec<ThreadId> = self.tree.threads_of(target).collect();
         let (Some(own), Some(first)) = (self.proc_status(by)?, threads.first()) else { return Ok(None) };
         let Some(status) = self.proc_status(*first)? else { return Ok(None) };
         if !may_signal(&own, &status) {
+            return Ok(None);
+        }
+        // What comes to a traced process goes to its tracer first.
+        if status.traced && signal != Signal::KILL {
             return Ok(None);
         }
         let stopped = threads.iter().any(|id| matches!(self.tree.thread(*id).state, State::Stopped));
@@ -231,7 +234,7 @@ impl Turns<'_> {
                 RunError::Fault(format!("waiting for the end of {name}: {errno}"))
             });
         }
-        for id in self.tree.threads_of(target).filter(|id| self.tree.is_live(*id)) {
+        for id in self.tree.threads_of(target) {
             let thread = self.tree.thread(id);
             let doing = thread.door.doing();
             let doing =

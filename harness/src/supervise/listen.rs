@@ -66,7 +66,8 @@ impl Turns<'_> {
                 && thread.released.map(i64::from) == Some(libc::SYS_exit_group)
         };
         let guarded = self.going.guard.iter().map(|guard| guard.dying);
-        let ending = self.tree.threads.iter().filter(ends).map(|thread| thread.process);
+        let ending =
+            self.tree.live().map(|id| self.tree.thread(id)).filter(ends).map(|thread| thread.process);
         guarded.chain(ending).map(|process| self.tree.process(process))
     }
 

@@ -310,10 +310,6 @@ impl Supervisor {
         // have what is known now, before another takes its place.
         let kept = self.cell.take().filter(|kept| kept.unnotified == self.settings.learnt.loader());
         let furnished = kept.map_or_else(|| self.furnish(), Ok)?;
-        // A breakpoint wakes the supervisor before its thread has stopped: that would only be in the way.
-        let breakpoints = schedule.uses_code() || observe.uses_code();
-        sched::wake_politely(breakpoints)
-            .map_err(|errno| RunError::Unsupported(format!("choosing a scheduling policy: {errno}")))?;
         let Furnished { cell, unnotified } = &furnished;
         let turns =
             state::Turns::new(cell, &self.settings, &self.affinity, (schedule, observe), unnotified.clone());

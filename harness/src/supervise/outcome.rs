@@ -16,10 +16,7 @@ impl Turns<'_> {
     /// Notes what there is, ends all of it, and tells.
     pub(super) fn finish(&mut self, end: End) -> Result<Outcome, RunError> {
         let all = (0..self.tree.processes.len()).map(ProcessId);
-        let statuses = all.map(|process| match self.tree.threads_of(process).next() {
-            Some(leader) => self.proc_status(leader),
-            None => Ok(None),
-        });
+        let statuses = all.map(|process| self.proc_status(self.tree.leader(process)));
         let statuses = statuses.collect::<Result<Vec<_>, _>>()?;
         let table = statuses.iter().zip(&self.tree.processes);
         let table = table.filter_map(|(status, process)| self.row(process, status.as_ref()?)).collect();

@@ -55,7 +55,7 @@ pub(super) enum Source {
     Lock,
     /// The other end of a FIFO.
     Opening,
-    /// The kernel's work on requests.
+    /// The kernel's work on requests, or on what a closed socket has not yet sent.
     Requests,
     /// The time that its call was given.
     Time,
@@ -70,8 +70,14 @@ pub(super) enum Kind {
     Pipe,
     /// The program's own standard output or error, which the supervisor empties all the time.
     Output,
+    /// The same where it is not waited for as something to write to: nobody will close it.
+    OutputEnd,
     /// eventfd(2)
     Event,
+    /// The same where the kernel may write to it when a request is done (IOCB_FLAG_RESFD of io_submit(2)).
+    Completions,
+    /// A terminal of which a read ends after a time (VTIME of termios(3)).
+    TimedTerminal,
     /// signalfd(2)
     Signals,
     /// pidfd_open(2)
@@ -82,7 +88,7 @@ pub(super) enum Kind {
     EmptySet,
     /// A socket that clients connect to.
     Listening,
-    /// A socket or terminal whose wait its own timeout ends (SO_RCVTIMEO, SO_SNDTIMEO; VTIME).
+    /// A socket whose wait its own timeout ends (SO_RCVTIMEO, SO_SNDTIMEO).
     Timed,
     /// A TCP connection that is being made, which the kernel tries several times (tcp(7), tcp_syn_retries).
     Connecting,
@@ -162,9 +168,15 @@ fn waker(source: &Source) -> Waker {
             | Kind::Process
             | Kind::Timer(false)
             | Kind::EmptySet
+            | Kind::OutputEnd
             | Kind::Inside => Waker::Inside,
             Kind::Listening | Kind::Outside | Kind::File(_) | Kind::Unknown => Waker::Outside,
-            Kind::Output | Kind::Timer(true) | Kind::Timed | Kind::Connecting => Waker::Time,
+            Kind::Output
+            | Kind::Timer(true)
+            | Kind::Timed
+            | Kind::Connecting
+            | Kind::Completions
+            | Kind::TimedTerminal => Waker::Time,
         },
     }
 }
@@ -191,7 +203,7 @@ fn words(source: &Source) -> String {
         Source::Queue => "waits for a message queue of the run's own namespace",
         Source::Lock => "waits for a file lock, which another program may hold",
         Source::Opening => "waits for somebody to open the other end of a FIFO, which others can use",
-        Source::Requests => "waits for the kernel's work on its requests",
+        Source::Requests => "waits for the kernel's own work",
         Source::Time => "waits for a time",
         Source::Unknown => "sleeps in a call of which it is not known that only the run could end it",
         Source::Descriptor(fd, kind) => {
@@ -200,6 +212,9 @@ fn words(source: &Source) -> String {
             return match kind {
                 Kind::Pipe => inside("a pipe of the run's own"),
                 Kind::Output => format!("waits for its own output to be read (descriptor {fd})"),
+                Kind::OutputEnd => inside("something to happen to its own output"),
+                Kind::Completions => format!("waits for the kernel's work on its requests (descriptor {fd})"),
+                Kind::TimedTerminal => format!("waits for a terminal, for a time (descriptor {fd})"),
                 Kind::Event => inside("an eventfd"),
                 Kind::Signals => inside("a signal through a signalfd"),
                 Kind::Process => inside("a process's end"),
@@ -207,7 +222,7 @@ fn words(source: &Source) -> String {
                 Kind::Timer(false) => inside("a timer that is not set"),
                 Kind::EmptySet => inside("an empty epoll set"),
                 Kind::Listening => format!("waits for clients of a listening socket (descriptor {fd})"),
-                Kind::Timed => format!("waits for what has a timeout of its own (descriptor {fd})"),
+                Kind::Timed => format!("waits for a socket that has a timeout (descriptor {fd})"),
                 Kind::Connecting => format!("waits for a peer to accept its connection (descriptor {fd})"),
                 Kind::Inside => inside("a socket whose peer is in the run"),
                 Kind::Outside => {

@@ -77,7 +77,8 @@ impl Turns<'_> {
 
     fn look_at_sleepers(&self) -> Result<Option<Vec<Look>>, RunError> {
         let mut seen = Vec::new();
-        for thread in &self.tree.threads {
+        for id in self.tree.live() {
+            let thread = self.tree.thread(id);
             let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));
             let State::Asleep(known) = &thread.state else { continue };
             let doing = thread.door.doing().map_err(fault)?;
@@ -97,7 +98,7 @@ impl Turns<'_> {
 
     /// The deadline that comes first, and whose it is.
     pub(super) fn earliest(&self) -> Option<(Deadline, Due)> {
-        let waits = self.tree.ids().filter_map(|id| match &self.tree.thread(id).state {
+        let waits = self.tree.live().filter_map(|id| match &self.tree.thread(id).state {
             State::Waiting(_, wait) => Some((wait.deadline, Due::Wait(id))),
             State::Asleep(_) => {
                 self.tree.thread(id).stretch.as_ref().map(|stretch| (stretch.deadline, Due::Stretch(id)))
@@ -176,7 +177,7 @@ impl Turns<'_> {
 
     /// True if something from outside, or the kernel's own time, has woken a thread.
     fn woken(&mut self) -> Result<bool, RunError> {
-        for id in self.tree.ids() {
+        for id in self.tree.live_ids() {
             let woken = match &self.tree.thread(id).state {
                 State::Asleep(_) => matches!(self.doing(id)?, Doing::Running | Doing::Ended),
                 State::Waiting(_, wait) => wait.ready(),
@@ -195,11 +196,9 @@ impl Turns<'_> {
         let process = self.tree.process(timer.process);
         // It may have ended just now, which disarms its timer.
         let _ = pidfd::kill(process.pid, timer.signal.number());
-        let leader = self.tree.threads_of(timer.process).next();
+        let leader = self.tree.leader(timer.process);
         self.signalled(timer.process);
-        if let Some(leader) = leader {
-            self.event(leader, What::Fire(timer.signal));
-        }
+        self.event(leader, What::Fire(timer.signal));
         Ok(())
     }
 

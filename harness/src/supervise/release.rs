@@ -12,7 +12,7 @@ use super::wait::{Kind, WaitEnd};
 use crate::schedule::{Making, Site, Syscall};
 use crate::signal::Signal;
 use crate::sys::procfs::Status as ProcStatus;
-use crate::trace::{Event, What};
+use crate::trace::What;
 use nix::errno::Errno;
 use syscalls::Sysno;
 
@@ -38,9 +38,10 @@ impl Turns<'_> {
             }
         }
         let (site, nth) = held.place().site();
-        let others = self.tree.held().map(|other| self.tree.thread(other).name.clone()).collect();
+        let others: Vec<ThreadId> = self.tree.held().collect();
+        let others = self.names(&others);
         let thread = self.tree.thread(id).name.clone();
-        self.journal.events.push(Event { thread, what: What::Go(site, nth), others });
+        self.journal.choice(thread, What::Go(site, nth), others);
         self.note_where(id);
         match held.place() {
             Place::After(_) => self.leave_plant(id, held),
@@ -121,12 +122,19 @@ impl Turns<'_> {
         thread.vforks = false;
         let row = calls::of(call);
         if !loading {
-            self.clock.call(row.is_look(&held.args()));
+            let door = &self.tree.thread(id).door;
+            let look = row.is_look(&held.args(), |address| door.read_array(address) == Ok([0; 16]));
+            self.clock.call(look);
             self.note_opening(id, call, &held.args());
         }
         // What signals itself wakes also those who wait for a signal.
-        let wakes =
-            if self.kernel.asynchronous && row.wakes != Wakes::Nobody { Wakes::Anybody } else { row.wakes };
+        let wakes = if (self.kernel.asynchronous || !self.kernel.directories.is_empty())
+            && row.wakes != Wakes::Nobody
+        {
+            Wakes::Anybody
+        } else {
+            row.wakes
+        };
         self.tree.may_wake(wakes);
         if self.uses_code()
             && let Some(sysno) = call.sysno()
@@ -178,9 +186,8 @@ impl Turns<'_> {
             Sysno::setitimer if held.args()[0] != 0 => {
                 self.note_interval_of_cpu(id, held.args()[0], held.args()[1])
             }
-            Sysno::fcntl | Sysno::ioctl => {
-                self.kernel.asynchronous |= signals_by_itself(sysno, &held.args());
-            }
+            Sysno::fcntl | Sysno::ioctl => self.note_asynchronous(id, sysno, &held.args()),
+            Sysno::io_submit => self.kernel.requests = true,
             _ => {
                 let Some(held) = self.emulate(id, held, sysno)? else { return Ok(()) };
                 let Some(held) = self.timed(id, held, call, loading)? else { return Ok(()) };
@@ -340,15 +347,20 @@ impl Turns<'_> {
         self.going.guard = Some(Guard { dying, by: (by, self.times_run(by)?), watched });
         Ok(())
     }
-}
 
-/// True if this call has a descriptor send signals by itself when something comes (fcntl(2), "Managing signals"; FIOASYNC of
-/// ioctl(2)).
-fn signals_by_itself(call: Sysno, args: &[u64; 6]) -> bool {
-    const FIOASYNC: u64 = 0x5452;
-    match (call, args[1] as i32) {
-        (Sysno::fcntl, libc::F_SETFL) => args[2] as i32 & libc::O_ASYNC != 0,
-        (Sysno::fcntl, command) => [libc::F_NOTIFY, libc::F_SETLEASE].contains(&command),
-        _ => args[1] == FIOASYNC,
+    /// Takes note of a call that has a descriptor send signals by itself when something comes (fcntl(2), "Managing signals" and
+    /// after it; FIOASYNC of ioctl(2)).
+    fn note_asynchronous(&mut self, id: ThreadId, call: Sysno, args: &[u64; 6]) {
+        const FIOASYNC: u64 = 0x5452;
+        match (call, args[1] as i32) {
+            (Sysno::fcntl, libc::F_NOTIFY) => {
+                let name = self.tree.process_of(id).name.clone();
+                self.kernel.directories.push((name, args[0] as i32));
+            }
+            (Sysno::fcntl, libc::F_SETFL) => self.kernel.asynchronous |= args[2] as i32 & libc::O_ASYNC != 0,
+            (Sysno::fcntl, libc::F_SETLEASE) => self.kernel.asynchronous = true,
+            (Sysno::ioctl, _) => self.kernel.asynchronous |= args[1] == FIOASYNC,
+            _ => {}
+        }
     }
 }

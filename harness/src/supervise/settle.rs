@@ -65,7 +65,9 @@ impl Turns<'_> {
     /// True while something is known to be on its way.
     fn awaited(&self) -> bool {
         let running = |thread: &Thread| matches!(thread.state, State::Running);
-        self.going.guard.is_some() || self.tree.birth.is_some() || self.tree.threads.iter().any(running)
+        self.going.guard.is_some()
+            || self.tree.birth.is_some()
+            || self.tree.live().any(|id| running(self.tree.thread(id)))
     }
 
     /// How to wait for the threads that run, at first.
@@ -76,7 +78,7 @@ impl Turns<'_> {
         };
         // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
         let guarded = self.going.guard.is_some();
-        if self.code.parking || (!guarded && self.tree.threads.iter().any(untold)) {
+        if self.code.parking || (!guarded && self.tree.live().any(|id| untold(self.tree.thread(id)))) {
             Patience::FIRST_LOOK
         } else {
             Patience::ForNews
@@ -86,7 +88,7 @@ impl Turns<'_> {
     /// Looks at every thread that might have changed by itself: see NOTE \[Stale\].
     fn look(&mut self) -> Result<Look, RunError> {
         let mut look = Look::default();
-        for id in self.tree.ids() {
+        for id in self.tree.live_ids() {
             let thread = self.tree.thread(id);
             let dirty = self.tree.process(thread.process).dirty;
             match &thread.state {
@@ -377,7 +379,7 @@ impl Turns<'_> {
                 return Err(RunError::Fault(format!("reading what {} used: {error}", thread.name)));
             }
         };
-        let before = *thread.cpu_at_release.get_or_insert(used);
+        let (before, _) = *thread.cpu_at_release.get_or_insert((used, Instant::now()));
         Ok(Duration::from_nanos(used.saturating_sub(before)))
     }
 

@@ -8,12 +8,12 @@ use super::proof::{Kind, Sleeping, Snapshot, Source};
 use super::state::Turns;
 use super::timeout;
 use super::tree::{State, Thread};
-use crate::schedule::Syscall;
+use crate::schedule::{Syscall, ThreadName};
 use crate::signal::SignalSet;
 use crate::sys::procfs::{self, Inside};
 use crate::sys::socket;
-use crate::sys::terminal;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::termios::{LocalFlags, SpecialCharacterIndices, tcgetattr};
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Epoll sets may hold epoll sets; the kernel's own limit of their depth.
@@ -24,27 +24,18 @@ const DEEPEST: u32 = 5;
 enum Purpose {
     Read,
     Write,
-    /// poll(2) and its like, which no timeout of a socket ends.
-    Poll,
-    /// The same, but not for being written to.
-    PollToRead,
-}
-
-impl Purpose {
-    /// What this entry of poll(2) or select(2) is waited for.
-    fn of(events: PollFlags) -> Purpose {
-        if events.contains(PollFlags::POLLOUT) { Purpose::Poll } else { Purpose::PollToRead }
-    }
+    /// poll(2) and its like, which no timeout of a socket ends; true if it is also waited for as something to write to.
+    Poll(bool),
 }
 
 impl Turns<'_> {
     /// What every sleeping thread waits for.
     pub(super) fn snapshot(&self) -> Result<Snapshot, RunError> {
         let mut snapshot = Snapshot {
-            stopped: self.tree.threads.iter().any(|thread| matches!(thread.state, State::Stopped)),
+            stopped: self.tree.live().any(|id| matches!(self.tree.thread(id).state, State::Stopped)),
             ..Snapshot::default()
         };
-        for id in self.tree.ids() {
+        for id in self.tree.live() {
             let thread = self.tree.thread(id);
             let State::Asleep(inside) = &thread.state else { continue };
             let status = self.proc_status(id)?;
@@ -84,8 +75,7 @@ impl Turns<'_> {
             Sleep::Ipc => vec![Source::Ipc],
             Sleep::Lock(_) => vec![Source::Lock],
             Sleep::Opening => vec![Source::Opening],
-            Sleep::Requests => vec![Source::Requests],
-            Sleep::Lingering => vec![Source::Time],
+            Sleep::Requests | Sleep::Lingering => vec![Source::Requests],
             Sleep::Time | Sleep::Restarted => vec![Source::Time],
             Sleep::Read(_) | Sleep::Write(_) if is_queue(inside) => vec![Source::Queue],
             Sleep::Read(fd) => one(args[fd], Purpose::Read),
@@ -93,7 +83,7 @@ impl Turns<'_> {
             Sleep::Transfer(from, to) => {
                 [one(args[from], Purpose::Read), one(args[to], Purpose::Write)].concat()
             }
-            Sleep::Epoll(fd) => one(args[fd], Purpose::Poll),
+            Sleep::Epoll(fd) => one(args[fd], Purpose::Poll(false)),
             Sleep::Poll => self.all(door, timeout::polled(door, args)),
             Sleep::Select => self.all(door, timeout::selected(door, args)),
         };
@@ -103,9 +93,10 @@ impl Turns<'_> {
         sources
     }
 
-    fn all(&self, door: &Door, ends: Option<Vec<(i32, PollFlags)>>) -> Vec<Source> {
-        let Some(ends) = ends else { return vec![Source::Unknown] };
-        ends.into_iter().flat_map(|(fd, events)| self.descriptor(door, fd, Purpose::of(events), 0)).collect()
+    fn all(&self, door: &Door, fds: Option<Vec<(i32, PollFlags)>>) -> Vec<Source> {
+        let Some(fds) = fds else { return vec![Source::Unknown] };
+        let purpose = |events: PollFlags| Purpose::Poll(events.contains(PollFlags::POLLOUT));
+        fds.into_iter().flat_map(|(fd, events)| self.descriptor(door, fd, purpose(events), 0)).collect()
     }
 
     /// What a descriptor is, and the members of an epoll set.
@@ -118,9 +109,10 @@ impl Turns<'_> {
             if targets.is_empty() {
                 return members(Kind::EmptySet);
             }
-            return targets
-                .iter()
-                .flat_map(|fd| self.descriptor(door, *fd, Purpose::Poll, depth + 1))
+            let writes = |events: u32| Purpose::Poll(events & libc::EPOLLOUT as u32 != 0);
+            let members = targets.into_iter();
+            return members
+                .flat_map(|(fd, events)| self.descriptor(door, fd, writes(events), depth + 1))
                 .collect();
         }
         members(self.kind(door, fd, &link, purpose))
@@ -131,22 +123,20 @@ impl Turns<'_> {
             let ours = [self.cell.stdout(), self.cell.stderr()]
                 .into_iter()
                 .any(|end| nix::sys::stat::fstat(end).is_ok_and(|stat| number.parse() == Ok(stat.st_ino)));
-            return match (ours, purpose) {
-                (false, _) => Kind::Pipe,
-                (true, Purpose::Write | Purpose::Poll) => Kind::Output,
-                // Only its reader could end that, by closing it.
-                (true, Purpose::Read | Purpose::PollToRead) => {
-                    Kind::File("the reader of its output".to_owned())
-                }
+            return match purpose {
+                _ if !ours => Kind::Pipe,
+                Purpose::Write | Purpose::Poll(true) => Kind::Output,
+                Purpose::Poll(false) => Kind::OutputEnd,
+                // To read from it is to wait for the harness.
+                Purpose::Read => Kind::Output,
             };
         }
         if link.starts_with("socket:[") {
             return door.duplicate(fd).map_or(Kind::Unknown, |copy| self.socket(&copy, purpose));
         }
         match link.strip_prefix("anon_inode:") {
-            // Requests to the kernel may be told of through it (io_submit(2)).
-            Some("[eventfd]") if door.maps().is_ok_and(|maps| !maps.contains("/[aio]")) => Kind::Event,
-            Some("[eventfd]") => Kind::Unknown,
+            Some("[eventfd]") if self.kernel.requests => Kind::Completions,
+            Some("[eventfd]") => Kind::Event,
             Some("[signalfd]") => Kind::Signals,
             Some("[pidfd]") => Kind::Process,
             Some("[timerfd]") => match door.descriptor_info(fd) {
@@ -154,11 +144,8 @@ impl Turns<'_> {
                 Err(_) => Kind::Unknown,
             },
             _ if link.starts_with("pidfd:") => Kind::Process,
-            // A terminal may limit how long it is read (termios(3)).
-            _ if purpose == Purpose::Read
-                && door.duplicate(fd).is_ok_and(|copy| terminal::reads_by_time(copy.as_fd())) =>
-            {
-                Kind::Timed
+            _ if purpose == Purpose::Read && is_terminal(link) && reads_for_a_time(door, fd) => {
+                Kind::TimedTerminal
             }
             _ => Kind::File(link.to_owned()),
         }
@@ -185,23 +172,20 @@ impl Turns<'_> {
         if socket::peer(copy.as_fd()).is_some_and(in_run) { Kind::Inside } else { Kind::Outside }
     }
 
-    /// Descriptors of live processes that may send signals by themselves when something comes (O_ASYNC, F_NOTIFY).
-    fn asynchronous(&self) -> Result<Vec<(crate::schedule::ThreadName, Source)>, RunError> {
-        let mut found = Vec::new();
+    /// Descriptors of live processes that send signals by themselves when something comes (O_ASYNC).
+    fn asynchronous(&self) -> Result<Vec<(ThreadName, Source)>, RunError> {
+        let watched = |(thread, fd): &(ThreadName, i32)| {
+            (thread.clone(), Source::Descriptor(*fd, Kind::File("a directory".to_owned())))
+        };
+        let mut found: Vec<_> = self.kernel.directories.iter().map(watched).collect();
         if !self.kernel.asynchronous {
             return Ok(found);
         }
         for (process, fd) in self.open_descriptors()? {
             let thread = self.tree.thread(process);
             let Ok(info) = thread.door.descriptor_info(fd) else { continue };
-            // Of a directory nothing says whether it tells what becomes of its files (F_NOTIFY).
-            let directory = || {
-                let copy = thread.door.duplicate(fd).and_then(nix::sys::stat::fstat);
-                copy.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
-            };
-            if procfs::descriptor_flags(&info).is_some_and(|flags| flags & libc::O_ASYNC != 0) || directory()
-            {
-                let sources = self.descriptor(&thread.door, fd, Purpose::Poll, 0);
+            if procfs::descriptor_flags(&info).is_some_and(|flags| flags & libc::O_ASYNC != 0) {
+                let sources = self.descriptor(&thread.door, fd, Purpose::Poll(true), 0);
                 found.extend(sources.into_iter().map(|source| (thread.name.process(), source)));
             }
         }
@@ -247,14 +231,14 @@ impl Turns<'_> {
     /// (`flush_to_ldisc` happens at the latest when the terminal is polled). True if there is a terminal.
     pub(super) fn flush_terminals(&self) -> bool {
         let mut any = false;
-        for thread in &self.tree.threads {
+        for id in self.tree.live() {
+            let thread = self.tree.thread(id);
             let State::Asleep(inside) = &thread.state else { continue };
             for source in self.sources(thread, inside) {
                 let Source::Descriptor(fd, Kind::File(name)) = source else { continue };
-                let terminal = name.starts_with("/dev/pts/")
-                    || name.starts_with("/dev/ptmx")
-                    || name.starts_with("/dev/tty");
-                if terminal && let Ok(copy) = thread.door.duplicate(fd) {
+                if is_terminal(&name)
+                    && let Ok(copy) = thread.door.duplicate(fd)
+                {
                     any = true;
                     let mut fds = [PollFd::new(copy.as_fd(), PollFlags::POLLIN)];
                     // Only the looking matters.
@@ -281,4 +265,18 @@ fn ends_by_time(ends: Ends, inside: &Inside) -> bool {
         Ends::ClockNanosleep => true,
         Ends::Futex => timeout::futex_sleeps(args[1]) && args[3] != 0,
     }
+}
+
+fn is_terminal(link: &str) -> bool {
+    ["/dev/pts/", "/dev/ptmx", "/dev/tty"].iter().any(|name| link.starts_with(name))
+}
+
+/// True for a terminal of which a read ends without input after a time: VMIN is zero and VTIME is not (termios(3)).
+fn reads_for_a_time(door: &Door, fd: i32) -> bool {
+    let Ok(copy) = door.duplicate(fd) else { return false };
+    let Ok(modes) = tcgetattr(&copy) else { return false };
+    let character = |index: SpecialCharacterIndices| modes.control_chars[index as usize];
+    !modes.local_flags.contains(LocalFlags::ICANON)
+        && character(SpecialCharacterIndices::VMIN) == 0
+        && character(SpecialCharacterIndices::VTIME) != 0
 }

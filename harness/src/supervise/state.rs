@@ -14,7 +14,7 @@ use super::pick::Picker;
 use super::seen::Seen;
 use super::tree::{State, Tree};
 use super::{Observe, RunError, Settings};
-use crate::schedule::{Schedule, Site};
+use crate::schedule::{Schedule, Site, ThreadName};
 use crate::sys::cell::Cell;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::sys::stage::CellError;
@@ -62,6 +62,10 @@ pub(super) struct Turns<'a> {
 pub(super) struct Kernel {
     /// A descriptor may send signals by itself.
     pub(super) asynchronous: bool,
+    /// Directories that send signals when something is changed in them (F_NOTIFY of fcntl(2)), and whose.
+    pub(super) directories: Vec<(ThreadName, i32)>,
+    /// It works on requests of io_submit(2).
+    pub(super) requests: bool,
     /// Timers of CPU time.
     pub(super) cpu_timers: Vec<CpuTimer>,
     /// A timeout of a socket has been set.

@@ -92,7 +92,7 @@ impl Turns<'_> {
 
     fn others_could_run(&self, id: ThreadId) -> bool {
         let could = |id| matches!(self.tree.thread(id).state, State::Held(_) | State::Running);
-        self.tree.ids().any(|other| other != id && could(other))
+        self.tree.live().any(|other| other != id && could(other))
     }
 
     /// Puts the timeout of a futex wait far away, if it is going to sleep. True if it may sleep by the kernel's time.

@@ -295,10 +295,8 @@ impl Turns<'_> {
         }
         self.signalled(process);
         let target = known.thread.and_then(|tid| self.tree.find(tid));
-        let thread = target.or_else(|| self.tree.threads_of(process).next());
-        if let Some(thread) = thread {
-            self.event(thread, What::Fire(signal));
-        }
+        let thread = target.unwrap_or_else(|| self.tree.leader(process));
+        self.event(thread, What::Fire(signal));
         Ok(())
     }
 
@@ -310,9 +308,7 @@ impl Turns<'_> {
             let name = &self.tree.process(process).name;
             self.doubts.taint(format!("a timerfd of {name} cannot be made to expire: {errno}"));
         }
-        let leader = self.tree.threads_of(process).next();
-        if let Some(leader) = leader {
-            self.event(leader, What::Expire(Syscall(Sysno::timerfd_settime as u32)));
-        }
+        let leader = self.tree.leader(process);
+        self.event(leader, What::Expire(Syscall(Sysno::timerfd_settime as u32)));
     }
 }

@@ -22,6 +22,7 @@ use crate::trace::Status;
 use nix::errno::Errno;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::Instant;
 
 /// What a thread is doing. All but `Running` are settled.
 #[derive(Debug)]
@@ -68,8 +69,8 @@ pub(super) struct Thread {
     pub(super) kernel_timer: Option<KernelTimer>,
     /// It has come to the end of a time that it slept for since the first process ended.
     pub(super) napped: bool,
-    /// CPU time it had used when it was first seen running after its release, in nanoseconds.
-    pub(super) cpu_at_release: Option<u64>,
+    /// CPU time it had used when it was first seen running after its release, in nanoseconds, and when that was.
+    pub(super) cpu_at_release: Option<(u64, Instant)>,
     /// Breakpoints that wait for it.
     pub(super) ambushes: Vec<Ambush>,
     /// Places in libraries that are not in memory yet, and which visit is waited for.
@@ -87,6 +88,10 @@ pub(super) struct Process {
     /// Its number in the run's own namespace.
     pub(super) own_pid: i32,
     pub(super) parent: Option<ProcessId>,
+    /// Its first thread.
+    pub(super) leader: ThreadId,
+    /// Its threads that have not ended.
+    live: Vec<ThreadId>,
     pub(super) children: u32,
     pub(super) threads: u32,
     pub(super) pidfd: PidFd,
@@ -164,6 +169,8 @@ fn find(name: &ThreadName, tid: i32) -> Result<Door, RunError> {
 pub(super) struct Tree {
     pub(super) threads: Vec<Thread>,
     pub(super) processes: Vec<Process>,
+    /// Those that have not ended: a run may make many thousands of threads, one after the other.
+    live: Vec<ThreadId>,
     by_tid: HashMap<i32, ThreadId>,
     pub(super) birth: Option<Birth>,
 }
@@ -189,10 +196,6 @@ impl Tree {
         self.process(self.thread(id).process)
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = ThreadId> + use<> {
-        (0..self.threads.len()).map(ThreadId)
-    }
-
     pub(super) fn find(&self, tid: i32) -> Option<ThreadId> {
         self.by_tid.get(&tid).copied()
     }
@@ -201,13 +204,18 @@ impl Tree {
         self.threads.iter().position(|thread| thread.name == *name).map(ThreadId)
     }
 
-    pub(super) fn is_live(&self, id: ThreadId) -> bool {
-        !matches!(self.thread(id).state, State::Ended)
-    }
-
     /// Threads that have not ended.
     pub(super) fn live(&self) -> impl Iterator<Item = ThreadId> + '_ {
-        self.ids().filter(|id| self.is_live(*id))
+        self.live.iter().copied()
+    }
+
+    /// How many there are.
+    pub(super) fn live_threads(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(super) fn live_ids(&self) -> Vec<ThreadId> {
+        self.live.clone()
     }
 
     /// True if the thread waits to take a signal itself, rather than to have it handled.
@@ -228,8 +236,14 @@ impl Tree {
         self.processes.iter().rposition(|process| process.own_pid == own_pid).map(ProcessId)
     }
 
+    /// The live threads of a process, in order of their making.
     pub(super) fn threads_of(&self, process: ProcessId) -> impl Iterator<Item = ThreadId> + '_ {
-        self.ids().filter(move |id| self.thread(*id).process == process)
+        self.process(process).live.iter().copied()
+    }
+
+    /// The first thread of a process, also if it has ended.
+    pub(super) fn leader(&self, process: ProcessId) -> ThreadId {
+        self.process(process).leader
     }
 
     pub(super) fn children_of(&self, parent: ProcessId) -> impl Iterator<Item = ProcessId> + '_ {
@@ -242,7 +256,7 @@ impl Tree {
 
     /// Threads that are held at a point and could be let go, in order of their making.
     pub(super) fn held(&self) -> impl Iterator<Item = ThreadId> + '_ {
-        self.ids().filter(|id| self.is_held(*id))
+        self.live().filter(|id| self.is_held(*id))
     }
 
     /// A held thread as one of those to choose from.
@@ -251,16 +265,13 @@ impl Tree {
         Waiting { id, demoted: thread.demoted, since: thread.since }
     }
 
-    pub(super) fn live_threads(&self) -> usize {
-        self.live().count()
-    }
-
     /// Something happens that wakes those who sleep in such a way (NOTE \[Stale\] in `settle`).
     pub(super) fn may_wake(&mut self, wakes: Wakes) {
         if wakes == Wakes::Nobody {
             return;
         }
-        for thread in &mut self.threads {
+        for id in &self.live {
+            let thread = &mut self.threads[id.0];
             thread.stale |= match &thread.state {
                 State::Asleep(inside) => calls::numbered(inside.number).woken_by(wakes),
                 State::Waiting(_, wait) => calls::of(wait.call).woken_by(wakes),
@@ -338,6 +349,8 @@ impl Tree {
             pid: tid,
             own_pid: status.as_ref().map_or(0, |status| status.own_pid),
             parent,
+            leader: ThreadId(self.threads.len()),
+            live: Vec::new(),
             children: 0,
             threads: 1,
             pidfd,
@@ -374,6 +387,8 @@ impl Tree {
     ) -> ThreadId {
         let id = ThreadId(self.threads.len());
         self.by_tid.insert(door.tid(), id);
+        self.live.push(id);
+        self.process_mut(process).live.push(id);
         self.threads.push(Thread {
             name,
             process,
@@ -405,7 +420,10 @@ impl Tree {
         if self.by_tid.get(&tid) == Some(&id) {
             self.by_tid.remove(&tid);
         }
+        let process = self.thread(id).process;
         self.thread_mut(id).state = State::Ended;
+        self.live.retain(|other| *other != id);
+        self.process_mut(process).live.retain(|other| *other != id);
     }
 
     pub(super) fn process_ids(&self) -> impl Iterator<Item = ProcessId> + use<> {
@@ -414,7 +432,7 @@ impl Tree {
 
     /// A thread of the process that has not ended, the first of them.
     pub(super) fn live_thread_of(&self, process: ProcessId) -> Option<ThreadId> {
-        self.threads_of(process).find(|id| self.is_live(*id))
+        self.threads_of(process).next()
     }
 
     /// After an exec the executing thread has the process's own number, and is its only thread (execve(2)).
@@ -425,6 +443,13 @@ impl Tree {
             if other != id {
                 self.ended(other);
             }
+        }
+        if !self.live.contains(&id) {
+            // The first thread had ended, and another one has executed and taken its place.
+            self.live.push(id);
+            self.process_mut(process).live.push(id);
+            self.by_tid.insert(pid, id);
+            self.thread_mut(id).state = State::Running;
         }
         let tid = self.thread(id).door.tid();
         if tid != pid {

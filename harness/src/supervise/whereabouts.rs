@@ -107,9 +107,8 @@ impl Turns<'_> {
         if *self.observe != Observe::Where || over {
             return;
         }
-        let live = |id: &ThreadId| !matches!(self.tree.thread(*id).state, State::Ended);
         let runs = |id: &ThreadId| matches!(self.tree.thread(*id).state, State::Running);
-        let (running, settled): (Vec<_>, Vec<_>) = self.tree.ids().filter(live).partition(runs);
+        let (running, settled): (Vec<_>, Vec<_>) = self.tree.live().partition(runs);
         // Whoever is told that a process has stopped must have been looked at before.
         settled.iter().for_each(|id| self.look_where(*id));
         for id in &running {

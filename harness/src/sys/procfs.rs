@@ -228,6 +228,8 @@ pub struct Status {
     pub nested: bool,
     /// The parent's number, in the reader's namespace.
     pub parent: i32,
+    /// Somebody traces it (ptrace(2)).
+    pub traced: bool,
     /// The command's name.
     pub command: String,
     /// R, S, D, T, Z ...
@@ -282,6 +284,7 @@ impl Status {
             own_tid: fields.innermost("NSpid")?,
             own_group: fields.innermost("NSpgid")?,
             nested: fields.field("NStgid")?.split_ascii_whitespace().count() > 2,
+            traced: fields.parsed("TracerPid", |field| field.parse::<i32>().ok())? != 0,
             parent: fields.parsed("PPid", |field| field.parse().ok())?,
             command: fields.field("Name")?.to_owned(),
             state: fields.parsed("State", |field| field.chars().next())?,
@@ -381,10 +384,17 @@ pub fn descriptor_info(pid: i32, fd: i32) -> io::Result<String> {
     fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))
 }
 
-/// The members of an epoll set, from what its `fdinfo` says (proc_pid_fdinfo(5)); none if that makes no sense.
-pub fn epoll_members(info: &str) -> Option<Vec<i32>> {
+/// The members of an epoll set and the events that each is waited for, from what its `fdinfo` says (proc_pid_fdinfo(5)); none
+/// if that makes no sense.
+pub fn epoll_members(info: &str) -> Option<Vec<(i32, u32)>> {
     let lines = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
-    lines.map(|line| line.split_ascii_whitespace().next()?.parse().ok()).collect()
+    let member = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let fd = words.next()?.parse().ok()?;
+        let events = words.skip_while(|word| *word != "events:").nth(1)?;
+        Some((fd, u32::from_str_radix(events, 16).ok()?))
+    };
+    lines.map(member).collect()
 }
 
 /// How a descriptor was opened, as open(2) and fcntl(2) have it, from what its `fdinfo` says.
@@ -434,7 +444,7 @@ mod tests {
     use super::*;
     use crate::signal::Signal;
 
-    const STATUS: &str = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nUid:\t0\t5\t6\t7\n\
+    const STATUS: &str = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nTracerPid:\t0\nUid:\t0\t5\t6\t7\n\
         NStgid:\t4211\t1002\nNSpid:\t4213\t1004\nNSpgid:\t4209\t1000\nThreads:\t3\n\
         SigPnd:\t0000000000000000\nShdPnd:\t0000000000010000\nSigBlk:\t0000000000010000\n\
         SigIgn:\t0000000000000000\nSigCgt:\t0000000000004002\nCapEff:\t0000000000000020\n";
@@ -454,7 +464,7 @@ mod tests {
     fn what_is_said_of_descriptors_is_understood() {
         let info =
             "pos:\t0\nflags:\t0122002\ntfd:        5 events: 19 data: 5  pos:0 ino:3\ntfd: 9 events: 1\n";
-        assert_eq!(epoll_members(info), Some(vec![5, 9]));
+        assert_eq!(epoll_members(info), Some(vec![(5, 0x19), (9, 1)]));
         assert_eq!(epoll_members("pos:\t0\n"), Some(Vec::new()));
         assert_eq!(epoll_members("tfd: x\n"), None);
         assert!(descriptor_flags(info).is_some_and(|flags| flags & libc::O_ASYNC != 0));
