@@ -25,7 +25,7 @@ const LOOKS: u32 = 1_000;
 /// What each of the next ones takes: a loop of them waits for ten seconds in ten thousand.
 const LONG_LOOK: Logical = 1_000_000;
 /// Computing without a call counts as time from here on, and in units of this.
-pub(super) const COMPUTED: Duration = Duration::from_millis(50);
+const COMPUTED: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Default)]
 pub(super) struct Clock {
