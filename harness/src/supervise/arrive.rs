@@ -1,14 +1,14 @@
 //! What a notification tells: who has come to which point, and who was made on the way.
 
 use super::RunError;
-use super::held::{Held, Place};
-use super::ids::{ProcessId, ThreadId};
-use super::news::News;
-use super::plant::{self, Plant};
-use super::probe;
-use super::state::Turns;
-use super::tree::{Birth, BirthKind, Process, State, Tree};
 use crate::schedule::{Making, Site, Syscall};
+use crate::supervise::books::held::{Held, Place};
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::news::News;
+use crate::supervise::books::plant::{self, Plant};
+use crate::supervise::books::tree::{Birth, BirthKind, Process, State, Tree};
+use crate::supervise::probe;
+use crate::supervise::state::Turns;
 use crate::sys::filter::LOADER_CALLS;
 use crate::sys::notify::Notification;
 use crate::sys::procfs::{self, Doing};

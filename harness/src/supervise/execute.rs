@@ -1,12 +1,12 @@
 //! A process runs another program from here on.
 
 use super::RunError;
-use super::ids::ThreadId;
-use super::loader;
-use super::news::News;
-use super::plant::{Planted, room_in_vdso};
-use super::state::Turns;
 use crate::signal::SignalSet;
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::news::News;
+use crate::supervise::books::plant::{Planted, room_in_vdso};
+use crate::supervise::code::loader;
+use crate::supervise::state::Turns;
 use crate::sys::{memory, procfs};
 use crate::trace::What;
 use rand::Rng;

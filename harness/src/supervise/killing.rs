@@ -6,12 +6,12 @@
 //! Nobody can tell, since a process that a signal ends or stops is not told who sent it.
 
 use super::RunError;
-use super::held::Held;
-use super::ids::{ProcessId, ThreadId};
-use super::patience::BIRTH;
-use super::state::Turns;
-use super::tree::State;
 use crate::signal::{DefaultAction, Signal};
+use crate::supervise::books::held::Held;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::tree::State;
+use crate::supervise::patience::BIRTH;
+use crate::supervise::state::Turns;
 use crate::sys::pidfd;
 use crate::sys::procfs::{Doing, Status as ProcStatus};
 use crate::sys::sched;

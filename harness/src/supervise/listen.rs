@@ -1,9 +1,9 @@
 //! Waiting for what the kernel, the init and the program tell.
 
-use super::patience::{BIRTH, Heard, NEWS, Patience};
-use super::state::Turns;
-use super::tree::{Process, State, Thread};
 use super::{RunError, unmade};
+use crate::supervise::books::tree::{Process, State, Thread};
+use crate::supervise::patience::{BIRTH, Heard, NEWS, Patience};
+use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};

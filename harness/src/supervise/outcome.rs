@@ -1,9 +1,9 @@
 //! Ending a run, and telling how it ended.
 
 use super::RunError;
-use super::ids::ProcessId;
-use super::state::Turns;
-use super::tree::Process;
+use crate::supervise::books::ids::ProcessId;
+use crate::supervise::books::tree::Process;
+use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::{End, ExecBlocked, Outcome, Row};

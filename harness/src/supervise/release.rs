@@ -1,16 +1,16 @@
 //! Letting a held thread go: with its signals first, and with what its call needs.
 
 use super::RunError;
-use super::calls::{self, Wakes};
-use super::deliver;
-use super::held::{Held, Place};
-use super::ids::{ProcessId, ThreadId};
-use super::news::{Guard, News};
-use super::state::Turns;
-use super::tree::{Birth, BirthKind, State};
-use super::wait::{Kind, WaitEnd};
 use crate::schedule::{Making, Site, Syscall};
 use crate::signal::Signal;
+use crate::supervise::books::held::{Held, Place};
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::news::{Guard, News};
+use crate::supervise::books::tree::{Birth, BirthKind, State};
+use crate::supervise::calls::{self, Wakes};
+use crate::supervise::deliver;
+use crate::supervise::state::Turns;
+use crate::supervise::time::wait::{Kind, WaitEnd};
 use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::What;
 use nix::errno::Errno;

@@ -6,15 +6,15 @@
 //! of sleepers all of them are looked at (`quiet`).
 
 use super::RunError;
-use super::calls::{self, Wakes};
-use super::ids::{ProcessId, ThreadId};
-use super::news::News;
-use super::patience::{BIRTH, Heard, Patience};
-use super::state::Turns;
-use super::tree::{State, Thread};
-use super::wait::{Kind, WaitEnd};
 use crate::schedule::Syscall;
 use crate::signal::{Signal, SignalSet};
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::news::News;
+use crate::supervise::books::tree::{State, Thread};
+use crate::supervise::calls::{self, Wakes};
+use crate::supervise::patience::{BIRTH, Heard, Patience};
+use crate::supervise::state::Turns;
+use crate::supervise::time::wait::{Kind, WaitEnd};
 use crate::sys::procfs::{self, Doing, Inside};
 use crate::trace::{End, Status, What};
 use std::time::{Duration, Instant};

@@ -2,13 +2,13 @@
 //! everything sleeps.
 
 use super::RunError;
-use super::deliver;
-use super::ids::ThreadId;
-use super::pick::Waiting;
-use super::state::Turns;
-use super::tree::State;
 use crate::schedule::{Action, Making, Point, Site, Step, Syscall, Target};
 use crate::signal::{Signal, SignalSet};
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::pick::Waiting;
+use crate::supervise::books::tree::State;
+use crate::supervise::deliver;
+use crate::supervise::state::Turns;
 use crate::sys::pidfd;
 use crate::trace::Threads;
 use nix::errno::Errno;
