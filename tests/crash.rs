@@ -8,6 +8,7 @@ use sigrace::show::{self, Page};
 use sigrace::supervise::{Observe, Supervise};
 use sigrace::trace::{Crash, Moment, Run, Trace, Whereabouts, crashes};
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -226,14 +227,35 @@ fn abort_is_told_with_its_caller() {
     );
 }
 
+/// An exception that is no page fault, in a function of its own: told like one where the kernel may be watched, and else by
+/// the last call.
+fn tells_exception(way: &str, signal: &str, frames: &[(&str, &str)], last: (&str, &str)) {
+    let tracepoint = fs::read_to_string("/sys/kernel/tracing/events/signal/signal_generate/id");
+    if tracepoint.is_ok() && has_faults() {
+        return tells(&[way], &ThreadName::root(), signal, frames, last);
+    }
+    println!("this host does not let the kernel be watched: only the last call is told");
+    let [.., (function, _), caller] = frames else { panic!("it has a caller") };
+    tells_the_call_alone(way, signal, &[(function, last.1), *caller], last.0);
+}
+
 #[test]
-fn of_a_division_by_zero_the_last_call_is_told() {
-    tells_the_call_alone(
-        "divide",
-        "SIGFPE",
-        &[("divide", "before dividing"), ("main", "calls divide")],
-        "getppid",
-    );
+fn a_division_by_zero_is_told() {
+    let frames = [("divide", "divides"), ("main", "calls divide")];
+    tells_exception("divide", "SIGFPE", &frames, ("getppid", "before dividing"));
+}
+
+#[test]
+fn an_instruction_that_is_none_is_told() {
+    let frames = [("illegal", "is none"), ("main", "calls illegal")];
+    tells_exception("illegal", "SIGILL", &frames, ("getppid", "before the illegal one"));
+}
+
+#[test]
+fn addresses_that_no_program_can_have_are_told() {
+    for (way, comment) in [("wild", "no address"), ("kernel", "the kernel's")] {
+        tells_exception(way, "SIGSEGV", &[&NESTED[..], &[("main", comment)]].concat(), ASKED);
+    }
 }
 
 #[test]
@@ -246,21 +268,36 @@ fn after_many_calls_the_last_one_has_its_place_all_the_same() {
     tells(&["null", "1200"], &ThreadName::root(), "SIGSEGV", &NESTED, ASKED);
 }
 
+/// What a search finds in `crashes signal`, begun by this command.
+fn found(folder: &Path, before: &[&str]) -> String {
+    supervised::build("crashes.c", &["-g"], folder);
+    let search = ["explore", "--send", "SIGUSR1", "--seed", "1", "--runs", "60", "--", "./crashes", "signal"];
+    let words = [before, &[env!("CARGO_BIN_EXE_sigrace")], &search].concat();
+    let run = Command::new(words[0]).args(&words[1..]).current_dir(folder).output().unwrap();
+    String::from_utf8(run.stdout).unwrap()
+}
+
+#[test]
+fn without_perf_events_the_last_call_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let unwatched = supervised::build("unwatched.c", &[], folder.path());
+    let found = found(folder.path(), &[unwatched.to_str().unwrap()]);
+    assert!(
+        found.contains("\np0 was ended by SIGSEGV, after rt_sigaction, called from main (crashes.c:"),
+        "{found}"
+    );
+    assert!(
+        found.contains("\n  what it executed after that is not known\n") && !found.contains("p0 crashed"),
+        "{found}"
+    );
+}
+
 #[test]
 fn the_readme_shows_how_a_finding_and_its_trace_tell_a_crash() {
     if !has_faults() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    supervised::build("crashes.c", &["-g"], folder.path());
-    let sigrace = |arguments: &[&str]| {
-        let run = Command::new(env!("CARGO_BIN_EXE_sigrace"))
-            .args(arguments)
-            .current_dir(&folder)
-            .output()
-            .unwrap();
-        String::from_utf8(run.stdout).unwrap()
-    };
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     let example: Vec<&str> = readme
         .lines()
@@ -270,21 +307,12 @@ fn the_readme_shows_how_a_finding_and_its_trace_tell_a_crash() {
         .collect();
     let example = example.join("\n");
     assert!(example.contains("p0 crashed in uses"), "{example}");
-    let found = sigrace(&[
-        "explore",
-        "--send",
-        "SIGUSR1",
-        "--seed",
-        "1",
-        "--runs",
-        "60",
-        "--",
-        "./crashes",
-        "signal",
-    ]);
+    let found = found(folder.path(), &[]);
     assert!(found.contains(&example), "{example}\n{found}");
     let mut traces = found.lines().filter_map(|line| line.strip_prefix("replay: sigrace replay "));
     let trace = traces.find(|name| name.contains("-crash-")).unwrap();
-    let shown = sigrace(&["show", trace]);
+    let show =
+        Command::new(env!("CARGO_BIN_EXE_sigrace")).args(["show", trace]).current_dir(&folder).output();
+    let shown = String::from_utf8(show.unwrap().stdout).unwrap();
     assert!(shown.contains(&example), "{example}\n{shown}");
 }

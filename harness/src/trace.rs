@@ -76,7 +76,7 @@ pub struct Whereabouts {
 pub enum Moment {
     /// That of the event with this index, from 0.
     Event(usize),
-    /// When its process was ended by a signal for a bad access to memory: at the instruction that made it.
+    /// When its process was ended by a signal for what the thread did: at the instruction that did it.
     Crash,
     /// When it was known how the run ended. A thread that spins was somewhere in its loop.
     End,

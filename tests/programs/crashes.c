@@ -80,6 +80,12 @@ static __attribute__((noinline)) int divide(int by) {
     return sink / by; /* divides */
 }
 
+static __attribute__((noinline)) void illegal(void) {
+    getppid(); /* before the illegal one */
+    __asm__ volatile("ud2"); /* is none */
+    sink++;
+}
+
 static __attribute__((noinline)) void after_end(void) {
     FILE *file = tmpfile();
     if (!file || ftruncate(fileno(file), 4096))
@@ -151,6 +157,12 @@ int main(int argc, char **argv) {
         give_up(); /* gives up at last */
     } else if (!strcmp(way, "divide")) {
         sink += divide(argc - 2); /* calls divide */
+    } else if (!strcmp(way, "illegal")) {
+        illegal(); /* calls illegal */
+    } else if (!strcmp(way, "wild")) {
+        outer((int *)0x4141414141414141); /* no address */
+    } else if (!strcmp(way, "kernel")) {
+        outer((int *)-64); /* the kernel's */
     } else if (!strcmp(way, "cut")) {
         after_end(); /* after its end */
     } else if (!strcmp(way, "recovers")) {

@@ -7,11 +7,11 @@ use crate::signal::Signal;
 /// A process that one of the signals for what goes wrong ended (`Signal::is_crash`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crash<'a> {
-    /// The thread with the bad access; where none is known, the thread of the process that was let go last.
+    /// The thread that did it; where that is not known, the thread of the process that was let go last.
     pub thread: &'a ThreadName,
     /// What ended it.
     pub signal: Signal,
-    /// The instruction with the bad access, if it is known.
+    /// The instruction that did it, if it is known.
     pub place: Option<&'a Whereabouts>,
     /// The event with which the thread went on from its last call, and the kind of place.
     pub last: Option<(usize, Site)>,

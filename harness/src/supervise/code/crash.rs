@@ -6,7 +6,7 @@
 //! the fault: the last one was not handled, and came after the thread was let go for the last time. The fault of an earlier
 //! access, whose signal a handler caught, was either before a call of that handler's, or is followed by the handler's own.
 //!
-//! A division by zero or an instruction that is none is no page fault. Then the last call is all that is known.
+//! Other exceptions are seen where the kernel makes a signal of them, by root alone. Else the last call is all that is known.
 
 use crate::code::{Modules, Registers, unwind, unwind_nowhere};
 use crate::signal::Signal;
@@ -108,13 +108,13 @@ impl Turns<'_> {
         }
     }
 
-    /// The thread whose last page fault was not handled. Were there several, it would be the one that ran last.
+    /// The thread whose last fault came to nothing. Were there several, it would be the one that ran last.
     fn faulted(&self, watched: &[(ThreadId, Watch)], signal: Signal) -> Option<(ThreadId, Fault)> {
-        if ![libc::SIGSEGV, libc::SIGBUS].contains(&signal.number()) {
-            return None;
-        }
-        let mut faults: Vec<_> =
-            watched.iter().filter_map(|(id, watch)| Some((*id, watch.fault()?))).collect();
+        // Other signals never come of a page fault.
+        let by_access = [libc::SIGSEGV, libc::SIGBUS].contains(&signal.number());
+        let fault = |(id, watch): &(ThreadId, Watch)| Some((*id, watch.fault()?));
+        let mut faults: Vec<_> = watched.iter().filter_map(fault).collect();
+        faults.retain(|(_, fault)| by_access || fault.address.is_none());
         if faults.len() > 1 {
             faults.retain(|(id, _)| self.going.released == Some(*id));
         }
@@ -122,7 +122,7 @@ impl Turns<'_> {
     }
 
     fn note_fault(&mut self, id: ThreadId, process: ProcessId, fault: &Fault) {
-        let nowhere = fault.address == fault.registers.ip;
+        let nowhere = fault.address == Some(fault.registers.ip);
         let modules = self.code.lookout.modules.get(&process);
         // Code of no file that is known may be of one that was loaded a moment ago.
         if nowhere || modules.is_some_and(|modules| modules.at(fault.registers.ip).is_some()) {
