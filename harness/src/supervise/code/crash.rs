@@ -14,6 +14,7 @@ use crate::supervise::Observe;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::tree::State;
 use crate::supervise::code::lookout::{Seen, known};
+use crate::supervise::code::watched::Watch;
 use crate::supervise::code::whereabouts::MOST_EVENTS;
 use crate::supervise::state::Turns;
 use crate::sys::perf::{Fault, Faults};
@@ -24,23 +25,6 @@ const MOST_WATCHED: usize = 64;
 
 /// How much of a stack is copied.
 const STACK: usize = 32 << 10;
-
-/// What is kept of a thread for the case that it crashes before it comes to its next point.
-#[derive(Debug)]
-pub(in crate::supervise) struct Watch {
-    /// None where this host gives no perf events.
-    faults: Option<Faults>,
-    /// What was counted when the thread was let go last.
-    moment: u64,
-    /// Where it was then, if that has not been noted.
-    last: Option<(Registers, Vec<u8>)>,
-}
-
-impl Watch {
-    fn fault(&self) -> Option<Fault> {
-        self.faults.as_ref()?.unhandled_since(self.moment)
-    }
-}
 
 impl Turns<'_> {
     /// Keeps what is needed for the case that this thread, which is about to be let go, crashes.
@@ -83,7 +67,8 @@ impl Turns<'_> {
         if *self.observe != Observe::Where {
             return;
         }
-        let threads: Vec<ThreadId> = self.tree.threads_of(process).collect();
+        let of_process = |id: &&ThreadId| self.tree.thread(**id).process == process;
+        let threads: Vec<ThreadId> = self.code.lookout.watched.keys().filter(of_process).copied().collect();
         let watched: Vec<(ThreadId, Watch)> =
             threads.iter().filter_map(|id| Some((*id, self.code.lookout.watched.remove(id)?))).collect();
         let Status::Killed(signal) = status else { return };

@@ -2,7 +2,7 @@
 
 use crate::code::{Images, Modules, Registers};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
-use crate::supervise::code::crash::Watch;
+use crate::supervise::code::watched::Watch;
 use crate::sys::{perf, procfs};
 use crate::trace::{Frame, Whereabouts};
 use std::collections::HashMap;

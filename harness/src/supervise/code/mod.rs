@@ -11,4 +11,5 @@ pub(super) mod lookout;
 pub(super) mod obstacle;
 pub(super) mod places;
 pub(super) mod seen;
+pub(super) mod watched;
 pub(super) mod whereabouts;
