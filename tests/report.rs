@@ -118,9 +118,10 @@ fn a_failing_scenario_is_a_failure_with_the_command_that_continues() {
 #[test]
 fn each_build_is_reported_recorded_and_replayed_as_one_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    // Only the first build waits for its child.
-    let source = "#include <unistd.h>\n#include <sys/wait.h>\nint main(void) {\n  if (!fork()) _exit(0);\n\
-                  #ifdef WAITS\n  wait(0);\n#endif\n  return 0;\n}\n";
+    // Only the first build ends its child and waits for it.
+    let source = "#include <signal.h>\n#include <unistd.h>\n#include <sys/wait.h>\nint main(void) {\n  \
+                  int child = fork();\n  while (!child) pause();\n\
+                  #ifdef WAITS\n  kill(child, SIGKILL);\n  wait(0);\n#endif\n  return 0;\n}\n";
     fs::write(folder.path().join("child.c"), source).unwrap();
     fs::create_dir(folder.path().join("scenarios")).unwrap();
     let scenario = "(format: 1, program: Source(\"../child.c\"), builds: [\"-O0 -DWAITS\", \"-O2 -static\"], \
