@@ -134,6 +134,14 @@ fn forks_fail_at_the_limit() {
 }
 
 #[test]
+fn the_time_limit_holds_while_calls_are_made_without_end() {
+    let limits = Limits { time: Duration::from_millis(300), points: u64::MAX, ..Limits::default() };
+    for act in ["call_for_ever", "fork_for_ever", "make_threads_for_ever"] {
+        assert_eq!(unruly(act, limits.clone()).outcome.end, End::TimedOut, "{act}");
+    }
+}
+
+#[test]
 fn killing_everybody_kills_only_the_program() {
     let run = unruly("end_all", Limits::default());
     assert_eq!(run.outcome.end, End::Ended(Status::Killed(Signal::KILL)));

@@ -1,16 +1,19 @@
 //! Scenarios, traces and reports that somebody or something has damaged: each is read or refused, soon and in little memory,
 //! and never taken for a fault of the harness.
 
+mod script;
+
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
+use script::{LITTLE, limited};
 use sigrace::show::{self, Page};
 use sigrace::store::{self, FileError};
 use std::fs;
 use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 /// One damage.
 #[derive(Clone, Debug)]
@@ -137,21 +140,9 @@ fn damaged(texts: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-fn command(folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new("bash");
-    // So little memory, and so few seconds of CPU time; a damaged file may have been made to ask for more.
-    let script = "ulimit -v 262144 && ulimit -t 5 && exec \"$@\"";
-    command.args(["-c", script, "bash", env!("CARGO_BIN_EXE_sigrace")]).args(words);
-    let ours = std::env::vars_os().map(|(name, _)| name);
-    for name in ours.filter(|name| name.to_string_lossy().starts_with("SIGRACE_")) {
-        command.env_remove(name);
-    }
-    command.current_dir(folder).stdin(Stdio::null());
-    command
-}
-
+/// The command with so little memory, and so few seconds of CPU time; a damaged file may have been made to ask for more.
 fn sigrace(folder: &Path, words: &[&str]) -> Output {
-    command(folder, words).output().expect("bash starts")
+    limited(folder, &format!("{LITTLE} && ulimit -t 5"), words)
 }
 
 /// Every scenario of the project, as it is.

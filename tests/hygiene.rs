@@ -240,6 +240,47 @@ fn files_of_one_room_do_not_need_each_other_in_a_circle() {
     assert_eq!(offenders(r"use super::(\{|[A-Z])", by_the_door), [""; 0]);
 }
 
+/// Supervision has rooms in its room, whose files name each other by their whole paths.
+#[test]
+fn files_of_supervision_do_not_need_each_other_in_a_circle() {
+    let import = Regex::new(r"\bcrate::supervise::([a-z_]+)(?:::([a-z_]+))?").unwrap();
+    let path = |name: &str| {
+        let inside = name.strip_prefix("harness/src/supervise/")?.strip_suffix(".rs")?;
+        let inside = inside.strip_suffix("/mod").unwrap_or(inside).replace('/', "::");
+        (inside != "mod" && !inside.ends_with("::tests")).then_some(inside)
+    };
+    let files: Vec<(String, String)> =
+        sources().into_iter().filter_map(|(name, text)| Some((path(&name)?, text))).collect();
+    let named = |text: &str| -> Vec<String> {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default().lines();
+        let code = code.filter(|line| !line.trim_start().starts_with("//"));
+        let both = code.flat_map(|line| {
+            import.captures_iter(line).flat_map(|found| {
+                let room = found[1].to_owned();
+                let file = found.get(2).map(|file| format!("{room}::{}", file.as_str()));
+                [Some(room), file].into_iter().flatten().collect::<Vec<_>>()
+            })
+        });
+        both.filter(|name| files.iter().any(|(file, _)| file == name)).collect()
+    };
+    let mut left: Vec<(&String, Vec<String>)> = files
+        .iter()
+        .map(|(file, text)| (file, named(text).into_iter().filter(|name| name != file).collect()))
+        .collect();
+    assert!(left.len() > 40 && left.iter().any(|(_, names)| !names.is_empty()));
+    // Whoever needs nobody that is left can be read and put aside.
+    loop {
+        let before = left.len();
+        let there: Vec<String> = left.iter().map(|(file, _)| (*file).clone()).collect();
+        left.retain(|(_, names)| names.iter().any(|name| there.contains(name)));
+        if left.len() == before {
+            break;
+        }
+    }
+    let circle: Vec<_> = left.iter().map(|(file, _)| file).collect();
+    assert!(circle.is_empty(), "{circle:?}");
+}
+
 #[test]
 fn what_makes_and_judges_a_run_knows_no_search() {
     let upper = ["search", "follow", "cover", "strategy", "findings"];

@@ -75,6 +75,24 @@ fn everything_sleeps_again_after_what_woke_it() {
 }
 
 #[test]
+fn a_second_signal_is_sent_when_everything_sleeps_again() {
+    let Reference { schedule, run, .. } =
+        forwards(&["USR1", "TERM"], |plan, supervisor| explore::reference(plan, supervisor).unwrap());
+    let steps: Vec<String> = schedule.steps.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        steps,
+        ["p0 when everything sleeps: send SIGUSR1", "p0 when everything sleeps #2: send SIGTERM"]
+    );
+    exited(&run, 8);
+    let plan = Plan { send: vec!["USR1".parse().unwrap(), "TERM".parse().unwrap()], ..exhaust() };
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("forwards.c", &[], folder.path());
+    let report = look(&[program.to_str().unwrap()], Limits::default(), plan, folder.path());
+    assert_eq!((report.signals_unsent, &report.unstable), (0, &vec![]));
+    assert!(report.coverage.levels[0].exhausted(), "{:?}", report.coverage.levels);
+}
+
+#[test]
 fn a_limit_that_the_reference_run_reaches_too_is_no_finding() {
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("naps.c", &[], folder.path());

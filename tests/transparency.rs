@@ -6,50 +6,11 @@
 
 mod supervised;
 
-use sigrace::signal::Signal;
 use sigrace::trace::{End, Status};
 use std::fs;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use supervised::{same, same_c};
 use tempfile::TempDir;
-
-/// Runs a command both ways. It must end by itself, and write something, or nothing was compared.
-#[track_caller]
-fn same(argv: &[&str], cwd: &Path) {
-    let launch = supervised::launch(argv, cwd);
-    let bare = Command::new(&launch.file)
-        .arg0(argv[0])
-        .args(&argv[1..])
-        .env_clear()
-        .envs(&launch.env)
-        .current_dir(cwd)
-        .stdin(Stdio::null())
-        .process_group(0)
-        .output()
-        .expect("the command starts");
-    let status = match bare.status.signal().and_then(Signal::from_number) {
-        Some(signal) => Status::Killed(signal),
-        None => Status::Exited(bare.status.code().unwrap_or(-1)),
-    };
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    // The first run is notified of every call, the second of all but the loader's.
-    for (nth, run) in supervised::runs(launch, 2).into_iter().enumerate() {
-        let run = run.unwrap_or_else(|error| panic!("{argv:?}, run {nth}: {error}"));
-        let outcome = &run.outcome;
-        assert_eq!(
-            text(outcome.stdout.bytes()),
-            text(&bare.stdout),
-            "standard output of {argv:?}, run {nth}"
-        );
-        assert_eq!(text(outcome.stderr.bytes()), text(&bare.stderr), "standard error of {argv:?}, run {nth}");
-        assert_eq!(outcome.end, End::Ended(status), "the end of {argv:?}, run {nth}");
-    }
-    assert!(
-        !bare.stdout.is_empty() || !bare.stderr.is_empty() || status != Status::Exited(0),
-        "{argv:?} did nothing that could be compared"
-    );
-}
 
 #[track_caller]
 fn same_script(shell: &str, script: &str) {
@@ -69,16 +30,6 @@ fn files() -> TempDir {
         }
     }
     folder
-}
-
-/// Compares a C program of `programs/`, linked dynamically and statically: the two take different ways into the kernel.
-#[track_caller]
-fn same_c(name: &str) {
-    for flags in [&[][..], &["-static"]] {
-        let folder = tempfile::tempdir().unwrap();
-        let program = supervised::build(name, flags, folder.path());
-        same(&[program.to_str().unwrap()], folder.path());
-    }
 }
 
 #[test]

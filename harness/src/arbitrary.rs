@@ -123,11 +123,12 @@ prop_compose! {
 }
 
 fn search() -> impl Strategy<Value = Search> {
-    prop_oneof![
-        (1u64..9).prop_map(|runs| Search::Random { runs }),
-        (1u32..4, 1u64..9).prop_map(|(depth, runs)| Search::Pct { depth, runs }),
-        (1u32..4, option::of(1u64..9)).prop_map(|(bound, runs)| Search::Exhaustive { bound, runs }),
-    ]
+    (proptest::sample::select(Search::KINDS.to_vec()), 1u32..4, 1u64..9, any::<bool>()).prop_map(
+        |(kind, number, runs, limited)| {
+            let strategy = kind.strategy(Some(number), runs);
+            if limited { strategy.with_runs(runs) } else { strategy }
+        },
+    )
 }
 
 prop_compose! {

@@ -1,5 +1,7 @@
 //! What a person asks for: a program, how to explore it, and what must hold of every outcome.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use crate::build::Build;
 use crate::checks::Rule;
 use crate::program::{Limits, Program};

@@ -1,5 +1,6 @@
 // What programs should not do, by name. The second argument only marks the processes.
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -156,6 +157,22 @@ static int call_often(void) {
     return 0;
 }
 
+static int call_for_ever(void) {
+    for (;;) getppid();
+    return 0;
+}
+
+static void *sleep_in_thread(void *unused) {
+    pause();
+    return unused;
+}
+
+static int make_threads_for_ever(void) {
+    pthread_t thread;
+    for (;;) pthread_create(&thread, NULL, sleep_in_thread, NULL);
+    return 0;
+}
+
 static int wait_for_ten(void) {
     for (int n = 0; n < 10; n++)
         if (fork() == 0) _exit(0);
@@ -176,6 +193,7 @@ int main(int argc, char **argv) {
         {"yield", yield},               {"poll_child", poll_child},   {"yield_until_alarm", yield_until_alarm},
         {"zombies", zombies},           {"orphans", orphans},         {"exec_blocked", exec_blocked},
         {"crash_in_child", crash_in_child}, {"call_often", call_often},     {"wait_for_ten", wait_for_ten},
+        {"call_for_ever", call_for_ever}, {"make_threads_for_ever", make_threads_for_ever},
     };
     for (unsigned n = 0; argc > 1 && n < sizeof acts / sizeof *acts; n++)
         if (!strcmp(acts[n].name, argv[1])) return acts[n].act();

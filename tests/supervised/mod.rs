@@ -5,12 +5,14 @@
 use sigrace::program::{Launch, Limits};
 use sigrace::resolve;
 use sigrace::schedule::Schedule;
+use sigrace::signal::Signal;
 use sigrace::slots::Slots;
 use sigrace::supervise::{RunError, Settings, Supervise, Supervisor};
-use sigrace::trace::Run;
+use sigrace::trace::{End, Run, Status};
 use std::collections::BTreeMap;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
@@ -87,4 +89,51 @@ pub fn build(name: &str, flags: &[&str], folder: &Path) -> PathBuf {
         .expect("there is a C compiler");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     program
+}
+
+/// Runs a command both ways. It must end by itself, and write something, or nothing was compared.
+#[track_caller]
+pub fn same(argv: &[&str], cwd: &Path) {
+    let launch = launch(argv, cwd);
+    let bare = Command::new(&launch.file)
+        .arg0(argv[0])
+        .args(&argv[1..])
+        .env_clear()
+        .envs(&launch.env)
+        .current_dir(cwd)
+        .stdin(Stdio::null())
+        .process_group(0)
+        .output()
+        .expect("the command starts");
+    let status = match bare.status.signal().and_then(Signal::from_number) {
+        Some(signal) => Status::Killed(signal),
+        None => Status::Exited(bare.status.code().unwrap_or(-1)),
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    // The first run is notified of every call, the second of all but the loader's.
+    for (nth, run) in runs(launch, 2).into_iter().enumerate() {
+        let run = run.unwrap_or_else(|error| panic!("{argv:?}, run {nth}: {error}"));
+        let outcome = &run.outcome;
+        assert_eq!(
+            text(outcome.stdout.bytes()),
+            text(&bare.stdout),
+            "standard output of {argv:?}, run {nth}"
+        );
+        assert_eq!(text(outcome.stderr.bytes()), text(&bare.stderr), "standard error of {argv:?}, run {nth}");
+        assert_eq!(outcome.end, End::Ended(status), "the end of {argv:?}, run {nth}");
+    }
+    assert!(
+        !bare.stdout.is_empty() || !bare.stderr.is_empty() || status != Status::Exited(0),
+        "{argv:?} did nothing that could be compared"
+    );
+}
+
+/// Compares a C program of `programs/`, linked dynamically and statically: the two take different ways into the kernel.
+#[track_caller]
+pub fn same_c(name: &str) {
+    for flags in [&[][..], &["-static"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = build(name, flags, folder.path());
+        same(&[program.to_str().unwrap()], folder.path());
+    }
 }

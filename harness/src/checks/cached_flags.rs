@@ -49,7 +49,9 @@ fn cached(program: &Program, body: &Body, written: &[(u64, u32)]) -> Vec<Cached>
             {
                 Some((target, instruction.address))
             }
-            _ => None,
+            Flow::Next | Flow::Call(_) | Flow::Jump { .. } | Flow::Return | Flow::SystemCall | Flow::Trap => {
+                None
+            }
         })
         .collect();
     for span in loops {

@@ -8,6 +8,8 @@
 //! sent; what is called through pointers; places that are not executed, or only with another input or at a later visit
 //! than the first eight; programs where nothing can be held at an instruction (`sigrace doctor`).
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod cached_flags;
 mod errno;
 mod long_jumps;

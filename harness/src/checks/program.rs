@@ -201,7 +201,7 @@ impl Program {
             let (target, returns) = match &instruction.flow {
                 Flow::Call(target) => (target, true),
                 Flow::Jump { target, .. } => (target, false),
-                _ => continue,
+                Flow::Next | Flow::Return | Flow::SystemCall | Flow::Trap => continue,
             };
             let names: Vec<String> = match target {
                 Target::Import(name) => vec![name.clone()],

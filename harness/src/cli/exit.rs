@@ -123,6 +123,7 @@ impl Code for SearchError {
             SearchError::Slot(error) => error.code(),
             SearchError::Explore(error) => error.code(),
             SearchError::Digest(_) | SearchError::Regex(_) => Exit::Refused,
+            SearchError::OutOfTime(_) => Exit::Unclear,
         }
     }
 }

@@ -7,9 +7,6 @@ use nix::sys::resource::{Resource, getrlimit};
 use std::fs;
 use std::process;
 
-/// Descriptors that two workers and a program of some processes need; the limit is raised to this and beyond where it may be.
-const DESCRIPTORS: u64 = 256;
-
 /// Bytes of address space without which not even the threads of a search can be made; how much it takes after that depends on
 /// the program.
 const MEMORY: u64 = 256 << 20;
@@ -33,22 +30,14 @@ fn missing() -> Option<String> {
     if !own.as_ref().is_ok_and(|own| own.to_str() == Some(&process::id().to_string())) {
         let why = own.map_or_else(|error| error.to_string(), |_| "it is of other processes".to_owned());
         return Some(format!(
-            "no run can be followed without /proc ({why}): mount it (mount -t proc proc /proc)"
+            "unsupported: no run can be followed without /proc ({why}): mount /proc (mount -t proc proc /proc)"
         ));
     }
-    let hard = |resource| getrlimit(resource).map_or(u64::MAX, |(_, hard)| hard);
     let soft = |resource| getrlimit(resource).map_or(u64::MAX, |(soft, _)| soft);
-    let descriptors = hard(Resource::RLIMIT_NOFILE);
-    if descriptors < DESCRIPTORS {
-        return Some(format!(
-            "this process may have {descriptors} descriptors, and a search needs {DESCRIPTORS}: raise the limit where it is set \
-             (ulimit -n {DESCRIPTORS})"
-        ));
-    }
     let memory = soft(Resource::RLIMIT_AS).min(soft(Resource::RLIMIT_DATA));
     if memory < MEMORY {
         return Some(format!(
-            "this process may have {} KiB of memory, and a search needs {} KiB: raise the limit where it is set (ulimit -v {})",
+            "unsupported: this process may have {} KiB of memory, and a search needs {} KiB: raise the limit where it is set (ulimit -v {})",
             memory >> 10,
             MEMORY >> 10,
             MEMORY >> 10

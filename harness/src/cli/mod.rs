@@ -1,5 +1,7 @@
 //! The command: one verb per file, exit codes in one place. Nothing else in sigrace writes to the terminal.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod check;
 mod doctor;
 mod exit;

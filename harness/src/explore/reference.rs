@@ -1,6 +1,6 @@
 //! The reference run: what the program does when the harness adds nothing of its own to it.
 //!
-//! Without signals to send it is the empty schedule. With signals it sends them, in their order, when everything first
+//! Without signals to send it is the empty schedule. With signals it sends them, in their order, when everything
 //! sleeps: every thread of every process, as a person who types `kill` a moment later would meet the program. Whether that
 //! ever is, and who gets them, is known from a run of the empty schedule, made before. Where there is but one thread, the
 //! moment is told by the call in which it sleeps.
@@ -10,6 +10,7 @@ use super::error::ExploreError;
 use super::executed::{self, Executed};
 use super::plan::Plan;
 use crate::schedule::{Action, Point, Schedule, Site, Step};
+use crate::signal::Signal;
 use crate::supervise::Supervise;
 use crate::trace::{End, Run, What};
 
@@ -54,17 +55,16 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
     if signals.is_empty() || plain.first_quiet.is_empty() {
         return Ok(Reference { schedule: empty, run: plain, plain: None, executed });
     }
-    let point = meeting(plan, &plain)?;
-    let steps = signals.into_iter().map(|signal| Step::new(point.clone(), Action::Send(signal))).collect();
-    let schedule = Schedule { steps };
+    let schedule = Schedule { steps: meeting(plan, &plain, signals)? };
     let doing = format!("making the reference run ({schedule})");
     let mut run = attempt(supervisor, &schedule).map_err(ExploreError::run(doing))?.run;
     executed::copy(&plain, &mut run);
     Ok(Reference { schedule, run, plain: Some(plain), executed })
 }
 
-/// The moment at which the process that gets the signals is met: when it and everything else first sleeps.
-fn meeting(plan: &Plan, plain: &Run) -> Result<Point, ExploreError> {
+/// Sends the signals when their process is met: when it and everything else first sleeps, and the next one each time that
+/// everything sleeps again. One thread alone is sent all of them at once.
+fn meeting(plan: &Plan, plain: &Run, signals: Vec<Signal>) -> Result<Vec<Step>, ExploreError> {
     let quiet = &plain.first_quiet;
     let to = plan.send_to.process();
     let Some(sleeps) = quiet.iter().find(|point| point.thread.process() == to) else {
@@ -74,5 +74,9 @@ fn meeting(plan: &Plan, plain: &Run) -> Result<Point, ExploreError> {
         });
     };
     let alone = !plain.events.iter().any(|event| matches!(event.what, What::Make(_)));
-    Ok(if alone { sleeps.clone() } else { Point { thread: to, site: Site::Quiet, nth: 1 } })
+    let step = |(signal, nth)| {
+        let met = || Point { thread: to.clone(), site: Site::Quiet, nth };
+        Step::new(if alone { sleeps.clone() } else { met() }, Action::Send(signal))
+    };
+    Ok(signals.into_iter().zip(1..).map(step).collect())
 }

@@ -49,7 +49,10 @@ pub fn plain(text: &str) -> String {
     for c in text.chars().take(MOST + 1) {
         if obeyed(c) { plain.extend(c.escape_default()) } else { plain.push(c) }
     }
-    if text.chars().nth(MOST + 1).is_some() { short(&plain, MOST - 1) + "…" } else { short(&plain, MOST) }
+    if text.chars().nth(MOST + 1).is_some() {
+        plain.push('…');
+    }
+    short(&plain, MOST)
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ const DIRECTORIES: [&str; 2] = ["/dev/shm", "/tmp"];
 const AGAIN: Duration = Duration::from_millis(2);
 
 /// Who waits for longer says so.
-const SILENT: Duration = Duration::from_secs(1);
+const SILENT: Duration = Duration::from_millis(200);
 
 /// Why there is no slot.
 #[derive(Debug, thiserror::Error)]
@@ -189,7 +189,9 @@ impl Slots {
     fn say_that_one_waits(&self, tickets: &BTreeMap<usize, Ticket>) {
         let Some(tell) = self.tell.filter(|_| !self.told.swap(true, Ordering::Relaxed)) else { return };
         let mut text = "waiting for a CPU".to_owned();
-        let holders: Vec<String> = tickets.values().filter_map(|ticket| holder(ticket.file())).collect();
+        let mut holders: Vec<String> = tickets.values().filter_map(|ticket| holder(ticket.file())).collect();
+        // A search may have several CPUs.
+        holders.dedup();
         if !holders.is_empty() {
             // Writing to a String cannot fail.
             let _ = write!(text, ", held by pid {}", holders.join(" and "));
@@ -201,13 +203,6 @@ impl Slots {
 impl Slot {
     fn is_waited_for(&self) -> Result<bool, SlotError> {
         self.ticket.is_waited_for().map_err(|reason| SlotError::Queue { cpu: self.cpu, reason })
-    }
-}
-
-impl Drop for Slot {
-    /// Before the place in the queue is given back, so that whoever is next finds it unlocked.
-    fn drop(&mut self) {
-        let _ = self.ticket.file().unlock();
     }
 }
 

@@ -18,7 +18,7 @@ const FIRST: off_t = 2;
 /// As the length of a range: to the end, however far that is.
 const TO_THE_END: off_t = 0;
 
-/// A place in the queue; given back when this is dropped.
+/// A place in the queue; given back when this is dropped, with the lock on the whole file that its holder may have.
 #[derive(Debug)]
 pub(super) struct Ticket {
     file: File,
@@ -65,8 +65,10 @@ impl Ticket {
 }
 
 impl Drop for Ticket {
-    /// Unlocking, not only closing: a process that was just forked may still have a copy of the descriptor.
+    /// Unlocking, not only closing: a process that was just forked may still have a copy of the descriptor. First the lock on the
+    /// whole file, so that whoever is next finds it free.
     fn drop(&mut self) {
+        let _ = self.file.unlock();
         let _ = unlock(&self.file, self.number);
     }
 }

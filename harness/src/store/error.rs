@@ -37,6 +37,9 @@ pub enum FileError {
     },
 }
 
+/// So many characters of a line are shown.
+const MOST: usize = 120;
+
 /// A place in a file's text, and what is wrong there. Displayed with the line itself and a mark below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -48,7 +51,7 @@ pub struct Place {
     pub width: usize,
     /// What is wrong, and what was expected.
     pub message: String,
-    /// The whole line.
+    /// The line, as far as it is needed to show the place.
     pub source: String,
 }
 
@@ -82,14 +85,16 @@ impl FileError {
         FileError::Io { doing, path: path.to_owned(), error }
     }
 
-    pub(super) fn unwritable(path: &Path, error: ron::Error) -> FileError {
+    pub(super) fn unwritable(path: &Path, error: impl fmt::Display) -> FileError {
         FileError::Unwritable { path: path.to_owned(), reason: error.to_string() }
     }
 
     pub(super) fn at(path: &Path, text: &str, fault: Fault) -> FileError {
         let (line, column) = fault.start;
-        let source = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().to_owned();
+        let source = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
         let length = source.chars().count();
+        // A line may be as long as the file.
+        let source = source.chars().take(column.saturating_add(MOST)).collect();
         let end = if fault.end.0 == line { fault.end.1 } else { length + 1 };
         let width = end.saturating_sub(column).max(1);
         let place = Place { line, column, width, message: fault.message, source };
@@ -110,7 +115,6 @@ impl FileError {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 120;
         const LONGEST: usize = 600;
         // A message can quote the file, which may hold anything.
         let mut message = String::new();

@@ -35,8 +35,8 @@ pub const TRACE_FORMAT: u32 = 1;
 /// A scenario may have so many bytes.
 pub const MOST_OF_SCENARIO: u64 = 4 << 20;
 
-/// A trace may have so many bytes: more than what a program prints within its limits takes.
-const MOST_OF_TRACE: u64 = 256 << 20;
+/// A trace may have so many bytes. Within the usual limits a program prints twice 64 MiB, and a byte takes four at most.
+const MOST_OF_TRACE: u64 = 640 << 20;
 
 /// Reads a scenario and checks what its types cannot say: regular expressions, signals that can be sent, limits above 0.
 ///
@@ -79,6 +79,10 @@ pub fn write_trace(dir: &Path, trace: &Trace) -> Result<PathBuf, FileError> {
     let name = trace_file_name(trace);
     let path = dir.join(&name);
     let text = ron_text::trace(trace, &path).map_err(|error| FileError::unwritable(&path, error))?;
+    if text.len() as u64 > MOST_OF_TRACE {
+        let words = "it would be too large to be read again: keep less of what the program prints (`limits: (output: N)`)";
+        return Err(FileError::unwritable(&path, words));
+    }
     write::whole(&path, &text)?;
     write::link(&dir.join(write::LATEST), Path::new(&name))?;
     Ok(path)

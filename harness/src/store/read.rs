@@ -29,8 +29,11 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     };
     let whole = || {
         let file = open(path)?;
-        allowed(file.metadata()?.len())?;
+        let length = file.metadata()?.len();
+        allowed(length)?;
         let mut bytes = Vec::new();
+        // Refused here, where it is an error, if there is no memory for it.
+        bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
         // It may have another length than it is said to have.
         file.take(most + 1).read_to_end(&mut bytes)?;
         allowed(bytes.len() as u64)?;

@@ -2,6 +2,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod budget;
 mod files;
 mod libtest;
 mod merge;

@@ -1,7 +1,7 @@
 //! One search, from its settings to its report and its traces.
 
 use super::record::{DigestError, Keep, KeepAll, Recorder};
-use super::worker;
+use super::{budget, worker};
 use crate::checks::{self, Asked, Checked, Rule};
 use crate::compile;
 use crate::explore::{self, Cut, ExploreError, Finding, Plan, Progress, Reference, Report, Verdict};
@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
+use std::time::Duration;
 
 /// What runs are compared with.
 #[derive(Clone, Debug)]
@@ -80,6 +81,9 @@ pub enum SearchError {
     /// The search itself failed.
     #[error(transparent)]
     Explore(#[from] ExploreError),
+    /// The time of the search was used up before there was anything to compare with.
+    #[error("the time, {}, was used up before the reference run was over", humantime::format_duration(*.0))]
+    OutOfTime(Duration),
 }
 
 impl SearchError {
@@ -90,6 +94,7 @@ impl SearchError {
                 Some(Verdict::Unreached)
             }
             SearchError::Explore(error) => error.verdict(),
+            SearchError::OutOfTime(_) => Some(Verdict::Unreached),
             SearchError::Slot(_) | SearchError::Digest(_) | SearchError::Regex(_) => None,
         }
     }
@@ -106,16 +111,33 @@ impl SearchError {
 
 /// Searches, and writes the traces of what was found.
 pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done, SearchError> {
-    let cancel: &AtomicBool = &job.settings.cancel;
     let waited = Waited::default();
     let seats = Seats::new(slots, &waited);
-    let plan = Plan { jobs: job.plan.jobs.min(slots.count()), waited, ..job.plan.clone() };
+    let plan = Plan { jobs: job.plan.jobs.min(slots.count()), waited: waited.clone(), ..job.plan.clone() };
+    let user = &job.settings.cancel;
+    let (result, used_up) = budget::within(&plan, user, |cancel| {
+        let settings = Settings { cancel: Arc::clone(cancel), ..job.settings.clone() };
+        searched(&Job { settings, ..job.clone() }, &plan, &seats, progress)
+    });
+    match (result, plan.time.filter(|_| used_up)) {
+        (Ok(mut done), Some(_)) if done.report.cut == Some(Cut::Interrupted) => {
+            done.report.cut = Some(Cut::Time);
+            done.report.verdict = done.report.against(&[]);
+            Ok(done)
+        }
+        (Err(error), Some(time)) if error.is_interrupt() => Err(SearchError::OutOfTime(time)),
+        (result, _) => result,
+    }
+}
+
+fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) -> Result<Done, SearchError> {
+    let cancel: &AtomicBool = &job.settings.cancel;
     let recorder = Recorder::new(&job.settings, &job.keep.folder)?;
     let factory = |_| {
-        let supervisor = worker::supervisor(job.settings.clone(), &seats);
+        let supervisor = worker::supervisor(job.settings.clone(), seats);
         Ok(KeepAll { supervisor, recorder: job.keep.all.then(|| recorder.clone()) })
     };
-    let reference = reference(&plan, &factory)?;
+    let reference = reference(plan, &factory)?;
     let expectations = expectations(&job.against, &reference.run)?;
     let judge = |run: &Run| {
         let mut broken = judge::broken(&expectations, run);
@@ -125,7 +147,7 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
         broken
     };
     let base = reference.schedule.clone();
-    let report = explore::search(&plan, reference, &factory, &judge, progress, cancel)?;
+    let report = explore::search(plan, reference, &factory, &judge, progress, cancel)?;
     let checked = match report.cut {
         Some(Cut::Interrupted) => Checked::default(),
         _ => check(job, &base, &factory)?,
@@ -134,7 +156,7 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
     let (file, asked) = (job.settings.launch.file.clone(), asked(job));
     let mut done = Done { report, digest, file, asked, expectations, checked, traces: Vec::new() };
     let extent = Extent::of(&done.report).to_string();
-    let seen = places(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), &seats)));
+    let seen = places(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
     let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {
         let mut trace = recorder.trace(&finding.run, &breaks(finding), Some(extent.clone()));
         trace.places = places;
@@ -174,6 +196,11 @@ where
     let died = |_| Err(RunError::Fault("the thread that checks handlers panicked".to_owned()));
     match thread::scope(|scope| scope.spawn(make).join()).unwrap_or_else(died) {
         Err(RunError::Unsupported(why)) => Ok(Checked::not_done(&why)),
+        // What was found before is told all the same.
+        Err(RunError::Interrupted) => Ok(Checked {
+            notes: vec!["handlers were not checked to the end: the search was ended before".to_owned()],
+            ..Checked::default()
+        }),
         other => other.map_err(doing),
     }
 }

@@ -1,18 +1,19 @@
 //! What a notification tells: who has come to which point, and who was made on the way.
 
 use super::RunError;
-use super::held::{Held, Place};
-use super::ids::{ProcessId, ThreadId};
-use super::news::News;
-use super::plant::{self, Plant};
-use super::probe;
-use super::state::Turns;
-use super::tree::{Birth, BirthKind, Process, State, Tree};
 use crate::schedule::{Making, Site, Syscall};
+use crate::supervise::books::held::{Held, Place};
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::news::News;
+use crate::supervise::books::plant::{self, Plant};
+use crate::supervise::books::tree::{Birth, BirthKind, Process, State, Tree};
+use crate::supervise::probe;
+use crate::supervise::state::Turns;
 use crate::sys::filter::LOADER_CALLS;
 use crate::sys::notify::Notification;
 use crate::sys::procfs::{self, Doing};
 use crate::trace::What;
+use std::time::Duration;
 
 impl Turns<'_> {
     /// A thread waits for an answer: who it is, and where.
@@ -30,7 +31,10 @@ impl Turns<'_> {
         self.woke(id);
         if self.tree.thread(id).cpu_at_release.is_some() {
             let computed = self.computed(id)?;
-            self.clock.computed(computed);
+            // Who computes sees the clocks go on, which are real, however much of the CPU it gets.
+            let since =
+                self.tree.thread(id).cpu_at_release.map_or(Duration::ZERO, |(_, since)| since.elapsed());
+            self.clock.computed(computed, since);
         }
         self.note_struck(id)?;
         if self.tree.process_of(id).executing {
@@ -80,7 +84,7 @@ impl Turns<'_> {
             // A thread that executes gets its process's number, also where the first thread has ended before (execve(2)).
             let executing = |process: &&Process| process.executing && process.pid == tid;
             let leader = self.tree.processes.iter().position(|process| executing(&process)).map(ProcessId);
-            return Ok(leader.and_then(|process| self.tree.threads_of(process).next()));
+            return Ok(leader.map(|process| self.tree.leader(process)));
         };
         let thread = self.tree.thread(id);
         let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));
@@ -226,6 +230,7 @@ impl Turns<'_> {
             self.tree.birth = self.unknown_offspring(birth).unwrap_or(false).then_some(birth);
             return Ok(self.tree.birth.is_some());
         }
-        Ok(birth.happened || birth.kind == BirthKind::Vfork)
+        // Its maker waits for it, whether it shares its memory or has a copy (CLONE_VFORK without CLONE_VM).
+        Ok(birth.happened || self.tree.thread(birth.maker).vforks)
     }
 }

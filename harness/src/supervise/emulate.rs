@@ -2,10 +2,10 @@
 //! the program how it is being run.
 
 use super::RunError;
-use super::calls::{self, Changes};
-use super::held::Held;
-use super::ids::ThreadId;
-use super::state::Turns;
+use crate::supervise::books::held::Held;
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::calls::{self, Changes};
+use crate::supervise::state::Turns;
 use nix::errno::Errno;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

@@ -1,15 +1,16 @@
 //! A process runs another program from here on.
 
 use super::RunError;
-use super::ids::ThreadId;
-use super::loader;
-use super::news::News;
-use super::plant::{Planted, room_in_vdso};
-use super::state::Turns;
 use crate::signal::SignalSet;
-use crate::sys::procfs;
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::news::News;
+use crate::supervise::books::plant::{Planted, room_in_vdso};
+use crate::supervise::code::loader;
+use crate::supervise::state::Turns;
+use crate::sys::{memory, procfs};
 use crate::trace::What;
 use rand::Rng;
+use std::ffi::CString;
 use std::os::unix::fs::MetadataExt;
 
 // Keys of the auxiliary vector (getauxval(3)).
@@ -49,7 +50,7 @@ impl Turns<'_> {
         self.tree.became_leader(id)?;
         self.clock.forget_posix(process);
         let file = procfs::executable(pid).map_err(|error| unreadable("file name", &error))?;
-        self.privileges(id, &file);
+        self.privileges(id, &file)?;
         let own = id == ThreadId(0) && self.tree.process_of(id).program.is_empty();
         let blocked = if own {
             // Read just now, when the process was first seen.
@@ -83,17 +84,27 @@ impl Turns<'_> {
 
     /// A program that would get rights by its file does not get them under no_new_privs: what it then does is not what it
     /// does on its own.
-    fn privileges(&mut self, id: ThreadId, file: &str) {
-        let Ok(metadata) = std::fs::metadata(format!("/proc/{}/exe", self.tree.process_of(id).pid)) else {
-            return;
-        };
+    fn privileges(&mut self, id: ThreadId, file: &str) -> Result<(), RunError> {
+        let program = format!("/proc/{}/exe", self.tree.process_of(id).pid);
         let (user, group) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+        let rights = || {
+            let metadata = std::fs::metadata(&program)?;
+            let capabilities = memory::has_file_capabilities(&CString::new(program.as_str())?)?;
+            Ok((metadata, capabilities && user != 0))
+        };
+        let (metadata, capabilities) = match rights() {
+            Err(error) if procfs::gone(&error) => return Ok(()),
+            other => {
+                other.map_err(|error| RunError::failed(format!("reading what rights {file} gives"), error))?
+            }
+        };
         let set_user = metadata.mode() & 0o4000 != 0 && metadata.uid() != user;
         let set_group = metadata.mode() & 0o2010 == 0o2010 && metadata.gid() != group;
         if set_user || set_group {
             self.unsupported_program(id, &format!("would change its user or group by its file {file}"));
-        } else if user != 0 && crate::sys::memory::has_file_capabilities(file) {
+        } else if capabilities {
             self.unsupported_program(id, &format!("would get capabilities by its file {file}"));
         }
+        Ok(())
     }
 }

@@ -6,12 +6,12 @@
 //! Nobody can tell, since a process that a signal ends or stops is not told who sent it.
 
 use super::RunError;
-use super::held::Held;
-use super::ids::{ProcessId, ThreadId};
-use super::patience::BIRTH;
-use super::state::Turns;
-use super::tree::State;
 use crate::signal::{DefaultAction, Signal};
+use crate::supervise::books::held::Held;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::tree::State;
+use crate::supervise::patience::BIRTH;
+use crate::supervise::state::Turns;
 use crate::sys::pidfd;
 use crate::sys::procfs::{Doing, Status as ProcStatus};
 use crate::sys::sched;
@@ -67,7 +67,7 @@ impl Turns<'_> {
     /// The thread with this number in the run's namespace.
     pub(super) fn numbered(&self, number: i32) -> Result<Option<ThreadId>, RunError> {
         if let Some(process) = self.tree.with_own_pid(number).filter(|id| !self.tree.process(*id).ended()) {
-            return Ok(self.tree.threads_of(process).next());
+            return Ok(Some(self.tree.leader(process)));
         }
         for id in self.tree.live() {
             if self.proc_status(id)?.is_some_and(|status| status.own_tid == number) {
@@ -143,18 +143,27 @@ impl Turns<'_> {
         thread: Option<ThreadId>,
         signal: Signal,
     ) -> Result<Option<Effect>, RunError> {
-        let threads: Vec<ThreadId> =
-            self.tree.threads_of(target).filter(|id| self.tree.is_live(*id)).collect();
+        let threads: Vec<ThreadId> = self.tree.threads_of(target).collect();
         let (Some(own), Some(first)) = (self.proc_status(by)?, threads.first()) else { return Ok(None) };
         let Some(status) = self.proc_status(*first)? else { return Ok(None) };
         if !may_signal(&own, &status) {
+            return Ok(None);
+        }
+        // What comes to a traced process goes to its tracer first.
+        if status.traced && signal != Signal::KILL {
             return Ok(None);
         }
         let stopped = threads.iter().any(|id| matches!(self.tree.thread(*id).state, State::Stopped));
         if signal == Signal::CONT {
             // A handler of it could tell who sent it.
             let unseen = !status.caught.union(status.blocked).contains(signal);
-            return Ok((stopped && unseen).then_some(Effect::Continues));
+            // What came while it was stopped may end it as soon as it goes on.
+            let ends = |signal: Signal| {
+                matches!(signal.default_action(), DefaultAction::Terminate | DefaultAction::Core)
+            };
+            let ended = status.deliverable().without(status.caught).iter().any(ends);
+            let effect = if ended { Effect::Ends } else { Effect::Continues };
+            return Ok((stopped && unseen).then_some(effect));
         }
         if signal == Signal::KILL {
             return Ok(Some(Effect::Ends));
@@ -225,7 +234,7 @@ impl Turns<'_> {
                 RunError::Fault(format!("waiting for the end of {name}: {errno}"))
             });
         }
-        for id in self.tree.threads_of(target).filter(|id| self.tree.is_live(*id)) {
+        for id in self.tree.threads_of(target) {
             let thread = self.tree.thread(id);
             let doing = thread.door.doing();
             let doing =

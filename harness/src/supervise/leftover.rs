@@ -4,10 +4,10 @@
 //! it sleeps for a time that it has not slept for before since the first process ended, or for somebody who does. One that
 //! has come back to such a sleep goes on like that, and stays.
 
-use super::ids::{ProcessId, ThreadId};
-use super::proof::{Waker, waker_of};
-use super::state::Turns;
-use super::tree::State;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::tree::State;
+use crate::supervise::hang::proof::{Waker, waker_of};
+use crate::supervise::state::Turns;
 use crate::trace::{LeftHow, Leftover};
 
 impl Turns<'_> {

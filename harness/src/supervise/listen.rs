@@ -1,9 +1,9 @@
 //! Waiting for what the kernel, the init and the program tell.
 
-use super::patience::{BIRTH, Heard, NEWS, Patience};
-use super::state::Turns;
-use super::tree::{Process, State, Thread};
 use super::{RunError, unmade};
+use crate::supervise::books::tree::{Process, State, Thread};
+use crate::supervise::patience::{BIRTH, Heard, NEWS, Patience};
+use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -66,7 +66,8 @@ impl Turns<'_> {
                 && thread.released.map(i64::from) == Some(libc::SYS_exit_group)
         };
         let guarded = self.going.guard.iter().map(|guard| guard.dying);
-        let ending = self.tree.threads.iter().filter(ends).map(|thread| thread.process);
+        let ending =
+            self.tree.live().map(|id| self.tree.thread(id)).filter(ends).map(|thread| thread.process);
         guarded.chain(ending).map(|process| self.tree.process(process))
     }
 

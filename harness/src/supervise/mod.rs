@@ -20,61 +20,30 @@
 //!
 //! The turn loop (`turn`) lets one thread go, waits until every thread is settled (`settle`), and picks the next.
 
-mod ambush;
-mod armed;
 mod arrive;
-mod breakpoint;
+mod books;
 mod calls;
-mod clock;
-mod cpu_time;
-mod crash;
-mod deadline;
+mod code;
 mod deliver;
-mod dispositions;
-mod door;
-mod doubts;
-mod due;
 mod emulate;
 mod execute;
-mod handlers;
-mod held;
-mod ids;
-mod journal;
+mod hang;
 mod killing;
-mod learnt;
 mod leftover;
 mod listen;
-mod loader;
-mod lookout;
-mod news;
 mod observed;
-mod obstacle;
 mod outcome;
 mod output;
 mod patience;
-mod pick;
-mod places;
-mod plant;
 mod probe;
-mod proof;
-mod quiet;
 mod reach;
 mod release;
-mod scheduled;
 mod scheduling;
-mod seen;
 mod settle;
-mod slept;
-mod snapshot;
 mod state;
 mod steps;
-mod stretch;
-mod timeout;
-mod timers;
-mod tree;
+mod time;
 mod turn;
-mod wait;
-mod whereabouts;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
@@ -83,10 +52,10 @@ use crate::sys::cell::Cell;
 use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{Run, Whereabouts};
-pub use ambush::MOST as MOST_OBSERVED;
-pub use learnt::Learnt;
+pub use code::ambush::MOST as MOST_OBSERVED;
+pub use code::learnt::Learnt;
+pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
 use nix::errno::Errno;
-pub use seen::{Installed, RETURN, Visit, Watch, Word};
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -311,10 +280,6 @@ impl Supervisor {
         // have what is known now, before another takes its place.
         let kept = self.cell.take().filter(|kept| kept.unnotified == self.settings.learnt.loader());
         let furnished = kept.map_or_else(|| self.furnish(), Ok)?;
-        // A breakpoint wakes the supervisor before its thread has stopped: that would only be in the way.
-        let breakpoints = schedule.uses_code() || observe.uses_code();
-        sched::wake_politely(breakpoints)
-            .map_err(|errno| RunError::Unsupported(format!("choosing a scheduling policy: {errno}")))?;
         let Furnished { cell, unnotified } = &furnished;
         let turns =
             state::Turns::new(cell, &self.settings, &self.affinity, (schedule, observe), unnotified.clone());

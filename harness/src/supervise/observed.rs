@@ -3,12 +3,12 @@
 //! it really sleeps, stops or ends, or has had its turn.
 
 use super::RunError;
-use super::calls::{self, Changes, Sleep};
-use super::held::Place;
-use super::ids::ThreadId;
-use super::state::Turns;
-use super::tree::State;
 use crate::schedule::Syscall;
+use crate::supervise::books::held::Place;
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::tree::State;
+use crate::supervise::calls::{self, Changes, Sleep};
+use crate::supervise::state::Turns;
 
 /// How often who is observed has a turn before one call: it may be held back by the schedule, or make calls without end.
 const DEFERRED: u8 = 3;

@@ -1,9 +1,9 @@
 //! Ending a run, and telling how it ended.
 
 use super::RunError;
-use super::ids::ProcessId;
-use super::state::Turns;
-use super::tree::Process;
+use crate::supervise::books::ids::ProcessId;
+use crate::supervise::books::tree::Process;
+use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::{End, ExecBlocked, Outcome, Row};
@@ -16,10 +16,7 @@ impl Turns<'_> {
     /// Notes what there is, ends all of it, and tells.
     pub(super) fn finish(&mut self, end: End) -> Result<Outcome, RunError> {
         let all = (0..self.tree.processes.len()).map(ProcessId);
-        let statuses = all.map(|process| match self.tree.threads_of(process).next() {
-            Some(leader) => self.proc_status(leader),
-            None => Ok(None),
-        });
+        let statuses = all.map(|process| self.proc_status(self.tree.leader(process)));
         let statuses = statuses.collect::<Result<Vec<_>, _>>()?;
         let table = statuses.iter().zip(&self.tree.processes);
         let table = table.filter_map(|(status, process)| self.row(process, status.as_ref()?)).collect();

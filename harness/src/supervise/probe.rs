@@ -6,8 +6,8 @@
 //!
 //! A shell makes no prctl, but `kill -0 1397311314` sends nothing, to a pid beyond all pids (PID_MAX_LIMIT is 4194304).
 
-use super::door::Door;
 use crate::probe::{LONGEST, ProbeName};
+use crate::supervise::books::door::Door;
 use crate::sys::notify::Notification;
 
 /// `SIGR`, in the order in which it is read.

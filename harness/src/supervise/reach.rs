@@ -2,11 +2,11 @@
 //! and then nothing that the run showed would be true. Of an ordinary user the kernel refuses them already.
 
 use super::RunError;
-use super::held::Held;
-use super::ids::ThreadId;
-use super::news::News;
-use super::state::Turns;
 use crate::schedule::Syscall;
+use crate::supervise::books::held::Held;
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::news::News;
+use crate::supervise::state::Turns;
 use crate::sys::procfs;
 use crate::trace::What;
 use nix::errno::Errno;

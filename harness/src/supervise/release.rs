@@ -1,18 +1,18 @@
 //! Letting a held thread go: with its signals first, and with what its call needs.
 
 use super::RunError;
-use super::calls::{self, Wakes};
-use super::deliver;
-use super::held::{Held, Place};
-use super::ids::{ProcessId, ThreadId};
-use super::news::{Guard, News};
-use super::state::Turns;
-use super::tree::{Birth, BirthKind, State};
-use super::wait::{Kind, WaitEnd};
 use crate::schedule::{Making, Site, Syscall};
 use crate::signal::Signal;
+use crate::supervise::books::held::{Held, Place};
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::news::{Guard, News};
+use crate::supervise::books::tree::{Birth, BirthKind, State};
+use crate::supervise::calls::{self, Wakes};
+use crate::supervise::deliver;
+use crate::supervise::state::Turns;
+use crate::supervise::time::wait::{Kind, WaitEnd};
 use crate::sys::procfs::Status as ProcStatus;
-use crate::trace::{Event, What};
+use crate::trace::What;
 use nix::errno::Errno;
 use syscalls::Sysno;
 
@@ -23,7 +23,7 @@ impl Turns<'_> {
         self.look_where(id);
         self.watch_for_crash(id);
         let Some(held) = self.take_held(id) else { return Ok(()) };
-        if self.tree.process_of(id).dirty {
+        if self.tree.thread(id).dirty {
             let Some(read) = self.proc_status(id)? else { return Ok(()) };
             let deliverable = read.deliverable();
             for signal in deliverable.iter() {
@@ -32,16 +32,16 @@ impl Turns<'_> {
             if !deliverable.is_empty() && matches!(held.place(), Place::Before(..) | Place::Probe(..)) {
                 return self.signals_first(id, held, &read);
             }
-            // What is pending and blocked concerns the one thread only when it makes a call that changes that.
-            if read.threads == 1 && read.deliverable().is_empty() {
-                let process = self.tree.thread(id).process;
-                self.tree.process_mut(process).dirty = false;
+            // What is pending and blocked concerns the thread only when it makes a call that changes that.
+            if read.deliverable().is_empty() {
+                self.tree.thread_mut(id).dirty = false;
             }
         }
         let (site, nth) = held.place().site();
-        let others = self.tree.held().map(|other| self.tree.thread(other).name.clone()).collect();
+        let others: Vec<ThreadId> = self.tree.held().collect();
+        let others = self.names(&others);
         let thread = self.tree.thread(id).name.clone();
-        self.journal.events.push(Event { thread, what: What::Go(site, nth), others });
+        self.journal.choice(thread, What::Go(site, nth), others);
         self.note_where(id);
         match held.place() {
             Place::After(_) => self.leave_plant(id, held),
@@ -122,12 +122,14 @@ impl Turns<'_> {
         thread.vforks = false;
         let row = calls::of(call);
         if !loading {
-            self.clock.call(row.is_look(&held.args()));
+            let door = &self.tree.thread(id).door;
+            let look = row.is_look(&held.args(), |address| door.read_array(address) == Ok([0; 16]));
+            self.clock.call(look);
             self.note_opening(id, call, &held.args());
         }
         // What signals itself wakes also those who wait for a signal.
-        let wakes =
-            if self.kernel.asynchronous && row.wakes != Wakes::Nobody { Wakes::Anybody } else { row.wakes };
+        let by_itself = self.kernel.asynchronous && row.wakes != Wakes::Nobody;
+        let wakes = if by_itself { Wakes::Anybody } else { row.wakes };
         self.tree.may_wake(wakes);
         if self.uses_code()
             && let Some(sysno) = call.sysno()
@@ -179,9 +181,7 @@ impl Turns<'_> {
             Sysno::setitimer if held.args()[0] != 0 => {
                 self.note_interval_of_cpu(id, held.args()[0], held.args()[1])
             }
-            Sysno::fcntl | Sysno::ioctl => {
-                self.kernel.asynchronous |= signals_by_itself(sysno, &held.args());
-            }
+            Sysno::fcntl | Sysno::ioctl => self.note_asynchronous(sysno, &held.args()),
             _ => {
                 let Some(held) = self.emulate(id, held, sysno)? else { return Ok(()) };
                 let Some(held) = self.timed(id, held, call, loading)? else { return Ok(()) };
@@ -301,6 +301,8 @@ impl Turns<'_> {
     fn about_to_end(&mut self, id: ThreadId, code: u64) -> Result<(), RunError> {
         let process = self.tree.thread(id).process;
         self.replant_for_parent(process)?;
+        // Afterwards nobody knows what it has used.
+        self.check_cpu_timers(process, None);
         self.tree.process_mut(process).exit_code = Some(((code & 0xff) << 8) as i32);
         let spawned_blocked = {
             let mut children = self.tree.children_of(process);
@@ -339,15 +341,15 @@ impl Turns<'_> {
         self.going.guard = Some(Guard { dying, by: (by, self.times_run(by)?), watched });
         Ok(())
     }
-}
 
-/// True if this call has a descriptor send signals by itself when something comes (fcntl(2), "Managing signals"; FIOASYNC of
-/// ioctl(2)).
-fn signals_by_itself(call: Sysno, args: &[u64; 6]) -> bool {
-    const FIOASYNC: u64 = 0x5452;
-    match (call, args[1] as i32) {
-        (Sysno::fcntl, libc::F_SETFL) => args[2] as i32 & libc::O_ASYNC != 0,
-        (Sysno::fcntl, command) => [libc::F_NOTIFY, libc::F_SETLEASE].contains(&command),
-        _ => args[1] == FIOASYNC,
+    /// Takes note of a call that has a descriptor send signals by itself when something comes (fcntl(2), "Managing signals" and
+    /// after it; FIOASYNC of ioctl(2)).
+    fn note_asynchronous(&mut self, call: Sysno, args: &[u64; 6]) {
+        const FIOASYNC: u64 = 0x5452;
+        self.kernel.asynchronous |= match (call, args[1] as i32) {
+            (Sysno::fcntl, libc::F_SETFL) => args[2] as i32 & libc::O_ASYNC != 0,
+            (Sysno::fcntl, command) => [libc::F_NOTIFY, libc::F_SETLEASE].contains(&command),
+            _ => args[1] == FIOASYNC,
+        };
     }
 }

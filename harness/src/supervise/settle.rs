@@ -6,15 +6,15 @@
 //! of sleepers all of them are looked at (`quiet`).
 
 use super::RunError;
-use super::calls::{self, Wakes};
-use super::ids::{ProcessId, ThreadId};
-use super::news::News;
-use super::patience::{BIRTH, Heard, Patience};
-use super::state::Turns;
-use super::tree::{State, Thread};
-use super::wait::{Kind, WaitEnd};
 use crate::schedule::Syscall;
 use crate::signal::{Signal, SignalSet};
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::news::News;
+use crate::supervise::books::tree::{State, Thread};
+use crate::supervise::calls::{self, Wakes};
+use crate::supervise::patience::{BIRTH, Heard, Patience};
+use crate::supervise::state::Turns;
+use crate::supervise::time::wait::{Kind, WaitEnd};
 use crate::sys::procfs::{self, Doing, Inside};
 use crate::trace::{End, Status, What};
 use std::time::{Duration, Instant};
@@ -47,7 +47,11 @@ impl Turns<'_> {
             let settled = look.running.is_none() && look.found.is_empty() && !self.birth_pending()?;
             self.commit(look.found)?;
             if settled && self.going.guard.is_none() {
-                look.unchanged.into_iter().for_each(|id| self.tree.thread_mut(id).stale = false);
+                // Whom a signal wakes, it wakes as it is sent.
+                for id in look.unchanged {
+                    let thread = self.tree.thread_mut(id);
+                    (thread.stale, thread.dirty) = (false, false);
+                }
                 self.code.parking = false;
                 return Ok(None);
             }
@@ -65,7 +69,9 @@ impl Turns<'_> {
     /// True while something is known to be on its way.
     fn awaited(&self) -> bool {
         let running = |thread: &Thread| matches!(thread.state, State::Running);
-        self.going.guard.is_some() || self.tree.birth.is_some() || self.tree.threads.iter().any(running)
+        self.going.guard.is_some()
+            || self.tree.birth.is_some()
+            || self.tree.live().any(|id| running(self.tree.thread(id)))
     }
 
     /// How to wait for the threads that run, at first.
@@ -76,7 +82,7 @@ impl Turns<'_> {
         };
         // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
         let guarded = self.going.guard.is_some();
-        if self.code.parking || (!guarded && self.tree.threads.iter().any(untold)) {
+        if self.code.parking || (!guarded && self.tree.live().any(|id| untold(self.tree.thread(id)))) {
             Patience::FIRST_LOOK
         } else {
             Patience::ForNews
@@ -86,9 +92,9 @@ impl Turns<'_> {
     /// Looks at every thread that might have changed by itself: see NOTE \[Stale\].
     fn look(&mut self) -> Result<Look, RunError> {
         let mut look = Look::default();
-        for id in self.tree.ids() {
+        for id in self.tree.live_ids() {
             let thread = self.tree.thread(id);
-            let dirty = self.tree.process(thread.process).dirty;
+            let dirty = thread.dirty;
             match &thread.state {
                 State::Ended => {}
                 State::Held(_) if !dirty => {}
@@ -378,7 +384,7 @@ impl Turns<'_> {
                 return Err(RunError::Fault(format!("reading what {} used: {error}", thread.name)));
             }
         };
-        let before = *thread.cpu_at_release.get_or_insert(used);
+        let (before, _) = *thread.cpu_at_release.get_or_insert((used, Instant::now()));
         Ok(Duration::from_nanos(used.saturating_sub(before)))
     }
 

@@ -1,20 +1,20 @@
 //! One run in progress, as parts: each says what it is, and what is no business of another is not in it.
 
-use super::ambush::Counter;
-use super::armed::CpuTimer;
-use super::clock::Clock;
-use super::doubts::Doubts;
-use super::held::Held;
-use super::ids::{ProcessId, ThreadId};
-use super::journal::Journal;
-use super::lookout::Lookout;
-use super::news::Guard;
-use super::output::Written;
-use super::pick::Picker;
-use super::seen::Seen;
-use super::tree::{State, Tree};
 use super::{Observe, RunError, Settings};
 use crate::schedule::{Schedule, Site};
+use crate::supervise::books::doubts::Doubts;
+use crate::supervise::books::held::Held;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::journal::Journal;
+use crate::supervise::books::news::Guard;
+use crate::supervise::books::pick::Picker;
+use crate::supervise::books::tree::{State, Tree};
+use crate::supervise::code::ambush::Counter;
+use crate::supervise::code::lookout::Lookout;
+use crate::supervise::code::seen::Seen;
+use crate::supervise::output::Written;
+use crate::supervise::time::armed::CpuTimer;
+use crate::supervise::time::clock::Clock;
 use crate::sys::cell::Cell;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::sys::stage::CellError;
@@ -168,9 +168,10 @@ impl<'a> Turns<'a> {
         *visits
     }
 
-    /// A signal may be pending for this process, which its next release has to look at.
+    /// A signal may be pending for this process, which the next release of each of its threads has to look at.
     pub(super) fn signalled(&mut self, process: ProcessId) {
-        self.tree.process_mut(process).dirty = true;
+        let threads: Vec<ThreadId> = self.tree.threads_of(process).collect();
+        threads.into_iter().for_each(|id| self.tree.thread_mut(id).dirty = true);
     }
 
     pub(super) fn proc_status(&self, id: ThreadId) -> Result<Option<ProcStatus>, RunError> {

@@ -2,13 +2,13 @@
 //! everything sleeps.
 
 use super::RunError;
-use super::deliver;
-use super::ids::ThreadId;
-use super::pick::Waiting;
-use super::state::Turns;
-use super::tree::State;
 use crate::schedule::{Action, Making, Point, Site, Step, Syscall, Target};
 use crate::signal::{Signal, SignalSet};
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::pick::Waiting;
+use crate::supervise::books::tree::State;
+use crate::supervise::deliver;
+use crate::supervise::state::Turns;
 use crate::sys::pidfd;
 use crate::trace::Threads;
 use nix::errno::Errno;
@@ -35,7 +35,7 @@ impl Turns<'_> {
 
     /// The points at which sleeping threads are.
     fn sleeping_points(&self) -> Vec<Point> {
-        self.tree.ids().filter_map(|id| self.sleeping_point(id)).collect()
+        self.tree.live().filter_map(|id| self.sleeping_point(id)).collect()
     }
 
     fn sleeping_point(&self, id: ThreadId) -> Option<Point> {
@@ -52,7 +52,7 @@ impl Turns<'_> {
     /// Takes steps at threads that have fallen asleep; true if one was taken.
     pub(super) fn steps_of_sleepers(&mut self) -> Result<bool, RunError> {
         let any = self.schedule.steps.iter().any(|step| matches!(step.at, Site::In(_)));
-        for id in self.tree.ids() {
+        for id in self.tree.live_ids() {
             if self.tree.thread(id).told_asleep && !any {
                 continue;
             }
@@ -113,7 +113,8 @@ impl Turns<'_> {
         if first {
             self.journal.first_quiet = asleep;
         }
-        self.journal.quiet_at = Some(self.journal.events.len());
+        // Whatever came of a step, what follows is another moment.
+        self.journal.quiet_at = (!taken).then_some(self.journal.events.len());
         Ok(taken)
     }
 

@@ -1,11 +1,11 @@
 //! The turn loop: settle, pick by the default rule or by the schedule, let go, and again.
 
-use super::due::Time;
-use super::news::News;
-use super::state::Turns;
-use super::steps::Picked;
 use super::{Observed, RunError};
 use crate::schedule::Site;
+use crate::supervise::books::news::News;
+use crate::supervise::state::Turns;
+use crate::supervise::steps::Picked;
+use crate::supervise::time::due::Time;
 use crate::trace::{End, Run, What};
 use std::ops::Range;
 

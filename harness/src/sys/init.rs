@@ -67,7 +67,7 @@ pub(super) const GO: u8 = b'g';
 pub(super) const END: u8 = b'e';
 /// How many may follow. Of more, none are named.
 pub(super) const MOST_NAMED: usize = 1000;
-/// How often what was killed gets the CPU before others are looked for.
+/// How often what was killed gets the CPU before everybody else is killed too.
 const YIELDS: u32 = 8;
 
 /// The first pid of every run is one more than this. High, because a planted `syscall` instruction makes the pid that
@@ -359,29 +359,31 @@ fn end_all(named: &[i32]) {
         // Some have ended, or were ended with another, by now.
         kill(*pid);
     }
-    let mut yields = 0;
-    loop {
-        match reap(if yields < YIELDS { libc::WNOHANG } else { 0 }) {
-            0 => {
-                // SAFETY: no arguments.
-                unsafe { call(libc::SYS_sched_yield, 0, 0, 0, 0, 0) };
-                yields += 1;
-                if yields < YIELDS {
-                    continue;
-                }
+    for _ in 0..YIELDS {
+        let last = loop {
+            match reap(libc::WNOHANG) {
+                pid if pid > 0 => {}
+                last => break last,
             }
-            pid if pid > 0 && yields < YIELDS => continue,
-            pid if pid > 0 => {}
-            _ => break,
+        };
+        if last < 0 {
+            return report(Kind::Clean, 0, 0);
         }
+        // What was killed ends as soon as it gets the CPU.
+        // SAFETY: no arguments.
+        unsafe { call(libc::SYS_sched_yield, 0, 0, 0, 0, 0) };
+    }
+    loop {
         // From pid 1, -1 means everybody else in the namespace. Each time, for those that were just being made.
         let killed = kill(-1);
         if killed < 0 && killed != -(libc::ESRCH as isize) {
             // The end of pid 1 ends everybody else all the same.
             exit(1);
         }
+        if reap(0) < 0 {
+            return report(Kind::Clean, 0, 0);
+        }
     }
-    report(Kind::Clean, 0, 0);
 }
 
 /// What the program's first step needs, where it finds it: it has no arguments.

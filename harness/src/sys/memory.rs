@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
 use nix::unistd::Pid;
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::fs::FileExt;
@@ -61,9 +62,14 @@ impl Text {
 }
 
 /// True if executing the file gives capabilities (capabilities(7), "File capabilities").
-pub fn has_file_capabilities(file: &str) -> bool {
-    let Ok(path) = std::ffi::CString::new(file) else { return false };
+pub fn has_file_capabilities(file: &CStr) -> Result<bool, Errno> {
     let name = c"security.capability";
     // SAFETY: both texts end with a zero byte and live through the call; a size of zero asks only for the length.
-    unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0) > 0 }
+    let length = unsafe { libc::getxattr(file.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0) };
+    match Errno::result(length) {
+        Ok(length) => Ok(length > 0),
+        // It has none, or is in a file system where no file has any.
+        Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }

@@ -15,4 +15,5 @@ pub mod procfs;
 pub mod sched;
 pub mod socket;
 pub mod stage;
+pub mod terminal;
 pub mod timer;

@@ -182,7 +182,8 @@ fn doing(text: &str) -> io::Result<Doing> {
     })
 }
 
-/// `running`; or the number of a call and its arguments, or -1 alone, and then the stack pointer and the next instruction.
+/// `running`; or the number of a call and its arguments, and then the stack pointer and the next instruction. The arguments are
+/// left out where the number is negative: -1 outside of calls, others in a call that no kernel has.
 fn syscall(text: &str) -> io::Result<Option<(Inside, Position)>> {
     let text = text.trim_end();
     if text == "running" {
@@ -194,7 +195,7 @@ fn syscall(text: &str) -> io::Result<Option<(Inside, Position)>> {
         let words = words.map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
         let words: Vec<u64> = words.collect::<Option<_>>()?;
         let (args, &[sp, ip]) = words.split_last_chunk()?;
-        let args = if number == -1 && args.is_empty() { [0; 6] } else { args.try_into().ok()? };
+        let args = if number < 0 && args.is_empty() { [0; 6] } else { args.try_into().ok()? };
         Some((Inside { number, args }, Position { in_call: number != -1, sp, ip }))
     };
     parsed().map(Some).ok_or_else(|| malformed("syscall", "the call", text))
@@ -227,6 +228,8 @@ pub struct Status {
     pub nested: bool,
     /// The parent's number, in the reader's namespace.
     pub parent: i32,
+    /// Somebody traces it (ptrace(2)).
+    pub traced: bool,
     /// The command's name.
     pub command: String,
     /// R, S, D, T, Z ...
@@ -281,6 +284,7 @@ impl Status {
             own_tid: fields.innermost("NSpid")?,
             own_group: fields.innermost("NSpgid")?,
             nested: fields.field("NStgid")?.split_ascii_whitespace().count() > 2,
+            traced: fields.parsed("TracerPid", |field| field.parse::<i32>().ok())? != 0,
             parent: fields.parsed("PPid", |field| field.parse().ok())?,
             command: fields.field("Name")?.to_owned(),
             state: fields.parsed("State", |field| field.chars().next())?,
@@ -380,10 +384,17 @@ pub fn descriptor_info(pid: i32, fd: i32) -> io::Result<String> {
     fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))
 }
 
-/// The members of an epoll set, from what its `fdinfo` says (proc_pid_fdinfo(5)); none if that makes no sense.
-pub fn epoll_members(info: &str) -> Option<Vec<i32>> {
+/// The members of an epoll set and the events that each is waited for, from what its `fdinfo` says (proc_pid_fdinfo(5)); none
+/// if that makes no sense.
+pub fn epoll_members(info: &str) -> Option<Vec<(i32, u32)>> {
     let lines = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
-    lines.map(|line| line.split_ascii_whitespace().next()?.parse().ok()).collect()
+    let member = |line: &str| {
+        let mut words = line.split_ascii_whitespace();
+        let fd = words.next()?.parse().ok()?;
+        let events = words.skip_while(|word| *word != "events:").nth(1)?;
+        Some((fd, u32::from_str_radix(events, 16).ok()?))
+    };
+    lines.map(member).collect()
 }
 
 /// How a descriptor was opened, as open(2) and fcntl(2) have it, from what its `fdinfo` says.
@@ -440,7 +451,7 @@ mod tests {
     use super::*;
     use crate::signal::Signal;
 
-    const STATUS: &str = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nUid:\t0\t5\t6\t7\n\
+    const STATUS: &str = "Name:\tsh (x)\nState:\tS (sleeping)\nPPid:\t1\nTracerPid:\t0\nUid:\t0\t5\t6\t7\n\
         NStgid:\t4211\t1002\nNSpid:\t4213\t1004\nNSpgid:\t4209\t1000\nThreads:\t3\n\
         SigPnd:\t0000000000000000\nShdPnd:\t0000000000010000\nSigBlk:\t0000000000010000\n\
         SigIgn:\t0000000000000000\nSigCgt:\t0000000000004002\nCapEff:\t0000000000000020\n";
@@ -460,7 +471,7 @@ mod tests {
     fn what_is_said_of_descriptors_is_understood() {
         let info =
             "pos:\t0\nflags:\t0122002\ntfd:        5 events: 19 data: 5  pos:0 ino:3\ntfd: 9 events: 1\n";
-        assert_eq!(epoll_members(info), Some(vec![5, 9]));
+        assert_eq!(epoll_members(info), Some(vec![(5, 0x19), (9, 1)]));
         assert_eq!(epoll_members("pos:\t0\n"), Some(Vec::new()));
         assert_eq!(epoll_members("tfd: x\n"), None);
         assert!(descriptor_flags(info).is_some_and(|flags| flags & libc::O_ASYNC != 0));
@@ -514,6 +525,8 @@ mod tests {
         let (inside, position) = syscall("-1 0x7ffe10 0x401136\n").unwrap().unwrap();
         assert_eq!(position, Position { in_call: false, sp: 0x7ffe10, ip: 0x401136 });
         assert_eq!(inside.number, -1);
+        let (inside, position) = syscall("-22 0x7ffe10 0x7f0042\n").unwrap().unwrap();
+        assert_eq!((inside.number, position.in_call), (-22, true));
         assert_eq!(syscall("running\n").unwrap(), None);
         for text in ["", "34 0x1 0x7ffe10 0x7f0042\n", "34 0x1 0x0 0x0 0x0 0x0 8 0x7ffe10 0x7f0042\n", "x\n"]
         {

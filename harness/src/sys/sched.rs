@@ -1,15 +1,21 @@
 //! Pinning and scheduling policy (sched(7)).
 //!
 //! The program's threads run under SCHED_BATCH on the supervisor's CPU: then a woken thread does not preempt its waker, at
-//! least up to the next tick. A real-time policy would hold for longer, but it stops the machine: the supervisor opens
-//! files under `/proc`, and the kernel waits there, busily, for a process of the tree that is just being reaped on the
-//! same CPU, and which a higher real-time priority would never let go on (`shrink_dcache_parent`; seen on Linux 6.18).
+//! least up to the next tick. So does the supervisor: whoever takes the CPU from the released thread while another waits
+//! for it gives it to that other, since Linux 6.6 lets nobody go on who has had more than his share. For the same reason
+//! no longer slices are asked for (`sched_runtime` of sched_setattr(2), Linux 6.12), although these hold until the tick
+//! after: whatever has a shorter one, as the kernel's own threads have, preempts a longer one at once.
+//!
+//! A real-time policy would hold for longer, but it stops the machine: the supervisor opens files under `/proc`, and the
+//! kernel waits there, busily, for a process of the tree that is just being reaped on the same CPU, and which a higher
+//! real-time priority would never let go on (`shrink_dcache_parent`; seen on Linux 6.18).
 
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// Pins the calling thread to one CPU, and makes its timed waits exact.
+/// Pins the calling thread to one CPU, makes its timed waits exact, and lets it wait, once woken, until the thread that has
+/// the CPU sleeps. A thread that somebody gave a policy keeps that.
 pub fn supervise_on(cpu: usize) -> Result<(), Errno> {
     let mut set_of_one = CpuSet::new();
     set_of_one.set(cpu)?;
@@ -17,21 +23,13 @@ pub fn supervise_on(cpu: usize) -> Result<(), Errno> {
     // The shortest timed waits are sixty microseconds; the default slack would add fifty to each.
     // SAFETY: this prctl takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
-    Ok(())
-}
-
-/// Has the calling thread, once woken, wait for the CPU until the thread that woke it sleeps, or take the CPU from it. A
-/// thread that somebody gave another policy keeps that.
-pub fn wake_politely(polite: bool) -> Result<(), Errno> {
-    let policy = if polite { libc::SCHED_BATCH } else { libc::SCHED_OTHER };
     // SAFETY: it takes a number only.
-    let present = Errno::result(unsafe { libc::sched_getscheduler(0) })?;
-    if present == policy || ![libc::SCHED_BATCH, libc::SCHED_OTHER].contains(&present) {
+    if Errno::result(unsafe { libc::sched_getscheduler(0) })? != libc::SCHED_OTHER {
         return Ok(());
     }
     let parameter: *const libc::sched_param = &libc::sched_param { sched_priority: 0 };
     // SAFETY: the parameter lives through the call.
-    Errno::result(unsafe { libc::sched_setscheduler(0, policy, parameter) }).map(drop)
+    Errno::result(unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, parameter) }).map(drop)
 }
 
 /// Offers the CPU to others that can run.

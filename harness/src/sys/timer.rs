@@ -82,11 +82,20 @@ pub fn queue(pid: i32, id: i32, known: &Known) -> Result<(), Errno> {
     Errno::result(queued).map(drop)
 }
 
-/// The CPU time that a process has used, all its threads together (clock_getcpuclockid(3)).
-pub fn cpu_time(pid: i32) -> Result<Duration, Errno> {
-    // How the kernel writes the id of that clock: CPUCLOCK_SCHED of the process (linux/posix-timers_types.h).
-    let clock = (!pid << 3) | 2;
-    clock_gettime(ClockId::from_raw(clock)).map(Duration::from)
+/// How CPU time is counted, as in the ids of clocks (linux/posix-timers_types.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CpuClock {
+    /// As ITIMER_PROF counts: who is on the CPU at a tick of its clock, in the program or in the kernel.
+    Profiling = 0,
+    /// As ITIMER_VIRTUAL counts: the same, in the program alone.
+    Virtual = 1,
+    /// Exactly (clock_getcpuclockid(3)).
+    Exact = 2,
+}
+
+/// The CPU time that a process has used, all its threads together.
+pub fn cpu_time(pid: i32, clock: CpuClock) -> Result<Duration, Errno> {
+    clock_gettime(ClockId::from_raw((!pid << 3) | clock as i32)).map(Duration::from)
 }
 
 /// True if the descriptor `fd` of process `pid` stands for the same open file as `own` does here (kcmp(2)).

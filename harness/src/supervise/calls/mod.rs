@@ -65,6 +65,8 @@ pub(super) enum Sleep {
     Opening,
     /// The kernel's own work on requests: io_getevents(2).
     Requests,
+    /// What a socket that it closes still has to send, as long as it lingers (SO_LINGER of socket(7)).
+    Lingering,
     /// What it waited for before a signal stopped it (restart_syscall(2)).
     Restarted,
     /// The end of its thread.
@@ -132,6 +134,8 @@ pub(super) enum Looks {
     With(Arg, u64),
     /// When this argument is zero.
     Zero(Arg),
+    /// When this argument is the address of two words of zero: a struct timespec or timeval.
+    NoTime(Arg),
 }
 
 /// What a call changes for its process, as bits.
@@ -193,7 +197,12 @@ impl Call {
     /// True if it mostly sleeps, or ends its thread alone: then nothing tells that its thread has settled.
     pub(super) fn is_wait(&self) -> bool {
         match self.sleep {
-            Sleep::Never | Sleep::Write(_) | Sleep::Transfer(..) | Sleep::Opening | Sleep::Unknown => false,
+            Sleep::Never
+            | Sleep::Write(_)
+            | Sleep::Transfer(..)
+            | Sleep::Opening
+            | Sleep::Lingering
+            | Sleep::Unknown => false,
             Sleep::Signal
             | Sleep::Awaited
             | Sleep::Child
@@ -218,7 +227,7 @@ impl Call {
         matches!(self.sleep, Sleep::Signal | Sleep::Awaited | Sleep::Child | Sleep::Time)
     }
 
-    /// True if a call with these effects may end the wait of this one. Signals are another matter: see `Process::dirty`.
+    /// True if a call with these effects may end the wait of this one. Signals are another matter: see `Thread::dirty`.
     pub(super) fn woken_by(&self, wakes: Wakes) -> bool {
         match self.sleep {
             Sleep::Never | Sleep::Unknown | Sleep::Restarted | Sleep::Ending | Sleep::Requests => true,
@@ -234,17 +243,19 @@ impl Call {
             | Sleep::Select
             | Sleep::Epoll(_)
             | Sleep::Lock(_)
+            | Sleep::Lingering
             | Sleep::Opening => matches!(wakes, Wakes::Descriptors | Wakes::Anybody),
         }
     }
 
-    /// True if with these arguments it only looks.
-    pub(super) fn is_look(&self, args: &[u64; 6]) -> bool {
+    /// True if with these arguments it only looks; `no_time` tells of an address whether two words of zero are there.
+    pub(super) fn is_look(&self, args: &[u64; 6], no_time: impl FnOnce(u64) -> bool) -> bool {
         match self.looks {
             Looks::No => false,
             Looks::Always => true,
             Looks::With(arg, bits) => args[arg] & bits == bits,
             Looks::Zero(arg) => args[arg] as i32 == 0,
+            Looks::NoTime(arg) => args[arg] != 0 && no_time(args[arg]),
         }
     }
 }
@@ -321,7 +332,9 @@ mod tests {
 
     #[test]
     fn a_loop_of_looks_is_waiting() {
-        let look = |call: Sysno, args: [u64; 6]| of(call.into()).is_look(&args);
+        let look = |call: Sysno, args: [u64; 6]| of(call.into()).is_look(&args, |address| address == 7);
+        assert!(look(Sysno::ppoll, [0, 0, 7, 0, 0, 0]) && !look(Sysno::ppoll, [0, 0, 8, 0, 0, 0]));
+        assert!(!look(Sysno::select, [0; 6]));
         assert!(look(Sysno::sched_yield, [0; 6]));
         assert!(look(Sysno::wait4, [0, 0, libc::WNOHANG as u64, 0, 0, 0]));
         assert!(!look(Sysno::wait4, [0; 6]));

@@ -68,8 +68,6 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::readlinkat,
             S::lseek,
             S::getcwd,
-            S::getdents,
-            S::getdents64,
             S::getxattr,
             S::lgetxattr,
             S::fgetxattr,
@@ -226,9 +224,11 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
         &[S::alarm, S::setitimer, S::timer_create, S::timer_settime, S::timer_delete, S::timerfd_settime],
         changing(OWN, Changes::TIMERS),
     ),
-    // Files and directories.
+    // Files and directories; also reading a directory is something that can be watched (inotify(7)).
     (
         &[
+            S::getdents,
+            S::getdents64,
             S::rename,
             S::renameat,
             S::renameat2,
@@ -289,9 +289,10 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
         ],
         FILES,
     ),
+    (&[S::setsockopt, S::shutdown, S::mq_open], changing(FILES, Changes::DESCRIPTORS)),
     (
-        &[S::dup2, S::dup3, S::close, S::close_range, S::setsockopt, S::shutdown, S::mq_open],
-        changing(FILES, Changes::DESCRIPTORS),
+        &[S::dup2, S::dup3, S::close, S::close_range],
+        changing(sleeping(FILES, Sleep::Lingering), Changes::DESCRIPTORS),
     ),
     (
         &[S::open, S::openat, S::openat2, S::creat, S::open_by_handle_at],
@@ -326,9 +327,9 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
     (&[S::mq_notify], OTHERS),
     // What waits for descriptors.
     (&[S::poll], looking(until(sleeping(OWN, Sleep::Poll), After(2, Millis)), Looks::Zero(2))),
-    (&[S::ppoll], until(sleeping(OWN, Sleep::Poll), After(2, Timespec))),
-    (&[S::select], until(sleeping(OWN, Sleep::Select), After(4, Timeval))),
-    (&[S::pselect6], until(sleeping(OWN, Sleep::Select), After(4, Timespec))),
+    (&[S::ppoll], looking(until(sleeping(OWN, Sleep::Poll), After(2, Timespec)), Looks::NoTime(2))),
+    (&[S::select], looking(until(sleeping(OWN, Sleep::Select), After(4, Timeval)), Looks::NoTime(4))),
+    (&[S::pselect6], looking(until(sleeping(OWN, Sleep::Select), After(4, Timespec)), Looks::NoTime(4))),
     (&[S::epoll_wait], looking(until(sleeping(FILES, Sleep::Epoll(0)), After(3, Millis)), Looks::Zero(3))),
     (
         &[S::epoll_pwait],
@@ -339,13 +340,19 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
     ),
     (
         &[S::epoll_pwait2],
-        changing(until(sleeping(FILES, Sleep::Epoll(0)), After(3, Timespec)), Changes::PENDING),
+        changing(
+            looking(until(sleeping(FILES, Sleep::Epoll(0)), After(3, Timespec)), Looks::NoTime(3)),
+            Changes::PENDING,
+        ),
     ),
     // What waits for signals, children, threads, time.
     (&[S::pause, S::rt_sigsuspend], sleeping(OWN, Sleep::Signal)),
     (
         &[S::rt_sigtimedwait],
-        changing(until(sleeping(OWN, Sleep::Awaited), After(2, Timespec)), Changes::PENDING),
+        changing(
+            looking(until(sleeping(OWN, Sleep::Awaited), After(2, Timespec)), Looks::NoTime(2)),
+            Changes::PENDING,
+        ),
     ),
     (&[S::wait4], looking(sleeping(OTHERS, Sleep::Child), Looks::With(2, NO_HANG))),
     (&[S::waitid], looking(sleeping(OTHERS, Sleep::Child), Looks::With(3, NO_HANG))),
@@ -353,7 +360,7 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
     (&[S::futex_waitv], until(sleeping(OWN, Sleep::Futexes), At(3, In(4)))),
     (&[S::futex_wait], until(sleeping(OWN, Sleep::Futexes), At(4, In(5)))),
     (&[S::futex_wake, S::futex_requeue], Call { wakes: Wakes::Futexes, ..OWN }),
-    (&[S::nanosleep], until(sleeping(OWN, Sleep::Time), After(0, Timespec))),
+    (&[S::nanosleep], looking(until(sleeping(OWN, Sleep::Time), After(0, Timespec)), Looks::NoTime(0))),
     (&[S::clock_nanosleep], until(sleeping(OWN, Sleep::Time), Ends::ClockNanosleep)),
     (&[S::restart_syscall], sleeping(OWN, Sleep::Restarted)),
     (&[S::msgrcv, S::msgsnd, S::semop], sleeping(OTHERS, Sleep::Ipc)),

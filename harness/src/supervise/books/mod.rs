@@ -1,0 +1,11 @@
+//! The books of a run: processes, threads, what each is doing; what is told, and who goes next.
+
+pub(super) mod door;
+pub(super) mod doubts;
+pub(super) mod held;
+pub(super) mod ids;
+pub(super) mod journal;
+pub(super) mod news;
+pub(super) mod pick;
+pub(super) mod plant;
+pub(super) mod tree;

@@ -1,0 +1,470 @@
+//! The books of a run: its processes and threads, and what each thread is doing as far as the supervisor knows.
+
+use crate::schedule::{Label, Site, ThreadName};
+use crate::signal::SignalSet;
+use crate::supervise::RunError;
+use crate::supervise::books::door::Door;
+use crate::supervise::books::held::Held;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::pick::Waiting;
+use crate::supervise::books::plant::{Plant, Planted};
+use crate::supervise::calls::{self, Sleep, Wakes};
+use crate::supervise::code::ambush::Ambush;
+use crate::supervise::code::dispositions::Handlers;
+use crate::supervise::scheduling::believed::Scheduling;
+use crate::supervise::time::slept::{KernelTimer, Stretch};
+use crate::supervise::time::wait::{Resume, Wait};
+use crate::sys::perf::Registers;
+use crate::sys::pidfd::PidFd;
+use crate::sys::procfs::Inside;
+use crate::sys::sched;
+use crate::trace::Status;
+use nix::errno::Errno;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::time::Instant;
+
+/// What a thread is doing. All but `Running` are settled.
+#[derive(Debug)]
+pub(in crate::supervise) enum State {
+    /// Let go, woken, or being ended: it will settle by itself.
+    Running,
+    /// Held at a point, until it is let go.
+    Held(Held),
+    /// Asleep in a call that has not been let happen yet, because it is to end after a time: see `clock`.
+    Waiting(Held, Wait),
+    /// Asleep in the kernel.
+    Asleep(Inside),
+    /// Stopped by job control.
+    Stopped,
+    /// No more.
+    Ended,
+}
+
+#[derive(Debug)]
+pub(in crate::supervise) struct Thread {
+    pub(in crate::supervise) name: ThreadName,
+    pub(in crate::supervise) process: ProcessId,
+    pub(in crate::supervise) state: State,
+    /// How often it has been at each kind of place.
+    pub(in crate::supervise) visits: HashMap<Site, u32>,
+    /// When it was last found settled: smaller is longer ago.
+    pub(in crate::supervise) since: u64,
+    /// A `Switch` put it behind all others.
+    pub(in crate::supervise) demoted: bool,
+    pub(in crate::supervise) door: Door,
+    /// Something has happened since it was last looked at that could have ended its sleep.
+    pub(in crate::supervise) stale: bool,
+    /// A signal may have come for it, or for its process, since its signals were last looked at.
+    pub(in crate::supervise) dirty: bool,
+    /// It is known to be asleep at this point, and its steps there have been looked at.
+    pub(in crate::supervise) told_asleep: bool,
+    /// The call that it was let into last, by number.
+    pub(in crate::supervise) released: Option<i32>,
+    /// It was let into a call that waits for its vfork child: the one sleep that is uninterruptible and may last.
+    pub(in crate::supervise) vforks: bool,
+    /// A sleep that a stop interrupted, to be taken up where it was: the call's address and arguments, and its end.
+    pub(in crate::supervise) resume: Option<Resume>,
+    /// A sleep in the kernel whose end was put off.
+    pub(in crate::supervise) stretch: Option<Stretch>,
+    /// A sleep that the kernel would end.
+    pub(in crate::supervise) kernel_timer: Option<KernelTimer>,
+    /// It has come to the end of a time that it slept for since the first process ended.
+    pub(in crate::supervise) napped: bool,
+    /// CPU time it had used when it was first seen running after its release, in nanoseconds, and when that was.
+    pub(in crate::supervise) cpu_at_release: Option<(u64, Instant)>,
+    /// Breakpoints that wait for it.
+    pub(in crate::supervise) ambushes: Vec<Ambush>,
+    /// Places in libraries that are not in memory yet, and which visit is waited for.
+    pub(in crate::supervise) unmapped: Vec<(Label, u32)>,
+    /// What it believes of its scheduling.
+    pub(in crate::supervise) scheduling: Scheduling,
+    /// Its registers at the code point where it is held, or was held last.
+    pub(in crate::supervise) registers: Option<Registers>,
+}
+
+#[derive(Debug)]
+pub(in crate::supervise) struct Process {
+    pub(in crate::supervise) name: ThreadName,
+    pub(in crate::supervise) pid: i32,
+    /// Its number in the run's own namespace.
+    pub(in crate::supervise) own_pid: i32,
+    pub(in crate::supervise) parent: Option<ProcessId>,
+    /// Its first thread.
+    pub(in crate::supervise) leader: ThreadId,
+    /// Its threads that have not ended.
+    live: Vec<ThreadId>,
+    pub(in crate::supervise) children: u32,
+    pub(in crate::supervise) threads: u32,
+    pub(in crate::supervise) pidfd: PidFd,
+    pub(in crate::supervise) planted: Planted,
+    /// Where the dynamic loader's code is.
+    pub(in crate::supervise) loader: Range<u64>,
+    /// Still in the loader's start-up: its calls are not points.
+    pub(in crate::supervise) loading: bool,
+    /// It has opened something under `/proc`.
+    pub(in crate::supervise) reads_proc: bool,
+    /// Let into execve, and not yet known what came of it.
+    pub(in crate::supervise) executing: bool,
+    /// Shares its memory with its parent until it executes (vfork).
+    pub(in crate::supervise) borrows_memory: bool,
+    /// Where the parent of a vfork comes back to.
+    pub(in crate::supervise) parent_returns_to: Option<u64>,
+    /// Exit code given to exit_group or to the last exit.
+    pub(in crate::supervise) exit_code: Option<i32>,
+    pub(in crate::supervise) status: Option<Status>,
+    /// The run's init reaped it: its parent had ended without waiting for it.
+    pub(in crate::supervise) reaped_by_init: bool,
+    /// Signals blocked when it started its present program, that its parent did not start with.
+    pub(in crate::supervise) exec_blocked: SignalSet,
+    pub(in crate::supervise) program: String,
+    /// Where its program begins (AT_ENTRY of getauxval(3)).
+    pub(in crate::supervise) entry: u64,
+    pub(in crate::supervise) handlers: Handlers,
+    /// Signals blocked when it ran its present program's first instruction.
+    pub(in crate::supervise) initial_blocked: SignalSet,
+    /// Its mask when it was last seen, for the time after its end.
+    pub(in crate::supervise) last_blocked: SignalSet,
+}
+
+impl Process {
+    pub(in crate::supervise) fn ended(&self) -> bool {
+        self.status.is_some()
+    }
+}
+
+/// A process or thread that is being made, until it is first seen.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::supervise) struct Birth {
+    pub(in crate::supervise) maker: ThreadId,
+    pub(in crate::supervise) kind: BirthKind,
+    /// What was planted for it, if anything was.
+    pub(in crate::supervise) plant: Option<Plant>,
+    /// The maker is back from its call, and it had succeeded.
+    pub(in crate::supervise) happened: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::supervise) enum BirthKind {
+    /// A process with a copy of the memory.
+    Fork,
+    /// A process that shares the memory while its maker waits.
+    Vfork,
+    /// A process that shares the memory.
+    Shared,
+    /// A thread of the same process.
+    Thread,
+}
+
+fn forbidden(call: &str, errno: Errno) -> RunError {
+    RunError::Unsupported(format!("this host does not allow {call}: {}", errno.desc()))
+}
+
+fn find(name: &ThreadName, tid: i32) -> Result<Door, RunError> {
+    Door::find(tid)
+        .map_err(|error| RunError::failed(format!("finding thread {name} ({tid}) under /proc"), error))
+}
+
+#[derive(Debug, Default)]
+pub(in crate::supervise) struct Tree {
+    pub(in crate::supervise) threads: Vec<Thread>,
+    pub(in crate::supervise) processes: Vec<Process>,
+    /// Those that have not ended: a run may make many thousands of threads, one after the other.
+    live: Vec<ThreadId>,
+    by_tid: HashMap<i32, ThreadId>,
+    pub(in crate::supervise) birth: Option<Birth>,
+}
+
+impl Tree {
+    pub(in crate::supervise) fn thread(&self, id: ThreadId) -> &Thread {
+        &self.threads[id.0]
+    }
+
+    pub(in crate::supervise) fn thread_mut(&mut self, id: ThreadId) -> &mut Thread {
+        &mut self.threads[id.0]
+    }
+
+    pub(in crate::supervise) fn process(&self, id: ProcessId) -> &Process {
+        &self.processes[id.0]
+    }
+
+    pub(in crate::supervise) fn process_mut(&mut self, id: ProcessId) -> &mut Process {
+        &mut self.processes[id.0]
+    }
+
+    pub(in crate::supervise) fn process_of(&self, id: ThreadId) -> &Process {
+        self.process(self.thread(id).process)
+    }
+
+    pub(in crate::supervise) fn find(&self, tid: i32) -> Option<ThreadId> {
+        self.by_tid.get(&tid).copied()
+    }
+
+    pub(in crate::supervise) fn named(&self, name: &ThreadName) -> Option<ThreadId> {
+        self.threads.iter().position(|thread| thread.name == *name).map(ThreadId)
+    }
+
+    /// Threads that have not ended.
+    pub(in crate::supervise) fn live(&self) -> impl Iterator<Item = ThreadId> + '_ {
+        self.live.iter().copied()
+    }
+
+    /// How many there are.
+    pub(in crate::supervise) fn live_threads(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(in crate::supervise) fn live_ids(&self) -> Vec<ThreadId> {
+        self.live.clone()
+    }
+
+    /// True if the thread waits to take a signal itself, rather than to have it handled.
+    pub(in crate::supervise) fn awaits_signals(&self, id: ThreadId) -> bool {
+        match &self.thread(id).state {
+            State::Asleep(inside) => calls::numbered(inside.number).sleep == Sleep::Awaited,
+            State::Waiting(_, wait) => calls::of(wait.call).sleep == Sleep::Awaited,
+            State::Running | State::Held(_) | State::Stopped | State::Ended => false,
+        }
+    }
+
+    /// The live process with this number in the supervisor's namespace.
+    pub(in crate::supervise) fn with_pid(&self, pid: i32) -> Option<ProcessId> {
+        self.process_ids().find(|id| self.process(*id).pid == pid && !self.process(*id).ended())
+    }
+
+    pub(in crate::supervise) fn with_own_pid(&self, own_pid: i32) -> Option<ProcessId> {
+        self.processes.iter().rposition(|process| process.own_pid == own_pid).map(ProcessId)
+    }
+
+    /// The live threads of a process, in order of their making.
+    pub(in crate::supervise) fn threads_of(&self, process: ProcessId) -> impl Iterator<Item = ThreadId> + '_ {
+        self.process(process).live.iter().copied()
+    }
+
+    /// The first thread of a process, also if it has ended.
+    pub(in crate::supervise) fn leader(&self, process: ProcessId) -> ThreadId {
+        self.process(process).leader
+    }
+
+    pub(in crate::supervise) fn children_of(
+        &self,
+        parent: ProcessId,
+    ) -> impl Iterator<Item = ProcessId> + '_ {
+        self.process_ids().filter(move |child| self.process(*child).parent == Some(parent))
+    }
+
+    pub(in crate::supervise) fn is_held(&self, id: ThreadId) -> bool {
+        matches!(self.thread(id).state, State::Held(_))
+    }
+
+    /// Threads that are held at a point and could be let go, in order of their making.
+    pub(in crate::supervise) fn held(&self) -> impl Iterator<Item = ThreadId> + '_ {
+        self.live().filter(|id| self.is_held(*id))
+    }
+
+    /// A held thread as one of those to choose from.
+    pub(in crate::supervise) fn waiting(&self, id: ThreadId) -> Waiting {
+        let thread = self.thread(id);
+        Waiting { id, demoted: thread.demoted, since: thread.since }
+    }
+
+    /// Something happens that wakes those who sleep in such a way (NOTE \[Stale\] in `settle`).
+    pub(in crate::supervise) fn may_wake(&mut self, wakes: Wakes) {
+        if wakes == Wakes::Nobody {
+            return;
+        }
+        for id in &self.live {
+            let thread = &mut self.threads[id.0];
+            thread.stale |= match &thread.state {
+                State::Asleep(inside) => calls::numbered(inside.number).woken_by(wakes),
+                State::Waiting(_, wait) => calls::of(wait.call).woken_by(wakes),
+                State::Stopped => wakes == Wakes::Anybody,
+                State::Running | State::Held(_) | State::Ended => false,
+            };
+        }
+    }
+
+    /// Whoever sleeps may have been woken.
+    pub(in crate::supervise) fn all_stale(&mut self) {
+        self.threads.iter_mut().for_each(|thread| thread.stale = true);
+    }
+
+    /// The first process, when it is first seen.
+    pub(in crate::supervise) fn add_first(&mut self, tid: i32) -> Result<ThreadId, RunError> {
+        self.add_process(ThreadName::root(), tid, None, None)
+    }
+
+    /// A process or thread that `birth` announced, when it is first seen.
+    pub(in crate::supervise) fn add(&mut self, birth: Birth, tid: i32) -> Result<ThreadId, RunError> {
+        let maker = self.thread(birth.maker).process;
+        if birth.kind == BirthKind::Thread {
+            let process = self.process_mut(maker);
+            process.threads += 1;
+            let name = process.name.thread(process.threads);
+            let door = find(&name, tid)?;
+            let scheduling = self.thread(birth.maker).scheduling.inherited();
+            return Ok(self.add_thread(name, maker, door, scheduling));
+        }
+        let parent = self.process_mut(maker);
+        parent.children += 1;
+        let name = parent.name.child(parent.children);
+        self.add_process(name, tid, Some(maker), Some(birth))
+    }
+
+    fn add_process(
+        &mut self,
+        name: ThreadName,
+        tid: i32,
+        parent: Option<ProcessId>,
+        birth: Option<Birth>,
+    ) -> Result<ThreadId, RunError> {
+        let failed = |what: &str, error: std::io::Error| {
+            RunError::failed(format!("{what} of new process {name}"), error)
+        };
+        let pidfd = PidFd::open(tid).map_err(|errno| match errno {
+            Errno::EPERM | Errno::ENOSYS => forbidden("pidfd_open", errno),
+            _ => failed("opening a descriptor", errno.into()),
+        })?;
+        if parent.is_none()
+            && let Err(errno @ (Errno::EPERM | Errno::EACCES | Errno::ENOSYS)) = pidfd.duplicate(1)
+        {
+            // Timeouts and the proof of a hang look at what the program's descriptors are.
+            return Err(forbidden("pidfd_getfd", errno));
+        }
+        let door = find(&name, tid)?;
+        let status = door.status().map_err(|error| failed("reading the status", error))?;
+        let (program, entry, handlers) = match parent.map(|id| self.process(id)) {
+            Some(parent) => (parent.program.clone(), parent.entry, parent.handlers),
+            None => Default::default(),
+        };
+        let (planted, loader, loading, initial) = match parent.map(|id| self.process(id)) {
+            Some(parent) => {
+                let copied = birth.filter(|birth| birth.kind == BirthKind::Fork);
+                let planted =
+                    copied.map_or_else(|| parent.planted.bare(), |birth| parent.planted.copied(birth.plant));
+                (planted, parent.loader.clone(), parent.loading, parent.initial_blocked)
+            }
+            None => Default::default(),
+        };
+        let id = ProcessId(self.processes.len());
+        self.processes.push(Process {
+            name: name.clone(),
+            pid: tid,
+            own_pid: status.as_ref().map_or(0, |status| status.own_pid),
+            parent,
+            leader: ThreadId(self.threads.len()),
+            live: Vec::new(),
+            children: 0,
+            threads: 1,
+            pidfd,
+            planted,
+            loader,
+            loading,
+            reads_proc: parent.is_some_and(|id| self.process(id).reads_proc),
+            executing: parent.is_none(),
+            borrows_memory: birth
+                .is_some_and(|birth| matches!(birth.kind, BirthKind::Vfork | BirthKind::Shared)),
+            parent_returns_to: None,
+            exit_code: None,
+            status: None,
+            reaped_by_init: false,
+            exec_blocked: SignalSet::EMPTY,
+            program,
+            entry,
+            handlers,
+            initial_blocked: initial,
+            last_blocked: status.map_or(SignalSet::EMPTY, |status| status.blocked),
+        });
+        let maker = birth.map(|birth| self.thread(birth.maker).scheduling.inherited());
+        let scheduling = maker.unwrap_or_else(|| Scheduling::new(sched::slice()));
+        Ok(self.add_thread(name, id, door, scheduling))
+    }
+
+    fn add_thread(
+        &mut self,
+        name: ThreadName,
+        process: ProcessId,
+        door: Door,
+        scheduling: Scheduling,
+    ) -> ThreadId {
+        let id = ThreadId(self.threads.len());
+        self.by_tid.insert(door.tid(), id);
+        // What is pending for the process may be this one's to take.
+        let signalled = self.threads_of(process).any(|other| self.thread(other).dirty);
+        self.live.push(id);
+        self.process_mut(process).live.push(id);
+        self.threads.push(Thread {
+            name,
+            process,
+            state: State::Running,
+            visits: HashMap::new(),
+            since: 0,
+            demoted: false,
+            door,
+            stale: true,
+            dirty: signalled,
+            told_asleep: false,
+            released: None,
+            vforks: false,
+            resume: None,
+            stretch: None,
+            kernel_timer: None,
+            napped: false,
+            cpu_at_release: None,
+            ambushes: Vec::new(),
+            unmapped: Vec::new(),
+            scheduling,
+            registers: None,
+        });
+        id
+    }
+
+    /// The thread is no more: its number may come to mean another.
+    pub(in crate::supervise) fn ended(&mut self, id: ThreadId) {
+        let tid = self.thread(id).door.tid();
+        if self.by_tid.get(&tid) == Some(&id) {
+            self.by_tid.remove(&tid);
+        }
+        let process = self.thread(id).process;
+        self.thread_mut(id).state = State::Ended;
+        self.live.retain(|other| *other != id);
+        self.process_mut(process).live.retain(|other| *other != id);
+    }
+
+    pub(in crate::supervise) fn process_ids(&self) -> impl Iterator<Item = ProcessId> + use<> {
+        (0..self.processes.len()).map(ProcessId)
+    }
+
+    /// A thread of the process that has not ended, the first of them.
+    pub(in crate::supervise) fn live_thread_of(&self, process: ProcessId) -> Option<ThreadId> {
+        self.threads_of(process).next()
+    }
+
+    /// After an exec the executing thread has the process's own number, and is its only thread (execve(2)).
+    pub(in crate::supervise) fn became_leader(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let process = self.thread(id).process;
+        let pid = self.process(process).pid;
+        for other in self.threads_of(process).collect::<Vec<_>>() {
+            if other != id {
+                self.ended(other);
+            }
+        }
+        if !self.live.contains(&id) {
+            // The first thread had ended, and another one has executed and taken its place.
+            self.live.push(id);
+            self.process_mut(process).live.push(id);
+            self.by_tid.insert(pid, id);
+            self.thread_mut(id).state = State::Running;
+        }
+        let tid = self.thread(id).door.tid();
+        if tid != pid {
+            self.by_tid.remove(&tid);
+            self.by_tid.insert(pid, id);
+            let door = find(&self.thread(id).name, pid)?;
+            self.thread_mut(id).door = door;
+        } else {
+            self.thread_mut(id).door.forget_text();
+        }
+        Ok(())
+    }
+}

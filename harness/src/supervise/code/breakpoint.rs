@@ -1,0 +1,430 @@
+//! Code points: holding a thread at an instruction of its program, without any code of ours in it.
+//!
+//! A breakpoint of the processor, through perf events, makes the kernel send the thread a signal exactly before it executes
+//! the instruction for the nth time.
+//!
+//! NOTE \[Parked\] Where nobody of the program can notice, the signal is SIGSTOP. The thread stops there and is held like
+//! at any other point: signals that are sent arrive at this instruction when SIGCONT lets it go on, with everything that
+//! kill(2) says of their sender. Who could notice is a parent that is told of stopped children, a sibling thread whose
+//! sleep a stop interrupts (signal(7)), and the process itself if it catches or blocks SIGCONT: see `obstacle`.
+//!
+//! NOTE \[Struck\] Elsewhere the signal is the very one that the step is to send, to this thread as tgkill(2) sends it. The
+//! kernel then delivers it without the thread being held. What siginfo says of the sender is the kernel's (POLL_HUP of
+//! SIGIO), so a process that asked for siginfo (SA_SIGINFO) is not sent signals in this way.
+//!
+//! Where neither can be, the point is not held, and the trace says why.
+//!
+//! NOTE \[Counted\] A place whose executions are counted stops its thread the first time, so that it is known what had
+//! happened before. Where the thread cannot be stopped, it is known of its next point: what it has executed by then, it
+//! executed since its last one.
+
+use crate::schedule::{Action, Label, Point, Site, Step, ThreadName};
+use crate::signal::{Signal, SignalSet};
+use crate::supervise::books::held::{Held, Place};
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::news::News;
+use crate::supervise::books::tree::State;
+use crate::supervise::code::ambush::{Aim, Ambush, Counter, MOST, unavailable};
+use crate::supervise::code::obstacle::Obstacle;
+use crate::supervise::code::seen::Seen;
+use crate::supervise::state::Turns;
+use crate::supervise::{Observe, Observed, RunError};
+use crate::sys::perf::Breakpoint;
+use crate::sys::pidfd;
+use crate::trace::{Threads, What};
+use nix::errno::Errno;
+
+impl<'a> Turns<'a> {
+    /// The places in a thread's code whose executions are to be counted.
+    pub(in crate::supervise) fn counted_by(
+        &self,
+        name: &ThreadName,
+    ) -> impl Iterator<Item = Label> + use<'_, 'a> {
+        let name = name.clone();
+        let places = match self.observe {
+            Observe::Nothing | Observe::Handlers(_) | Observe::Where => &[][..],
+            Observe::Executions(places) => places,
+        };
+        places.iter().filter(move |(thread, _)| *thread == name).map(|(_, place)| *place)
+    }
+
+    /// Sets the breakpoints of a thread that begins a program, or has just been made: for the steps of the schedule, and for
+    /// the places that are counted.
+    pub(in crate::supervise) fn set_breakpoints(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let name = self.tree.thread(id).name.clone();
+        let steps = self.schedule.steps.iter().filter(|step| step.thread == name);
+        let steps = steps.filter_map(|step| match step.at {
+            Site::At(place) => Some((place, step.nth)),
+            _ => None,
+        });
+        let mut wanted: Vec<(Label, u32)> = Vec::new();
+        for step in steps.chain(self.counted_by(&name).map(|place| (place, 1))) {
+            if !wanted.contains(&step) {
+                wanted.push(step);
+            }
+        }
+        for place in self.watched_by(&name) {
+            if wanted.iter().all(|(known, _)| *known != place) {
+                wanted.push((place, 1));
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let thread = self.tree.thread_mut(id);
+        thread.ambushes.clear();
+        thread.unmapped.clear();
+        self.set(id, wanted)
+    }
+
+    fn is_step(&self, name: &ThreadName, place: Label) -> bool {
+        self.schedule.steps.iter().any(|step| step.at == Site::At(place) && step.thread == *name)
+    }
+
+    /// Sets the breakpoints in libraries that are in memory now and were not before.
+    pub(in crate::supervise) fn set_breakpoints_in_libraries(
+        &mut self,
+        id: ThreadId,
+    ) -> Result<(), RunError> {
+        let unmapped = std::mem::take(&mut self.tree.thread_mut(id).unmapped);
+        if unmapped.is_empty() { Ok(()) } else { self.set(id, unmapped) }
+    }
+
+    fn set(&mut self, id: ThreadId, wanted: Vec<(Label, u32)>) -> Result<(), RunError> {
+        let before = self.tree.thread(id).ambushes.len();
+        let name = self.tree.thread(id).name.clone();
+        for (place, nth) in wanted {
+            let site = Site::At(place);
+            let process = self.tree.process_of(id);
+            let addresses = match self.settings.learnt.places.addresses(
+                self.tree.thread(id).door.tid(),
+                &process.program,
+                process.entry,
+                place,
+            ) {
+                Ok(Some(addresses)) => addresses,
+                Ok(None) => {
+                    self.tree.thread_mut(id).unmapped.push((place, nth));
+                    continue;
+                }
+                Err(why) => {
+                    self.journal.news.push((id, News::Told(What::NotHeld(site, why))));
+                    continue;
+                }
+            };
+            // The processor counts the visits of one instruction. Those of several are counted here, one by one.
+            let several = addresses.len() > 1;
+            let period = if several { 1 } else { u64::from(nth) };
+            let watched = self.watched_by(&name).contains(&place) && !self.is_step(&name, place);
+            let counted = self.counted_by(&name).any(|counted| counted == place);
+            let for_ever = watched || counted || several;
+            for address in addresses {
+                let mut known = self.tree.thread(id).ambushes.iter().filter(|other| other.is_at(address));
+                // Both would come at once, and the thread can be held at one place only.
+                if let Some(other) = known.find(|other| other.nth == nth || other.for_ever || for_ever) {
+                    let why = format!("it is the same instruction as {}", other.place);
+                    self.journal.news.push((id, News::Told(What::NotHeld(site, why))));
+                    continue;
+                }
+                if self.tree.thread(id).ambushes.len() == MOST {
+                    let why = format!("a thread has {MOST} breakpoints");
+                    self.journal.news.push((id, News::Told(What::NotHeld(site, why))));
+                    break;
+                }
+                let tid = self.tree.thread(id).door.tid();
+                let breakpoint = match Breakpoint::on_code(tid, address, period) {
+                    // Ended a moment ago.
+                    Err(Errno::ESRCH) => return Ok(()),
+                    other => other.map_err(unavailable)?,
+                };
+                let ambush = Ambush { place, nth, address, breakpoint, aim: None, sprung: false, for_ever };
+                self.tree.thread_mut(id).ambushes.push(ambush);
+            }
+        }
+        if self.tree.thread(id).ambushes.len() == before {
+            return Ok(());
+        }
+        let process = self.tree.thread(id).process;
+        self.tree.process_mut(process).handlers.changed = true;
+        self.aim(id)?;
+        for ambush in &self.tree.thread(id).ambushes[before..] {
+            ambush.start()?;
+        }
+        Ok(())
+    }
+
+    /// Chooses what is to happen at the breakpoints of a thread, as far as that may have changed since it was last let go.
+    pub(in crate::supervise) fn aim(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let thread = self.tree.thread(id);
+        let process = self.tree.process(thread.process);
+        if thread.ambushes.iter().all(|ambush| ambush.sprung) {
+            return Ok(());
+        }
+        let siblings = self.live_siblings(id);
+        if !process.handlers.changed && process.parent.is_none() && !siblings {
+            return Ok(());
+        }
+        let Some(status) = self.proc_status(id)? else { return Ok(()) };
+        let obstacle = self.obstacle(id, &status)?;
+        let process = self.tree.thread(id).process;
+        let handlers = &mut self.tree.process_mut(process).handlers;
+        let (with_siginfo, soon) = (handlers.with_siginfo, std::mem::take(&mut handlers.soon));
+        handlers.changed = false;
+        handlers.soon_blocked = false;
+        let receivable = status.caught.union(status.blocked).union(soon);
+        let tid = self.tree.thread(id).door.tid();
+        let name = self.tree.thread(id).name.clone();
+        let counted: Vec<Label> = self.counted_by(&name).collect();
+        for index in 0..self.tree.thread(id).ambushes.len() {
+            let ambush = &self.tree.thread(id).ambushes[index];
+            let aim = match &obstacle {
+                None => Aim::Park,
+                Some(Obstacle { why, passing }) => match self.only_signal(id, ambush.place, ambush.nth) {
+                    Some(_) if self.has_copies(id, ambush.place, ambush.nth) => {
+                        Aim::Nothing(format!("{why}, and the place is in the program more than once"))
+                    }
+                    Some(signal) if with_siginfo.contains(signal) => {
+                        Aim::Nothing(format!("{why}, and its handler of {signal} is told of the sender"))
+                    }
+                    Some(signal) if receivable.contains(signal) || self.settings.always => {
+                        Aim::Strike(signal)
+                    }
+                    // Not yet.
+                    Some(_) => Aim::Nothing(String::new()),
+                    // It is counted all the same: see NOTE [Counted].
+                    None if counted.contains(&ambush.place) => Aim::Nothing(String::new()),
+                    None if *passing && !self.is_step(&name, ambush.place) => Aim::Nothing(String::new()),
+                    None => Aim::Nothing(why.clone()),
+                },
+            };
+            if ambush.sprung || ambush.aim.as_ref() == Some(&aim) {
+                continue;
+            }
+            let not_held = match &aim {
+                Aim::Nothing(why) if !why.is_empty() => Some((Site::At(ambush.place), why.clone())),
+                _ => None,
+            };
+            let aimed = match &aim {
+                Aim::Park => ambush.breakpoint.aim(tid, Signal::STOP.number()),
+                Aim::Strike(signal) => ambush.breakpoint.aim(tid, signal.number()),
+                Aim::Nothing(_) => ambush.breakpoint.aim_at_nobody(),
+            };
+            match aimed {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => return Err(unavailable(errno)),
+            }
+            self.tree.thread_mut(id).ambushes[index].aim = Some(aim);
+            if let Some((site, why)) = not_held {
+                self.event(id, What::NotHeld(site, why));
+            }
+        }
+        Ok(())
+    }
+
+    /// True if this visit is waited for at several instructions.
+    fn has_copies(&self, id: ThreadId, place: Label, nth: u32) -> bool {
+        let same = |other: &&Ambush| other.place == place && other.nth == nth;
+        self.tree.thread(id).ambushes.iter().filter(same).count() > 1
+    }
+
+    /// The signal that is sent at a code point, if that is all that is done there.
+    fn only_signal(&self, id: ThreadId, place: Label, nth: u32) -> Option<Signal> {
+        let name = &self.tree.thread(id).name;
+        let here = |step: &&Step| step.at == Site::At(place) && step.nth == nth && step.thread == *name;
+        let mut steps = self.schedule.steps.iter().filter(here);
+        match (steps.next().map(|step| &step.action), steps.next()) {
+            (Some(Action::Send(signal)), None) => Some(*signal),
+            _ => None,
+        }
+    }
+
+    /// True if this run holds threads at code points, or counts executions.
+    pub(in crate::supervise) fn uses_code(&self) -> bool {
+        self.observe.uses_code() || self.schedule.uses_code()
+    }
+
+    /// What was counted.
+    pub(in crate::supervise) fn observed(&mut self) -> Result<Observed, RunError> {
+        let asked = if let Observe::Executions(places) = self.observe { places.as_slice() } else { &[] };
+        let mut executions = vec![0; asked.len()];
+        for Counter { thread, place, breakpoint } in &self.code.counters {
+            let counted = breakpoint.count().map_err(|errno| {
+                RunError::Fault(format!("reading how often a place was executed: {errno}"))
+            })?;
+            let counts = asked.iter().zip(&mut executions);
+            counts
+                .filter(|((who, what), _)| who == thread && what == place)
+                .for_each(|(_, count)| *count += counted);
+        }
+        let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.code.seen);
+        let ambushes = self.tree.threads.iter().flat_map(|thread| &thread.ambushes);
+        let mut reasons = ambushes.filter_map(|ambush| match &ambush.aim {
+            Some(Aim::Nothing(why)) if !why.is_empty() => Some(format!("{}: {why}", ambush.place)),
+            _ => None,
+        });
+        let not_held = reasons.next();
+        Ok(Observed { executions, visits, installed, not_held, spins, places: Vec::new() })
+    }
+
+    /// Breakpoints whose time may come.
+    pub(in crate::supervise) fn waiting_breakpoints(&self) -> impl Iterator<Item = &Breakpoint> {
+        let running = self
+            .tree
+            .live()
+            .map(|id| self.tree.thread(id))
+            .filter(|thread| matches!(thread.state, State::Running));
+        let ambushes = running.flat_map(|thread| &thread.ambushes);
+        let waits = |ambush: &&Ambush| !ambush.sprung && !matches!(ambush.aim, Some(Aim::Nothing(_)));
+        ambushes.filter(waits).map(|ambush| &ambush.breakpoint)
+    }
+
+    /// A running thread is found stopped: by one of its breakpoints? Then it is held there.
+    pub(in crate::supervise) fn parked(&mut self, id: ThreadId) -> Result<bool, RunError> {
+        let ambushes = &mut self.tree.thread_mut(id).ambushes;
+        let waiting = ambushes.iter_mut().enumerate().filter(|(_, ambush)| !ambush.sprung);
+        let mut hits = waiting.filter_map(|(index, ambush)| {
+            let parks = ambush.aim == Some(Aim::Park);
+            ambush.breakpoint.registers().filter(|_| parks).map(|registers| (index, registers))
+        });
+        let Some((index, registers)) = hits.next() else { return Ok(false) };
+        let at = self.tree.thread(id).door.outside();
+        let fault = |error| RunError::Fault(format!("looking at a thread that is stopped: {error}"));
+        let (_, ip) = at.map_err(fault)?.unwrap_or_default();
+        let thread = self.tree.thread_mut(id);
+        let ambush = &mut thread.ambushes[index];
+        if ip != ambush.address {
+            // The kernel sends the signal from an interrupt that it causes on its own CPU. A virtual machine may deliver that
+            // some instructions late (seen once in some 50,000 stops, beside other work).
+            let (name, asked) = (&thread.name, ambush.address);
+            self.doubts.taint(format!("{name} was to stop at {asked:#x} and stopped at {ip:#x}"));
+        }
+        let (place, nth) = (ambush.place, ambush.nth);
+        thread.registers = Some(registers);
+        let site = Site::At(place);
+        let several = self.has_copies(id, place, nth);
+        let visit = if several { self.visit(id, site) } else { nth };
+        if several && visit < nth {
+            // Not yet: on to the next visit of any of them.
+            self.tree.thread_mut(id).state = State::Running;
+            return self.resume(id).map(|()| true);
+        }
+        self.tree.thread_mut(id).visits.insert(site, visit);
+        self.begin_counting(id, place)?;
+        let again = self.note_visit(id, place, visit, &registers)?;
+        self.visit_again(id, (place, nth), again);
+        self.tree.thread_mut(id).state = State::Held(Held::parked(Place::At(place, visit)));
+        self.journal.news.push((id, News::Held));
+        Ok(true)
+    }
+
+    /// Waits for the next visit of a watched place, too; or for no more, of any of its copies: it would stop the thread with
+    /// nobody waiting for that.
+    fn visit_again(&mut self, id: ThreadId, (place, nth): (Label, u32), again: bool) {
+        let same = |ambush: &Ambush| ambush.place == place && ambush.nth == nth;
+        let ambushes = &mut self.tree.thread_mut(id).ambushes;
+        ambushes.retain(|ambush| !same(ambush) || (again && ambush.for_ever));
+        ambushes.iter_mut().filter(|ambush| same(ambush)).for_each(|ambush| ambush.nth += 1);
+    }
+
+    /// From its first execution on, a place that is to be counted is counted, with all its copies.
+    fn begin_counting(&mut self, id: ThreadId, place: Label) -> Result<(), RunError> {
+        let name = self.tree.thread(id).name.clone();
+        if !self.counted_by(&name).any(|counted| counted == place) {
+            return Ok(());
+        }
+        let ambushes = std::mem::take(&mut self.tree.thread_mut(id).ambushes);
+        for ambush in ambushes {
+            if ambush.place != place {
+                self.tree.thread_mut(id).ambushes.push(ambush);
+                continue;
+            }
+            match ambush.breakpoint.count_on() {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => return Err(unavailable(errno)),
+            }
+            self.code.counters.push(Counter { thread: name.clone(), place, breakpoint: ambush.breakpoint });
+        }
+        Ok(())
+    }
+
+    /// The signals that breakpoints have sent by themselves to this thread since it was let go: steps that were taken.
+    pub(in crate::supervise) fn note_struck(&mut self, id: ThreadId) -> Result<(), RunError> {
+        self.note_counted(id)?;
+        let ambushes = &mut self.tree.thread_mut(id).ambushes;
+        let mut struck = Vec::new();
+        for ambush in ambushes.iter_mut().filter(|ambush| !ambush.sprung) {
+            if let Some(Aim::Strike(signal)) = ambush.aim
+                && let Some(registers) = ambush.breakpoint.registers()
+            {
+                ambush.sprung = true;
+                struck.push((ambush.place, ambush.nth, signal, registers));
+            }
+        }
+        for (place, nth, signal, registers) in struck {
+            self.look_where_struck(id, &registers);
+            let site = Site::At(place);
+            let point = Point { thread: self.tree.thread(id).name.clone(), site, nth };
+            self.tree.thread_mut(id).visits.insert(site, nth);
+            self.mark_taken(&point, &Action::Send(signal));
+            self.journal.reach(point, Threads::default(), SignalSet::only(signal));
+            self.event(id, What::Step(Action::Send(signal)));
+            self.event(id, What::Signal(signal));
+            self.event(id, What::Go(site, nth));
+            self.code.lookout.goes_on(id);
+            let process = self.tree.thread(id).process;
+            self.signalled(process);
+        }
+        Ok(())
+    }
+
+    /// The places that the thread came to since it was let go, where it could not be stopped: see NOTE [Counted].
+    fn note_counted(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let thread = self.tree.thread(id);
+        // At every call of a run without code points.
+        if thread.ambushes.is_empty() {
+            return Ok(());
+        }
+        let name = thread.name.clone();
+        let counted: Vec<Label> = self.counted_by(&name).collect();
+        let unstopped = |ambush: &&Ambush| {
+            matches!(ambush.aim, Some(Aim::Nothing(_)))
+                && counted.contains(&ambush.place)
+                && ambush.breakpoint.count().is_ok_and(|count| count > 0)
+        };
+        let mut places: Vec<Label> =
+            thread.ambushes.iter().filter(unstopped).map(|ambush| ambush.place).collect();
+        places.dedup();
+        for place in places {
+            self.begin_counting(id, place)?;
+            let site = Site::At(place);
+            self.tree.thread_mut(id).visits.insert(site, 1);
+            let receivable = self.receivable(id)?;
+            let point = Point { thread: name.clone(), site, nth: 1 };
+            self.journal.reach(point, Threads::default(), receivable);
+        }
+        Ok(())
+    }
+
+    /// Lets a thread go on from the instruction at which it is parked.
+    pub(in crate::supervise) fn leave_code(&mut self, id: ThreadId, held: Held) -> Result<(), RunError> {
+        held.unpark();
+        if let Some(status) = self.proc_status(id)?
+            && status.blocked.contains(Signal::CONT)
+        {
+            let process = self.tree.thread(id).process;
+            self.tree.process_mut(process).handlers.stray_continue = true;
+        }
+        self.runs_on(id);
+        self.resume(id)
+    }
+
+    fn resume(&mut self, id: ThreadId) -> Result<(), RunError> {
+        match pidfd::kill(self.tree.process_of(id).pid, Signal::CONT.number()) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => {
+                let name = &self.tree.thread(id).name;
+                Err(RunError::Unsupported(format!("letting {name} go on is not allowed: {errno}")))
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What runs show of a program that later runs, of any supervisor of the search, need not find out again.
+
+use crate::supervise::code::loader::Loader;
+use crate::supervise::code::places::Places;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard};
+
+/// It makes runs faster, and changes nothing of what they report.
+#[derive(Debug, Default)]
+pub struct Learnt {
+    loader: Mutex<Loader>,
+    /// Where in its file a program's code is.
+    pub(in crate::supervise) places: Places,
+}
+
+impl Learnt {
+    fn known(&self) -> MutexGuard<'_, Loader> {
+        self.loader.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Where the code of the dynamic loader is, if that is known: what it does to files need not be notified.
+    pub(in crate::supervise) fn loader(&self) -> Option<Range<u64>> {
+        self.known().known()
+    }
+
+    /// Takes in where the programs of a run had their loaders.
+    pub(in crate::supervise) fn loaders(&self, seen: &[Range<u64>]) {
+        self.known().learn(seen);
+    }
+
+    /// Some program had its loader elsewhere.
+    pub(in crate::supervise) fn loader_varies(&self) {
+        *self.known() = Loader::Varies;
+    }
+}

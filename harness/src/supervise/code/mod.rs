@@ -1,0 +1,15 @@
+//! The program's code: holding threads at instructions, handlers, and where threads are.
+
+pub(super) mod ambush;
+pub(super) mod breakpoint;
+pub(super) mod crash;
+pub(super) mod dispositions;
+pub(super) mod handlers;
+pub(super) mod learnt;
+pub(super) mod loader;
+pub(super) mod lookout;
+pub(super) mod obstacle;
+pub(super) mod places;
+pub(super) mod seen;
+pub(super) mod watched;
+pub(super) mod whereabouts;

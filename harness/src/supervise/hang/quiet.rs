@@ -1,0 +1,225 @@
+//! When nobody is held: letting time pass, or saying why nothing will ever happen again.
+//!
+//! Every thread is seen asleep in the same call twice, without having run in between; then `snapshot` finds out what each
+//! waits for, and `proof` says what follows.
+
+use crate::supervise::RunError;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::tree::State;
+use crate::supervise::calls::Wakes;
+use crate::supervise::hang::proof::{Proof, prove};
+use crate::supervise::patience::{Heard, Patience};
+use crate::supervise::state::Turns;
+use crate::supervise::time::deadline::Deadline;
+use crate::supervise::time::due::{Due, Time};
+use crate::supervise::time::wait::WaitEnd;
+use crate::sys::pidfd;
+use crate::sys::procfs::{self, Doing, Inside};
+use crate::trace::{End, Status, What};
+use std::time::{Duration, Instant};
+
+/// How long after the end of the first process the others may still sleep for a time, on the logical clock.
+const LINGER: Duration = Duration::from_secs(1);
+/// Between two looks while real time passes.
+const SLICE: Duration = Duration::from_millis(2);
+
+/// A sleeping thread at one moment: its call, and how long and how often it has run.
+type Look = (Inside, (u64, u64));
+
+impl Turns<'_> {
+    /// Everything sleeps. Lets something happen if that needs only time; else says how the run has ended.
+    pub(in crate::supervise) fn quiet(&mut self) -> Result<Option<End>, RunError> {
+        self.kernel.quiet_since.get_or_insert_with(Instant::now);
+        self.refresh_timers()?;
+        if let Some(ended) = self.course.first_ended {
+            let linger = LINGER.as_nanos() as u64;
+            let soon =
+                self.earliest().is_some_and(|(deadline, _)| deadline.logical <= ended.saturating_add(linger));
+            if !soon {
+                return self.end_of_all().map(Some);
+            }
+        }
+        match self.let_time_pass()? {
+            Time::Passed => return Ok(None),
+            Time::Over(end) => return Ok(Some(end)),
+            Time::Nothing => {}
+        }
+        // What a terminal passes on now wakes somebody, or nobody.
+        if self.flush_terminals() && !self.still()? {
+            return Ok(None);
+        }
+        match prove(&self.snapshot()?) {
+            Proof::Hang(sleepers) => Ok(Some(End::Hang(sleepers))),
+            Proof::Idle(sleepers) => Ok(Some(End::Idle(sleepers))),
+            Proof::Stopped => Ok(Some(End::Stopped)),
+            Proof::Time | Proof::NotYet(_) => self.slice(),
+        }
+    }
+
+    /// The first process has ended, and what is left, if anything, does not count as running.
+    pub(in crate::supervise) fn end_of_all(&mut self) -> Result<End, RunError> {
+        let first = self.tree.processes.first().and_then(|process| process.status);
+        Ok(End::Ended(first.unwrap_or(Status::Unseen)))
+    }
+
+    /// True if every sleeping thread sleeps, in the same call and without having run, in two looks one after the other.
+    pub(in crate::supervise) fn still(&mut self) -> Result<bool, RunError> {
+        let first = self.look_at_sleepers()?;
+        let second = self.look_at_sleepers()?;
+        let still = first.is_some() && first == second;
+        if !still {
+            // By something that nobody of the run did.
+            self.tree.all_stale();
+        }
+        // A notification would mean that one of them has only just begun to wait for its answer.
+        Ok(self.listen(Patience::Not)? != Heard::News && still)
+    }
+
+    fn look_at_sleepers(&self) -> Result<Option<Vec<Look>>, RunError> {
+        let mut seen = Vec::new();
+        for id in self.tree.live() {
+            let thread = self.tree.thread(id);
+            let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));
+            let State::Asleep(known) = &thread.state else { continue };
+            let doing = thread.door.doing().map_err(fault)?;
+            let inside = thread.door.inside().map_err(fault)?;
+            let asleep = doing == Doing::Sleeping || (doing == Doing::Uninterruptible && thread.vforks);
+            if !asleep || inside != Some(*known) {
+                return Ok(None);
+            }
+            match thread.door.ran() {
+                Ok(ran) => seen.push((*known, ran)),
+                Err(error) if procfs::gone(&error) => return Ok(None),
+                Err(error) => return Err(fault(error)),
+            }
+        }
+        Ok(Some(seen))
+    }
+
+    /// The deadline that comes first, and whose it is.
+    pub(in crate::supervise) fn earliest(&self) -> Option<(Deadline, Due)> {
+        let waits = self.tree.live().filter_map(|id| match &self.tree.thread(id).state {
+            State::Waiting(_, wait) => Some((wait.deadline, Due::Wait(id))),
+            State::Asleep(_) => {
+                self.tree.thread(id).stretch.as_ref().map(|stretch| (stretch.deadline, Due::Stretch(id)))
+            }
+            _ => None,
+        });
+        let timers = self.clock.timers.iter().enumerate();
+        let timers = timers.map(|(index, timer)| (timer.deadline, Due::Timer(index)));
+        let posix = self.clock.posix.iter().enumerate();
+        let posix = posix.filter_map(|(index, timer)| Some((timer.deadline?, Due::Posix(index))));
+        let descriptors = self.clock.descriptors.iter().enumerate();
+        let descriptors =
+            descriptors.filter_map(|(index, timer)| Some((timer.deadline?, Due::Descriptor(index))));
+        waits.chain(timers).chain(posix).chain(descriptors).min_by_key(|(deadline, _)| deadline.rank())
+    }
+
+    /// A deadline may have come while the program goes on: lets it run out.
+    pub(in crate::supervise) fn let_due_time_pass(&mut self) -> Result<Time, RunError> {
+        self.refresh_timers()?;
+        let earliest = self.earliest().map(|(deadline, _)| deadline);
+        self.clock.learn_earliest(earliest);
+        if self.clock.may_be_due() { self.let_time_pass() } else { Ok(Time::Nothing) }
+    }
+
+    /// Waits until the earliest deadline has come, in reality too, and lets it run out.
+    pub(in crate::supervise) fn let_time_pass(&mut self) -> Result<Time, RunError> {
+        let Some((deadline, due)) = self.earliest() else { return Ok(Time::Nothing) };
+        loop {
+            if let Some(end) = self.over() {
+                return Ok(Time::Over(end));
+            }
+            let left = deadline.real.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            self.interrupted()?;
+            if self.listen(Patience::For(left.min(SLICE)))? == Heard::News || self.woken()? {
+                return Ok(Time::Passed);
+            }
+        }
+        self.run_out(deadline, due)?;
+        Ok(Time::Passed)
+    }
+
+    /// This deadline has come.
+    pub(in crate::supervise) fn run_out(&mut self, deadline: Deadline, due: Due) -> Result<(), RunError> {
+        self.clock.now = self.clock.now.max(deadline.logical);
+        self.count_expirations();
+        self.kernel.quiet_since = None;
+        if let Due::Wait(id) | Due::Stretch(id) = due {
+            self.tree.thread_mut(id).napped = self.course.first_ended.is_some();
+        }
+        match due {
+            Due::Wait(id) => self.end_wait(id, WaitEnd::TimeUp)?,
+            Due::Stretch(id) => self.end_stretch(id)?,
+            Due::Timer(index) => self.fire(index)?,
+            Due::Posix(index) => self.fire_posix(index)?,
+            Due::Descriptor(index) => {
+                self.fire_descriptor(index);
+                self.tree.may_wake(Wakes::Descriptors);
+            }
+        }
+        let earliest = self.earliest().map(|(deadline, _)| deadline);
+        self.clock.learn_earliest(earliest);
+        Ok(())
+    }
+
+    /// The threads that may go on when this runs out.
+    pub(in crate::supervise) fn due_threads(&self, due: Due) -> Vec<ThreadId> {
+        match due {
+            Due::Wait(id) | Due::Stretch(id) => vec![id],
+            Due::Timer(index) => self.tree.threads_of(self.clock.timers[index].process).collect(),
+            Due::Posix(_) | Due::Descriptor(_) => self.tree.live().collect(),
+        }
+    }
+
+    /// True if something from outside, or the kernel's own time, has woken a thread.
+    fn woken(&mut self) -> Result<bool, RunError> {
+        for id in self.tree.live_ids() {
+            let woken = match &self.tree.thread(id).state {
+                State::Asleep(_) => matches!(self.doing(id)?, Doing::Running | Doing::Ended),
+                State::Waiting(_, wait) => wait.ready(),
+                State::Running | State::Held(_) | State::Stopped | State::Ended => false,
+            };
+            if woken {
+                self.tree.thread_mut(id).stale = true;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn fire(&mut self, index: usize) -> Result<(), RunError> {
+        let timer = self.clock.expire(index);
+        let process = self.tree.process(timer.process);
+        // It may have ended just now, which disarms its timer.
+        let _ = pidfd::kill(process.pid, timer.signal.number());
+        let leader = self.tree.leader(timer.process);
+        self.signalled(timer.process);
+        self.event(leader, What::Fire(timer.signal));
+        Ok(())
+    }
+
+    fn over(&self) -> Option<End> {
+        (self.course.started.elapsed() > self.settings.limits.time).then(|| match self.course.first_ended {
+            Some(_) => End::Ended(self.tree.process(ProcessId(0)).status.unwrap_or(Status::Unseen)),
+            None => End::TimedOut,
+        })
+    }
+
+    /// A sleep in the kernel will end by time: a little of it passes.
+    fn slice(&mut self) -> Result<Option<End>, RunError> {
+        self.interrupted()?;
+        if self.course.first_ended_at.is_some_and(|at| at.elapsed() > LINGER) {
+            return self.end_of_all().map(Some);
+        }
+        if let Some(end) = self.over() {
+            return Ok(Some(end));
+        }
+        self.listen(Patience::For(SLICE))?;
+        self.tree.all_stale();
+        Ok(None)
+    }
+}

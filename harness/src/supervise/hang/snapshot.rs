@@ -1,0 +1,289 @@
+//! Finds out what the sleepers wait for, for `proof` to judge. Reads only; a terminal's waiting input is moved on by it.
+
+use crate::schedule::{Syscall, ThreadName};
+use crate::signal::SignalSet;
+use crate::supervise::RunError;
+use crate::supervise::books::door::Door;
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::tree::{State, Thread};
+use crate::supervise::calls::{self, Ends, Sleep};
+use crate::supervise::hang::proof::{Kind, Sleeping, Snapshot, Source};
+use crate::supervise::state::Turns;
+use crate::supervise::time::timeout;
+use crate::sys::procfs::{self, Inside};
+use crate::sys::socket;
+use crate::sys::terminal;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Epoll sets may hold epoll sets; the kernel's own limit of their depth.
+const DEEPEST: u32 = 5;
+
+/// What a descriptor is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Read,
+    Write,
+    /// poll(2) and its like, which no timeout of a socket ends.
+    Poll,
+    /// The same, but not for being written to.
+    PollToRead,
+}
+
+impl Purpose {
+    /// What this entry of poll(2) or select(2) is waited for.
+    fn of(events: PollFlags) -> Purpose {
+        if events.contains(PollFlags::POLLOUT) { Purpose::Poll } else { Purpose::PollToRead }
+    }
+}
+
+impl Turns<'_> {
+    /// What every sleeping thread waits for.
+    pub(in crate::supervise) fn snapshot(&self) -> Result<Snapshot, RunError> {
+        let mut snapshot = Snapshot {
+            stopped: self.tree.live().any(|id| matches!(self.tree.thread(id).state, State::Stopped)),
+            ..Snapshot::default()
+        };
+        for id in self.tree.live() {
+            let thread = self.tree.thread(id);
+            let State::Asleep(inside) = &thread.state else { continue };
+            let status = self.proc_status(id)?;
+            let caught =
+                status.as_ref().map_or(SignalSet::EMPTY, |status| status.caught.without(status.blocked));
+            // What is pending, and ignored or left to a default that does nothing, is dropped when it is sent.
+            let signalled = status.is_some_and(|status| !status.deliverable().is_empty());
+            snapshot.sleepers.push(Sleeping {
+                thread: thread.name.clone(),
+                call: Syscall(inside.number as u32),
+                caught,
+                signalled,
+                sources: self.sources(thread, inside),
+            });
+        }
+        snapshot.asynchronous = self.asynchronous()?;
+        let internet = |source: &Source| {
+            matches!(source, Source::Descriptor(_, Kind::Outside | Kind::Listening | Kind::Timed))
+        };
+        if snapshot.sleepers.iter().flat_map(|sleeper| &sleeper.sources).any(internet) {
+            snapshot.in_flight = self.in_flight()?;
+        }
+        Ok(snapshot)
+    }
+
+    /// What could end this sleep.
+    pub(in crate::supervise) fn sources(&self, thread: &Thread, inside: &Inside) -> Vec<Source> {
+        let (door, args) = (&thread.door, &inside.args);
+        let row = calls::numbered(inside.number);
+        let one = |fd: u64, purpose| self.descriptor(door, fd as i32, purpose, 0);
+        let mut sources = match row.sleep {
+            Sleep::Never | Sleep::Ending | Sleep::Unknown => vec![Source::Unknown],
+            Sleep::Signal | Sleep::Awaited => vec![Source::Signal],
+            Sleep::Child => vec![Source::Child],
+            Sleep::Offspring => vec![Source::Offspring],
+            Sleep::Futex | Sleep::Futexes => vec![Source::Futex],
+            Sleep::Ipc => vec![Source::Ipc],
+            Sleep::Lock(_) => vec![Source::Lock],
+            Sleep::Opening => vec![Source::Opening],
+            Sleep::Requests => vec![Source::Requests],
+            Sleep::Lingering => vec![Source::Time],
+            Sleep::Time | Sleep::Restarted => vec![Source::Time],
+            Sleep::Read(_) | Sleep::Write(_) if is_queue(inside) => vec![Source::Queue],
+            Sleep::Read(fd) => one(args[fd], Purpose::Read),
+            Sleep::Write(fd) => one(args[fd], Purpose::Write),
+            Sleep::Transfer(from, to) => {
+                [one(args[from], Purpose::Read), one(args[to], Purpose::Write)].concat()
+            }
+            Sleep::Epoll(fd) => one(args[fd], Purpose::Poll),
+            Sleep::Poll => self.all(door, timeout::polled(door, args)),
+            Sleep::Select => self.all(door, timeout::selected(door, args)),
+        };
+        if ends_by_time(row.ends, inside) {
+            sources.push(Source::Time);
+        }
+        sources
+    }
+
+    fn all(&self, door: &Door, ends: Option<Vec<(i32, PollFlags)>>) -> Vec<Source> {
+        let Some(ends) = ends else { return vec![Source::Unknown] };
+        ends.into_iter().flat_map(|(fd, events)| self.descriptor(door, fd, Purpose::of(events), 0)).collect()
+    }
+
+    /// What a descriptor is, and the members of an epoll set.
+    fn descriptor(&self, door: &Door, fd: i32, purpose: Purpose, depth: u32) -> Vec<Source> {
+        let members = |kind| vec![Source::Descriptor(fd, kind)];
+        let Ok(link) = door.descriptor(fd) else { return members(Kind::Unknown) };
+        if link == "anon_inode:[eventpoll]" && depth < DEEPEST {
+            let Ok(info) = door.descriptor_info(fd) else { return members(Kind::Unknown) };
+            let Some(targets) = procfs::epoll_members(&info) else { return members(Kind::Unknown) };
+            if targets.is_empty() {
+                return members(Kind::EmptySet);
+            }
+            return targets
+                .iter()
+                .flat_map(|(fd, events)| {
+                    let writes = events & libc::EPOLLOUT as u32 != 0;
+                    let purpose = if writes { Purpose::Poll } else { Purpose::PollToRead };
+                    self.descriptor(door, *fd, purpose, depth + 1)
+                })
+                .collect();
+        }
+        members(self.kind(door, fd, &link, purpose))
+    }
+
+    fn kind(&self, door: &Door, fd: i32, link: &str, purpose: Purpose) -> Kind {
+        if let Some(number) = link.strip_prefix("pipe:[").and_then(|rest| rest.strip_suffix(']')) {
+            let ours = [self.cell.stdout(), self.cell.stderr()]
+                .into_iter()
+                .any(|end| nix::sys::stat::fstat(end).is_ok_and(|stat| number.parse() == Ok(stat.st_ino)));
+            return match (ours, purpose) {
+                (false, _) => Kind::Pipe,
+                (true, Purpose::Write | Purpose::Poll) => Kind::Output,
+                // Only its reader could end that, by closing it.
+                (true, Purpose::Read | Purpose::PollToRead) => {
+                    Kind::File("the reader of its output".to_owned())
+                }
+            };
+        }
+        if link.starts_with("socket:[") {
+            return door.duplicate(fd).map_or(Kind::Unknown, |copy| self.socket(&copy, purpose));
+        }
+        match link.strip_prefix("anon_inode:") {
+            // Requests to the kernel may be told of through it (io_submit(2)).
+            Some("[eventfd]") if door.maps().is_ok_and(|maps| !maps.contains("/[aio]")) => Kind::Event,
+            Some("[eventfd]") => Kind::Unknown,
+            Some("[signalfd]") => Kind::Signals,
+            Some("[pidfd]") => Kind::Process,
+            Some("[timerfd]") => match door.descriptor_info(fd) {
+                Ok(info) => Kind::Timer(!info.contains("it_value: (0, 0)")),
+                Err(_) => Kind::Unknown,
+            },
+            _ if link.starts_with("pidfd:") => Kind::Process,
+            // A terminal may limit how long it is read (termios(3)).
+            _ if purpose == Purpose::Read
+                && door.duplicate(fd).is_ok_and(|copy| terminal::reads_by_time(copy.as_fd())) =>
+            {
+                Kind::Timed
+            }
+            _ => Kind::File(link.to_owned()),
+        }
+    }
+
+    fn socket(&self, copy: &OwnedFd, purpose: Purpose) -> Kind {
+        let timed = |sends| matches!(socket::timeout(copy.as_fd(), sends), Ok(Some(_)));
+        if (purpose == Purpose::Read && timed(false)) || (purpose == Purpose::Write && timed(true)) {
+            return Kind::Timed;
+        }
+        match socket::listens(copy.as_fd()) {
+            Err(_) => return Kind::Unknown,
+            Ok(true) => return Kind::Listening,
+            Ok(false) => {}
+        }
+        // A first packet that nobody answers is sent again, for minutes; so is data.
+        let connects = nix::sys::socket::getpeername::<nix::sys::socket::SockaddrStorage>(
+            std::os::fd::AsRawFd::as_raw_fd(copy),
+        ) == Err(nix::errno::Errno::ENOTCONN);
+        if purpose == Purpose::Write && connects && socket::is_internet(copy.as_fd()) {
+            return Kind::Connecting;
+        }
+        let in_run = |pid: i32| self.tree.processes.iter().any(|process| process.pid == pid);
+        if socket::peer(copy.as_fd()).is_some_and(in_run) { Kind::Inside } else { Kind::Outside }
+    }
+
+    /// Descriptors of live processes that may send signals by themselves when something comes (O_ASYNC, F_NOTIFY).
+    fn asynchronous(&self) -> Result<Vec<(ThreadName, Source)>, RunError> {
+        let mut found = Vec::new();
+        if !self.kernel.asynchronous {
+            return Ok(found);
+        }
+        for (process, fd) in self.open_descriptors()? {
+            let thread = self.tree.thread(process);
+            let Ok(info) = thread.door.descriptor_info(fd) else { continue };
+            // Of a directory nothing says whether it tells what becomes of its files (F_NOTIFY).
+            let directory = || {
+                let copy = thread.door.duplicate(fd).and_then(nix::sys::stat::fstat);
+                copy.is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR)
+            };
+            if procfs::descriptor_flags(&info).is_some_and(|flags| flags & libc::O_ASYNC != 0) || directory()
+            {
+                let sources = self.descriptor(&thread.door, fd, Purpose::Poll, 0);
+                found.extend(sources.into_iter().map(|source| (thread.name.process(), source)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// True if something sent over TCP has not arrived: the kernel will send it again.
+    fn in_flight(&self) -> Result<bool, RunError> {
+        for (process, fd) in self.open_descriptors()? {
+            let door = &self.tree.thread(process).door;
+            let is_socket = door.descriptor(fd).is_ok_and(|link| link.starts_with("socket:["));
+            if is_socket
+                && let Ok(copy) = door.duplicate(fd)
+                && socket::unacknowledged(copy.as_fd()).is_some_and(|bytes| bytes > 0)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Every descriptor of every live process, with a live thread of it.
+    fn open_descriptors(&self) -> Result<Vec<(ThreadId, i32)>, RunError> {
+        let mut all = Vec::new();
+        for process in self.tree.process_ids() {
+            let Some(id) = self.tree.live_thread_of(process) else { continue };
+            let thread = self.tree.thread(id);
+            match thread.door.descriptors() {
+                Ok(fds) => all.extend(fds.into_iter().map(|fd| (id, fd))),
+                Err(error) if procfs::gone(&error) => {}
+                Err(error) => {
+                    return Err(RunError::Fault(format!(
+                        "listing the descriptors of {}: {error}",
+                        thread.name
+                    )));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Has the kernel hand on what terminals have taken in and not yet passed on, which it does by itself a moment later
+    /// (`flush_to_ldisc` happens at the latest when the terminal is polled). True if there is a terminal.
+    pub(in crate::supervise) fn flush_terminals(&self) -> bool {
+        let mut any = false;
+        for id in self.tree.live() {
+            let thread = self.tree.thread(id);
+            let State::Asleep(inside) = &thread.state else { continue };
+            for source in self.sources(thread, inside) {
+                let Source::Descriptor(fd, Kind::File(name)) = source else { continue };
+                let terminal = name.starts_with("/dev/pts/")
+                    || name.starts_with("/dev/ptmx")
+                    || name.starts_with("/dev/tty");
+                if terminal && let Ok(copy) = thread.door.duplicate(fd) {
+                    any = true;
+                    let mut fds = [PollFd::new(copy.as_fd(), PollFlags::POLLIN)];
+                    // Only the looking matters.
+                    let _ = poll(&mut fds, PollTimeout::ZERO);
+                }
+            }
+        }
+        any
+    }
+}
+
+/// True for the calls of POSIX message queues, whose descriptors lead to nobody outside.
+fn is_queue(inside: &Inside) -> bool {
+    [libc::SYS_mq_timedreceive, libc::SYS_mq_timedsend].contains(&i64::from(inside.number))
+}
+
+/// True if the arguments of a call in which a thread sleeps limit the sleep: the kernel has taken them as they were.
+fn ends_by_time(ends: Ends, inside: &Inside) -> bool {
+    let args = &inside.args;
+    match ends {
+        Ends::Timeless => false,
+        Ends::After(arg, calls::Unit::Millis) => args[arg] as i32 >= 0,
+        Ends::After(arg, calls::Unit::Timespec | calls::Unit::Timeval) | Ends::At(arg, _) => args[arg] != 0,
+        Ends::ClockNanosleep => true,
+        Ends::Futex => timeout::futex_sleeps(args[1]) && args[3] != 0,
+    }
+}

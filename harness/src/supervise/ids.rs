@@ -1,9 +1,0 @@
-//! What threads and processes are called inside the books: numbers that stay good for the whole run.
-
-/// Index of a thread in `Tree::threads`; threads are never removed, so it stays good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ThreadId(pub(super) usize);
-
-/// Index of a process in `Tree::processes`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ProcessId(pub(super) usize);

@@ -1,0 +1,31 @@
+//! Moments on the two clocks of a run: see NOTE \[Logical time\] in `clock`.
+
+use std::time::{Duration, Instant};
+
+/// Nanoseconds on the run's logical clock.
+pub(in crate::supervise) type Logical = u64;
+
+/// When something runs out.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::supervise) struct Deadline {
+    /// In the order of the run.
+    pub(in crate::supervise) logical: Logical,
+    /// The how many-th deadline of the run it is: of two at the same time, the one that was set first comes first.
+    pub(in crate::supervise) order: u64,
+    /// Never before this: the program must not see a sleep that was too short.
+    pub(in crate::supervise) real: Instant,
+}
+
+impl Deadline {
+    /// `times` intervals later.
+    pub(in crate::supervise) fn later(self, interval: Duration, times: u64) -> Deadline {
+        let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).saturating_mul(times);
+        let real = self.real.checked_add(Duration::from_nanos(interval)).unwrap_or(self.real);
+        Deadline { logical: self.logical.saturating_add(interval), real, ..self }
+    }
+
+    /// By this the earliest of several is found.
+    pub(in crate::supervise) fn rank(&self) -> (Logical, u64) {
+        (self.logical, self.order)
+    }
+}

@@ -1,0 +1,12 @@
+//! Time: what ends by it, and what the program believes to be armed.
+
+pub(super) mod armed;
+pub(super) mod clock;
+pub(super) mod cpu_time;
+pub(super) mod deadline;
+pub(super) mod due;
+pub(super) mod slept;
+pub(super) mod stretch;
+pub(super) mod timeout;
+pub(super) mod timers;
+pub(super) mod wait;

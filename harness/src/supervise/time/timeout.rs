@@ -1,0 +1,205 @@
+//! After what time a call ends by itself.
+
+use crate::schedule::Syscall;
+use crate::supervise::books::door::Door;
+use crate::supervise::calls::{self, Clock, Ends, Unit};
+use nix::poll::PollFlags;
+use nix::time::{ClockId, clock_gettime};
+use std::time::Duration;
+
+/// A time to sleep at most.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::supervise) struct Timeout {
+    pub(in crate::supervise) duration: Duration,
+    /// The program worked it out from a clock, so it differs a little from run to run.
+    computed: bool,
+}
+
+/// How late a program may be for a time that it worked out.
+const LATE: Duration = Duration::from_secs(1);
+
+impl Timeout {
+    fn relative(duration: Duration) -> Timeout {
+        // People do not write nanoseconds.
+        Timeout { duration, computed: !duration.subsec_nanos().is_multiple_of(1000) }
+    }
+
+    /// Until `moment` of this clock; none for clocks of CPU time. A moment that has just passed was ahead when the program
+    /// worked it out: it is as one that is just coming, or load would decide whether the call sleeps.
+    pub(in crate::supervise) fn until(moment: Duration, clock: i32) -> Option<Timeout> {
+        let now = reading(clock)?;
+        let just_passed = now >= moment && now - moment < LATE;
+        let duration = if just_passed { Duration::from_nanos(1) } else { moment.saturating_sub(now) };
+        Some(Timeout { duration, computed: true })
+    }
+
+    /// As the program has it, whatever it was worked out from.
+    pub(in crate::supervise) fn exactly(duration: Duration) -> Timeout {
+        Timeout { duration, computed: false }
+    }
+
+    /// How far away the end is on the logical clock. A computed time is rounded up to two digits: what is left of a tenth
+    /// of a second is a tenth of a second again, in every run. It may be late, as any timeout may.
+    pub(in crate::supervise) fn logical(&self) -> Duration {
+        if !self.computed {
+            return self.duration;
+        }
+        let nanos = u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX);
+        let unit = 10u64.pow(nanos.checked_ilog10().unwrap_or(0).saturating_sub(1));
+        Duration::from_nanos(nanos.div_ceil(unit).saturating_mul(unit))
+    }
+}
+
+/// The present time of a clock that sleeps may be measured by; none for clocks of CPU time.
+pub(in crate::supervise) fn reading(clock: i32) -> Option<Duration> {
+    let known = (0..=11).contains(&clock)
+        && !matches!(clock, libc::CLOCK_PROCESS_CPUTIME_ID | libc::CLOCK_THREAD_CPUTIME_ID);
+    clock_gettime(ClockId::from_raw(Some(clock).filter(|_| known)?)).ok().map(Duration::from)
+}
+
+/// Two words of memory; none where there is none.
+fn words(door: &Door, address: u64) -> Option<(u64, u64)> {
+    let word = |address| door.read_word(address).ok();
+    (address != 0).then(|| Some((word(address)?, word(address.wrapping_add(8))?))).flatten()
+}
+
+/// Two words of memory as a struct timespec; none where there is none, or where the kernel will refuse it.
+pub(in crate::supervise) fn timespec(door: &Door, address: u64) -> Option<Duration> {
+    let (seconds, nanos) = words(door, address)?;
+    let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    i64::try_from(seconds).ok().map(|seconds| Duration::new(seconds.unsigned_abs(), nanos))
+}
+
+fn timeval(door: &Door, address: u64) -> Option<Duration> {
+    let (seconds, micros) = words(door, address)?;
+    Some(Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros)))
+}
+
+/// The futex operations that may sleep for a time (futex(2)).
+pub(in crate::supervise) mod futex {
+    pub(in crate::supervise) const WAIT: u64 = 0;
+    pub(in crate::supervise) const LOCK_PI: u64 = 6;
+    pub(in crate::supervise) const WAIT_BITSET: u64 = 9;
+    pub(in crate::supervise) const WAIT_REQUEUE_PI: u64 = 11;
+    pub(in crate::supervise) const LOCK_PI2: u64 = 13;
+    /// The operation without its flags.
+    pub(in crate::supervise) const OPERATION: u64 = 0x7f;
+    pub(in crate::supervise) const CLOCK_REALTIME: u64 = 256;
+}
+
+/// True if this futex operation sleeps, at most for the time that its fourth argument gives.
+pub(in crate::supervise) fn futex_sleeps(operation: u64) -> bool {
+    operation & futex::OPERATION == futex::WAIT || futex_clock(operation).is_some()
+}
+
+/// The clock by which this futex operation's timeout is an absolute time; none if it is relative, or no timeout.
+pub(in crate::supervise) fn futex_clock(operation: u64) -> Option<i32> {
+    let by_flag = match operation & futex::CLOCK_REALTIME {
+        0 => libc::CLOCK_MONOTONIC,
+        _ => libc::CLOCK_REALTIME,
+    };
+    match operation & futex::OPERATION {
+        futex::WAIT_BITSET | futex::WAIT_REQUEUE_PI | futex::LOCK_PI2 => Some(by_flag),
+        futex::LOCK_PI => Some(libc::CLOCK_REALTIME),
+        _ => None,
+    }
+}
+
+/// The time that this call sleeps at most, by its arguments; none if they set no limit. Arguments that cannot be read or
+/// make no sense are none either: the kernel will report them.
+pub(in crate::supervise) fn of(door: &Door, call: Syscall, args: &[u64; 6]) -> Option<Timeout> {
+    let relative = |address: u64| timespec(door, address).map(Timeout::relative);
+    let until = |address: u64, clock: i32| Timeout::until(timespec(door, address)?, clock);
+    match calls::of(call).ends {
+        Ends::Timeless => None,
+        Ends::After(arg, Unit::Millis) => {
+            u64::try_from(args[arg] as i32).ok().map(Duration::from_millis).map(Timeout::relative)
+        }
+        Ends::After(arg, Unit::Timespec) => relative(args[arg]),
+        Ends::After(arg, Unit::Timeval) => timeval(door, args[arg]).map(Timeout::relative),
+        Ends::At(arg, Clock::Realtime) => until(args[arg], libc::CLOCK_REALTIME),
+        Ends::At(arg, Clock::In(clock)) => until(args[arg], args[clock] as i32),
+        Ends::ClockNanosleep if args[1] & libc::TIMER_ABSTIME as u64 != 0 => until(args[2], args[0] as i32),
+        Ends::ClockNanosleep => reading(args[0] as i32).and_then(|_| relative(args[2])),
+        Ends::Futex => match (args[1] & futex::OPERATION, futex_clock(args[1])) {
+            (futex::WAIT, _) => relative(args[3]),
+            (_, Some(clock)) => until(args[3], clock),
+            _ => None,
+        },
+    }
+}
+
+/// More descriptors than this in one call are not looked at one by one.
+const MANY: usize = 4096;
+
+/// The descriptors of a poll(2), and what each is waited for; none if they cannot be read.
+pub(in crate::supervise) fn polled(door: &Door, args: &[u64; 6]) -> Option<Vec<(i32, PollFlags)>> {
+    let count = usize::try_from(args[1]).ok().filter(|count| *count <= MANY)?;
+    let bytes = door.read_bytes(args[0], count * 8).ok()?;
+    let entries = bytes.chunks_exact(8).map(|entry| {
+        let fd = i32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]]);
+        (fd, PollFlags::from_bits_truncate(i16::from_le_bytes([entry[4], entry[5]])))
+    });
+    Some(entries.filter(|(fd, _)| *fd >= 0).collect())
+}
+
+/// How many bytes a set of select(2) has.
+pub(in crate::supervise) fn set_size(args: &[u64; 6]) -> Option<usize> {
+    usize::try_from(args[0]).ok().filter(|count| *count <= 1024).map(|count| count.div_ceil(64) * 8)
+}
+
+/// The descriptors of a select(2), and what each is waited for; none if they cannot be read.
+pub(in crate::supervise) fn selected(door: &Door, args: &[u64; 6]) -> Option<Vec<(i32, PollFlags)>> {
+    let length = set_size(args)?;
+    // What select(2) says each of its sets stands for.
+    let sets = [(args[1], PollFlags::POLLIN), (args[2], PollFlags::POLLOUT), (args[3], PollFlags::POLLPRI)];
+    let mut ends = Vec::new();
+    for (address, events) in sets.into_iter().filter(|(address, _)| *address != 0) {
+        let bits = door.read_bytes(address, length).ok()?;
+        let set = (0..args[0] as usize).filter(|fd| bits[fd / 8] & (1 << (fd % 8)) != 0);
+        ends.extend(set.map(|fd| (fd as i32, events)));
+    }
+    Some(ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn computed_times_are_rounded_up_and_written_ones_kept() {
+        let logical = |nanos: u64| Timeout::relative(Duration::from_nanos(nanos)).logical().as_nanos();
+        assert_eq!(logical(99_987_654), 100_000_000);
+        assert_eq!(logical(49_999_999), 50_000_000);
+        assert_eq!(logical(1_499_000_001), 1_500_000_000);
+        assert_eq!(logical(123_456_000), 123_456_000);
+        assert_eq!(logical(7), 7);
+        assert_eq!(logical(0), 0);
+        let computed = |duration| Timeout { duration, computed: true }.logical();
+        assert_eq!(computed(Duration::from_micros(99_987)), Duration::from_millis(100));
+        assert_eq!(computed(Duration::ZERO), Duration::ZERO);
+        assert!(computed(Duration::MAX) >= Duration::from_nanos(u64::MAX - 1));
+    }
+
+    #[test]
+    fn a_moment_that_has_just_passed_is_still_to_come() {
+        let clock = libc::CLOCK_MONOTONIC;
+        let until = |moment| Timeout::until(moment, clock).map(|timeout| timeout.duration);
+        assert_eq!(until(reading(clock).unwrap()), Some(Duration::from_nanos(1)));
+        assert_eq!(until(Duration::ZERO), Some(Duration::ZERO));
+        assert!(until(reading(clock).unwrap() + 9 * LATE) > Some(LATE));
+        assert_eq!(
+            until(Duration::ZERO).and(Timeout::until(LATE, libc::CLOCK_THREAD_CPUTIME_ID).map(drop)),
+            None
+        );
+    }
+
+    #[test]
+    fn what_a_futex_timeout_counts_from() {
+        assert_eq!(futex_clock(futex::WAIT | 128), None);
+        assert_eq!(futex_clock(futex::WAIT_BITSET | 128), Some(libc::CLOCK_MONOTONIC));
+        assert_eq!(futex_clock(futex::WAIT_BITSET | 256), Some(libc::CLOCK_REALTIME));
+        assert_eq!(futex_clock(futex::LOCK_PI), Some(libc::CLOCK_REALTIME));
+        assert_eq!(futex_clock(1), None);
+    }
+}
