@@ -3,8 +3,9 @@
 //! NOTE \[Unhandled\] When the end of a process is noticed, its memory and registers are gone. But the kernel can be asked
 //! beforehand to keep a copy of both at each page fault of a thread, in memory of the supervisor's (`perf::Faults`), and it
 //! tells whether the fault was handled. A thread that dies of SIGSEGV or SIGBUS for an access to memory does nothing after
-//! the fault: the last one was not handled, and came after the thread was let go for the last time. The fault of an earlier
-//! access, whose signal a handler caught, was either before a call of that handler's, or is followed by the handler's own.
+//! the fault: the last one was not handled, and came after the thread was let go for the last time. An earlier one, whose
+//! signal was caught, is mostly followed by calls or other faults. Only a handler that leaves by a jump could have neither
+//! after it, until the same signal comes from somebody else while the thread runs: but nobody else runs beside it.
 //!
 //! Other exceptions are seen where the kernel makes a signal of them, by root alone. Else the last call is all that is known.
 
@@ -14,14 +15,14 @@ use crate::supervise::Observe;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::tree::State;
 use crate::supervise::code::lookout::{Seen, known};
-use crate::supervise::code::watched::Watch;
+use crate::supervise::code::watched::{Copied, Watch};
 use crate::supervise::code::whereabouts::MOST_EVENTS;
 use crate::supervise::state::Turns;
 use crate::sys::perf::{Fault, Faults};
 use crate::trace::{Moment, Status, Whereabouts, last_call};
 
-/// So many threads are watched at once: each takes three descriptors, and memory that may not be paged out.
-const MOST_WATCHED: usize = 64;
+/// So many threads are watched at once: each takes four descriptors, and 68 KiB of memory that may not be paged out.
+const MOST_WATCHED: usize = 32;
 
 /// How much of a stack is copied.
 const STACK: usize = 32 << 10;
@@ -54,12 +55,12 @@ impl Turns<'_> {
         watch.last = last;
     }
 
-    fn copy_of_stack(&self, id: ThreadId) -> Option<(Registers, Vec<u8>)> {
+    fn copy_of_stack(&self, id: ThreadId) -> Option<Copied> {
         let registers = self.registers_of(id)?;
         let mut stack = vec![0; STACK];
         let size = self.tree.thread(id).door.read(registers.get(Registers::RSP)?, &mut stack).ok()?;
         stack.truncate(size);
-        Some((registers, stack))
+        Some(Copied { registers, stack, events: self.journal.events.len() })
     }
 
     /// Notes where the thread was that a fault of its own ended with its process, and its last call.
@@ -87,8 +88,11 @@ impl Turns<'_> {
         let Some((index, _)) = last.filter(|(index, _)| *index >= MOST_EVENTS) else { return };
         let name = self.journal.events[index].thread.clone();
         let of = watched.iter().find(|(id, _)| self.tree.thread(*id).name == name);
-        if let Some((id, Watch { last: Some((registers, stack)), .. })) = of {
-            let seen = self.seen_in_copy(*id, process, registers, stack, false);
+        // A thread that was let go for a signal's handler, or from a code point, was not in its last call then.
+        if let Some((id, Watch { last: Some(copied), .. })) = of
+            && copied.events <= index
+        {
+            let seen = self.seen_in_copy(*id, process, &copied.registers, &copied.stack, false);
             self.note_seen(*id, Moment::Event(index), seen);
         }
     }

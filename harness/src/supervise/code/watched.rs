@@ -10,8 +10,18 @@ pub(in crate::supervise) struct Watch {
     pub(in crate::supervise) faults: Option<Faults>,
     /// What was counted when the thread was let go last.
     pub(in crate::supervise) moment: u64,
-    /// Where it was then, if that has not been noted.
-    pub(in crate::supervise) last: Option<(Registers, Vec<u8>)>,
+    /// Where it was then, if that is not noted as of every event.
+    pub(in crate::supervise) last: Option<Copied>,
+}
+
+/// A stack that can still be followed when its thread is gone.
+#[derive(Debug)]
+pub(in crate::supervise) struct Copied {
+    pub(in crate::supervise) registers: Registers,
+    /// The memory from the stack pointer on.
+    pub(in crate::supervise) stack: Vec<u8>,
+    /// How many events there were before.
+    pub(in crate::supervise) events: usize,
 }
 
 impl Watch {
