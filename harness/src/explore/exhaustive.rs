@@ -26,18 +26,23 @@
 //! * Two switches at different points of one thread, even if only a harmless call lies between them. The other thread
 //!   may cause a signal, whose handler then meets another state of the program's memory; or both may share memory. A run
 //!   does not tell which signals a process catches or what memory it shares, so it cannot be known to be sound.
+//!
+//! NOTE \[Ways\] A node has as many ways on as points times threads, so they are not kept one by one: of each point, which of
+//! its actions are left. Points that many runs reach alike are kept once.
 
 use super::error::ExploreError;
 use super::planner::{Planned, Planner};
 use super::reference::Reference;
 use super::report::{Coverage, Level};
 use super::space::Space;
-use super::steps::{sends, taken};
+use super::steps::{digest, sends, taken};
 use crate::schedule::{Action, Schedule, Step, Target};
 use crate::signal::Signal;
-use crate::trace::{Event, Run, What};
+use crate::trace::{Event, Reached, Run, What};
+use indexmap::IndexSet;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -97,19 +102,32 @@ struct Turn {
     late: bool,
 }
 
+impl Turn {
+    fn new(size: usize, withheld: usize, late: bool) -> Turn {
+        Turn { size, withheld: Reverse(withheld), late }
+    }
+}
+
 /// The ways on from one node.
 struct Batch {
     node: Rc<Node>,
-    ways: std::vec::IntoIter<Way>,
+    ways: VecDeque<Way>,
 }
 
-/// One way on from a node.
-#[derive(Clone, Copy)]
+/// Ways on from a node.
 enum Way {
-    /// By this step, by its number.
-    Step(u32),
+    /// By a step at the point of this number: each of these actions, in the order of `Space::actions`.
+    Steps(u32, Range<u32>),
     /// Without this signal.
     Withhold(Signal),
+}
+
+/// Adds a step to the ways, which end with its like mostly.
+fn add(ways: &mut Vec<Way>, point: u32, action: u32) {
+    match ways.last_mut() {
+        Some(Way::Steps(last, actions)) if *last == point && actions.end == action => actions.end += 1,
+        _ => ways.push(Way::Steps(point, action..action + 1)),
+    }
 }
 
 /// The strategy at work.
@@ -120,16 +138,16 @@ pub(super) struct Exhaustive {
     queue: BTreeMap<Turn, VecDeque<Batch>>,
     /// What the present round was asked to run.
     asked: Vec<Node>,
-    /// Schedules that are planned; only with signals can two ways lead to one.
-    planned: HashSet<Schedule>,
+    /// Digests of the schedules that are planned; only with signals can two ways lead to one.
+    planned: HashSet<(u64, u64)>,
     /// Schedules whose last switch, one to all, let a single thread run alone.
     alone: HashSet<Schedule>,
-    /// All schedules of one step.
-    ones: Vec<Schedule>,
+    /// The steps of all schedules of one step.
+    ones: Vec<Way>,
     /// For each number of steps, from 1.
     levels: Vec<Level>,
-    steps: Vec<Step>,
-    numbers: HashMap<Step, u32>,
+    /// The points at which there are ways on, with what can be done there.
+    points: IndexSet<Reached>,
 }
 
 impl Exhaustive {
@@ -151,8 +169,7 @@ impl Exhaustive {
             alone: HashSet::new(),
             ones: Vec::new(),
             levels: (1..=bound).map(|steps| Level { steps, ..Level::default() }).collect(),
-            steps: Vec::new(),
-            numbers: HashMap::new(),
+            points: IndexSet::new(),
         };
         let home = Node::default();
         this.is_known(space, &home);
@@ -182,6 +199,8 @@ impl Exhaustive {
             let step = space.home.steps.iter().find(|step| sends(&step.action) == Some(signal));
             step.filter(|step| done.contains(step)).and_then(place)
         };
+        // Looked up once: there are many points.
+        let homes: Vec<Option<usize>> = space.signals.iter().map(|signal| at_home(*signal)).collect();
         let last = node.steps.last();
         let after = last.and_then(place);
         if last.is_some_and(|last| after.is_none() || !done.contains(last)) {
@@ -199,61 +218,74 @@ impl Exhaustive {
             if here && last.is_some_and(|last| sends(&last.action).is_none()) {
                 continue;
             }
-            let sent_before = |signal: &Signal| {
+            let sent_before = |(signal, home): &(Signal, Option<usize>)| {
                 let waits = node.withheld.contains(signal);
-                is_sent(*signal) || (!waits && at_home(*signal).is_some_and(|home| index >= home))
+                is_sent(*signal) || (!waits && home.is_some_and(|home| index >= home))
             };
-            let sent: Vec<Signal> = space.signals.iter().copied().filter(sent_before).collect();
-            for action in space.actions(reached, &sent) {
-                let step = Step::new(reached.point.clone(), action);
-                let child = node.extended(&step);
-                if child.size() > self.bound || self.is_known(space, &child) {
+            let signals = space.signals.iter().copied().zip(homes.iter().copied());
+            let sent: Vec<Signal> = signals.filter(sent_before).map(|(signal, _)| signal).collect();
+            let point = self.number(reached);
+            for (number, action) in (0..).zip(space.actions(reached, &[])) {
+                let signal = sends(&action);
+                let withheld = node.withheld.iter().filter(|other| signal != Some(**other)).count();
+                let size = node.steps.len() + 1 + withheld;
+                if size > self.bound || signal.is_some_and(|signal| sent.contains(&signal)) {
                     continue;
                 }
-                let late = match &step.action {
+                let mut ours = true;
+                if !space.signals.is_empty() || space.part().is_some() {
+                    let child = node.extended(&Step::new(reached.point.clone(), action.clone()));
+                    if self.is_known(space, &child) {
+                        continue;
+                    }
+                    ours = child.is_ours(space);
+                }
+                let late = match &action {
                     Action::Switch(Target::To(only)) => {
-                        let leaf = child.size() == self.bound && child.withheld.is_empty();
+                        let leaf = size == self.bound && withheld == 0;
                         let single = *reached.others == *std::slice::from_ref(only);
                         self.prune && leaf && single && !demoted.iter().any(|step| step.thread == *only)
                     }
                     Action::Switch(Target::All) | Action::Send(_) => false,
                 };
-                if child.withheld.is_empty() && child.is_ours(space) {
-                    if child.size() == 1 {
-                        self.ones.push(space.deviating(&child.steps, &[]));
+                if withheld == 0 && ours {
+                    if size == 1 {
+                        add(&mut self.ones, point, number);
                     }
-                    if let Some(level) = self.levels.get_mut(child.size().saturating_sub(1)) {
+                    if let Some(level) = self.levels.get_mut(size.saturating_sub(1)) {
                         level.all += 1;
                     }
                 }
-                let way = Way::Step(self.number(step));
-                batches.entry(turn(&child, late)).or_default().push(way);
+                add(batches.entry(Turn::new(size, withheld, late)).or_default(), point, number);
             }
         }
-        for &signal in &space.signals {
+        for (&signal, home) in space.signals.iter().zip(homes) {
             let child = node.withholding(signal);
-            let here = !is_sent(signal) && !node.withheld.contains(&signal) && at_home(signal).is_some();
+            let here = !is_sent(signal) && !node.withheld.contains(&signal) && home.is_some();
             if !here || child.size() > self.bound || self.is_known(space, &child) {
                 continue;
             }
             match plain.filter(|plain| child.withheld.len() == space.signals.len() && plain.taint.is_none()) {
                 Some(plain) => self.expand(space, &child, plain, None),
-                None => batches.entry(turn(&child, false)).or_default().push(Way::Withhold(signal)),
+                None => {
+                    let turn = Turn::new(child.size(), child.withheld.len(), false);
+                    batches.entry(turn).or_default().push(Way::Withhold(signal));
+                }
             }
         }
         for (turn, mut ways) in batches {
             ways.sort_by_cached_key(|way| match way {
-                Way::Step(number) => self.steps.get(*number as usize).map(|step| space.turn(step)),
+                Way::Steps(point, _) => self.reached(*point).map(|reached| space.turn(&reached.point)),
                 Way::Withhold(_) => None,
             });
-            let batch = Batch { node: shared.clone(), ways: ways.into_iter() };
+            let batch = Batch { node: shared.clone(), ways: ways.into() };
             self.queue.entry(turn).or_default().push_back(batch);
         }
     }
 
     /// True if another way has led to the same schedule before.
     fn is_known(&mut self, space: &Space, node: &Node) -> bool {
-        !space.signals.is_empty() && !self.planned.insert(space.deviating(&node.steps, &node.withheld))
+        !space.signals.is_empty() && !self.planned.insert(digest(&node.schedule(space)))
     }
 
     /// Schedules of so many steps and more cannot all be known.
@@ -261,39 +293,67 @@ impl Exhaustive {
         self.levels.iter_mut().skip(steps.saturating_sub(1)).for_each(|level| level.open = true);
     }
 
-    fn number(&mut self, step: Step) -> u32 {
-        let next = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
-        *self.numbers.entry(step).or_insert_with_key(|step| {
-            self.steps.push(step.clone());
-            next
-        })
+    /// The number of a point, with what can be done there.
+    fn number(&mut self, reached: &Reached) -> u32 {
+        let number = self.points.get_index_of(reached);
+        let number = number.unwrap_or_else(|| self.points.insert_full(reached.clone()).0);
+        // Memory ends long before.
+        u32::try_from(number).unwrap_or(u32::MAX)
+    }
+
+    fn reached(&self, point: u32) -> Option<&Reached> {
+        self.points.get_index(point as usize)
     }
 
     /// The next node of `wanted`'s turn, or of whichever turn comes first.
-    fn next(&mut self, wanted: Option<Turn>) -> Option<(Turn, Node)> {
+    fn next(&mut self, space: &Space, wanted: Option<Turn>) -> Option<(Turn, Node)> {
         loop {
             let mut entry = self.queue.first_entry()?;
             let turn = *entry.key();
             if wanted.is_some_and(|wanted| wanted != turn) {
                 return None;
             }
-            let Some(batch) = entry.get_mut().front_mut() else {
+            let Some(Batch { node, ways }) = entry.get_mut().front_mut() else {
                 entry.remove();
                 continue;
             };
-            let Some(way) = batch.ways.next() else {
-                entry.get_mut().pop_front();
-                continue;
+            let next = match ways.front_mut() {
+                None => {
+                    entry.get_mut().pop_front();
+                    continue;
+                }
+                Some(Way::Withhold(_)) => None,
+                Some(Way::Steps(point, actions)) => {
+                    let reached = self.points.get_index(*point as usize);
+                    let step = |action| step(space, reached?, action);
+                    actions.next().and_then(step).map(|step| node.extended(&step))
+                }
             };
-            let node = match way {
-                Way::Withhold(signal) => batch.node.withholding(signal),
-                Way::Step(number) => match self.steps.get(number as usize) {
-                    Some(step) => batch.node.extended(step),
-                    None => continue,
-                },
-            };
-            return Some((turn, node));
+            if next.is_some() {
+                return next.map(|next| (turn, next));
+            }
+            if let Some(Way::Withhold(signal)) = ways.pop_front() {
+                return Some((turn, node.withholding(signal)));
+            }
         }
+    }
+
+    /// How many schedules of one step were tried.
+    fn ones_tried(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool) -> u64 {
+        let mut ones = HashSet::new();
+        for way in &self.ones {
+            let Way::Steps(point, range) = way else { continue };
+            let Some(reached) = self.reached(*point) else { continue };
+            for (number, action) in (0..).zip(space.actions(reached, &[])) {
+                if range.contains(&number) {
+                    let one = space.deviating(&[Step::new(reached.point.clone(), action)], &[]);
+                    if tried(&one) {
+                        ones.insert(one);
+                    }
+                }
+            }
+        }
+        ones.len() as u64
     }
 
     fn level(&mut self, node: &Node) -> Option<&mut Level> {
@@ -302,8 +362,10 @@ impl Exhaustive {
     }
 }
 
-fn turn(node: &Node, late: bool) -> Turn {
-    Turn { size: node.size(), withheld: Reverse(node.withheld.len()), late }
+/// The step that takes the action of this number.
+fn step(space: &Space, reached: &Reached, action: u32) -> Option<Step> {
+    let action = space.actions(reached, &[]).into_iter().nth(action as usize)?;
+    Some(Step::new(reached.point.clone(), action))
 }
 
 impl Planner for Exhaustive {
@@ -329,7 +391,7 @@ impl Planner for Exhaustive {
         self.asked.clear();
         let mut now = None;
         while round.len() < size {
-            let Some((turn, node)) = self.next(now) else { break };
+            let Some((turn, node)) = self.next(space, now) else { break };
             let schedule = node.schedule(space);
             let leaf = node.size() == self.bound && node.withheld.is_empty();
             let ours = space.owns(&schedule);
@@ -374,13 +436,12 @@ impl Planner for Exhaustive {
         Ok(())
     }
 
-    fn cover(&self, coverage: &mut Coverage, tried: &dyn Fn(&Schedule) -> bool) {
+    fn cover(&self, space: &Space, coverage: &mut Coverage, tried: &dyn Fn(&Schedule) -> bool) {
         for level in &self.levels {
             let mut level = level.clone();
             if level.steps == 1 {
                 // Others may have tried them before this strategy got to them.
-                let run = self.ones.iter().filter(|one| tried(one)).collect::<HashSet<_>>().len();
-                level.run = (run as u64).min(level.all.saturating_sub(level.same));
+                level.run = self.ones_tried(space, tried).min(level.all.saturating_sub(level.same));
             } else {
                 let shorter = coverage.levels.iter().find(|other| other.steps + 1 == level.steps);
                 level.open |= shorter.is_none_or(|shorter| shorter.open || shorter.missing() > 0);
