@@ -188,7 +188,7 @@ pub struct Run {
 }
 
 /// A point that a run reached, and what could have been done there.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reached {
     /// The point.
     pub point: Point,

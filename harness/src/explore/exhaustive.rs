@@ -26,9 +26,6 @@
 //! * Two switches at different points of one thread, even if only a harmless call lies between them. The other thread
 //!   may cause a signal, whose handler then meets another state of the program's memory; or both may share memory. A run
 //!   does not tell which signals a process catches or what memory it shares, so it cannot be known to be sound.
-//!
-//! NOTE \[Ways\] A node has as many ways on as points times threads, so they are not kept one by one: of each point, which of
-//! its actions are left. Points that many runs reach alike are kept once.
 
 use super::error::ExploreError;
 use super::planner::{Planned, Planner};
@@ -38,13 +35,12 @@ use super::space::Space;
 use super::steps::{digest, sends, taken};
 use crate::schedule::{Action, Schedule, Step, Target};
 use crate::signal::Signal;
-use crate::trace::{Event, Reached, Run, What};
-use indexmap::IndexSet;
+use crate::trace::{Event, Run, What};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
+use ways::{Points, Way, add};
 
 /// Deviations from home, in the order in which they are taken, and the signals that are not sent at all.
 #[derive(Clone, Debug, Default)]
@@ -114,22 +110,6 @@ struct Batch {
     ways: VecDeque<Way>,
 }
 
-/// Ways on from a node.
-enum Way {
-    /// By a step at the point of this number: each of these actions, in the order of `Space::actions`.
-    Steps(u32, Range<u32>),
-    /// Without this signal.
-    Withhold(Signal),
-}
-
-/// Adds a step to the ways, which end with its like mostly.
-fn add(ways: &mut Vec<Way>, point: u32, action: u32) {
-    match ways.last_mut() {
-        Some(Way::Steps(last, actions)) if *last == point && actions.end == action => actions.end += 1,
-        _ => ways.push(Way::Steps(point, action..action + 1)),
-    }
-}
-
 /// The strategy at work.
 pub(super) struct Exhaustive {
     bound: usize,
@@ -146,8 +126,7 @@ pub(super) struct Exhaustive {
     ones: Vec<Way>,
     /// For each number of steps, from 1.
     levels: Vec<Level>,
-    /// The points at which there are ways on, with what can be done there.
-    points: IndexSet<Reached>,
+    points: Points,
 }
 
 impl Exhaustive {
@@ -169,7 +148,7 @@ impl Exhaustive {
             alone: HashSet::new(),
             ones: Vec::new(),
             levels: (1..=bound).map(|steps| Level { steps, ..Level::default() }).collect(),
-            points: IndexSet::new(),
+            points: Points::default(),
         };
         let home = Node::default();
         this.is_known(space, &home);
@@ -224,7 +203,11 @@ impl Exhaustive {
             };
             let signals = space.signals.iter().copied().zip(homes.iter().copied());
             let sent: Vec<Signal> = signals.filter(sent_before).map(|(signal, _)| signal).collect();
-            let point = self.number(reached);
+            // The space has taken in every run that is extended.
+            let Some(point) = self.points.number(space, reached) else {
+                self.unknown(size + 1);
+                continue;
+            };
             for (number, action) in (0..).zip(space.actions(reached, &[])) {
                 let signal = sends(&action);
                 let withheld = node.withheld.iter().filter(|other| signal != Some(**other)).count();
@@ -275,7 +258,7 @@ impl Exhaustive {
         }
         for (turn, mut ways) in batches {
             ways.sort_by_cached_key(|way| match way {
-                Way::Steps(point, _) => self.reached(*point).map(|reached| space.turn(&reached.point)),
+                Way::Steps(point, _) => self.points.point(space, *point).map(|point| space.turn(point)),
                 Way::Withhold(_) => None,
             });
             let batch = Batch { node: shared.clone(), ways: ways.into() };
@@ -293,18 +276,6 @@ impl Exhaustive {
         self.levels.iter_mut().skip(steps.saturating_sub(1)).for_each(|level| level.open = true);
     }
 
-    /// The number of a point, with what can be done there.
-    fn number(&mut self, reached: &Reached) -> u32 {
-        let number = self.points.get_index_of(reached);
-        let number = number.unwrap_or_else(|| self.points.insert_full(reached.clone()).0);
-        // Memory ends long before.
-        u32::try_from(number).unwrap_or(u32::MAX)
-    }
-
-    fn reached(&self, point: u32) -> Option<&Reached> {
-        self.points.get_index(point as usize)
-    }
-
     /// The next node of `wanted`'s turn, or of whichever turn comes first.
     fn next(&mut self, space: &Space, wanted: Option<Turn>) -> Option<(Turn, Node)> {
         loop {
@@ -317,55 +288,39 @@ impl Exhaustive {
                 entry.remove();
                 continue;
             };
-            let next = match ways.front_mut() {
-                None => {
-                    entry.get_mut().pop_front();
-                    continue;
+            match ways.front_mut() {
+                Some(Way::Steps(point, actions)) if actions.start < actions.end => {
+                    let step = self.points.steps(space, *point, actions).next();
+                    actions.start += 1;
+                    if let Some(step) = step {
+                        return Some((turn, node.extended(&step)));
+                    }
                 }
-                Some(Way::Withhold(_)) => None,
-                Some(Way::Steps(point, actions)) => {
-                    let reached = self.points.get_index(*point as usize);
-                    let step = |action| step(space, reached?, action);
-                    actions.next().and_then(step).map(|step| node.extended(&step))
+                Some(Way::Steps(..)) => drop(ways.pop_front()),
+                Some(Way::Withhold(signal)) => {
+                    let next = node.withholding(*signal);
+                    ways.pop_front();
+                    return Some((turn, next));
                 }
-            };
-            if next.is_some() {
-                return next.map(|next| (turn, next));
-            }
-            if let Some(Way::Withhold(signal)) = ways.pop_front() {
-                return Some((turn, node.withholding(signal)));
+                None => drop(entry.get_mut().pop_front()),
             }
         }
     }
 
     /// How many schedules of one step were tried.
     fn ones_tried(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool) -> u64 {
-        let mut ones = HashSet::new();
-        for way in &self.ones {
-            let Way::Steps(point, range) = way else { continue };
-            let Some(reached) = self.reached(*point) else { continue };
-            for (number, action) in (0..).zip(space.actions(reached, &[])) {
-                if range.contains(&number) {
-                    let one = space.deviating(&[Step::new(reached.point.clone(), action)], &[]);
-                    if tried(&one) {
-                        ones.insert(one);
-                    }
-                }
-            }
-        }
-        ones.len() as u64
+        let steps = self.ones.iter().flat_map(|way| match way {
+            Way::Steps(point, actions) => Some(self.points.steps(space, *point, actions)),
+            Way::Withhold(_) => None,
+        });
+        let ones = steps.flatten().map(|step| space.deviating(&[step], &[])).filter(|one| tried(one));
+        ones.collect::<HashSet<_>>().len() as u64
     }
 
     fn level(&mut self, node: &Node) -> Option<&mut Level> {
         let counts = node.withheld.is_empty();
         counts.then(|| self.levels.get_mut(node.size().saturating_sub(1))).flatten()
     }
-}
-
-/// The step that takes the action of this number.
-fn step(space: &Space, reached: &Reached, action: u32) -> Option<Step> {
-    let action = space.actions(reached, &[]).into_iter().nth(action as usize)?;
-    Some(Step::new(reached.point.clone(), action))
 }
 
 impl Planner for Exhaustive {
@@ -486,6 +441,8 @@ fn ran_alone(events: &[Event]) -> bool {
     }
     false
 }
+
+mod ways;
 
 #[cfg(test)]
 mod tests;

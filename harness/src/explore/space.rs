@@ -170,6 +170,16 @@ impl Space {
         part.holds(&ron::to_string(&steps).unwrap_or_default())
     }
 
+    /// The number of a point, which is how early it is; none if no run has shown it.
+    pub(super) fn number(&self, point: &Point) -> Option<usize> {
+        self.points.get_index_of(point)
+    }
+
+    /// The point of this number.
+    pub(super) fn numbered(&self, number: usize) -> Option<&Point> {
+        self.points.get_index(number)
+    }
+
     /// Number of different points seen.
     pub(super) fn points(&self) -> usize {
         self.points.len()
@@ -197,7 +207,7 @@ impl Space {
 
     /// The point of the step of this index.
     pub(super) fn point(&self, index: usize) -> Option<&Point> {
-        self.points.get_index(self.place(index)?)
+        self.numbered(self.place(index)?)
     }
 
     /// How early its point is.
@@ -239,7 +249,7 @@ impl Space {
 
     /// How early the step's point is; last for a point that no run has shown.
     pub(super) fn position(&self, step: &Step) -> usize {
-        self.points.get_index_of(&step.point()).unwrap_or(usize::MAX)
+        self.number(&step.point()).unwrap_or(usize::MAX)
     }
 
     /// When the steps at a point have their turn among their like: at a code point the first visits of all come first, in the order of the
