@@ -252,8 +252,8 @@ impl Space {
         self.number(&step.point()).unwrap_or(usize::MAX)
     }
 
-    /// When the steps at a point have their turn among their like: at a code point the first visits of all come first, in the order of the
-    /// plan's ranks; else there is no order but that of discovery.
+    /// When the steps at a point have their turn among their like: at code points the first visits of all come first, in the
+    /// order of the plan's ranks; else there is no order but that of discovery.
     pub(super) fn turn(&self, point: &Point) -> (bool, u32, usize) {
         match point.site {
             Site::At(place) => (true, point.nth, self.ranks.get(&place).copied().unwrap_or(usize::MAX)),

@@ -128,8 +128,8 @@ impl ScheduleTree {
         for (index, step) in steps.iter().enumerate() {
             let place = space.position(step);
             let simpler = |action: &Action| {
-                let weighs = |action| weight(action) < weight(&step.action);
-                sends(action) == sends(&step.action) && (action == &step.action || weighs(action))
+                let less = weight(action) < weight(&step.action);
+                sends(action) == sends(&step.action) && (less || action == &step.action)
             };
             let is_earlier = |index: &usize| space.place(*index).is_some_and(|other| other < place);
             let mut earlier: Vec<usize> = space
