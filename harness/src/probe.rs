@@ -1,5 +1,6 @@
 //! The names of probes: places that the author of a program has marked (`include/sigrace.h`).
 
+use crate::schedule::Label;
 use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -10,22 +11,18 @@ use std::str::FromStr;
 pub const LONGEST: usize = 64;
 
 /// The name of a probe: 1 to 64 bytes of printable UTF-8. In RON it is a text.
+///
+/// Every point of a run has room for one, so it is a label and not the bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProbeName([u8; LONGEST]);
+pub struct ProbeName(Label);
 
 impl ProbeName {
     /// A shell has no other probe than `kill -0 1397311314`, which has no name of its own.
-    pub const SHELL: ProbeName = {
-        let mut bytes = [0; LONGEST];
-        (bytes[0], bytes[1], bytes[2], bytes[3], bytes[4]) = (b's', b'h', b'e', b'l', b'l');
-        ProbeName(bytes)
-    };
+    pub const SHELL: ProbeName = ProbeName(Label::own("shell"));
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(LONGEST);
-        // It was made from text without zero bytes.
-        self.0.get(..length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
+        self.0.as_str()
     }
 }
 
@@ -43,13 +40,10 @@ impl FromStr for ProbeName {
             c.is_control()
                 || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
         };
-        let mut bytes = [0; LONGEST];
-        match bytes.get_mut(..text.len()) {
-            Some(place) if !text.is_empty() && !text.chars().any(hidden) => {
-                place.copy_from_slice(text.as_bytes());
-                Ok(ProbeName(bytes))
-            }
-            _ => Err(BadProbeName(text.chars().take(LONGEST + 1).collect())),
+        if (1..=LONGEST).contains(&text.len()) && !text.chars().any(hidden) {
+            Ok(ProbeName(Label::new(text)))
+        } else {
+            Err(BadProbeName(text.chars().take(LONGEST + 1).collect()))
         }
     }
 }

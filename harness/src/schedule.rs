@@ -205,6 +205,11 @@ pub enum Making {
 pub struct Label(&'static str);
 
 impl Label {
+    /// The label of a text that is in sigrace itself.
+    pub(crate) const fn own(text: &'static str) -> Label {
+        Label(text)
+    }
+
     /// The label of this text.
     pub fn new(text: &str) -> Label {
         static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());

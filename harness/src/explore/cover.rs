@@ -3,7 +3,7 @@
 use super::planner::Planner;
 use super::report::{Coverage, Level};
 use super::space::Space;
-use super::steps::sends;
+use super::steps::{digest, sends};
 use crate::schedule::{Point, Schedule, Step};
 use std::collections::HashSet;
 
@@ -18,7 +18,8 @@ pub(super) fn cover(
     planners: &[Box<dyn Planner>],
 ) -> Coverage {
     let taken_at: HashSet<Point> = taken.iter().map(Step::point).collect();
-    let open: HashSet<Point> = space.first_steps().map(Step::point).collect();
+    let taken_at: HashSet<&Point> = taken_at.iter().collect();
+    let open: HashSet<&Point> = space.first().filter_map(|index| space.point(index)).collect();
     let mut coverage = Coverage {
         reached: reached.len(),
         discovered: space.points().saturating_sub(reached.len()),
@@ -27,11 +28,11 @@ pub(super) fn cover(
         ..Coverage::default()
     };
     if space.part().is_some() {
-        coverage.not_taken = open.difference(&taken_at).cloned().collect();
+        coverage.not_taken = open.difference(&taken_at).map(|point| (*point).clone()).collect();
         coverage.not_taken.sort();
     }
     for step in space.first_steps() {
-        let made = usize::from(taken.contains(step));
+        let made = usize::from(taken.contains(&step));
         let (all, done) = match sends(&step.action) {
             Some(_) => (&mut coverage.sends, &mut coverage.sends_taken),
             None => (&mut coverage.switches, &mut coverage.switches_taken),
@@ -39,18 +40,22 @@ pub(super) fn cover(
         *all += 1;
         *done += made;
     }
-    planners.iter().for_each(|planner| planner.cover(&mut coverage, tried));
-    let ones: HashSet<Schedule> =
-        space.first_steps().map(|step| space.one(step)).filter(|one| space.owns(one)).collect();
+    planners.iter().for_each(|planner| planner.cover(space, &mut coverage, tried));
+    let (mut ones, mut run) = (HashSet::new(), 0);
+    for one in space.first_steps().map(|step| space.one(&step)).filter(|one| space.owns(one)) {
+        if ones.insert(digest(&one)) {
+            run += u64::from(tried(&one));
+        }
+    }
     match coverage.levels.iter_mut().find(|level| level.steps == 1) {
         // Sending all signals where the reference run does is the one schedule that an exhaustive search need not plan.
-        Some(level) if ones.contains(&space.home) => {
+        Some(level) if ones.contains(&digest(&space.home)) => {
             level.all += 1;
             level.run += 1;
         }
         Some(_) => {}
         None => {
-            let (all, run) = (ones.len() as u64, ones.iter().filter(|one| tried(one)).count() as u64);
+            let all = ones.len() as u64;
             coverage.levels.insert(0, Level { steps: 1, all, run, ..Level::default() });
         }
     }

@@ -20,7 +20,7 @@ use super::ledger::Ledger;
 use super::shrink::counts;
 use super::space::Space;
 use super::steps::{kind, same};
-use crate::schedule::{Action, Schedule, Site, Step, Target, ThreadName};
+use crate::schedule::{Action, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::trace::Broken;
 
 /// So many races of one search are remembered.
@@ -150,11 +150,12 @@ fn earlier(space: &Space, best: &Schedule) -> Vec<Schedule> {
     let simplicity = space.simplicity(best);
     let mut proposals = Vec::new();
     for (index, step) in best.steps.iter().enumerate() {
-        let like = |other: &&Step| other.thread == step.thread && other.at == step.at && other != &step;
-        for other in space.steps.iter().filter(like) {
+        let like = |point: &Point| point.thread == step.thread && point.site == step.at;
+        let like = space.all().filter(|&index| space.point(index).is_some_and(like));
+        for other in like.filter_map(|index| space.step(index)).filter(|other| other != step) {
             let mut steps = best.steps.clone();
             if let Some(place) = steps.get_mut(index) {
-                *place = other.clone();
+                *place = other;
             }
             proposals.push(space.sorted(steps));
         }

@@ -32,14 +32,15 @@ use super::planner::{Planned, Planner};
 use super::reference::Reference;
 use super::report::{Coverage, Level};
 use super::space::Space;
-use super::steps::{sends, taken};
+use super::steps::{digest, sends, taken};
 use crate::schedule::{Action, Schedule, Step, Target};
 use crate::signal::Signal;
 use crate::trace::{Event, Run, What};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
+use ways::{Points, Way, add};
 
 /// Deviations from home, in the order in which they are taken, and the signals that are not sent at all.
 #[derive(Clone, Debug, Default)]
@@ -97,19 +98,16 @@ struct Turn {
     late: bool,
 }
 
+impl Turn {
+    fn new(size: usize, withheld: usize, late: bool) -> Turn {
+        Turn { size, withheld: Reverse(withheld), late }
+    }
+}
+
 /// The ways on from one node.
 struct Batch {
     node: Rc<Node>,
-    ways: std::vec::IntoIter<Way>,
-}
-
-/// One way on from a node.
-#[derive(Clone, Copy)]
-enum Way {
-    /// By this step, by its number.
-    Step(u32),
-    /// Without this signal.
-    Withhold(Signal),
+    ways: VecDeque<Way>,
 }
 
 /// The strategy at work.
@@ -120,16 +118,15 @@ pub(super) struct Exhaustive {
     queue: BTreeMap<Turn, VecDeque<Batch>>,
     /// What the present round was asked to run.
     asked: Vec<Node>,
-    /// Schedules that are planned; only with signals can two ways lead to one.
-    planned: HashSet<Schedule>,
+    /// Digests of the schedules that are planned; only with signals can two ways lead to one.
+    planned: HashSet<(u64, u64)>,
     /// Schedules whose last switch, one to all, let a single thread run alone.
     alone: HashSet<Schedule>,
-    /// All schedules of one step.
-    ones: Vec<Schedule>,
+    /// The steps of all schedules of one step.
+    ones: Vec<Way>,
     /// For each number of steps, from 1.
     levels: Vec<Level>,
-    steps: Vec<Step>,
-    numbers: HashMap<Step, u32>,
+    points: Points,
 }
 
 impl Exhaustive {
@@ -151,8 +148,7 @@ impl Exhaustive {
             alone: HashSet::new(),
             ones: Vec::new(),
             levels: (1..=bound).map(|steps| Level { steps, ..Level::default() }).collect(),
-            steps: Vec::new(),
-            numbers: HashMap::new(),
+            points: Points::default(),
         };
         let home = Node::default();
         this.is_known(space, &home);
@@ -182,6 +178,8 @@ impl Exhaustive {
             let step = space.home.steps.iter().find(|step| sends(&step.action) == Some(signal));
             step.filter(|step| done.contains(step)).and_then(place)
         };
+        // Looked up once: there are many points.
+        let homes: Vec<Option<usize>> = space.signals.iter().map(|signal| at_home(*signal)).collect();
         let last = node.steps.last();
         let after = last.and_then(place);
         if last.is_some_and(|last| after.is_none() || !done.contains(last)) {
@@ -199,61 +197,78 @@ impl Exhaustive {
             if here && last.is_some_and(|last| sends(&last.action).is_none()) {
                 continue;
             }
-            let sent_before = |signal: &Signal| {
+            let sent_before = |(signal, home): &(Signal, Option<usize>)| {
                 let waits = node.withheld.contains(signal);
-                is_sent(*signal) || (!waits && at_home(*signal).is_some_and(|home| index >= home))
+                is_sent(*signal) || (!waits && home.is_some_and(|home| index >= home))
             };
-            let sent: Vec<Signal> = space.signals.iter().copied().filter(sent_before).collect();
-            for action in space.actions(reached, &sent) {
-                let step = Step::new(reached.point.clone(), action);
-                let child = node.extended(&step);
-                if child.size() > self.bound || self.is_known(space, &child) {
+            let signals = space.signals.iter().copied().zip(homes.iter().copied());
+            let sent: Vec<Signal> = signals.filter(sent_before).map(|(signal, _)| signal).collect();
+            // The space has taken in every run that is extended.
+            let Some(point) = self.points.number(space, reached) else {
+                self.unknown(size + 1);
+                continue;
+            };
+            for (number, action) in (0..).zip(space.actions(reached, &[])) {
+                let signal = sends(&action);
+                let withheld = node.withheld.iter().filter(|other| signal != Some(**other)).count();
+                let size = node.steps.len() + 1 + withheld;
+                if size > self.bound || signal.is_some_and(|signal| sent.contains(&signal)) {
                     continue;
                 }
-                let late = match &step.action {
+                let mut ours = true;
+                if !space.signals.is_empty() || space.part().is_some() {
+                    let child = node.extended(&Step::new(reached.point.clone(), action.clone()));
+                    if self.is_known(space, &child) {
+                        continue;
+                    }
+                    ours = child.is_ours(space);
+                }
+                let late = match &action {
                     Action::Switch(Target::To(only)) => {
-                        let leaf = child.size() == self.bound && child.withheld.is_empty();
+                        let leaf = size == self.bound && withheld == 0;
                         let single = *reached.others == *std::slice::from_ref(only);
                         self.prune && leaf && single && !demoted.iter().any(|step| step.thread == *only)
                     }
                     Action::Switch(Target::All) | Action::Send(_) => false,
                 };
-                if child.withheld.is_empty() && child.is_ours(space) {
-                    if child.size() == 1 {
-                        self.ones.push(space.deviating(&child.steps, &[]));
+                if withheld == 0 && ours {
+                    if size == 1 {
+                        add(&mut self.ones, point, number);
                     }
-                    if let Some(level) = self.levels.get_mut(child.size().saturating_sub(1)) {
+                    if let Some(level) = self.levels.get_mut(size.saturating_sub(1)) {
                         level.all += 1;
                     }
                 }
-                let way = Way::Step(self.number(step));
-                batches.entry(turn(&child, late)).or_default().push(way);
+                add(batches.entry(Turn::new(size, withheld, late)).or_default(), point, number);
             }
         }
-        for &signal in &space.signals {
+        for (&signal, home) in space.signals.iter().zip(homes) {
             let child = node.withholding(signal);
-            let here = !is_sent(signal) && !node.withheld.contains(&signal) && at_home(signal).is_some();
+            let here = !is_sent(signal) && !node.withheld.contains(&signal) && home.is_some();
             if !here || child.size() > self.bound || self.is_known(space, &child) {
                 continue;
             }
             match plain.filter(|plain| child.withheld.len() == space.signals.len() && plain.taint.is_none()) {
                 Some(plain) => self.expand(space, &child, plain, None),
-                None => batches.entry(turn(&child, false)).or_default().push(Way::Withhold(signal)),
+                None => {
+                    let turn = Turn::new(child.size(), child.withheld.len(), false);
+                    batches.entry(turn).or_default().push(Way::Withhold(signal));
+                }
             }
         }
         for (turn, mut ways) in batches {
             ways.sort_by_cached_key(|way| match way {
-                Way::Step(number) => self.steps.get(*number as usize).map(|step| space.turn(step)),
+                Way::Steps(point, _) => self.points.point(space, *point).map(|point| space.turn(point)),
                 Way::Withhold(_) => None,
             });
-            let batch = Batch { node: shared.clone(), ways: ways.into_iter() };
+            let batch = Batch { node: shared.clone(), ways: ways.into() };
             self.queue.entry(turn).or_default().push_back(batch);
         }
     }
 
     /// True if another way has led to the same schedule before.
     fn is_known(&mut self, space: &Space, node: &Node) -> bool {
-        !space.signals.is_empty() && !self.planned.insert(space.deviating(&node.steps, &node.withheld))
+        !space.signals.is_empty() && !self.planned.insert(digest(&node.schedule(space)))
     }
 
     /// Schedules of so many steps and more cannot all be known.
@@ -261,49 +276,51 @@ impl Exhaustive {
         self.levels.iter_mut().skip(steps.saturating_sub(1)).for_each(|level| level.open = true);
     }
 
-    fn number(&mut self, step: Step) -> u32 {
-        let next = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
-        *self.numbers.entry(step).or_insert_with_key(|step| {
-            self.steps.push(step.clone());
-            next
-        })
-    }
-
     /// The next node of `wanted`'s turn, or of whichever turn comes first.
-    fn next(&mut self, wanted: Option<Turn>) -> Option<(Turn, Node)> {
+    fn next(&mut self, space: &Space, wanted: Option<Turn>) -> Option<(Turn, Node)> {
         loop {
             let mut entry = self.queue.first_entry()?;
             let turn = *entry.key();
             if wanted.is_some_and(|wanted| wanted != turn) {
                 return None;
             }
-            let Some(batch) = entry.get_mut().front_mut() else {
+            let Some(Batch { node, ways }) = entry.get_mut().front_mut() else {
                 entry.remove();
                 continue;
             };
-            let Some(way) = batch.ways.next() else {
-                entry.get_mut().pop_front();
-                continue;
-            };
-            let node = match way {
-                Way::Withhold(signal) => batch.node.withholding(signal),
-                Way::Step(number) => match self.steps.get(number as usize) {
-                    Some(step) => batch.node.extended(step),
-                    None => continue,
-                },
-            };
-            return Some((turn, node));
+            match ways.front_mut() {
+                Some(Way::Steps(point, actions)) if actions.start < actions.end => {
+                    let step = self.points.steps(space, *point, actions).next();
+                    actions.start += 1;
+                    if let Some(step) = step {
+                        return Some((turn, node.extended(&step)));
+                    }
+                }
+                Some(Way::Steps(..)) => drop(ways.pop_front()),
+                Some(Way::Withhold(signal)) => {
+                    let next = node.withholding(*signal);
+                    ways.pop_front();
+                    return Some((turn, next));
+                }
+                None => drop(entry.get_mut().pop_front()),
+            }
         }
+    }
+
+    /// How many schedules of one step were tried.
+    fn ones_tried(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool) -> u64 {
+        let steps = self.ones.iter().flat_map(|way| match way {
+            Way::Steps(point, actions) => Some(self.points.steps(space, *point, actions)),
+            Way::Withhold(_) => None,
+        });
+        let ones = steps.flatten().map(|step| space.deviating(&[step], &[])).filter(|one| tried(one));
+        ones.collect::<HashSet<_>>().len() as u64
     }
 
     fn level(&mut self, node: &Node) -> Option<&mut Level> {
         let counts = node.withheld.is_empty();
         counts.then(|| self.levels.get_mut(node.size().saturating_sub(1))).flatten()
     }
-}
-
-fn turn(node: &Node, late: bool) -> Turn {
-    Turn { size: node.size(), withheld: Reverse(node.withheld.len()), late }
 }
 
 impl Planner for Exhaustive {
@@ -329,7 +346,7 @@ impl Planner for Exhaustive {
         self.asked.clear();
         let mut now = None;
         while round.len() < size {
-            let Some((turn, node)) = self.next(now) else { break };
+            let Some((turn, node)) = self.next(space, now) else { break };
             let schedule = node.schedule(space);
             let leaf = node.size() == self.bound && node.withheld.is_empty();
             let ours = space.owns(&schedule);
@@ -374,13 +391,12 @@ impl Planner for Exhaustive {
         Ok(())
     }
 
-    fn cover(&self, coverage: &mut Coverage, tried: &dyn Fn(&Schedule) -> bool) {
+    fn cover(&self, space: &Space, coverage: &mut Coverage, tried: &dyn Fn(&Schedule) -> bool) {
         for level in &self.levels {
             let mut level = level.clone();
             if level.steps == 1 {
                 // Others may have tried them before this strategy got to them.
-                let run = self.ones.iter().filter(|one| tried(one)).collect::<HashSet<_>>().len();
-                level.run = (run as u64).min(level.all.saturating_sub(level.same));
+                level.run = self.ones_tried(space, tried).min(level.all.saturating_sub(level.same));
             } else {
                 let shorter = coverage.levels.iter().find(|other| other.steps + 1 == level.steps);
                 level.open |= shorter.is_none_or(|shorter| shorter.open || shorter.missing() > 0);
@@ -425,6 +441,8 @@ fn ran_alone(events: &[Event]) -> bool {
     }
     false
 }
+
+mod ways;
 
 #[cfg(test)]
 mod tests;

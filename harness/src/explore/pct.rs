@@ -266,7 +266,7 @@ impl Planner for Pct {
         _tried: &dyn Fn(&Schedule) -> bool,
         size: usize,
     ) -> Result<Vec<Planned>, ExploreError> {
-        if space.steps.is_empty() {
+        if space.all().is_empty() {
             self.asked = 0;
             return Ok(Vec::new());
         }
@@ -293,7 +293,7 @@ impl Planner for Pct {
         Ok(())
     }
 
-    fn cover(&self, coverage: &mut Coverage, _tried: &dyn Fn(&Schedule) -> bool) {
+    fn cover(&self, _space: &Space, coverage: &mut Coverage, _tried: &dyn Fn(&Schedule) -> bool) {
         coverage.chance = Some(Chance {
             depth: self.depth,
             threads: self.threads as u64,

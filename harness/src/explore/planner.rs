@@ -59,7 +59,7 @@ pub(super) trait Planner {
     }
 
     /// What it adds to the coverage of the search.
-    fn cover(&self, coverage: &mut Coverage, tried: &dyn Fn(&Schedule) -> bool) {
-        let _ = (coverage, tried);
+    fn cover(&self, space: &Space, coverage: &mut Coverage, tried: &dyn Fn(&Schedule) -> bool) {
+        let _ = (space, coverage, tried);
     }
 }

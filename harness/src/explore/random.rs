@@ -13,10 +13,11 @@ use super::planner::{Planned, Planner};
 use super::space::Space;
 use super::steps::{sends, weight};
 use super::tree::ScheduleTree;
-use crate::schedule::{Schedule, Step};
+use crate::schedule::{Action, Schedule, Step};
 use proptest::strategy::{NewTree, Strategy, ValueTree};
 use proptest::test_runner::{Reason, TestRunner};
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One schedule in so many takes several steps while single ones are left.
@@ -52,24 +53,22 @@ impl Planner for Random {
         size: usize,
     ) -> Result<Vec<Planned>, ExploreError> {
         let mut trees = Vec::new();
-        if space.steps.is_empty() {
+        if space.all().is_empty() {
             return Ok(trees);
         }
-        let mut single: Vec<Step> = space
-            .first_steps()
-            .map(|step| (step, space.one(step)))
-            .filter(|(_, one)| !tried(one) && space.owns(one))
-            .map(|(step, _)| step.clone())
-            .collect();
+        let new = |one: &Schedule| !tried(one) && space.owns(one);
+        let one = |index: usize| space.step(index).map(|step| space.one(&step));
+        let mut single: Vec<usize> =
+            space.first().filter(|&index| one(index).is_some_and(|one| new(&one))).collect();
         let mut drawn: HashSet<Schedule> = HashSet::new();
         for _ in 0..size {
             self.planned += 1;
             let alone = !single.is_empty() && !self.planned.is_multiple_of(SEVERAL_EVERY);
             let schedules = if alone {
                 // Classes, not odds: so many runs try so many steps.
-                let class = |step: &Step| weight(&step.action) == 1;
+                let class = |index: &usize| space.action(*index).is_some_and(|action| weight(action) == 1);
                 let later = single.iter().all(class);
-                let from = single.iter().filter(|step| class(step) == later).cloned().collect();
+                let from = single.iter().filter(|index| class(index) == later).copied().collect();
                 Schedules::Single(space.clone(), from)
             } else {
                 Schedules::Several(space.clone())
@@ -84,7 +83,7 @@ impl Planner for Random {
                 tree = schedules.new_tree(&mut self.runner).map_err(planning)?;
             }
             let schedule = tree.current();
-            single.retain(|step| space.one(step) != schedule);
+            single.retain(|&index| one(index).as_ref() != Some(&schedule));
             if space.owns(&schedule) {
                 drawn.insert(schedule);
                 trees.push(Planned { tree, probe: false, shared: false });
@@ -97,8 +96,8 @@ impl Planner for Random {
 /// Schedules over the steps of a space.
 #[derive(Debug)]
 enum Schedules {
-    /// One of these steps, besides the signals at home.
-    Single(Arc<Space>, Vec<Step>),
+    /// One of these steps, by their indices, besides the signals at home.
+    Single(Arc<Space>, Vec<usize>),
     /// Two or three steps, or one and the signals, which may be anywhere.
     Several(Arc<Space>),
 }
@@ -110,8 +109,8 @@ impl Strategy for Schedules {
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Schedules> {
         match self {
             Schedules::Single(space, steps) => {
-                let step = pick(runner, steps)?.ok_or("no step is left")?;
-                Ok(ScheduleTree::new(space.clone(), space.one(step)))
+                let step = pick(runner, steps)?.and_then(|&index| space.step(index));
+                Ok(ScheduleTree::new(space.clone(), space.one(&step.ok_or("no step is left")?)))
             }
             Schedules::Several(space) => Ok(ScheduleTree::new(space.clone(), several(space, runner)?)),
         }
@@ -120,43 +119,38 @@ impl Strategy for Schedules {
 
 /// A schedule of several steps.
 fn several(space: &Space, runner: &mut TestRunner) -> Result<Schedule, Reason> {
-    let switches = |step: &&Step| sends(&step.action).is_none();
+    let switches = |action: &Action| sends(action).is_none();
     let fewest = if space.signals.is_empty() { 2 } else { 1 };
     let mut steps: Vec<Step> = Vec::new();
     for _ in 0..fewest + below(runner, 2)? {
-        let all = if steps.is_empty() {
-            space.first_steps().filter(switches).collect()
-        } else {
-            space.steps.iter().filter(switches).collect()
-        };
-        if let Some(step) = later(space, runner, &steps, all, &|step| sends(&step.action).is_none())?
+        let all = if steps.is_empty() { space.first() } else { space.all() };
+        if let Some(step) = later(space, runner, &steps, all, &switches)?
             && !steps.iter().any(|other| other.point() == step.point())
         {
             steps.push(step);
         }
     }
     for &signal in &space.signals {
-        let sends_it = |step: &Step| sends(&step.action) == Some(signal);
-        let home = space.home.steps.iter().find(|step| sends_it(step));
-        let away = below(runner, 2)? == 1;
-        let all = space.steps.iter().filter(|step| sends_it(step)).collect();
-        let drawn = if away || home.is_none() { later(space, runner, &steps, all, &sends_it)? } else { None };
+        let sends_it = |action: &Action| sends(action) == Some(signal);
+        let home = space.home.steps.iter().find(|step| sends_it(&step.action));
+        let away = below(runner, 2)? == 1 || home.is_none();
+        let drawn = if away { later(space, runner, &steps, space.all(), &sends_it)? } else { None };
         steps.extend(drawn.or_else(|| home.cloned()));
     }
     Ok(space.sorted(steps))
 }
 
-/// One of `all`, or half of the time one that only the steps so far have made possible.
+/// One of `all` with such an action, or half of the time one that only the steps so far have made possible.
 fn later(
     space: &Space,
     runner: &mut TestRunner,
     steps: &[Step],
-    all: Vec<&Step>,
-    wanted: &dyn Fn(&Step) -> bool,
+    all: Range<usize>,
+    wanted: &dyn Fn(&Action) -> bool,
 ) -> Result<Option<Step>, Reason> {
-    let opened = steps.iter().filter_map(|step| space.opened.get(step)).flatten();
-    let opened: Vec<&Step> =
-        opened.filter_map(|&index| space.steps.get(index)).filter(|step| wanted(step)).collect();
-    let from = if !opened.is_empty() && below(runner, 2)? == 0 { opened } else { all };
-    Ok(pick(runner, &from)?.map(|step| (*step).clone()))
+    let wanted = |index: &usize| space.action(*index).is_some_and(wanted);
+    let opened: Vec<usize> = steps.iter().flat_map(|step| space.opened(step)).filter(wanted).collect();
+    let from =
+        if !opened.is_empty() && below(runner, 2)? == 0 { opened } else { all.filter(wanted).collect() };
+    Ok(pick(runner, &from)?.and_then(|&index| space.step(index)))
 }

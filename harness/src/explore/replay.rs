@@ -12,7 +12,6 @@ use crate::trace::{Event, Run, Trace, difference};
 
 /// What became of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
 pub enum Replay {
     /// It went as recorded, and so did it end.
     Followed,

@@ -6,6 +6,7 @@ use super::reference::Reference;
 use super::verdict::Verdict;
 use crate::schedule::{Point, Schedule, Step};
 use crate::trace::{Broken, Outcome, Run};
+use std::sync::Arc;
 
 /// What came of a search. The same for the same program, plan and seed, with any number of workers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct Report {
     /// Runs that every part of a search makes, to see what there is to try: not among `runs`.
     pub shared_runs: u64,
     /// The reference run.
-    pub reference: Reference,
+    pub reference: Arc<Reference>,
     /// Runs made by the strategies. The reference run is number 0 and not among them.
     pub runs: u64,
     /// Runs made to shrink and to confirm.
@@ -54,7 +55,7 @@ pub struct Report {
 
 impl Report {
     /// Of a search that has not begun.
-    pub(super) fn new(plan: &Plan, reference: &Reference) -> Report {
+    pub(super) fn new(plan: &Plan, reference: &Arc<Reference>) -> Report {
         Report {
             seed: plan.seed,
             verdict: Verdict::Unreached,

@@ -38,7 +38,7 @@ const MOST_OUTCOMES: usize = 256;
 /// A search at work.
 struct Search<'a, 'env> {
     plan: &'a Plan,
-    reference: &'a Reference,
+    reference: &'a Arc<Reference>,
     space: Arc<Space>,
     ledger: Ledger<'a, 'env>,
     findings: Findings,
@@ -69,7 +69,7 @@ where
     F: Fn(usize) -> Result<S, RunError> + Sync,
     J: Fn(&Run) -> Vec<Broken>,
 {
-    let queue = Queue::default();
+    let (queue, reference) = (Queue::default(), Arc::new(reference));
     std::thread::scope(|scope| {
         let crew = Crew::start(scope, &queue, plan.jobs, factory, cancel)?;
         Search::new(plan, &reference, Ledger::new(&crew, judge), progress).run()
@@ -79,7 +79,7 @@ where
 impl<'a, 'env> Search<'a, 'env> {
     fn new(
         plan: &'a Plan,
-        reference: &'a Reference,
+        reference: &'a Arc<Reference>,
         ledger: Ledger<'a, 'env>,
         progress: &'a dyn Progress,
     ) -> Search<'a, 'env> {

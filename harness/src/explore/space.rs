@@ -8,6 +8,9 @@
 //! NOTE \[Order of points\] A point is earlier than another if it was seen first: the run of the empty schedule comes
 //! first, in its order, then the reference run, then the others by their number. For a schedule of one step this is
 //! the order in which the program gets there.
+//!
+//! NOTE \[Numbered steps\] At a point with many threads there are as many steps as threads, so a step is kept as two numbers,
+//! of its point and of its action, and made when it is needed.
 
 use super::partition::Partition;
 use super::plan::Plan;
@@ -16,7 +19,9 @@ use super::steps::{sends, taken, weight};
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{Reached, Run};
+use indexmap::IndexSet;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// No more steps than this are remembered; a program with more points is explored at those it reaches first.
 const MOST_STEPS: usize = 100_000;
@@ -28,14 +33,16 @@ pub(super) struct Space {
     pub(super) signals: Vec<Signal>,
     /// The schedule of the reference run: signals are sent there unless a schedule says otherwise.
     pub(super) home: Schedule,
-    /// Every step that could be taken, in the order of discovery.
-    pub(super) steps: Vec<Step>,
-    /// Indices of the steps that need no other one before them.
-    pub(super) first: Vec<usize>,
+    /// Points, in their order.
+    points: IndexSet<Point>,
+    /// Actions that could be done somewhere.
+    doings: IndexSet<Action>,
+    /// Every step that could be taken, in the order of discovery: the numbers of its point and its action.
+    steps: IndexSet<(usize, usize)>,
+    /// How many of them, the first ones, need no other one before them.
+    first: usize,
     /// Indices of the steps that only came up in a run which took this one.
-    pub(super) opened: HashMap<Step, Vec<usize>>,
-    order: HashMap<Point, usize>,
-    known: HashMap<Step, usize>,
+    opened: HashMap<Step, Vec<Range<usize>>>,
     to: ThreadName,
     always: bool,
     sites: Vec<Site>,
@@ -53,11 +60,11 @@ impl Space {
         let mut space = Space {
             signals: plan.signals(),
             home: reference.schedule.clone(),
-            steps: Vec::new(),
-            first: Vec::new(),
+            points: IndexSet::new(),
+            doings: IndexSet::new(),
+            steps: IndexSet::new(),
+            first: 0,
             opened: HashMap::new(),
-            order: HashMap::new(),
-            known: HashMap::new(),
             to: plan.send_to.process(),
             always: plan.always,
             sites: plan.points.clone(),
@@ -69,7 +76,7 @@ impl Space {
         let sends = !reference.schedule.steps.is_empty();
         space.note(reference.plain(), |action| !sends || matches!(action, Action::Send(_)));
         space.note(&reference.run, |action| !sends || matches!(action, Action::Switch(_)));
-        space.first = (0..space.steps.len()).collect();
+        space.first = space.steps.len();
         space
     }
 
@@ -78,30 +85,30 @@ impl Space {
         let new = self.note(run, |_| true);
         if !new.is_empty() {
             for step in taken(run) {
-                self.opened.entry(step.clone()).or_default().extend(&new);
+                self.opened.entry(step.clone()).or_default().push(new.clone());
             }
         }
     }
 
     /// Remembers points and steps of `run`; gives the indices of the new steps.
-    fn note(&mut self, run: &Run, wanted: impl Fn(&Action) -> bool) -> Vec<usize> {
+    fn note(&mut self, run: &Run, wanted: impl Fn(&Action) -> bool) -> Range<usize> {
         let start = self.steps.len();
         let mut sent: Vec<Signal> = Vec::new();
         let done = taken(run);
         for reached in &run.reached {
-            let next = self.order.len();
-            self.order.entry(reached.point.clone()).or_insert(next);
-            for action in self.actions(reached, &sent) {
-                let step = Step::new(reached.point.clone(), action);
-                if wanted(&step.action) && self.steps.len() < MOST_STEPS && !self.known.contains_key(&step) {
-                    self.known.insert(step.clone(), self.steps.len());
-                    self.steps.push(step);
+            let (point, _) = self.points.insert_full(reached.point.clone());
+            if self.steps.len() < MOST_STEPS {
+                for action in self.actions(reached, &sent).into_iter().filter(&wanted) {
+                    let (action, _) = self.doings.insert_full(action);
+                    if self.steps.len() < MOST_STEPS {
+                        self.steps.insert((point, action));
+                    }
                 }
             }
             let here = done.iter().filter(|step| step.point() == reached.point);
             sent.extend(here.filter_map(|step| sends(&step.action)));
         }
-        (start..self.steps.len()).collect()
+        start..self.steps.len()
     }
 
     /// What could be done at a point, when `sent` were sent before.
@@ -163,14 +170,59 @@ impl Space {
         part.holds(&ron::to_string(&steps).unwrap_or_default())
     }
 
-    /// Number of different points seen.
-    pub(super) fn points(&self) -> usize {
-        self.order.len()
+    /// The number of a point, which is how early it is; none if no run has shown it.
+    pub(super) fn number(&self, point: &Point) -> Option<usize> {
+        self.points.get_index_of(point)
     }
 
-    /// The steps that need no other one before them.
-    pub(super) fn first_steps(&self) -> impl Iterator<Item = &Step> {
-        self.first.iter().filter_map(|&index| self.steps.get(index))
+    /// The point of this number.
+    pub(super) fn numbered(&self, number: usize) -> Option<&Point> {
+        self.points.get_index(number)
+    }
+
+    /// Number of different points seen.
+    pub(super) fn points(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Indices of all steps, in the order of discovery.
+    pub(super) fn all(&self) -> Range<usize> {
+        0..self.steps.len()
+    }
+
+    /// Indices of the steps that need no other one before them.
+    pub(super) fn first(&self) -> Range<usize> {
+        0..self.first
+    }
+
+    /// Indices of the steps that only came up in runs which took this one.
+    pub(super) fn opened(&self, step: &Step) -> impl Iterator<Item = usize> {
+        self.opened.get(step).into_iter().flatten().cloned().flatten()
+    }
+
+    /// The step of this index.
+    pub(super) fn step(&self, index: usize) -> Option<Step> {
+        Some(Step::new(self.point(index)?.clone(), self.action(index)?.clone()))
+    }
+
+    /// The point of the step of this index.
+    pub(super) fn point(&self, index: usize) -> Option<&Point> {
+        self.numbered(self.place(index)?)
+    }
+
+    /// How early its point is.
+    pub(super) fn place(&self, index: usize) -> Option<usize> {
+        self.steps.get_index(index).map(|(point, _)| *point)
+    }
+
+    /// Its action.
+    pub(super) fn action(&self, index: usize) -> Option<&Action> {
+        self.doings.get_index(self.steps.get_index(index)?.1)
+    }
+
+    /// The steps that need no other one before them, each made when it is asked for.
+    pub(super) fn first_steps(&self) -> impl Iterator<Item = Step> {
+        self.first().filter_map(|index| self.step(index))
     }
 
     /// The schedule that deviates from home by this step only: a `Send` takes the place of the one at home.
@@ -197,14 +249,14 @@ impl Space {
 
     /// How early the step's point is; last for a point that no run has shown.
     pub(super) fn position(&self, step: &Step) -> usize {
-        self.order.get(&step.point()).copied().unwrap_or(usize::MAX)
+        self.number(&step.point()).unwrap_or(usize::MAX)
     }
 
-    /// When a step has its turn among its like: at a code point the first visits of all come first, in the order of the
-    /// plan's ranks; else there is no order but that of discovery.
-    pub(super) fn turn(&self, step: &Step) -> (bool, u32, usize) {
-        match step.at {
-            Site::At(place) => (true, step.nth, self.ranks.get(&place).copied().unwrap_or(usize::MAX)),
+    /// When the steps at a point have their turn among their like: at code points the first visits of all come first, in the
+    /// order of the plan's ranks; else there is no order but that of discovery.
+    pub(super) fn turn(&self, point: &Point) -> (bool, u32, usize) {
+        match point.site {
+            Site::At(place) => (true, point.nth, self.ranks.get(&place).copied().unwrap_or(usize::MAX)),
             Site::Before(_) | Site::After(_) | Site::In(_) | Site::Probe(_) | Site::Quiet => (false, 0, 0),
         }
     }

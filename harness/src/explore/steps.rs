@@ -3,6 +3,7 @@
 use crate::schedule::{Action, Schedule, Step, Target};
 use crate::signal::Signal;
 use crate::trace::Run;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// How much there is to an action: a switch to all names nobody, and a signal is more than a switch.
 pub(super) fn weight(action: &Action) -> usize {
@@ -58,6 +59,16 @@ pub fn same(one: &Schedule, other: &Schedule) -> bool {
         steps
     };
     by_point(one) == by_point(other)
+}
+
+/// Stands for a schedule in a set of very many: 128 bits, so that no two of a search are taken for one.
+pub(super) fn digest(schedule: &Schedule) -> (u64, u64) {
+    let half = |which: u8| {
+        let mut hasher = DefaultHasher::new();
+        (which, schedule).hash(&mut hasher);
+        hasher.finish()
+    };
+    (half(0), half(1))
 }
 
 /// Steps of one kind can take each other's place.

@@ -13,7 +13,7 @@
 //! breaks the same expectation is what shrinking is for.
 
 use super::space::Space;
-use super::steps::{kind, sends, weight};
+use super::steps::{sends, weight};
 use crate::schedule::{Action, Schedule, Step, Target};
 use proptest::strategy::ValueTree;
 use std::sync::Arc;
@@ -28,7 +28,16 @@ pub(super) struct ScheduleTree {
     hints: Vec<Schedule>,
     best: Schedule,
     current: Schedule,
-    proposals: std::vec::IntoIter<Schedule>,
+    proposals: std::vec::IntoIter<Proposal>,
+}
+
+/// What is proposed.
+#[derive(Clone, Debug)]
+enum Proposal {
+    /// This schedule.
+    These(Schedule),
+    /// The step of this index alone: there are too many to make each before its turn comes.
+    Single(usize),
 }
 
 impl ScheduleTree {
@@ -50,41 +59,51 @@ impl ScheduleTree {
     }
 
     fn propose(&mut self) -> bool {
-        let next = self.proposals.next();
+        let next = self.proposals.next().and_then(|proposal| self.made(&proposal));
         let more = next.is_some();
         self.current = next.unwrap_or_else(|| self.best.clone());
         more
     }
 
+    fn made(&self, proposal: &Proposal) -> Option<Schedule> {
+        match proposal {
+            Proposal::These(schedule) => Some(schedule.clone()),
+            Proposal::Single(index) => Some(Schedule { steps: vec![self.space.step(*index)?] }),
+        }
+    }
+
     /// All proposals that are simpler than the best, in the order in which they are made.
-    fn simpler(&self) -> Vec<Schedule> {
+    fn simpler(&self) -> Vec<Proposal> {
         let Schedule { steps } = &self.best;
-        let mut proposals = parts(steps);
+        let mut proposals: Vec<Proposal> = parts(steps).into_iter().map(Proposal::These).collect();
         match steps.as_slice() {
             [] => {}
-            [step] => {
-                let like = self.space.first_steps().filter(|other| kind(other) == kind(step));
-                let mut singles: Vec<Schedule> =
-                    like.map(|step| Schedule { steps: vec![step.clone()] }).collect();
-                singles.sort_by_cached_key(|single| self.space.simplicity(single));
-                proposals.extend(singles);
-            }
+            [step] => proposals.extend(self.singles(|action| sends(action) == sends(&step.action))),
             _ => {
-                proposals.extend(self.hints.iter().cloned());
-                let singles = self.space.first_steps().map(|step| Schedule { steps: vec![step.clone()] });
-                let mut singles: Vec<Schedule> = singles.collect();
-                singles.sort_by_cached_key(|single| self.space.simplicity(single));
-                proposals.extend(singles);
-                proposals.extend(self.moved(steps));
+                proposals.extend(self.hints.iter().cloned().map(Proposal::These));
+                proposals.extend(self.singles(|_| true));
+                proposals.extend(self.moved(steps).into_iter().map(Proposal::These));
             }
         }
         let best = self.space.simplicity(&self.best);
-        proposals.retain(|schedule| self.space.simplicity(schedule) < best);
+        let simpler = |schedule: Schedule| self.space.simplicity(&schedule) < best;
+        proposals.retain(|proposal| self.made(proposal).is_some_and(simpler));
         proposals
+    }
+
+    /// The single steps with such actions, the simplest first: `Space::simplicity`, without a schedule for each.
+    fn singles(&self, like: impl Fn(&Action) -> bool) -> impl Iterator<Item = Proposal> {
+        let space = &self.space;
+        let mut singles: Vec<usize> =
+            space.first().filter(|&index| space.action(index).is_some_and(&like)).collect();
+        let key = |index: usize| (space.action(index).map(weight), space.place(index), space.action(index));
+        singles.sort_by(|&one, &other| key(one).cmp(&key(other)));
+        singles.into_iter().map(Proposal::Single)
     }
 
     /// One step made simpler, or moved to an earlier point.
     fn moved(&self, steps: &[Step]) -> Vec<Schedule> {
+        let space = &self.space;
         let mut moved = Vec::new();
         let replace = |index: usize, with: &Step| {
             let others = steps.iter().enumerate().filter(|(other, _)| *other != index);
@@ -98,7 +117,7 @@ impl ScheduleTree {
                 result.push(step.clone());
             }
             result.insert(index.min(result.len()), with.clone());
-            Some(self.space.sorted(result))
+            Some(space.sorted(result))
         };
         for (index, step) in steps.iter().enumerate() {
             if let Action::Switch(Target::To(_)) = step.action {
@@ -107,16 +126,20 @@ impl ScheduleTree {
             }
         }
         for (index, step) in steps.iter().enumerate() {
-            let place = self.space.position(step);
-            let mut earlier: Vec<&Step> = self
-                .space
-                .steps
-                .iter()
-                .filter(|other| kind(other) == kind(step) && self.space.position(other) < place)
-                .filter(|other| other.action == step.action || weight(&other.action) < weight(&step.action))
+            let place = space.position(step);
+            let simpler = |action: &Action| {
+                let less = weight(action) < weight(&step.action);
+                sends(action) == sends(&step.action) && (less || action == &step.action)
+            };
+            let is_earlier = |index: &usize| space.place(*index).is_some_and(|other| other < place);
+            let mut earlier: Vec<usize> = space
+                .all()
+                .filter(is_earlier)
+                .filter(|&index| space.action(index).is_some_and(simpler))
                 .collect();
-            earlier.sort_by_cached_key(|other| (weight(&other.action), self.space.position(other)));
-            moved.extend(earlier.into_iter().filter_map(|other| replace(index, other)));
+            earlier.sort_by_key(|&index| (space.action(index).map(weight), space.place(index)));
+            let earlier = earlier.into_iter().filter_map(|index| space.step(index));
+            moved.extend(earlier.filter_map(|other| replace(index, &other)));
         }
         moved
     }

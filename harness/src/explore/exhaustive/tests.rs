@@ -3,6 +3,7 @@
 use super::super::model::{Model, exited, judge, place, point, schedule, send, switch};
 use super::super::tests::{SOUND, behind_a_step, has, look, lost_before_accept, plan, server, twenty};
 use super::super::*;
+use super::{Exhaustive, Space};
 use crate::scenario::Strategy;
 use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
 use crate::signal::Signal;
@@ -375,4 +376,22 @@ fn a_race_elsewhere_that_does_not_repeat_itself_is_a_doubt() {
     let report = look(&Plan { prune: false, ..exhaust(1) }, &model);
     assert_eq!((report.findings.len(), report.unstable.len()), (1, 1));
     assert!(report.findings[0].elsewhere.is_empty());
+}
+
+#[test]
+fn what_is_kept_is_as_much_as_there_are_points_whatever_the_number_of_threads() {
+    let kept = |threads: u32| {
+        let names: Vec<String> = (2..threads + 2).map(|thread| format!("p0/{thread}")).collect();
+        let others: Vec<&str> = names.iter().map(String::as_str).collect();
+        let places = (1..=20).map(|nth| place("p0", "Before(getppid)", nth, &others, &[])).collect();
+        let plan = exhaust(2);
+        let reference = reference(&plan, &mut Model::new(places, SOUND)).unwrap();
+        let space = Space::new(&plan, &reference);
+        let search = Exhaustive::new(2, u64::MAX, true, &space, &reference);
+        assert_eq!(search.levels[0].all, 20 * u64::from(threads + 1));
+        let queued: usize = search.queue.values().flatten().map(|batch| batch.ways.len()).sum();
+        (queued, search.ones.len(), space.points())
+    };
+    assert_eq!(kept(2), (20, 20, 20));
+    assert_eq!(kept(50), kept(2));
 }

@@ -90,7 +90,7 @@ fn sample(plan: &Plan, depth: u32, runs: u64, is_bug: impl Fn(&[String]) -> bool
         }
     }
     let mut coverage = Coverage::default();
-    pct.cover(&mut coverage, &|_| false);
+    pct.cover(&space, &mut coverage, &|_| false);
     (coverage.chance.unwrap(), bugs)
 }
 
