@@ -133,6 +133,8 @@ fn the_last_sleep_tells_a_hang_from_a_wait() {
         ("request", waits),
         ("own output", waits),
         ("second thread outside", waits),
+        ("named memory", waits),
+        ("nameless memory", hangs),
     ];
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("last_sleep.c", &[], folder.path());

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -110,6 +111,22 @@ static void event(void) {
     if (read(eventfd(0, 0), &count, sizeof count) < 0) perror("read");
 }
 
+// A semaphore in memory that several processes have: of a file with a name, which anybody may open, or of none.
+static void waits_at(void *memory) {
+    sem_t *semaphore = memory;
+    if (sem_init(semaphore, 1, 0) || sem_wait(semaphore)) perror("semaphore");
+}
+
+static void named_memory(void) {
+    int fd = open("shared", O_CREAT | O_RDWR, 0600);
+    if (ftruncate(fd, 4096)) perror("ftruncate");
+    waits_at(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+}
+
+static void nameless_memory(void) {
+    waits_at(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
@@ -118,6 +135,7 @@ int main(int argc, char **argv) {
         {"socket signals", signals_of_socket}, {"pipe signals", signals_of_pipe}, {"lease", lease},
         {"directory", directory}, {"request", request}, {"own output", own_output}, {"event", event},
         {"second thread", second_thread}, {"second thread outside", second_thread_outside},
+        {"named memory", named_memory}, {"nameless memory", nameless_memory},
     };
     for (size_t n = 0; argc > 1 && n < sizeof all / sizeof *all; n++)
         if (!strcmp(argv[1], all[n].name)) all[n].does();

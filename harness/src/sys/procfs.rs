@@ -412,6 +412,19 @@ pub fn process_of_pidfd(tid: i32, fd: i32) -> io::Result<Option<i32>> {
     Ok((pid > 0).then_some(pid))
 }
 
+/// The file that a shared mapping at this address is of, if others can open it by its name (proc_pid_maps(5)).
+pub fn shared_file(maps: &str, address: u64) -> Option<String> {
+    let of_address = |line: &&str| {
+        let range = line.split_whitespace().next().and_then(|range| range.split_once('-'));
+        let bound = |text: &str| u64::from_str_radix(text, 16).ok();
+        range.is_some_and(|(start, end)| bound(start) <= Some(address) && Some(address) < bound(end))
+    };
+    let line = maps.lines().find(of_address)?;
+    let shared = line.split_whitespace().nth(1)?.ends_with('s');
+    let path = line.get(line.find('/')?..)?;
+    (shared && !path.ends_with(" (deleted)")).then(|| path.to_owned())
+}
+
 /// What a process has in its memory (proc_pid_maps(5)).
 pub fn maps(pid: i32) -> io::Result<String> {
     fs::read(format!("/proc/{pid}/maps")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -476,6 +489,16 @@ mod tests {
         assert_eq!(epoll_members("tfd: x\n"), None);
         assert!(descriptor_flags(info).is_some_and(|flags| flags & libc::O_ASYNC != 0));
         assert_eq!(descriptor_flags("pos:\t0\n"), None);
+    }
+
+    #[test]
+    fn a_shared_mapping_has_a_file_if_it_has_a_name() {
+        let maps = "7f00-7f10 rw-s 00000000 00:19 7  /dev/shm/sem.a b\n7f10-7f20 rw-s 0 00:01 8 /dev/zero (deleted)\n\
+                    7f20-7f30 rw-p 0 00:01 8 /lib/libc.so.6\n7f30-7f40 rw-p 0 00:00 0\n";
+        assert_eq!(shared_file(maps, 0x7f08), Some("/dev/shm/sem.a b".to_owned()));
+        for address in [0x7f10, 0x7f2f, 0x7f30, 0x7f40, 0x10] {
+            assert_eq!(shared_file(maps, address), None);
+        }
     }
 
     #[test]

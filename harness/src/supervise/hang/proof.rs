@@ -45,6 +45,8 @@ pub(in crate::supervise) enum Source {
     Offspring,
     /// A futex of memory that only the run has.
     Futex,
+    /// A futex in this file, which others can use.
+    FutexOf(String),
     /// System V queues or semaphores of the run's own namespace.
     Ipc,
     /// A POSIX message queue of the run's own namespace.
@@ -153,7 +155,7 @@ fn waker(source: &Source) -> Waker {
         Source::Signal | Source::Child | Source::Offspring | Source::Futex | Source::Ipc | Source::Queue => {
             Waker::Inside
         }
-        Source::Lock | Source::Opening | Source::Unknown => Waker::Outside,
+        Source::Lock | Source::Opening | Source::Unknown | Source::FutexOf(_) => Waker::Outside,
         Source::Requests | Source::Time => Waker::Time,
         Source::Descriptor(_, kind) => match kind {
             Kind::Pipe
@@ -194,6 +196,7 @@ fn words(source: &Source) -> String {
         Source::Requests => "waits for the kernel's own work",
         Source::Time => "waits for a time",
         Source::Unknown => "sleeps in a call of which it is not known that only the run could end it",
+        Source::FutexOf(file) => return format!("waits for a futex in {file}, which others can use"),
         Source::Descriptor(fd, kind) => {
             let inside =
                 |what: &str| format!("waits for {what} (descriptor {fd}), and everybody in the run sleeps");

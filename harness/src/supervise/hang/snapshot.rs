@@ -16,6 +16,9 @@ use crate::sys::terminal;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, OwnedFd};
 
+/// FUTEX_PRIVATE_FLAG of futex(2): only threads of the process use it.
+const PRIVATE: u64 = 128;
+
 /// Epoll sets may hold epoll sets; the kernel's own limit of their depth.
 const DEEPEST: u32 = 5;
 
@@ -80,6 +83,7 @@ impl Turns<'_> {
             Sleep::Signal | Sleep::Awaited => vec![Source::Signal],
             Sleep::Child => vec![Source::Child],
             Sleep::Offspring => vec![Source::Offspring],
+            Sleep::Futex if args[1] & PRIVATE == 0 => vec![shared_futex(door, args[0])],
             Sleep::Futex | Sleep::Futexes => vec![Source::Futex],
             Sleep::Ipc => vec![Source::Ipc],
             Sleep::Lock(_) => vec![Source::Lock],
@@ -285,5 +289,13 @@ fn ends_by_time(ends: Ends, inside: &Inside) -> bool {
         Ends::After(arg, calls::Unit::Timespec | calls::Unit::Timeval) | Ends::At(arg, _) => args[arg] != 0,
         Ends::ClockNanosleep => true,
         Ends::Futex => timeout::futex_sleeps(args[1]) && args[3] != 0,
+    }
+}
+
+/// A futex that other processes may use as well: also those outside, if it is in a file that has a name (sem_open(3)).
+fn shared_futex(door: &Door, address: u64) -> Source {
+    match door.maps() {
+        Ok(maps) => procfs::shared_file(&maps, address).map_or(Source::Futex, Source::FutexOf),
+        Err(_) => Source::Unknown,
     }
 }

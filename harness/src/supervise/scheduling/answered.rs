@@ -1,4 +1,4 @@
-//! Answers the calls about scheduling from what the program believes of it: see `scheduling`.
+//! Answers the calls about scheduling from what the program believes of it: see `believed`.
 
 use crate::supervise::RunError;
 use crate::supervise::books::ids::ThreadId;

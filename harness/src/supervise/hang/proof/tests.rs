@@ -63,6 +63,7 @@ fn each_kind_of_sleep_has_its_verdict() {
         (S::mq_timedreceive, vec![Source::Queue], Hang),
         (S::mq_timedsend, vec![Source::Queue, Source::Time], Time),
         (S::futex, vec![Source::Futex], Hang),
+        (S::futex, vec![Source::FutexOf("/dev/shm/sem.one".to_owned())], Idle),
         (S::futex, vec![Source::Futex, Source::Time], Time),
         (S::ioctl, vec![Source::Unknown], Idle),
         // Never restarted.
