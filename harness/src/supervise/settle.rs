@@ -239,8 +239,10 @@ impl Turns<'_> {
 
     fn thread_ended(&mut self, id: ThreadId) -> Result<(), RunError> {
         let process = self.tree.thread(id).process;
-        // Its files are closed, its locks and its memory are given back.
-        self.tree.may_wake(Wakes::Anybody);
+        // Its files are closed, its locks and its memory are given back; and an end may leave a stopped process group without
+        // anybody to continue it, which the kernel then does (SIGHUP and SIGCONT, _exit(2)).
+        let stopped = self.tree.live().any(|id| matches!(self.tree.thread(id).state, State::Stopped));
+        self.tree.may_wake(if stopped { Wakes::Anybody } else { Wakes::AllButSignals });
         if self.tree.live_thread_of(process).is_some() {
             // One less that would notice a stop.
             self.tree.process_mut(process).handlers.changed = true;

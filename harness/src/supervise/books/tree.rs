@@ -278,7 +278,7 @@ impl Tree {
             thread.stale |= match &thread.state {
                 State::Asleep(inside) => calls::numbered(inside.number).woken_by(wakes),
                 State::Waiting(_, wait) => calls::of(wait.call).woken_by(wakes),
-                State::Stopped => wakes == Wakes::Anybody,
+                State::Stopped => wakes >= Wakes::AllButSignals,
                 State::Running | State::Held(_) | State::Ended => false,
             };
         }

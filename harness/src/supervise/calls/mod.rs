@@ -119,6 +119,8 @@ pub(super) enum Wakes {
     Futexes,
     /// Those for descriptors and for locks of files.
     Descriptors,
+    /// All but those for signals: whom it signals is known.
+    AllButSignals,
     /// Anybody's.
     Anybody,
 }
@@ -231,11 +233,10 @@ impl Call {
     pub(super) fn woken_by(&self, wakes: Wakes) -> bool {
         match self.sleep {
             Sleep::Never | Sleep::Unknown | Sleep::Restarted | Sleep::Ending | Sleep::Requests => true,
-            Sleep::Signal | Sleep::Awaited | Sleep::Child | Sleep::Offspring | Sleep::Ipc => {
-                wakes == Wakes::Anybody
-            }
+            Sleep::Signal | Sleep::Awaited => wakes == Wakes::Anybody,
+            Sleep::Child | Sleep::Offspring | Sleep::Ipc => wakes >= Wakes::AllButSignals,
             Sleep::Time => false,
-            Sleep::Futex | Sleep::Futexes => matches!(wakes, Wakes::Futexes | Wakes::Anybody),
+            Sleep::Futex | Sleep::Futexes => wakes == Wakes::Futexes || wakes >= Wakes::AllButSignals,
             Sleep::Read(_)
             | Sleep::Write(_)
             | Sleep::Transfer(..)
@@ -244,7 +245,7 @@ impl Call {
             | Sleep::Epoll(_)
             | Sleep::Lock(_)
             | Sleep::Lingering
-            | Sleep::Opening => matches!(wakes, Wakes::Descriptors | Wakes::Anybody),
+            | Sleep::Opening => wakes >= Wakes::Descriptors,
         }
     }
 
@@ -323,7 +324,9 @@ mod tests {
         assert_eq!(wakes(Sysno::getppid), Wakes::Nobody);
         assert_eq!(wakes(Sysno::write), Wakes::Descriptors);
         assert_eq!(wakes(Sysno::futex), Wakes::Futexes);
-        assert_eq!(wakes(Sysno::exit_group), Wakes::Anybody);
+        assert_eq!(wakes(Sysno::exit_group), Wakes::AllButSignals);
+        assert!(!of(Sysno::pause.into()).woken_by(wakes(Sysno::kill)));
+        assert!(of(Sysno::wait4.into()).woken_by(wakes(Sysno::exit)));
         assert_eq!(of(Syscall(9_999)), &UNKNOWN);
         assert_eq!(numbered(-1), &UNKNOWN);
         // What opens a file may meet somebody at a FIFO, or be watched (inotify(7)).

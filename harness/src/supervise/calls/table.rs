@@ -21,6 +21,9 @@ const FILES: Call = Call { wakes: Wakes::Descriptors, ..OWN };
 /// It sends, ends, stops or changes others.
 const OTHERS: Call = Call { wakes: Wakes::Anybody, ..OWN };
 
+/// It ends, makes or signals others, who are known.
+const KNOWN: Call = Call { wakes: Wakes::AllButSignals, ..OWN };
+
 const fn sleeping(call: Call, sleep: Sleep) -> Call {
     Call { sleep, ..call }
 }
@@ -354,8 +357,8 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             Changes::PENDING,
         ),
     ),
-    (&[S::wait4], looking(sleeping(OTHERS, Sleep::Child), Looks::With(2, NO_HANG))),
-    (&[S::waitid], looking(sleeping(OTHERS, Sleep::Child), Looks::With(3, NO_HANG))),
+    (&[S::wait4], looking(sleeping(KNOWN, Sleep::Child), Looks::With(2, NO_HANG))),
+    (&[S::waitid], looking(sleeping(KNOWN, Sleep::Child), Looks::With(3, NO_HANG))),
     (&[S::futex], until(sleeping(Call { wakes: Wakes::Futexes, ..OWN }, Sleep::Futex), Ends::Futex)),
     (&[S::futex_waitv], until(sleeping(OWN, Sleep::Futexes), At(3, In(4)))),
     (&[S::futex_wait], until(sleeping(OWN, Sleep::Futexes), At(4, In(5)))),
@@ -371,12 +374,12 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
     (&[S::io_getevents, S::io_pgetevents], until(sleeping(FILES, Sleep::Requests), After(4, Timespec))),
     (&[S::io_setup, S::io_submit, S::io_destroy, S::io_cancel], FILES),
     // What makes, ends, signals and changes processes.
-    (&[S::clone, S::clone3, S::fork, S::vfork], sleeping(OTHERS, Sleep::Offspring)),
-    (&[S::exit, S::exit_group], sleeping(OTHERS, Sleep::Ending)),
-    (&[S::execve, S::execveat], changing(OTHERS, Changes::HANDLERS)),
-    (&[S::kill, S::tkill], looking(OTHERS, Looks::Zero(1))),
-    (&[S::tgkill], looking(OTHERS, Looks::Zero(2))),
-    (&[S::rt_sigqueueinfo, S::rt_tgsigqueueinfo, S::pidfd_send_signal, S::process_mrelease], OTHERS),
+    (&[S::clone, S::clone3, S::fork, S::vfork], sleeping(KNOWN, Sleep::Offspring)),
+    (&[S::exit, S::exit_group], sleeping(KNOWN, Sleep::Ending)),
+    (&[S::execve, S::execveat], changing(KNOWN, Changes::HANDLERS)),
+    (&[S::kill, S::tkill], looking(KNOWN, Looks::Zero(1))),
+    (&[S::tgkill], looking(KNOWN, Looks::Zero(2))),
+    (&[S::rt_sigqueueinfo, S::rt_tgsigqueueinfo, S::pidfd_send_signal, S::process_mrelease], KNOWN),
     (&[S::pidfd_getfd], changing(OTHERS, Changes::DESCRIPTORS)),
     (
         &[
