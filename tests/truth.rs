@@ -5,13 +5,11 @@ mod supervised;
 
 use sigrace::program::Limits;
 use sigrace::schedule::Schedule;
-use sigrace::signal::Signal;
 use sigrace::supervise::Supervise;
 use sigrace::trace::{End, Run, Status};
 use std::fs;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 /// How often each program is run.
@@ -38,21 +36,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// What a command writes and how it ends without control: standard output, standard error, status.
 fn bare(argv: &[&str], folder: &Path) -> (String, String, Status) {
-    let launch = supervised::launch(argv, folder);
-    let bare = Command::new(&launch.file)
-        .arg0(argv[0])
-        .args(&argv[1..])
-        .env_clear()
-        .envs(&launch.env)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .process_group(0)
-        .output()
-        .expect("the command starts");
-    let status = match bare.status.signal().and_then(Signal::from_number) {
-        Some(signal) => Status::Killed(signal),
-        None => Status::Exited(bare.status.code().unwrap_or(-1)),
-    };
+    let (bare, status) = supervised::bare(&supervised::launch(argv, folder));
     assert!(!bare.stdout.is_empty(), "{argv:?} says nothing that could be compared: {}", text(&bare.stderr));
     (text(&bare.stdout), text(&bare.stderr), status)
 }

@@ -12,7 +12,7 @@ use sigrace::trace::{End, Run, Status};
 use std::collections::BTreeMap;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
@@ -91,16 +91,14 @@ pub fn build(name: &str, flags: &[&str], folder: &Path) -> PathBuf {
     program
 }
 
-/// Runs a command both ways. It must end by itself, and write something, or nothing was compared.
-#[track_caller]
-pub fn same(argv: &[&str], cwd: &Path) {
-    let launch = launch(argv, cwd);
+/// What the command does without control: what it writes, and how it ends.
+pub fn bare(launch: &Launch) -> (Output, Status) {
     let bare = Command::new(&launch.file)
-        .arg0(argv[0])
-        .args(&argv[1..])
+        .arg0(&launch.argv[0])
+        .args(&launch.argv[1..])
         .env_clear()
         .envs(&launch.env)
-        .current_dir(cwd)
+        .current_dir(&launch.cwd)
         .stdin(Stdio::null())
         .process_group(0)
         .output()
@@ -109,6 +107,14 @@ pub fn same(argv: &[&str], cwd: &Path) {
         Some(signal) => Status::Killed(signal),
         None => Status::Exited(bare.status.code().unwrap_or(-1)),
     };
+    (bare, status)
+}
+
+/// Runs a command both ways. It must end by itself, and write something, or nothing was compared.
+#[track_caller]
+pub fn same(argv: &[&str], cwd: &Path) {
+    let launch = launch(argv, cwd);
+    let (bare, status) = bare(&launch);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     // The first run is notified of every call, the second of all but the loader's.
     for (nth, run) in runs(launch, 2).into_iter().enumerate() {

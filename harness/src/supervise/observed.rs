@@ -78,6 +78,6 @@ mod tests {
         assert_eq!(observed("/proc/1001/maps"), None);
         assert_eq!(observed("/proc/self/stat"), None);
         assert_eq!(observed("/proc/stat"), None);
-        assert_eq!(observed("/home/1001/stat"), None);
+        assert_eq!(observed("/files/1001/stat"), None);
     }
 }
