@@ -68,6 +68,7 @@ impl Seen {
             digest: String::new(),
             seed: 0,
             limits: Limits::default(),
+            world: Default::default(),
             always: false,
             breaks: Vec::new(),
             search: None,

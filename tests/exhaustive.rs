@@ -43,7 +43,7 @@ fn search(launch: &Launch, plan: Plan) -> Report {
     let cancel = Default::default();
     let job = Job {
         name: "program".to_owned(),
-        settings: suite::settings(launch.clone(), Limits::default(), &plan, &cancel),
+        settings: suite::settings(launch.clone(), (Limits::default(), Default::default()), &plan, &cancel),
         plan,
         against: Against::Scenario(Expect { idle: true, ..Expect::default() }),
         checks: Vec::new(),
@@ -228,7 +228,12 @@ fn no_simpler_schedule_breaks_what_a_known_finding_breaks() {
             let check = scope.spawn(|| {
                 let slot = slots.take(Duration::from_secs(600), &Default::default()).unwrap();
                 let plan = Plan { send: scenario.explore.send.clone(), ..Plan::default() };
-                let settings = suite::settings(launch, scenario.limits.clone(), &plan, &Default::default());
+                let settings = suite::settings(
+                    launch,
+                    (scenario.limits.clone(), scenario.world()),
+                    &plan,
+                    &Default::default(),
+                );
                 let supervisor = Supervisor::new(settings, slot.cpu).unwrap();
                 let expectations = Expectations::of_scenario(&scenario.expect).unwrap();
                 let mut broke = Broke { supervisor, expectations, scenario: &scenario };

@@ -44,7 +44,12 @@ fn exhaust() -> Plan {
 fn look(argv: &[&str], limits: Limits, plan: Plan, folder: &Path) -> Report {
     let job = Job {
         name: argv[0].to_owned(),
-        settings: suite::settings(supervised::launch(argv, folder), limits, &plan, &Default::default()),
+        settings: suite::settings(
+            supervised::launch(argv, folder),
+            (limits, Default::default()),
+            &plan,
+            &Default::default(),
+        ),
         against: Against::Reference(Comparison { sends: !plan.send.is_empty(), ..Comparison::default() }),
         plan,
         checks: Vec::new(),

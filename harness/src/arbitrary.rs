@@ -7,6 +7,7 @@ use crate::scenario::{Exit, Expect, Explore, Handlers, Known, Scenario, Strategy
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
+use crate::world::{Network, World};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -95,6 +96,10 @@ prop_compose! {
     }
 }
 
+fn world() -> impl Strategy<Value = World> {
+    proptest::sample::select(vec![Network::Own, Network::Host]).prop_map(|network| World { network })
+}
+
 fn broken() -> impl Strategy<Value = Broken> {
     proptest::sample::select(crate::judge::kinds().collect::<Vec<_>>())
 }
@@ -165,8 +170,15 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     ];
     let places = (option::of(name), option::of(name), btree_map("[A-Z]{1,3}", "[^\0]{0,4}", 0..3));
     let known = (vec(known(), 0..3), vec(warned(), 0..3), vec(name.prop_map(Into::into), 0..3));
-    (program, places, explore(), limits(), expect(), known).prop_map(
-        |((program, args, builds), (stdin, cwd, env), explore, limits, expect, (finds, warns, kept))| {
+    (program, places, explore(), (limits(), world()), expect(), known).prop_map(
+        |(
+            (program, args, builds),
+            (stdin, cwd, env),
+            explore,
+            (limits, World { network }),
+            expect,
+            (finds, warns, kept),
+        )| {
             Scenario {
                 program,
                 builds,
@@ -176,6 +188,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 cwd: cwd.map(Into::into),
                 explore,
                 limits,
+                network,
                 expect,
                 finds,
                 warns,
@@ -315,11 +328,11 @@ prop_compose! {
 
 prop_compose! {
     pub(crate) fn trace()(
-        words in [text(), text(), text(), text()], launch in launch(), seed: u64, limits in limits(), always: bool,
-        breaks in vec(broken(), 0..3), search in option::of(text()), run in run(), places in vec(whereabouts(), 0..4)
+        words in [text(), text(), text(), text()], launch in launch(), seed: u64, limits in limits(), world in world(),
+        always: bool, breaks in vec(broken(), 0..3), search in option::of(text()), run in run(), places in vec(whereabouts(), 0..4)
     ) -> Trace {
         let [sigrace, kernel, arch, digest] = words;
         let Run { schedule, events, outcome, .. } = run;
-        Trace { sigrace, kernel, arch, launch, digest, seed, limits, always, breaks, search, schedule, events, outcome, places }
+        Trace { sigrace, kernel, arch, launch, digest, seed, limits, world, always, breaks, search, schedule, events, outcome, places }
     }
 }

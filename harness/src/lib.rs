@@ -25,6 +25,7 @@ pub mod store;
 pub mod suite;
 pub mod supervise;
 pub mod trace;
+pub mod world;
 
 #[expect(unsafe_code, reason = "the one place that talks to the kernel")]
 mod sys;

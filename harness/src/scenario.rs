@@ -8,6 +8,7 @@ use crate::program::{Limits, Program};
 use crate::schedule::{Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::trace::Broken;
+use crate::world::{Network, World};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,6 +40,9 @@ pub struct Scenario {
     /// How far each run may go.
     #[serde(default)]
     pub limits: Limits,
+    /// Whose network each run sees.
+    #[serde(default)]
+    pub network: Network,
     /// What must hold of every outcome.
     #[serde(default)]
     pub expect: Expect,
@@ -51,6 +55,13 @@ pub struct Scenario {
     /// Traces whose schedules are tried first, relative to the scenario's own folder.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<PathBuf>,
+}
+
+impl Scenario {
+    /// The world of each run.
+    pub fn world(&self) -> World {
+        World { network: self.network }
+    }
 }
 
 /// How to explore.

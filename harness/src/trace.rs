@@ -14,6 +14,7 @@ pub use threads::Threads;
 use crate::program::{Launch, Limits};
 use crate::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};
 use crate::signal::{Signal, SignalSet};
+use crate::world::World;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -35,6 +36,9 @@ pub struct Trace {
     pub seed: u64,
     /// How far the run was allowed to go.
     pub limits: Limits,
+    /// The world in which it took place.
+    #[serde(default)]
+    pub world: World,
     /// True if signals may be sent where the program neither catches nor blocks them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub always: bool,

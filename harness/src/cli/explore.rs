@@ -144,7 +144,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let job = Job {
         name: launch.argv.first().cloned().unwrap_or_default(),
-        settings: suite::settings(launch, args.target.limits(), &plan, &cancel),
+        settings: suite::settings(launch, (args.target.limits(), args.target.world()), &plan, &cancel),
         plan,
         against: Against::Reference(Comparison {
             sends: !args.send.is_empty(),
@@ -247,6 +247,7 @@ impl Args {
                 strategy: job.plan.strategies.iter().map(made).collect(),
             },
             limits: job.settings.limits.clone(),
+            network: job.settings.world.network,
             expect: Expect {
                 exit,
                 stdout,

@@ -21,6 +21,7 @@ mod say;
 mod show;
 mod shrink;
 mod target;
+mod world;
 
 use clap::{Parser, Subcommand};
 use exit::{Exit, Stop};

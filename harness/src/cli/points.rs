@@ -32,6 +32,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         cancel: Arc::clone(&stop),
         watch: if args.send.is_empty() { all() } else { args.send.clone() },
         limits: args.target.limits(),
+        world: args.target.world(),
         ..Settings::of(args.target.launch()?)
     };
     let slots = host::slots()?;

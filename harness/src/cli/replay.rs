@@ -59,6 +59,7 @@ pub(super) fn settings(trace: &Trace, stop: &Arc<AtomicBool>) -> Result<Settings
     trace.launch.stdin.as_deref().map(resolve::input).transpose()?;
     Ok(Settings {
         limits: trace.limits.clone(),
+        world: trace.world.clone(),
         seed: trace.seed,
         always: trace.always,
         cancel: Arc::clone(stop),

@@ -2,8 +2,9 @@
 
 use super::exit::{Exit, Stop};
 use super::limits::Limits;
+use super::world::World;
 use crate::program::{self, Launch};
-use crate::resolve;
+use crate::{resolve, world};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::env;
@@ -24,6 +25,8 @@ pub(super) struct Target {
     cwd: Option<PathBuf>,
     #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    world: World,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "PROGRAM")]
     program: Vec<String>,
@@ -38,6 +41,11 @@ impl Target {
     /// How far one run may go.
     pub(super) fn limits(&self) -> program::Limits {
         self.limits.limits()
+    }
+
+    /// The world of each run.
+    pub(super) fn world(&self) -> world::World {
+        self.world.world()
     }
 
     /// How the program starts.

@@ -476,6 +476,7 @@ fn recording(run: &Run) -> Trace {
         digest: String::new(),
         seed: 0,
         limits: Default::default(),
+        world: Default::default(),
         always: false,
         breaks: vec![],
         search: None,

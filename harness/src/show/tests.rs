@@ -29,6 +29,7 @@ fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &s
         digest: "00".into(),
         seed: 7,
         limits: Limits::default(),
+        world: Default::default(),
         always: false,
         breaks: vec![breaks],
         search: None,

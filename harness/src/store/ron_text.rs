@@ -6,6 +6,7 @@ use super::{SCENARIO_FORMAT, TRACE_FORMAT, command};
 use crate::scenario::Scenario;
 use crate::signal::Word;
 use crate::trace::Trace;
+use crate::world::Network;
 use ron::Options;
 use ron::error::{Position, SpannedError};
 use ron::extensions::Extensions;
@@ -232,8 +233,21 @@ impl Text {
 
 /// A scenario's file: what is at its default is left out.
 pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> {
-    let Scenario { program, builds, args, env, stdin, cwd, explore, limits, expect, finds, warns, kept } =
-        scenario;
+    let Scenario {
+        program,
+        builds,
+        args,
+        env,
+        stdin,
+        cwd,
+        explore,
+        limits,
+        network,
+        expect,
+        finds,
+        warns,
+        kept,
+    } = scenario;
     let mut text =
         Text::new(SCENARIO_FORMAT, &format!("What to expect of a program. Run it: {}", command("run", path)));
     text.field("program", program, 0)?;
@@ -254,6 +268,9 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
     }
     text.field("explore", explore, 1)?;
     text.field("limits", limits, 0)?;
+    if *network != Network::default() {
+        text.field("network", network, 0)?;
+    }
     text.field("expect", expect, 0)?;
     if !finds.is_empty() {
         text.field("finds", finds, 1)?;
@@ -277,6 +294,7 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
         digest,
         seed,
         limits,
+        world,
         always,
         breaks,
         search,
@@ -294,6 +312,7 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
     text.field("digest", digest, 0)?;
     text.field("seed", seed, 0)?;
     text.field("limits", limits, 0)?;
+    text.field("world", world, 0)?;
     if *always {
         text.field("always", always, 0)?;
     }

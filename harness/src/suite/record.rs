@@ -60,6 +60,7 @@ impl Recorder {
             digest: self.digest.clone(),
             seed: self.settings.seed,
             limits: self.settings.limits.clone(),
+            world: self.settings.world.clone(),
             always: self.settings.always,
             breaks: breaks.to_vec(),
             search,

@@ -170,8 +170,9 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
 /// What a search is: all that it was asked to do, but for the part, and the number of workers, which changes nothing.
 fn asked(job: &Job) -> String {
     let plan = Plan { jobs: 0, part: None, ..job.plan.clone() };
-    let Settings { launch, limits, .. } = &job.settings;
-    let words = format!("{:?} {:?} {limits:?} {plan:?} {:?}", launch.argv, launch.stdin, job.against);
+    let Settings { launch, limits, world, .. } = &job.settings;
+    let words =
+        format!("{:?} {:?} {limits:?} {world:?} {plan:?} {:?}", launch.argv, launch.stdin, job.against);
     compile::digest_of([words.as_bytes()])
 }
 
@@ -265,12 +266,13 @@ fn breaks(finding: &Finding) -> Vec<Broken> {
 /// The settings of a search that may be ended from outside.
 pub fn settings(
     launch: crate::program::Launch,
-    limits: crate::program::Limits,
+    (limits, world): (crate::program::Limits, crate::world::World),
     plan: &Plan,
     cancel: &Arc<AtomicBool>,
 ) -> Settings {
     Settings {
         limits,
+        world,
         seed: plan.seed,
         always: plan.always,
         watch: plan.signals(),

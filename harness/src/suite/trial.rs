@@ -127,7 +127,12 @@ impl Trial {
         };
         let job = Job {
             name: self.case.name.clone(),
-            settings: settings(self.launch.clone(), scenario.limits.clone(), &plan, &how.cancel),
+            settings: settings(
+                self.launch.clone(),
+                (scenario.limits.clone(), scenario.world()),
+                &plan,
+                &how.cancel,
+            ),
             plan,
             against: Against::Scenario(scenario.expect.clone()),
             checks: scenario.expect.handlers.rules().to_vec(),

@@ -52,6 +52,7 @@ use crate::sys::cell::Cell;
 use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{Run, Whereabouts};
+use crate::world::World;
 pub use code::ambush::MOST as MOST_OBSERVED;
 pub use code::learnt::Learnt;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
@@ -69,6 +70,8 @@ pub struct Settings {
     pub launch: Launch,
     /// How far a run may go.
     pub limits: Limits,
+    /// The world of each run.
+    pub world: World,
     /// What getrandom and AT_RANDOM give is made from this.
     pub seed: u64,
     /// Send also where the signal is neither caught nor blocked.
@@ -87,6 +90,7 @@ impl Settings {
         Settings {
             launch,
             limits: Limits::default(),
+            world: World::default(),
             seed: 1,
             always: false,
             watch: Vec::new(),
@@ -217,7 +221,8 @@ impl Supervisor {
     fn furnish(&self) -> Result<Furnished, RunError> {
         let unnotified = self.settings.learnt.loader();
         let launch = &self.settings.launch;
-        let cell = Cell::new(launch, self.cpu, unnotified.clone()).map_err(|error| unmade(error, launch))?;
+        let cell = Cell::new(launch, &self.settings.world, self.cpu, unnotified.clone())
+            .map_err(|error| unmade(error, launch))?;
         Ok(Furnished { cell, unnotified })
     }
 }

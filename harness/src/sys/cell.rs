@@ -10,6 +10,7 @@ use super::procfs;
 use super::stage::{CellError, Stage};
 use super::{descriptors, filter};
 use crate::program::Launch;
+use crate::world::{Network, World};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -70,7 +71,12 @@ impl Cell {
     /// Makes a cell for `launch`, pinned to `cpu`, in which the calls of the dynamic loader on files are not notified if it
     /// is known where its code is. The calling thread must outlive it: the kernel ends the init when its
     /// creating thread ends (PR_SET_PDEATHSIG).
-    pub fn new(launch: &Launch, cpu: usize, loader: Option<Range<u64>>) -> Result<Cell, CellError> {
+    pub fn new(
+        launch: &Launch,
+        world: &World,
+        cpu: usize,
+        loader: Option<Range<u64>>,
+    ) -> Result<Cell, CellError> {
         let descriptors = descriptors::raise().map_err(at(Stage::OwnDescriptors))?;
         let flags = SockFlag::SOCK_CLOEXEC;
         let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags);
@@ -90,6 +96,7 @@ impl Cell {
         let (uid, gid) = (geteuid(), getegid());
         let orders = Orders {
             user_namespace: !may_make_namespaces(uid)?,
+            network_namespace: world.network == Network::Own,
             uid_map: text(format!("{uid} {uid} 1").as_bytes())?,
             gid_map: text(format!("{gid} {gid} 1").as_bytes())?,
             file: path(&launch.file)?,
@@ -253,6 +260,9 @@ fn output_pipe() -> Result<(OwnedFd, OwnedFd), CellError> {
 
 fn start(orders: &Orders) -> Result<i32, CellError> {
     let mut flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::SIGCHLD;
+    if orders.network_namespace {
+        flags |= libc::CLONE_NEWNET;
+    }
     if orders.user_namespace {
         flags |= libc::CLONE_NEWUSER;
     }

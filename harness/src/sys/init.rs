@@ -5,6 +5,7 @@
 //! allocates nor panics: an error is a message to the supervisor.
 
 use super::gate::{call, call_notified};
+use super::network;
 use super::stage::Stage;
 use libc::{c_char, c_int, sock_filter, sock_fprog};
 use std::ffi::CString;
@@ -36,6 +37,7 @@ pub(super) enum Kind {
 /// Everything that the init needs, prepared before it exists.
 pub(super) struct Orders {
     pub(super) user_namespace: bool,
+    pub(super) network_namespace: bool,
     pub(super) uid_map: CString,
     pub(super) gid_map: CString,
     pub(super) file: CString,
@@ -111,7 +113,7 @@ fn exit(code: i32) -> ! {
 }
 
 /// Turns a result of a raw call into a failure of `stage`.
-fn check(stage: Stage, result: isize) -> Result<usize, (Stage, i32)> {
+pub(super) fn check(stage: Stage, result: isize) -> Result<usize, (Stage, i32)> {
     usize::try_from(result).map_err(|_| (stage, (-result) as i32))
 }
 
@@ -166,6 +168,9 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
         let flags = (libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC) as usize;
         let (proc, name) = (c"/proc".as_ptr() as usize, c"proc".as_ptr() as usize);
         check(Stage::MountProc, call(libc::SYS_mount, name, proc, name, flags, 0))?;
+        if orders.network_namespace {
+            network::loopback_up()?;
+        }
         check(Stage::WorkingDirectory, call(libc::SYS_chdir, orders.cwd.as_ptr() as usize, 0, 0, 0, 0))?;
         descriptors(orders)?;
         scheduling(orders)?;

@@ -8,6 +8,7 @@ pub mod filter;
 mod gate;
 mod init;
 pub mod memory;
+mod network;
 pub mod notify;
 pub mod perf;
 pub mod pidfd;
