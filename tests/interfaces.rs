@@ -67,3 +67,8 @@ fn waits_with_deadlines() {
 fn scheduling_that_is_asked_for() {
     keeps_its_promises("priorities.c");
 }
+
+#[test]
+fn what_futexes_are_asked_for() {
+    keeps_its_promises("futexes.c");
+}
