@@ -47,9 +47,10 @@ impl Turns<'_> {
                 self.requeue(id, &args, (wake, requeue), to, value)
             }
             Some(Operation::WakeOp { wake, other, wake_other, change }) => {
-                let word = |turns: &Self| turns.word(id, other);
-                match (self.waiters(id, &args, args[0]), self.waiters(id, &args, other), word(self)) {
-                    (Some(_), Some(others), Ok(word)) => {
+                let (own, others) = (self.waiters(id, &args, args[0]), self.waiters(id, &args, other));
+                let any = [&own, &others].into_iter().flatten().any(|waiters| !waiters.is_empty());
+                match (own, others, self.word(id, other)) {
+                    (Some(_), Some(others), Ok(word)) if any => {
                         let (new, both) = change.apply(word);
                         let written = self.tree.thread(id).door.write(other, &new.to_le_bytes());
                         if written.is_err() {
@@ -57,7 +58,12 @@ impl Turns<'_> {
                         }
                         let one = self.wake(id, &args, wake, u32::MAX).unwrap_or(0);
                         let others = if both { others } else { Vec::new() };
+                        [args[0], other].into_iter().for_each(|at| self.check_kernel_has_none(id, at));
                         Some(one + self.wake_first(others, wake_other, u32::MAX))
+                    }
+                    (None, ..) | (_, None, _) if any => {
+                        self.elsewhere(id);
+                        None
                     }
                     _ => None,
                 }
