@@ -71,6 +71,7 @@ const ROWS: &[Row] = &[
     row("busybox", 8, &["busybox", "ash", "-c", "seq 5 | busybox sort -r | busybox head -n 1; true & wait"]),
     // Languages: python3, perl, nodejs, default-jdk, tcl, lua5.4; and a server in Go below
     row("python3", 10, &["python3", "-c", PYTHON_THREADS]),
+    row("python3", 6, &["python3", "-c", PYTHON_POOL]),
     row("python3", 6, &["python3", "-c", PYTHON_SUBPROCESS]),
     row("python3", 6, &["python3", "-c", PYTHON_ASYNCIO]),
     row(
@@ -83,8 +84,10 @@ const ROWS: &[Row] = &[
         6,
         &["node", "-e", "require('child_process').execFile('echo', ['hi'], (e, out) => console.log(out))"],
     ),
+    row("node", 6, &["node", "-e", NODE_WORKER]),
     ended("node", 6, &["node", "-e", NODE_SERVER]),
     row("java javac", 4, &["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", ".", "Hello"]),
+    row("java javac", 6, &["java", "-cp", ".", "Hello"]),
     ended("go", 6, &["./server"]),
     row("tclsh", 6, &["sh", "-c", "echo 'puts [exec echo hi | cat]; after 10 {set x 1}; vwait x' | tclsh"]),
     row(
@@ -126,6 +129,11 @@ for worker in workers: worker.join()
 print(sorted(done.queue)[-3:])
 ";
 
+const PYTHON_POOL: &str = "
+import multiprocessing
+with multiprocessing.Pool(3) as pool: print(pool.map(abs, range(-6, 0)))
+";
+
 const PYTHON_SUBPROCESS: &str = "
 import subprocess
 print(subprocess.run(['tr', 'a-z', 'A-Z'], input=b'hello', capture_output=True).stdout)
@@ -141,6 +149,14 @@ async def main():
     print((await echo.communicate())[0])
     print(await asyncio.gather(*[asyncio.sleep(0.01 * n, n) for n in range(3)]))
 asyncio.run(main())
+";
+
+const NODE_WORKER: &str = "
+const { Worker } = require('worker_threads');
+const square = \"const { parentPort: p } = require('worker_threads'); p.once('message', n => p.postMessage(n * n));\";
+const worker = new Worker(square, { eval: true });
+worker.on('message', console.log);
+worker.postMessage(3);
 ";
 
 const NODE_SERVER: &str = "
@@ -181,11 +197,19 @@ func main() {
 }
 "#;
 
-const JAVA: &str = "public class Hello {
+const JAVA: &str = "import java.util.*;
+import java.util.concurrent.*;
+
+public class Hello {
     public static void main(String[] words) throws Exception {
-        Thread thread = new Thread(() -> System.out.println(1));
-        thread.start();
-        thread.join();
+        ExecutorService executor = Executors.newFixedThreadPool(3);
+        List<Future<Integer>> squares = new ArrayList<>();
+        for (int n = 0; n < 3; n++) {
+            int number = n;
+            squares.add(executor.submit(() -> number * number));
+        }
+        for (Future<Integer> square : squares) System.out.println(square.get());
+        executor.shutdown();
     }
 }
 ";

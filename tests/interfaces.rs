@@ -1,4 +1,4 @@
-//! What each interface of signals, timers, children and waiting promises (POSIX.1-2024, signal(7), time(7)): a program of
+//! What each interface of signals, timers, children, waiting and futexes promises (POSIX.1-2024, signal(7), time(7)): a program of
 //! `programs/` says what it got, bare and by the empty schedule, and has to get the same; also while the machine is busy.
 //!
 //! Known differences, which none of them looks at: a signal of setitimer(2) says that it comes from kill(2) (`si_code`), and
@@ -66,4 +66,9 @@ fn waits_with_deadlines() {
 #[test]
 fn scheduling_that_is_asked_for() {
     keeps_its_promises("priorities.c");
+}
+
+#[test]
+fn what_futexes_are_asked_for() {
+    keeps_its_promises("futexes.c");
 }

@@ -12,6 +12,7 @@ use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::tree::State;
 use crate::supervise::patience::BIRTH;
 use crate::supervise::state::Turns;
+use crate::supervise::time::wait::WaitEnd;
 use crate::sys::pidfd;
 use crate::sys::procfs::{Doing, Status as ProcStatus};
 use crate::sys::sched;
@@ -170,6 +171,7 @@ impl Turns<'_> {
         }
         let unable = |id: &ThreadId| match &self.tree.thread(*id).state {
             // Inside its wait for an answer a thread takes only what ends it without a core file.
+            State::Waiting(_, wait) if wait.is_for_futex() => false,
             State::Held(_) | State::Waiting(..) => {
                 !matches!(signal.default_action(), DefaultAction::Terminate)
             }
@@ -209,6 +211,14 @@ impl Turns<'_> {
                 return Err(RunError::Unsupported(format!(
                     "sending {signal} to {name} is not allowed: {errno}"
                 )));
+            }
+        }
+        if effect != Effect::Continues {
+            // Who is held in its sleep ends or stops only outside of that.
+            for id in self.tree.threads_of(target).collect::<Vec<_>>() {
+                if matches!(self.tree.thread(id).state, State::Waiting(..)) {
+                    self.end_wait(id, WaitEnd::Stop)?;
+                }
             }
         }
         let begun = Instant::now();

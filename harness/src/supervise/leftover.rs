@@ -18,6 +18,7 @@ impl Turns<'_> {
             self.tree.threads_of(process).any(|id| match &self.tree.thread(id).state {
                 State::Ended => false,
                 State::Running | State::Held(_) | State::Stopped => true,
+                State::Waiting(_, wait) if wait.deadline.is_none() => !naps,
                 State::Waiting(..) => !self.naps(id),
                 State::Asleep(inside) => {
                     // Whoever naps may yet do what only another process of the run can.
@@ -34,7 +35,7 @@ impl Turns<'_> {
     fn naps(&self, id: ThreadId) -> bool {
         let thread = self.tree.thread(id);
         let timed = match &thread.state {
-            State::Waiting(..) => true,
+            State::Waiting(_, wait) => wait.deadline.is_some(),
             State::Asleep(_) => thread.stretch.is_some() || thread.kernel_timer.is_some(),
             State::Running | State::Held(_) | State::Stopped | State::Ended => false,
         };

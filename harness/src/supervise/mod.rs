@@ -27,6 +27,7 @@ mod code;
 mod deliver;
 mod emulate;
 mod execute;
+mod futex;
 mod hang;
 mod killing;
 mod leftover;

@@ -10,10 +10,11 @@ use crate::supervise::books::tree::{Birth, BirthKind, State};
 use crate::supervise::calls::{self, Wakes};
 use crate::supervise::deliver;
 use crate::supervise::state::Turns;
-use crate::supervise::time::wait::{Kind, WaitEnd};
+use crate::supervise::time::wait::{Kind, Wait, WaitEnd};
 use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::What;
 use nix::errno::Errno;
+use std::time::Duration;
 use syscalls::Sysno;
 
 impl Turns<'_> {
@@ -26,7 +27,12 @@ impl Turns<'_> {
         if self.tree.thread(id).dirty {
             let Some(read) = self.proc_status(id)? else { return Ok(()) };
             let deliverable = read.deliverable();
-            for signal in deliverable.iter() {
+            // Of whom only has to return, siblings may take it.
+            let told = match held.place() {
+                Place::Woken(..) => self.taken_by(id, &read, read.blocked)?,
+                _ => deliverable,
+            };
+            for signal in told.iter() {
                 self.event(id, What::Signal(signal));
             }
             if !deliverable.is_empty() && matches!(held.place(), Place::Before(..) | Place::Probe(..)) {
@@ -47,6 +53,11 @@ impl Turns<'_> {
             Place::After(_) => self.leave_plant(id, held),
             Place::Before(call, _) => self.release(id, held, call, false),
             Place::At(..) => self.leave_code(id, held),
+            Place::Woken(..) => {
+                self.tree.thread_mut(id).released = None;
+                let answer = held.succeed(self.cell.listener(), 0);
+                self.answered(id, answer)
+            }
             // The kernel refuses it, as it does without control.
             Place::Probe(..) => {
                 let call = Syscall(held.number() as u32);
@@ -184,6 +195,7 @@ impl Turns<'_> {
             Sysno::fcntl | Sysno::ioctl => self.note_asynchronous(sysno, &held.args()),
             _ => {
                 let Some(held) = self.emulate(id, held, sysno)? else { return Ok(()) };
+                let Some(held) = self.futex(id, held, call, loading)? else { return Ok(()) };
                 let Some(held) = self.timed(id, held, call, loading)? else { return Ok(()) };
                 let answer = held.proceed(self.cell.listener());
                 self.answered(id, answer)?;
@@ -233,7 +245,7 @@ impl Turns<'_> {
             }
             (WaitEnd::Signal, Kind::Descriptors { .. } | Kind::Signals { .. }) => held.proceed(listener),
             (WaitEnd::Signal, Kind::Sleep { remaining }) => {
-                let left = self.clock.left(wait.deadline);
+                let left = wait.deadline.map_or(Duration::ZERO, |deadline| self.clock.left(deadline));
                 let words = [left.as_secs(), u64::from(left.subsec_nanos())].map(u64::to_le_bytes).concat();
                 let written =
                     remaining.map_or(Ok(()), |address| self.tree.thread(id).door.write(address, &words));
@@ -243,12 +255,44 @@ impl Turns<'_> {
                 // The kernel reports a bad address before it says that the sleep was interrupted.
                 held.fail(listener, written.err().unwrap_or(Errno::EINTR))
             }
+            (WaitEnd::Signal, Kind::Futex(_)) => self.interrupt_futex(id, held, &wait)?,
+            (WaitEnd::Stop, Kind::Futex(_)) if self.tree.process_of(id).threads > 1 => {
+                // Which thread the kernel has chosen to take it is not known: in the kernel each finds out by itself.
+                if wait.deadline.is_some() {
+                    self.kernel_timer(id, wait.duration, false);
+                }
+                held.proceed(listener)
+            }
             (WaitEnd::Stop, _) => {
-                self.tree.thread_mut(id).resume = Some((held.ip(), held.args(), wait.deadline));
+                let resume = wait.deadline.map(|deadline| (held.ip(), held.args(), deadline));
+                self.tree.thread_mut(id).resume = resume;
                 held.restart(listener)
             }
         };
         self.answered(id, answer)
+    }
+
+    /// A handled signal ends the wait for a futex: it fails, or is made again if it has no timeout and the handler has
+    /// SA_RESTART (signal(7)).
+    fn interrupt_futex(
+        &mut self,
+        id: ThreadId,
+        held: Held,
+        wait: &Wait,
+    ) -> Result<Result<bool, Errno>, RunError> {
+        let listener = self.cell.listener();
+        let Some(status) = self.proc_status(id)? else { return Ok(held.proceed(listener)) };
+        if deliver::nudge_obstacle(&status).is_none() {
+            self.nudge(id)?;
+            return Ok(match wait.deadline {
+                Some(_) => held.fail(listener, Errno::EINTR),
+                None => held.interrupt(listener),
+            });
+        }
+        if wait.deadline.is_some() {
+            self.kernel_timer(id, wait.duration, false);
+        }
+        Ok(held.proceed(listener))
     }
 
     /// Lets a thread make a process or thread, and prepares for holding both sides right afterwards.

@@ -15,7 +15,7 @@ use crate::supervise::calls::{self, Wakes};
 use crate::supervise::patience::{BIRTH, Heard, Patience};
 use crate::supervise::state::Turns;
 use crate::supervise::time::wait::{Kind, WaitEnd};
-use crate::sys::procfs::{self, Doing, Inside};
+use crate::sys::procfs::{self, Doing, Inside, Status as ProcStatus};
 use crate::trace::{End, Status, What};
 use std::time::{Duration, Instant};
 
@@ -220,9 +220,21 @@ impl Turns<'_> {
                     self.tree.thread_mut(id).state = State::Stopped;
                     self.journal.news.push((id, News::Told(What::Stop)));
                     // Its parent may get SIGCHLD for it.
-                    self.signal_parent(self.tree.thread(id).process);
+                    let process = self.tree.thread(id).process;
+                    self.signal_parent(process);
+                    // Its siblings are to stop as well, which those that are held in their sleep do only outside of that.
+                    for sibling in self.tree.threads_of(process).collect::<Vec<_>>() {
+                        if matches!(&self.tree.thread(sibling).state, State::Waiting(_, wait) if wait.is_for_futex())
+                        {
+                            self.end_wait(sibling, WaitEnd::Stop)?;
+                        }
+                    }
                 }
                 Found::Ended => {
+                    if self.tree.thread(id).released.map(i64::from) != Some(libc::SYS_exit) {
+                        // It did not end alone.
+                        self.signalled(self.tree.thread(id).process);
+                    }
                     self.tree.ended(id);
                     self.thread_ended(id)?;
                 }
@@ -243,6 +255,7 @@ impl Turns<'_> {
         // anybody to continue it, which the kernel then does (SIGHUP and SIGCONT, _exit(2)).
         let stopped = self.tree.live().any(|id| matches!(self.tree.thread(id).state, State::Stopped));
         self.tree.may_wake(if stopped { Wakes::Anybody } else { Wakes::AllButSignals });
+        self.wake_after_end(process);
         if self.tree.live_thread_of(process).is_some() {
             // One less that would notice a stop.
             self.tree.process_mut(process).handlers.changed = true;
@@ -334,15 +347,39 @@ impl Turns<'_> {
         let (blocked, awaited) = match &wait.kind {
             Kind::Descriptors { mask, .. } => (mask.unwrap_or(status.blocked), SignalSet::EMPTY),
             Kind::Signals { set } => (status.blocked, *set),
-            Kind::Sleep { .. } => (status.blocked, SignalSet::EMPTY),
+            Kind::Sleep { .. } | Kind::Futex(_) => (status.blocked, SignalSet::EMPTY),
         };
-        let deliverable = status.pending().without(blocked).union(status.pending().intersection(awaited));
+        let pending = match &wait.kind {
+            Kind::Futex(_) => self.taken_by(id, &status, blocked)?,
+            Kind::Sleep { .. } | Kind::Descriptors { .. } | Kind::Signals { .. } => status.pending(),
+        };
+        let deliverable = pending.without(blocked).union(pending.intersection(awaited));
         if deliverable.is_empty() {
             return Ok(false);
         }
         let caught = !deliverable.intersection(status.caught.union(awaited)).is_empty();
         let end = if caught { WaitEnd::Signal } else { WaitEnd::Stop };
         self.end_wait(id, end).map(|()| true)
+    }
+
+    /// What of the pending signals this thread takes, while it blocks these: a process's goes to its first thread that does not
+    /// block it (`complete_signal` of kernel/signal.c; where that is not the process's first one, it takes turns).
+    pub(super) fn taken_by(
+        &self,
+        id: ThreadId,
+        status: &ProcStatus,
+        blocked: SignalSet,
+    ) -> Result<SignalSet, RunError> {
+        let mut shared = status.pending_process.without(blocked);
+        for other in self.tree.threads_of(self.tree.thread(id).process).take_while(|other| *other != id) {
+            if shared.is_empty() {
+                break;
+            }
+            if let Some(other) = self.proc_status(other)? {
+                shared = shared.intersection(other.blocked);
+            }
+        }
+        Ok(status.pending_thread.without(blocked).union(shared))
     }
 
     /// The limits that end a run whose threads do not settle; and time, which goes on for a thread that computes.

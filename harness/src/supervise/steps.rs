@@ -4,6 +4,7 @@
 use super::RunError;
 use crate::schedule::{Action, Making, Point, Site, Step, Syscall, Target};
 use crate::signal::{Signal, SignalSet};
+use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::pick::Waiting;
 use crate::supervise::books::tree::State;
@@ -146,6 +147,11 @@ impl Turns<'_> {
         if let Some(observed) = self.observed_by(thread)? {
             self.picker.detour(observed, thread);
             return Ok(Picked::Again);
+        }
+        let woken =
+            |state: &State| matches!(state, State::Held(held) if matches!(held.place(), Place::Woken(..)));
+        if woken(&self.tree.thread(thread).state) {
+            return Ok(Picked::One(thread));
         }
         let (point, told) = self.point_of(thread);
         let others: Vec<ThreadId> =

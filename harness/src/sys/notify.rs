@@ -31,6 +31,8 @@ pub struct Listener(OwnedFd);
 
 /// `-ERESTARTNOINTR` of linux/errno.h: the kernel runs the call again after it has looked at signals.
 const ERESTARTNOINTR: i32 = -513;
+/// `-ERESTARTSYS` of the same: it does so, or the call fails with EINTR, as the signal's handler has it.
+const ERESTARTSYS: i32 = -512;
 
 impl Listener {
     pub(super) fn new(fd: OwnedFd) -> Listener {
@@ -88,6 +90,11 @@ impl Listener {
     /// Only when the kernel has a reason to look at this thread's signals; else the program sees errno 513.
     pub fn restart(&self, notification: Notification) -> Result<bool, Errno> {
         self.respond(notification.id, ERESTARTNOINTR, 0, 0)
+    }
+
+    /// The call fails with EINTR after a handler without SA_RESTART (sigaction(2)), and else is made again. As with `restart`.
+    pub fn interrupt(&self, notification: Notification) -> Result<bool, Errno> {
+        self.respond(notification.id, ERESTARTSYS, 0, 0)
     }
 }
 

@@ -16,6 +16,8 @@ pub(in crate::supervise) enum Place {
     At(Label, u32),
     /// At this probe, for the nth time.
     Probe(ProbeName, u32),
+    /// Woken in this call, in which it was asleep for the nth time: it only has to return.
+    Woken(Syscall, u32),
 }
 
 impl Place {
@@ -25,6 +27,7 @@ impl Place {
             Place::After(nth) => (Site::After(Making::Fork), nth),
             Place::At(place, nth) => (Site::At(place), nth),
             Place::Probe(name, nth) => (Site::Probe(name), nth),
+            Place::Woken(call, nth) => (Site::In(call), nth),
         }
     }
 }
@@ -58,6 +61,11 @@ impl Held {
     /// A thread that stopped at an instruction.
     pub(in crate::supervise) fn parked(place: Place) -> Held {
         Held { holding: Holding::Parked, place, told: false, deferred: 0 }
+    }
+
+    /// A sleeper that has been woken. That is no point of its own: whoever woke it has told.
+    pub(in crate::supervise) fn woken(self, call: Syscall, nth: u32) -> Held {
+        Held { place: Place::Woken(call, nth), told: true, ..self }
     }
 
     pub(in crate::supervise) fn place(&self) -> Place {
@@ -113,6 +121,12 @@ impl Held {
     /// kernel to look at: a signal that this thread takes, or the trace of one (`deliver::nudge`).
     pub(in crate::supervise) fn restart(self, listener: &Listener) -> Result<bool, Errno> {
         self.answer(|notification| listener.restart(notification))
+    }
+
+    /// The call fails because of a signal, or is made again after it, as its handler has it (SA_RESTART of sigaction(2)). Only
+    /// where the kernel has a reason to look at this thread's signals.
+    pub(in crate::supervise) fn interrupt(self, listener: &Listener) -> Result<bool, Errno> {
+        self.answer(|notification| listener.interrupt(notification))
     }
 
     /// Spends the hold on a parked thread, which is then let go by a signal.

@@ -2,6 +2,7 @@
 
 pub(super) mod door;
 pub(super) mod doubts;
+pub(super) mod futexes;
 pub(super) mod held;
 pub(super) mod ids;
 pub(super) mod journal;

@@ -46,6 +46,8 @@ pub(in crate::supervise) struct Thread {
     pub(in crate::supervise) name: ThreadName,
     pub(in crate::supervise) process: ProcessId,
     pub(in crate::supervise) state: State,
+    /// Its number in the run's own namespace.
+    pub(in crate::supervise) own_tid: i32,
     /// How often it has been at each kind of place.
     pub(in crate::supervise) visits: HashMap<Site, u32>,
     /// When it was last found settled: smaller is longer ago.
@@ -277,7 +279,8 @@ impl Tree {
             let thread = &mut self.threads[id.0];
             thread.stale |= match &thread.state {
                 State::Asleep(inside) => calls::numbered(inside.number).woken_by(wakes),
-                State::Waiting(_, wait) => calls::of(wait.call).woken_by(wakes),
+                // Those of futexes are woken from here.
+                State::Waiting(_, wait) => !wait.is_for_futex() && calls::of(wait.call).woken_by(wakes),
                 State::Stopped => wakes >= Wakes::AllButSignals,
                 State::Running | State::Held(_) | State::Ended => false,
             };
@@ -303,7 +306,13 @@ impl Tree {
             let name = process.name.thread(process.threads);
             let door = find(&name, tid)?;
             let scheduling = self.thread(birth.maker).scheduling.inherited();
-            return Ok(self.add_thread(name, maker, door, scheduling));
+            let status = door.status();
+            let status = status.map_err(|error| {
+                RunError::failed(format!("reading the status of new thread {name}"), error)
+            })?;
+            // It may have been ended as soon as it was made.
+            let own_tid = status.map_or(0, |status| status.own_tid);
+            return Ok(self.add_thread(name, maker, (door, own_tid), scheduling));
         }
         let parent = self.process_mut(maker);
         parent.children += 1;
@@ -347,10 +356,11 @@ impl Tree {
             None => Default::default(),
         };
         let id = ProcessId(self.processes.len());
+        let own_pid = status.as_ref().map_or(0, |status| status.own_pid);
         self.processes.push(Process {
             name: name.clone(),
             pid: tid,
-            own_pid: status.as_ref().map_or(0, |status| status.own_pid),
+            own_pid,
             parent,
             leader: ThreadId(self.threads.len()),
             live: Vec::new(),
@@ -377,14 +387,14 @@ impl Tree {
         });
         let maker = birth.map(|birth| self.thread(birth.maker).scheduling.inherited());
         let scheduling = maker.unwrap_or_else(|| Scheduling::new(sched::slice()));
-        Ok(self.add_thread(name, id, door, scheduling))
+        Ok(self.add_thread(name, id, (door, own_pid), scheduling))
     }
 
     fn add_thread(
         &mut self,
         name: ThreadName,
         process: ProcessId,
-        door: Door,
+        (door, own_tid): (Door, i32),
         scheduling: Scheduling,
     ) -> ThreadId {
         let id = ThreadId(self.threads.len());
@@ -397,6 +407,7 @@ impl Tree {
             name,
             process,
             state: State::Running,
+            own_tid,
             visits: HashMap::new(),
             since: 0,
             demoted: false,

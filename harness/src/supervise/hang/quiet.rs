@@ -70,6 +70,10 @@ impl Turns<'_> {
         if !still {
             // By something that nobody of the run did.
             self.tree.all_stale();
+            for id in self.tree.live_ids() {
+                let thread = self.tree.thread_mut(id);
+                thread.dirty |= matches!(thread.state, State::Waiting(..));
+            }
         }
         // A notification would mean that one of them has only just begun to wait for its answer.
         Ok(self.listen(Patience::Not)? != Heard::News && still)
@@ -80,8 +84,14 @@ impl Turns<'_> {
         for id in self.tree.live() {
             let thread = self.tree.thread(id);
             let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));
-            let State::Asleep(known) = &thread.state else { continue };
-            let doing = thread.door.doing().map_err(fault)?;
+            let doing = || thread.door.doing().map_err(fault);
+            let known = match &thread.state {
+                State::Asleep(known) => known,
+                // Held, so it has not run; but it may have been ended.
+                State::Waiting(..) if doing()? == Doing::Ended => return Ok(None),
+                _ => continue,
+            };
+            let doing = doing()?;
             let inside = thread.door.inside().map_err(fault)?;
             let asleep = doing == Doing::Sleeping || (doing == Doing::Uninterruptible && thread.vforks);
             if !asleep || inside != Some(*known) {
@@ -99,7 +109,7 @@ impl Turns<'_> {
     /// The deadline that comes first, and whose it is.
     pub(in crate::supervise) fn earliest(&self) -> Option<(Deadline, Due)> {
         let waits = self.tree.live().filter_map(|id| match &self.tree.thread(id).state {
-            State::Waiting(_, wait) => Some((wait.deadline, Due::Wait(id))),
+            State::Waiting(_, wait) => Some((wait.deadline?, Due::Wait(id))),
             State::Asleep(_) => {
                 self.tree.thread(id).stretch.as_ref().map(|stretch| (stretch.deadline, Due::Stretch(id)))
             }

@@ -4,6 +4,7 @@ use crate::schedule::{Syscall, ThreadName};
 use crate::signal::SignalSet;
 use crate::supervise::RunError;
 use crate::supervise::books::door::Door;
+use crate::supervise::books::futexes::PRIVATE;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::tree::{State, Thread};
 use crate::supervise::calls::{self, Ends, Sleep};
@@ -15,9 +16,6 @@ use crate::sys::socket;
 use crate::sys::terminal;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, OwnedFd};
-
-/// FUTEX_PRIVATE_FLAG of futex(2): only threads of the process use it.
-const PRIVATE: u64 = 128;
 
 /// Epoll sets may hold epoll sets; the kernel's own limit of their depth.
 const DEEPEST: u32 = 5;
@@ -49,7 +47,11 @@ impl Turns<'_> {
         };
         for id in self.tree.live() {
             let thread = self.tree.thread(id);
-            let State::Asleep(inside) = &thread.state else { continue };
+            let (call, sources) = match &thread.state {
+                State::Asleep(inside) => (Syscall(inside.number as u32), self.sources(thread, inside)),
+                State::Waiting(_, wait) if wait.is_for_futex() => (wait.call, vec![Source::Futex]),
+                _ => continue,
+            };
             let status = self.proc_status(id)?;
             let caught =
                 status.as_ref().map_or(SignalSet::EMPTY, |status| status.caught.without(status.blocked));
@@ -57,10 +59,10 @@ impl Turns<'_> {
             let signalled = status.is_some_and(|status| !status.deliverable().is_empty());
             snapshot.sleepers.push(Sleeping {
                 thread: thread.name.clone(),
-                call: Syscall(inside.number as u32),
+                call,
                 caught,
                 signalled,
-                sources: self.sources(thread, inside),
+                sources,
             });
         }
         snapshot.asynchronous = self.asynchronous()?;

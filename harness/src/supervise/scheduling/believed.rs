@@ -76,6 +76,15 @@ impl Scheduling {
         i64::from(self.policy | if self.reset_on_fork { libc::SCHED_RESET_ON_FORK } else { 0 })
     }
 
+    /// The smaller, the earlier it is woken of those who wait for one thing (`normal_prio` of kernel/sched/syscalls.c).
+    pub(in crate::supervise) fn rank(&self) -> u32 {
+        match self.policy {
+            DEADLINE => 0,
+            policy if is_real_time(policy) => 1 + MOST - self.priority,
+            _ => 1 + MOST,
+        }
+    }
+
     /// struct sched_param, as sched_getparam(2) gives it.
     pub(in crate::supervise) fn parameters(&self) -> [u8; 4] {
         self.priority.to_le_bytes()

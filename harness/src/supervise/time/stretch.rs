@@ -1,7 +1,7 @@
 //! Sleeps in the kernel that would end by the kernel's own time.
 //!
-//! A timed futex wait has to happen, or its wakers would not find it. So it happens with its timeout put far away: the
-//! caller's struct timespec is rewritten before the call, and put back as soon as the thread sleeps, before anybody else
+//! A timed wait for a futex that is the kernel's (see `supervise::futex`) has to happen, or its wakers would not find it. So
+//! it happens with its timeout put far away: the caller's struct timespec is rewritten before the call, and put back as soon as the thread sleeps, before anybody else
 //! runs. When its time has come it is nudged: the kernel breaks off the sleep and begins the call again, which is notified
 //! and answered with ETIMEDOUT.
 //!
@@ -54,7 +54,7 @@ impl Turns<'_> {
         };
         if let Some(kind) = wait::Kind::of(door, call, &args) {
             let deadline = self.clock.after(timeout);
-            let mut wait = Wait { call, duration: timeout.duration, deadline, kind };
+            let mut wait = Wait { call, duration: timeout.duration, deadline: Some(deadline), kind };
             if wait.transfers() && wait.ready() {
                 self.kernel_timer(id, timeout.duration, true);
                 return Ok(Some(held));
@@ -62,7 +62,7 @@ impl Turns<'_> {
             if let Some((_, _, deadline)) =
                 self.tree.thread_mut(id).resume.take().filter(|resume| (resume.0, resume.1) == (ip, args))
             {
-                wait.deadline = deadline;
+                wait.deadline = Some(deadline);
             }
             self.tree.thread_mut(id).state = State::Waiting(held, wait);
             // It may wait for a signal that has long been pending.

@@ -3,6 +3,7 @@
 use crate::schedule::Syscall;
 use crate::signal::SignalSet;
 use crate::supervise::books::door::Door;
+use crate::supervise::books::futexes::Waiter;
 use crate::supervise::calls::{self, Sleep};
 use crate::supervise::time::deadline::Deadline;
 use crate::supervise::time::timeout::{self, Timeout};
@@ -19,7 +20,8 @@ use syscalls::Sysno;
 pub(in crate::supervise) struct Wait {
     pub(in crate::supervise) call: Syscall,
     pub(in crate::supervise) duration: Duration,
-    pub(in crate::supervise) deadline: Deadline,
+    /// When it ends by time, if it does; none only of a futex.
+    pub(in crate::supervise) deadline: Option<Deadline>,
     pub(in crate::supervise) kind: Kind,
 }
 
@@ -37,6 +39,8 @@ pub(in crate::supervise) enum Kind {
     },
     /// rt_sigtimedwait: signals that end it.
     Signals { set: SignalSet },
+    /// futex: see `supervise::futex`.
+    Futex(Waiter),
 }
 
 /// What ends the wait of a thread whose call was not let happen.
@@ -121,6 +125,11 @@ impl Wait {
         matches!(self.kind, Kind::Descriptors { late: Some(_), .. })
     }
 
+    /// True if a futex is waited for, of which this is the one place that knows.
+    pub(in crate::supervise) fn is_for_futex(&self) -> bool {
+        matches!(self.kind, Kind::Futex(_))
+    }
+
     /// True if something other than time and signals ends it now.
     pub(in crate::supervise) fn ready(&self) -> bool {
         let Kind::Descriptors { ends, .. } = &self.kind else { return false };
@@ -133,6 +142,7 @@ impl Wait {
         match &self.kind {
             Kind::Sleep { .. } => Ok(0),
             Kind::Signals { .. } => Err(Errno::EAGAIN),
+            Kind::Futex(_) => Err(Errno::ETIMEDOUT),
             Kind::Descriptors { clear, late, .. } => {
                 for (address, length) in clear {
                     door.write(*address, &vec![0; *length])?;
