@@ -5,6 +5,7 @@ pub(super) mod clock;
 pub(super) mod cpu_time;
 pub(super) mod deadline;
 pub(super) mod due;
+pub(super) mod face;
 pub(super) mod slept;
 pub(super) mod stretch;
 pub(super) mod timeout;

@@ -1,7 +1,7 @@
 //! Sleeps in the kernel that would end by its own time, as values: see `stretch`.
 
 use crate::schedule::Syscall;
-use crate::supervise::time::deadline::Deadline;
+use crate::supervise::time::deadline::{Deadline, Logical};
 use std::time::Instant;
 
 /// A sleep whose timeout was put far away.
@@ -22,6 +22,8 @@ pub(in crate::supervise) struct Stretch {
 pub(in crate::supervise) struct KernelTimer {
     /// Not before this.
     pub(in crate::supervise) deadline: Instant,
+    /// And not before this on the run's clock.
+    pub(in crate::supervise) logical: Logical,
     /// Nobody else could run when it was let go.
     pub(in crate::supervise) alone: bool,
     /// It was seen asleep; if not, and what it was to wait for was there, it did not sleep.

@@ -44,7 +44,7 @@ impl Turns<'_> {
             self.kernel.socket_timeouts = true;
         }
         let door = &self.tree.thread(id).door;
-        let mut timeout = timeout::of(door, call, &args);
+        let mut timeout = timeout::of(door, call, &args, &self.clock);
         if self.kernel.socket_timeouts && timeout.is_none() {
             timeout = wait::socket_timeout(door, call, &args);
         }
@@ -87,7 +87,9 @@ impl Turns<'_> {
     pub(in crate::supervise) fn kernel_timer(&mut self, id: ThreadId, duration: Duration, ready: bool) {
         let alone = !self.others_could_run(id);
         let Some(deadline) = Instant::now().checked_add(duration) else { return };
-        self.tree.thread_mut(id).kernel_timer = Some(KernelTimer { deadline, alone, ready, slept: false });
+        let logical = self.clock.after(Timeout::exactly(duration)).logical;
+        self.tree.thread_mut(id).kernel_timer =
+            Some(KernelTimer { deadline, logical, alone, ready, slept: false });
     }
 
     fn others_could_run(&self, id: ThreadId) -> bool {
@@ -210,6 +212,7 @@ impl Turns<'_> {
         if Instant::now() < timer.deadline || (timer.ready && !timer.slept) {
             return;
         }
+        self.clock.now = self.clock.now.max(timer.logical);
         let quiet = timer.alone || self.kernel.quiet_since.is_some_and(|since| since <= timer.deadline);
         if !quiet || self.others_could_run(id) {
             let name = &self.tree.thread(id).name;

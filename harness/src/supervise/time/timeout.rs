@@ -3,8 +3,8 @@
 use crate::schedule::Syscall;
 use crate::supervise::books::door::Door;
 use crate::supervise::calls::{self, Clock, Ends, Unit};
+use crate::supervise::time::clock;
 use nix::poll::PollFlags;
-use nix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
 /// A time to sleep at most.
@@ -19,18 +19,20 @@ pub(in crate::supervise) struct Timeout {
 const LATE: Duration = Duration::from_secs(1);
 
 impl Timeout {
-    fn relative(duration: Duration) -> Timeout {
-        // People do not write nanoseconds.
-        Timeout { duration, computed: !duration.subsec_nanos().is_multiple_of(1000) }
+    fn relative(duration: Duration, clock: &clock::Clock) -> Timeout {
+        // People do not write nanoseconds; what is worked out from virtual time is the same in every run.
+        let computed = !clock.is_virtual() && !duration.subsec_nanos().is_multiple_of(1000);
+        Timeout { duration, computed }
     }
 
-    /// Until `moment` of this clock; none for clocks of CPU time. A moment that has just passed was ahead when the program
-    /// worked it out: it is as one that is just coming, or load would decide whether the call sleeps.
-    pub(in crate::supervise) fn until(moment: Duration, clock: i32) -> Option<Timeout> {
-        let now = reading(clock)?;
-        let just_passed = now >= moment && now - moment < LATE;
-        let duration = if just_passed { Duration::from_nanos(1) } else { moment.saturating_sub(now) };
-        Some(Timeout { duration, computed: true })
+    /// Until `moment` of this clock of the run; none for clocks of CPU time. A moment that has just passed was ahead when the
+    /// program worked it out: it is as one that is just coming, or load would decide whether the call sleeps. With virtual time
+    /// every moment that has passed is so, since the kernel, which has another time, could not say that it has.
+    pub(in crate::supervise) fn until(moment: Duration, id: i32, clock: &clock::Clock) -> Option<Timeout> {
+        let now = clock.reading(id)?;
+        let passed = now >= moment && (clock.is_virtual() || now - moment < LATE);
+        let duration = if passed { Duration::from_nanos(1) } else { moment.saturating_sub(now) };
+        Some(Timeout { duration, computed: !clock.is_virtual() })
     }
 
     /// As the program has it, whatever it was worked out from.
@@ -48,13 +50,6 @@ impl Timeout {
         let unit = 10u64.pow(nanos.checked_ilog10().unwrap_or(0).saturating_sub(1));
         Duration::from_nanos(nanos.div_ceil(unit).saturating_mul(unit))
     }
-}
-
-/// The present time of a clock that sleeps may be measured by; none for clocks of CPU time.
-pub(in crate::supervise) fn reading(clock: i32) -> Option<Duration> {
-    let known = (0..=11).contains(&clock)
-        && !matches!(clock, libc::CLOCK_PROCESS_CPUTIME_ID | libc::CLOCK_THREAD_CPUTIME_ID);
-    clock_gettime(ClockId::from_raw(Some(clock).filter(|_| known)?)).ok().map(Duration::from)
 }
 
 /// Two words of memory; none where there is none.
@@ -107,23 +102,29 @@ pub(in crate::supervise) fn futex_clock(operation: u64) -> Option<i32> {
 
 /// The time that this call sleeps at most, by its arguments; none if they set no limit. Arguments that cannot be read or
 /// make no sense are none either: the kernel will report them.
-pub(in crate::supervise) fn of(door: &Door, call: Syscall, args: &[u64; 6]) -> Option<Timeout> {
-    let relative = |address: u64| timespec(door, address).map(Timeout::relative);
-    let until = |address: u64, clock: i32| Timeout::until(timespec(door, address)?, clock);
+pub(in crate::supervise) fn of(
+    door: &Door,
+    call: Syscall,
+    args: &[u64; 6],
+    clock: &clock::Clock,
+) -> Option<Timeout> {
+    let counted = |duration| Timeout::relative(duration, clock);
+    let relative = |address: u64| timespec(door, address).map(counted);
+    let until = |address: u64, id: i32| Timeout::until(timespec(door, address)?, id, clock);
     match calls::of(call).ends {
         Ends::Timeless => None,
         Ends::After(arg, Unit::Millis) => {
-            u64::try_from(args[arg] as i32).ok().map(Duration::from_millis).map(Timeout::relative)
+            u64::try_from(args[arg] as i32).ok().map(Duration::from_millis).map(counted)
         }
         Ends::After(arg, Unit::Timespec) => relative(args[arg]),
-        Ends::After(arg, Unit::Timeval) => timeval(door, args[arg]).map(Timeout::relative),
+        Ends::After(arg, Unit::Timeval) => timeval(door, args[arg]).map(counted),
         Ends::At(arg, Clock::Realtime) => until(args[arg], libc::CLOCK_REALTIME),
-        Ends::At(arg, Clock::In(clock)) => until(args[arg], args[clock] as i32),
+        Ends::At(arg, Clock::In(id)) => until(args[arg], args[id] as i32),
         Ends::ClockNanosleep if args[1] & libc::TIMER_ABSTIME as u64 != 0 => until(args[2], args[0] as i32),
-        Ends::ClockNanosleep => reading(args[0] as i32).and_then(|_| relative(args[2])),
+        Ends::ClockNanosleep => clock.reading(args[0] as i32).and_then(|_| relative(args[2])),
         Ends::Futex => match (args[1] & futex::OPERATION, futex_clock(args[1])) {
             (futex::WAIT, _) => relative(args[3]),
-            (_, Some(clock)) => until(args[3], clock),
+            (_, Some(id)) => until(args[3], id),
             _ => None,
         },
     }
@@ -168,7 +169,9 @@ mod tests {
 
     #[test]
     fn computed_times_are_rounded_up_and_written_ones_kept() {
-        let logical = |nanos: u64| Timeout::relative(Duration::from_nanos(nanos)).logical().as_nanos();
+        let logical = |nanos: u64| {
+            Timeout::relative(Duration::from_nanos(nanos), &clock::Clock::default()).logical().as_nanos()
+        };
         assert_eq!(logical(99_987_654), 100_000_000);
         assert_eq!(logical(49_999_999), 50_000_000);
         assert_eq!(logical(1_499_000_001), 1_500_000_000);
@@ -183,15 +186,24 @@ mod tests {
 
     #[test]
     fn a_moment_that_has_just_passed_is_still_to_come() {
-        let clock = libc::CLOCK_MONOTONIC;
-        let until = |moment| Timeout::until(moment, clock).map(|timeout| timeout.duration);
-        assert_eq!(until(reading(clock).unwrap()), Some(Duration::from_nanos(1)));
+        let (id, clock) = (libc::CLOCK_MONOTONIC, clock::Clock::default());
+        let until = |moment| Timeout::until(moment, id, &clock).map(|timeout| timeout.duration);
+        let now = clock.reading(id).unwrap();
+        assert_eq!(until(now), Some(Duration::from_nanos(1)));
         assert_eq!(until(Duration::ZERO), Some(Duration::ZERO));
-        assert!(until(reading(clock).unwrap() + 9 * LATE) > Some(LATE));
-        assert_eq!(
-            until(Duration::ZERO).and(Timeout::until(LATE, libc::CLOCK_THREAD_CPUTIME_ID).map(drop)),
-            None
-        );
+        assert!(until(now + 9 * LATE) > Some(LATE));
+        assert!(Timeout::until(LATE, libc::CLOCK_THREAD_CPUTIME_ID, &clock).is_none());
+    }
+
+    #[test]
+    fn with_virtual_time_moments_are_exact() {
+        let clock = clock::Clock::of(&crate::supervise::begun(Default::default()));
+        let id = libc::CLOCK_REALTIME;
+        let odd = Duration::from_nanos(123_456_789);
+        let logical = |moment| Timeout::until(moment, id, &clock).map(|timeout| timeout.logical());
+        assert_eq!(logical(clock.reading(id).unwrap() + odd), Some(odd));
+        assert_eq!(logical(Duration::ZERO), Some(Duration::from_nanos(1)));
+        assert_eq!(Timeout::relative(odd, &clock).logical(), odd);
     }
 
     #[test]
