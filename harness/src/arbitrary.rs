@@ -100,7 +100,8 @@ fn world() -> impl Strategy<Value = World> {
     let network = proptest::sample::select(vec![Network::Own, Network::Host]);
     let clock = proptest::sample::select(vec![Clock::Virtual, Clock::Real]);
     let start = option::of(any::<(u32, u32)>().prop_map(|(realtime, uptime)| Start { realtime, uptime }));
-    (network, clock, start).prop_map(|(network, clock, start)| World { network, clock, start })
+    // Boxed, because a strategy of many parts is large, and lives on the stack.
+    (network, clock, start).prop_map(|(network, clock, start)| World { network, clock, start }).boxed()
 }
 
 fn broken() -> impl Strategy<Value = Broken> {

@@ -69,7 +69,7 @@ impl Turns<'_> {
     ) -> Result<bool, RunError> {
         let call = Syscall(notification.number as u32);
         let Some(sysno) = call.sysno().filter(|_| self.clock.is_virtual()) else { return Ok(false) };
-        let held = Held::new(notification, Place::Before(call, 0));
+        let mut held = Held::new(notification, Place::Before(call, 0));
         let args = held.args();
         let at_once = match sysno {
             Sysno::gettimeofday | Sysno::time | Sysno::clock_getres => true,
@@ -79,17 +79,40 @@ impl Turns<'_> {
         if !at_once || !self.clock.glance() {
             return Ok(false);
         }
+        // A sibling that it has woken runs as soon as it waits for the answer: it goes on when that has come to its point.
+        let memory = self.memory_of(self.tree.thread(id).process);
+        let beside = |other| other != id && self.memory_of(self.tree.thread(other).process) == memory;
+        if self.tree.live().any(beside) {
+            held.glances = true;
+            self.tree.thread_mut(id).state = State::Held(held);
+            return Ok(true);
+        }
+        self.tell_time(id, held, sysno).map(|()| true)
+    }
+
+    /// All are settled. Answers those that only read a clock; true if there was one.
+    pub(in crate::supervise) fn answer_glances(&mut self) -> Result<bool, RunError> {
+        let glances =
+            |id: &ThreadId| matches!(&self.tree.thread(*id).state, State::Held(held) if held.glances);
+        let Some(id) = self.tree.live().find(glances) else { return Ok(false) };
+        let Some(held) = self.take_held(id) else { return Ok(false) };
+        let Some(sysno) = Syscall(held.number() as u32).sysno() else { return Ok(false) };
+        self.tell_time(id, held, sysno).map(|()| true)
+    }
+
+    /// Answers a call that reads a clock. The thread that was let go last is still the same: this is between two points.
+    fn tell_time(&mut self, id: ThreadId, held: Held, sysno: Sysno) -> Result<(), RunError> {
+        let (args, number) = (held.args(), held.number());
         let listener = self.cell.listener();
         let answer = match self.clock_call(id, sysno, &args) {
             Some(Ok(value)) => held.succeed(listener, value),
             Some(Err(errno)) => held.fail(listener, errno),
             None => held.proceed(listener),
         };
-        // The thread that was let go last is still the same: this is between two points.
         let thread = self.tree.thread_mut(id);
-        (thread.state, thread.released) = (State::Running, Some(notification.number));
+        (thread.state, thread.released) = (State::Running, Some(number));
         answer
-            .map(|_| true)
+            .map(drop)
             .map_err(|errno| RunError::Fault(format!("answering {}: {errno}", self.tree.thread(id).name)))
     }
 
