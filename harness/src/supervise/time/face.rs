@@ -16,6 +16,7 @@ use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::tree::State;
 use crate::supervise::state::Turns;
 use crate::sys::notify::Notification;
+use crate::sys::{procfs, timer};
 use crate::world::{Clock, Start, World};
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
@@ -24,6 +25,8 @@ use syscalls::Sysno;
 
 /// How far ahead of the machine's clock runs begin, in seconds.
 const AHEAD: u64 = 3600;
+/// What times(2) counts in, in milliseconds (USER_HZ).
+const TICK: i64 = 10;
 
 /// The world, with the moment at which its runs begin; what is given stays.
 pub fn begun(world: World) -> World {
@@ -148,6 +151,18 @@ impl Turns<'_> {
             Sysno::time => {
                 let now = realtime()?.as_secs();
                 Some(put(args[0], &[now]).map(|()| now as i64))
+            }
+            Sysno::times => {
+                let process = self.tree.process_of(id);
+                let ticks = procfs::cpu_ticks(process.pid).ok()?;
+                let now = self.clock.reading(libc::CLOCK_BOOTTIME)?.as_millis() as i64 / TICK;
+                Some(put(args[0], &ticks).map(|()| now))
+            }
+            Sysno::sysinfo => {
+                let uptime = self.clock.reading(libc::CLOCK_BOOTTIME)?;
+                let words = timer::system_information(uptime.as_secs()).ok()?;
+                let bytes = words.map(u64::to_le_bytes).concat();
+                Some(door.write(args[0], &bytes[..size_of::<libc::sysinfo>()]).map(|()| 0))
             }
             _ => None,
         }
