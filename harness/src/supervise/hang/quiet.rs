@@ -106,9 +106,13 @@ impl Turns<'_> {
     pub(in crate::supervise) fn earliest(&self) -> Option<(Deadline, Due)> {
         let waits = self.tree.live().filter_map(|id| match &self.tree.thread(id).state {
             State::Waiting(_, wait) => Some((wait.deadline, Due::Wait(id))),
-            State::Asleep(_) => {
-                self.tree.thread(id).stretch.as_ref().map(|stretch| (stretch.deadline, Due::Stretch(id)))
-            }
+            State::Asleep(_) => self
+                .tree
+                .thread(id)
+                .stretch
+                .as_ref()
+                .filter(|stretch| stretch.by_hand)
+                .map(|stretch| (stretch.deadline, Due::Stretch(id))),
             _ => None,
         });
         let timers = self.clock.timers.iter().enumerate();

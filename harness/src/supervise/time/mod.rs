@@ -1,6 +1,7 @@
 //! Time: what ends by it, and what the program believes to be armed.
 
 pub(super) mod armed;
+pub(super) mod asked;
 pub(super) mod clock;
 pub(super) mod cpu_time;
 pub(super) mod deadline;

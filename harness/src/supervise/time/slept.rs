@@ -11,10 +11,14 @@ pub(in crate::supervise) struct Stretch {
     pub(in crate::supervise) call: Syscall,
     pub(in crate::supervise) ip: u64,
     pub(in crate::supervise) args: [u64; 6],
-    /// The caller's timespec, until it is put back.
+    /// Where the caller's timespec is.
+    pub(in crate::supervise) at: u64,
+    /// The timespec, until it is put back.
     pub(in crate::supervise) original: Option<[u8; 16]>,
     /// Its time has come, and it has been nudged: how often it had been put on the CPU before.
     pub(in crate::supervise) over: Option<u64>,
+    /// It is ended by hand; if not, the kernel ends it by its own time.
+    pub(in crate::supervise) by_hand: bool,
 }
 
 /// A sleep that the kernel ends.

@@ -87,6 +87,38 @@ pub(in crate::supervise) fn futex_sleeps(operation: u64) -> bool {
     operation & futex::OPERATION == futex::WAIT || futex_clock(operation).is_some()
 }
 
+/// True if this call is going to sleep for futexes, by what is in them; none if that is not known.
+pub(in crate::supervise) fn futex_is_to_sleep(door: &Door, call: Syscall, args: &[u64; 6]) -> Option<bool> {
+    const OWNER: u32 = 0x3fff_ffff;
+    /// The flags that leave it a word of 32 bits: FUTEX2_PRIVATE beside FUTEX2_SIZE_U32.
+    const SIZE: u64 = 0x7f;
+    const WORDS: u64 = 2;
+    let word = |address: u64| {
+        let aligned = address.is_multiple_of(4);
+        aligned.then(|| door.read_array(address).ok().map(u32::from_le_bytes)).flatten()
+    };
+    // What cannot be read is the kernel's to refuse: it does not sleep.
+    let has = |address: u64, value: u64| word(address) == Some(value as u32);
+    match calls::of(call).sleep {
+        calls::Sleep::Futexes if call == syscalls::Sysno::futex_waitv.into() => {
+            let all = (0..args[1].min(128)).map(|n| args[0].wrapping_add(24 * n));
+            let mut all = all.map(|at| [0, 8, 16].map(|offset| door.read_word(at.wrapping_add(offset)).ok()));
+            all.try_fold(true, |sleeps, entry| match entry {
+                [Some(value), Some(address), Some(flags)] if flags & SIZE == WORDS => {
+                    Some(sleeps && has(address, value))
+                }
+                _ => None,
+            })
+        }
+        calls::Sleep::Futexes => (args[3] & SIZE == WORDS).then(|| has(args[0], args[1])),
+        _ => match args[1] & futex::OPERATION {
+            futex::WAIT | futex::WAIT_BITSET => Some(has(args[0], args[2])),
+            futex::LOCK_PI | futex::LOCK_PI2 => Some(word(args[0]).is_some_and(|word| word & OWNER != 0)),
+            _ => None,
+        },
+    }
+}
+
 /// The clock by which this futex operation's timeout is an absolute time; none if it is relative, or no timeout.
 pub(in crate::supervise) fn futex_clock(operation: u64) -> Option<i32> {
     let by_flag = match operation & futex::CLOCK_REALTIME {
