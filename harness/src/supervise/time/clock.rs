@@ -17,7 +17,7 @@ use crate::signal::Signal;
 use crate::supervise::books::ids::ProcessId;
 use crate::supervise::time::armed::{DescriptorTimer, PosixTimer, Timer};
 use crate::supervise::time::deadline::{Deadline, Logical};
-use crate::supervise::time::face;
+use crate::supervise::time::face::Face;
 use crate::supervise::time::timeout::Timeout;
 use crate::world::{self, Start, World};
 use std::time::{Duration, Instant};
@@ -64,9 +64,14 @@ impl Clock {
         self.start.is_some()
     }
 
+    /// What the program's clocks say now.
+    pub(in crate::supervise) fn face(&self) -> Face {
+        Face { start: self.start, passed: Duration::from_nanos(self.now) }
+    }
+
     /// What the program reads on one of its clocks; none for clocks of CPU time, and what is no clock.
     pub(in crate::supervise) fn reading(&self, clock: i32) -> Option<Duration> {
-        face::reading(clock, self.start, Duration::from_nanos(self.now))
+        self.face().reading(clock)
     }
 
     /// The deadline of a timeout that begins now.

@@ -5,8 +5,9 @@
 //! runs. When its time has come it is nudged: the kernel breaks off the sleep and begins the call again, which is notified
 //! and answered with ETIMEDOUT.
 //!
-//! Other timed sleeps, and futexes whose timeout cannot be rewritten, sleep by the kernel's time. When one of these ran out
-//! at a moment that nobody chose, the run is tainted.
+//! Other timed sleeps, and futexes whose timeout cannot be rewritten or ended like this, sleep by the kernel's time: an absolute
+//! time by the run's own clock is rewritten as the same by the machine's. When one of these ran out at a moment that nobody
+//! chose, the run is tainted.
 
 use crate::schedule::Syscall;
 use crate::supervise::RunError;
@@ -45,7 +46,7 @@ impl Turns<'_> {
             self.kernel.socket_timeouts = true;
         }
         let door = &self.tree.thread(id).door;
-        let mut timeout = timeout::of(door, call, &args, &self.clock);
+        let mut timeout = timeout::of(door, call, &args, self.clock.face());
         if self.kernel.socket_timeouts && timeout.is_none() {
             timeout = wait::socket_timeout(door, call, &args);
         }
@@ -125,7 +126,7 @@ impl Turns<'_> {
         let seconds = original.first_chunk().copied().map_or(0, u64::from_le_bytes);
         let far = [seconds.saturating_add(FAR).min(i64::MAX as u64).to_le_bytes().as_slice(), &original[8..]]
             .concat();
-        let end = match virtual_end.and_then(face::timeless).filter(|_| !unseen) {
+        let end = match virtual_end.and_then(face::machine).filter(|_| !unseen) {
             // By the kernel's own time, which is another than the program's.
             Some(now) => {
                 let end = now.saturating_add(timeout.duration);

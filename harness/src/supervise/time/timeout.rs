@@ -3,7 +3,7 @@
 use crate::schedule::Syscall;
 use crate::supervise::books::door::Door;
 use crate::supervise::calls::{self, Clock, Ends, Unit};
-use crate::supervise::time::clock;
+use crate::supervise::time::face::Face;
 use nix::poll::PollFlags;
 use std::time::Duration;
 
@@ -19,20 +19,20 @@ pub(in crate::supervise) struct Timeout {
 const LATE: Duration = Duration::from_secs(1);
 
 impl Timeout {
-    fn relative(duration: Duration, clock: &clock::Clock) -> Timeout {
+    fn relative(duration: Duration, face: Face) -> Timeout {
         // People do not write nanoseconds; what is worked out from virtual time is the same in every run.
-        let computed = !clock.is_virtual() && !duration.subsec_nanos().is_multiple_of(1000);
+        let computed = !face.is_virtual() && !duration.subsec_nanos().is_multiple_of(1000);
         Timeout { duration, computed }
     }
 
     /// Until `moment` of this clock of the run; none for clocks of CPU time. A moment that has just passed was ahead when the
     /// program worked it out: it is as one that is just coming, or load would decide whether the call sleeps. With virtual time
     /// every moment that has passed is so, since the kernel, which has another time, could not say that it has.
-    pub(in crate::supervise) fn until(moment: Duration, id: i32, clock: &clock::Clock) -> Option<Timeout> {
-        let now = clock.reading(id)?;
-        let passed = now >= moment && (clock.is_virtual() || now - moment < LATE);
+    pub(in crate::supervise) fn until(moment: Duration, id: i32, face: Face) -> Option<Timeout> {
+        let now = face.reading(id)?;
+        let passed = now >= moment && (face.is_virtual() || now - moment < LATE);
         let duration = if passed { Duration::from_nanos(1) } else { moment.saturating_sub(now) };
-        Some(Timeout { duration, computed: !clock.is_virtual() })
+        Some(Timeout { duration, computed: !face.is_virtual() })
     }
 
     /// As the program has it, whatever it was worked out from.
@@ -134,15 +134,10 @@ pub(in crate::supervise) fn futex_clock(operation: u64) -> Option<i32> {
 
 /// The time that this call sleeps at most, by its arguments; none if they set no limit. Arguments that cannot be read or
 /// make no sense are none either: the kernel will report them.
-pub(in crate::supervise) fn of(
-    door: &Door,
-    call: Syscall,
-    args: &[u64; 6],
-    clock: &clock::Clock,
-) -> Option<Timeout> {
-    let counted = |duration| Timeout::relative(duration, clock);
+pub(in crate::supervise) fn of(door: &Door, call: Syscall, args: &[u64; 6], face: Face) -> Option<Timeout> {
+    let counted = |duration| Timeout::relative(duration, face);
     let relative = |address: u64| timespec(door, address).map(counted);
-    let until = |address: u64, id: i32| Timeout::until(timespec(door, address)?, id, clock);
+    let until = |address: u64, id: i32| Timeout::until(timespec(door, address)?, id, face);
     match calls::of(call).ends {
         Ends::Timeless => None,
         Ends::After(arg, Unit::Millis) => {
@@ -153,7 +148,7 @@ pub(in crate::supervise) fn of(
         Ends::At(arg, Clock::Realtime) => until(args[arg], libc::CLOCK_REALTIME),
         Ends::At(arg, Clock::In(id)) => until(args[arg], args[id] as i32),
         Ends::ClockNanosleep if args[1] & libc::TIMER_ABSTIME as u64 != 0 => until(args[2], args[0] as i32),
-        Ends::ClockNanosleep => clock.reading(args[0] as i32).and_then(|_| relative(args[2])),
+        Ends::ClockNanosleep => face.reading(args[0] as i32).and_then(|_| relative(args[2])),
         Ends::Futex => match (args[1] & futex::OPERATION, futex_clock(args[1])) {
             (futex::WAIT, _) => relative(args[3]),
             (_, Some(id)) => until(args[3], id),
@@ -201,9 +196,8 @@ mod tests {
 
     #[test]
     fn computed_times_are_rounded_up_and_written_ones_kept() {
-        let logical = |nanos: u64| {
-            Timeout::relative(Duration::from_nanos(nanos), &clock::Clock::default()).logical().as_nanos()
-        };
+        let logical =
+            |nanos: u64| Timeout::relative(Duration::from_nanos(nanos), Face::default()).logical().as_nanos();
         assert_eq!(logical(99_987_654), 100_000_000);
         assert_eq!(logical(49_999_999), 50_000_000);
         assert_eq!(logical(1_499_000_001), 1_500_000_000);
@@ -218,24 +212,25 @@ mod tests {
 
     #[test]
     fn a_moment_that_has_just_passed_is_still_to_come() {
-        let (id, clock) = (libc::CLOCK_MONOTONIC, clock::Clock::default());
-        let until = |moment| Timeout::until(moment, id, &clock).map(|timeout| timeout.duration);
-        let now = clock.reading(id).unwrap();
+        let (id, face) = (libc::CLOCK_MONOTONIC, Face::default());
+        let until = |moment| Timeout::until(moment, id, face).map(|timeout| timeout.duration);
+        let now = face.reading(id).unwrap();
         assert_eq!(until(now), Some(Duration::from_nanos(1)));
         assert_eq!(until(Duration::ZERO), Some(Duration::ZERO));
         assert!(until(now + 9 * LATE) > Some(LATE));
-        assert!(Timeout::until(LATE, libc::CLOCK_THREAD_CPUTIME_ID, &clock).is_none());
+        assert!(Timeout::until(LATE, libc::CLOCK_THREAD_CPUTIME_ID, face).is_none());
     }
 
     #[test]
     fn with_virtual_time_moments_are_exact() {
-        let clock = clock::Clock::of(&crate::supervise::begun(Default::default()));
+        let start = crate::supervise::begun(Default::default()).start;
+        let face = Face { start, passed: Duration::from_secs(9) };
         let id = libc::CLOCK_REALTIME;
         let odd = Duration::from_nanos(123_456_789);
-        let logical = |moment| Timeout::until(moment, id, &clock).map(|timeout| timeout.logical());
-        assert_eq!(logical(clock.reading(id).unwrap() + odd), Some(odd));
+        let logical = |moment| Timeout::until(moment, id, face).map(|timeout| timeout.logical());
+        assert_eq!(logical(face.reading(id).unwrap() + odd), Some(odd));
         assert_eq!(logical(Duration::ZERO), Some(Duration::from_nanos(1)));
-        assert_eq!(Timeout::relative(odd, &clock).logical(), odd);
+        assert_eq!(Timeout::relative(odd, face).logical(), odd);
     }
 
     #[test]
