@@ -12,6 +12,7 @@ use sigrace::slots::Slots;
 use sigrace::suite::{self, Against, Job};
 use sigrace::supervise::{Settings, Supervise, Supervisor};
 use sigrace::trace::{End, Run, Status};
+use sigrace::world::{Clock, World};
 use std::path::Path;
 use std::time::Duration;
 
@@ -41,15 +42,10 @@ fn exhaust() -> Plan {
 }
 
 /// A search that measures each run against the reference run.
-fn look(argv: &[&str], limits: Limits, plan: Plan, folder: &Path) -> Report {
+fn look(argv: &[&str], within: (Limits, World), plan: Plan, folder: &Path) -> Report {
     let job = Job {
         name: argv[0].to_owned(),
-        settings: suite::settings(
-            supervised::launch(argv, folder),
-            (limits, Default::default()),
-            &plan,
-            &Default::default(),
-        ),
+        settings: suite::settings(supervised::launch(argv, folder), within, &plan, &Default::default()),
         against: Against::Reference(Comparison { sends: !plan.send.is_empty(), ..Comparison::default() }),
         plan,
         checks: Vec::new(),
@@ -92,7 +88,7 @@ fn a_second_signal_is_sent_when_everything_sleeps_again() {
     let plan = Plan { send: vec!["USR1".parse().unwrap(), "TERM".parse().unwrap()], ..exhaust() };
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("forwards.c", &[], folder.path());
-    let report = look(&[program.to_str().unwrap()], Limits::default(), plan, folder.path());
+    let report = look(&[program.to_str().unwrap()], Default::default(), plan, folder.path());
     assert_eq!((report.signals_unsent, &report.unstable), (0, &vec![]));
     assert!(report.coverage.levels[0].exhausted(), "{:?}", report.coverage.levels);
 }
@@ -103,7 +99,9 @@ fn a_limit_that_the_reference_run_reaches_too_is_no_finding() {
     let program = supervised::build("naps.c", &[], folder.path());
     let plan = Plan { send: vec!["TERM".parse().unwrap()], ..exhaust() };
     let limits = Limits { time: Duration::from_millis(200), ..Limits::default() };
-    let report = look(&[program.to_str().unwrap()], limits, plan, folder.path());
+    // By its own clock it would be over at once.
+    let real = World { clock: Clock::Real, ..World::default() };
+    let report = look(&[program.to_str().unwrap()], (limits, real), plan, folder.path());
     assert_eq!(report.reference.run.outcome.end, End::TimedOut);
     assert_eq!((report.verdict, report.findings, report.unstable), (Verdict::Pass, vec![], vec![]));
     assert!(report.runs > 0 && report.coverage.levels[0].exhausted(), "{:?}", report.coverage);
@@ -116,7 +114,7 @@ fn a_file_that_grows_from_run_to_run_makes_none_unstable() {
     // This shell reads a byte at a time.
     let script = "true & while read line; do :; done < log; wait; echo again >> log";
     let plan = Plan { verify: true, ..exhaust() };
-    let report = look(&["dash", "-c", script], Limits::default(), plan, folder.path());
+    let report = look(&["dash", "-c", script], Default::default(), plan, folder.path());
     assert_eq!((report.verdict, report.findings, report.unstable), (Verdict::Pass, vec![], vec![]));
     assert_eq!(report.verified, report.runs + 1);
     assert!(std::fs::read_to_string(folder.path().join("log")).unwrap().lines().count() > 10);

@@ -4,9 +4,12 @@
 mod supervised;
 
 use sigrace::program::{Launch, Limits};
+use sigrace::schedule::Schedule;
+use sigrace::supervise::{Settings, Supervise};
 use sigrace::trace::{End, Run, Status};
+use sigrace::world::{Clock, Start, World};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often each program is run.
 const RUNS: usize = 5;
@@ -116,4 +119,66 @@ fn a_busy_program_that_waits_for_a_far_timer_ends_at_the_time_limit() {
     let limits = Limits { time: Duration::from_millis(300), ..Limits::default() };
     let (run, ()) = supervised::run(launch, limits, || ());
     assert_eq!(run.unwrap().outcome.end, End::TimedOut);
+}
+
+/// Nobody waits for these hours: the time limit of a run is far shorter.
+#[test]
+fn all_clocks_agree_about_each_kind_of_sleep() {
+    for flags in [&[][..], &["-static"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = supervised::build("clocks.c", flags, folder.path());
+        let run = untainted(&supervised::launch(&[program.to_str().unwrap()], folder.path()));
+        let said = String::from_utf8_lossy(run.outcome.stdout.bytes()).into_owned();
+        assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)), "{flags:?}: {said}");
+        assert_eq!(run.taint, None, "{flags:?}");
+        assert!(said.lines().all(|line| line.ends_with(": an hour")), "{flags:?}: {said}");
+        assert_eq!(said.lines().count(), 45, "{flags:?}: {said}");
+    }
+}
+
+#[test]
+fn python_sees_the_time_that_it_sleeps() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "
+import time, threading, subprocess
+for clock in (time.time, time.monotonic, time.perf_counter):
+    before = clock(); time.sleep(3600); after = clock()
+    print(3600 <= after - before < 3601)
+before = time.monotonic(); threading.Event().wait(600); print(600 <= time.monotonic() - before < 601)
+before = time.time(); subprocess.run(['sleep', '3600']); print(3600 <= time.time() - before < 3601)
+";
+    let run = untainted(&supervised::launch(&["python3", "-c", script], folder.path()));
+    assert_eq!(String::from_utf8_lossy(run.outcome.stdout.bytes()), "True\n".repeat(5));
+    assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)));
+}
+
+/// What the clocks say when a run begins is the same in every run, and what was asked for.
+#[test]
+fn every_run_begins_at_the_same_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = supervised::launch(&["date", "+%s.%N"], folder.path());
+    let said = |settings: Settings| {
+        supervised::with_settings(settings, |supervisor| {
+            [(); 2].map(|()| supervisor.run(&Schedule::empty()).unwrap().outcome.stdout.bytes().to_vec())
+        })
+    };
+    let [first, second] = said(Settings::of(launch.clone()));
+    assert_eq!(first, second);
+    let start = Some(Start { realtime: 1_000_000_000, uptime: 5 });
+    let [given, _] = said(Settings { world: World { start, ..World::default() }, ..Settings::of(launch) });
+    assert!(given.starts_with(b"1000000000.00"), "{}", String::from_utf8_lossy(&given));
+}
+
+#[test]
+fn with_the_machines_clock_a_sleep_takes_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "import time; before = time.monotonic(); time.sleep(0.2); print(time.monotonic() - before)";
+    let launch = supervised::launch(&["python3", "-c", script], folder.path());
+    let world = World { clock: Clock::Real, ..World::default() };
+    let begun = Instant::now();
+    let run = supervised::with_settings(Settings { world, ..Settings::of(launch) }, |supervisor| {
+        supervisor.run(&Schedule::empty()).unwrap()
+    });
+    assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)));
+    assert!(begun.elapsed() >= Duration::from_millis(200));
 }

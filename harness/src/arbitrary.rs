@@ -7,7 +7,7 @@ use crate::scenario::{Exit, Expect, Explore, Handlers, Known, Scenario, Strategy
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
-use crate::world::{Network, World};
+use crate::world::{Clock, Network, Start, World};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -97,7 +97,11 @@ prop_compose! {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    proptest::sample::select(vec![Network::Own, Network::Host]).prop_map(|network| World { network })
+    let network = proptest::sample::select(vec![Network::Own, Network::Host]);
+    let clock = proptest::sample::select(vec![Clock::Virtual, Clock::Real]);
+    let start = option::of(any::<(u32, u32)>().prop_map(|(realtime, uptime)| Start { realtime, uptime }));
+    // Boxed, because a strategy of many parts is large, and lives on the stack.
+    (network, clock, start).prop_map(|(network, clock, start)| World { network, clock, start }).boxed()
 }
 
 fn broken() -> impl Strategy<Value = Broken> {
@@ -175,7 +179,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             (program, args, builds),
             (stdin, cwd, env),
             explore,
-            (limits, World { network }),
+            (limits, World { network, clock, .. }),
             expect,
             (finds, warns, kept),
         )| {
@@ -189,6 +193,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 explore,
                 limits,
                 network,
+                clock,
                 expect,
                 finds,
                 warns,

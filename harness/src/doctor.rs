@@ -137,6 +137,12 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
             needed: true,
         },
         Check {
+            name: "virtual time",
+            result: if can_run { found(host.time_jumps())? } else { Found::Untried },
+            loses: "Clocks of a run's own: programs have to be run with `--clock real`, and their sleeps take as long as they say.",
+            needed: false,
+        },
+        Check {
             name: "exit status after the wait",
             result: found(status_after_wait())?,
             loses: "How a child ended that a signal killed and whose parent has waited for it (Linux 6.15).",
@@ -189,6 +195,20 @@ impl Host<'_> {
         match self.run(&["true"])?.outcome.end {
             End::Ended(Status::Exited(0)) => Ok(()),
             other => lost(format!("`true` was run, and did not end with exit code 0: {other:?}")),
+        }
+    }
+
+    /// A day of sleep passes at once, and the clock shows it.
+    fn time_jumps(&self) -> Result<(), Failure> {
+        let run = self.shell("date +%s; sleep 86400; date +%s")?;
+        let said = String::from_utf8_lossy(run.outcome.stdout.bytes()).into_owned();
+        let seconds: Vec<u64> = said.lines().filter_map(|line| line.parse().ok()).collect();
+        match seconds[..] {
+            [before, after] if (86_400..86_460).contains(&after.saturating_sub(before)) => Ok(()),
+            _ => lost(format!(
+                "a shell that slept a day between two dates said {said:?}: {:?}",
+                run.outcome.end
+            )),
         }
     }
 

@@ -9,6 +9,31 @@ use serde::{Deserialize, Serialize};
 pub struct World {
     /// Whose network.
     pub network: Network,
+    /// Whose time.
+    pub clock: Clock,
+    /// When each run begins by the clocks that are its own; chosen when a search begins, if it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
+}
+
+/// By whose time a program lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Clock {
+    /// One of its own: it jumps to the next time that is waited for as soon as nothing else can go on.
+    #[default]
+    Virtual,
+    /// The machine's.
+    Real,
+}
+
+/// What the clocks of a run say when it begins, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// CLOCK_REALTIME: since the Epoch.
+    pub realtime: u32,
+    /// CLOCK_MONOTONIC and CLOCK_BOOTTIME: since the machine was started.
+    pub uptime: u32,
 }
 
 /// Whose network a program sees.

@@ -248,6 +248,7 @@ impl Args {
             },
             limits: job.settings.limits.clone(),
             network: job.settings.world.network,
+            clock: job.settings.world.clock,
             expect: Expect {
                 exit,
                 stdout,

@@ -10,6 +10,9 @@ pub(super) struct World {
     /// Whose network the program sees
     #[arg(long, env = "SIGRACE_NETWORK", value_enum, default_value_t)]
     network: Network,
+    /// By whose time the program lives
+    #[arg(long, env = "SIGRACE_CLOCK", value_enum, default_value_t)]
+    clock: Clock,
 }
 
 /// Whose network.
@@ -22,6 +25,16 @@ enum Network {
     Host,
 }
 
+/// Whose time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Clock {
+    /// Its own: nothing waits for a time, and every run begins at the same moment
+    #[default]
+    Virtual,
+    /// The machine's
+    Real,
+}
+
 impl World {
     /// The world that is asked for.
     pub(super) fn world(&self) -> world::World {
@@ -29,6 +42,10 @@ impl World {
             Network::Own => world::Network::Own,
             Network::Host => world::Network::Host,
         };
-        world::World { network }
+        let clock = match self.clock {
+            Clock::Virtual => world::Clock::Virtual,
+            Clock::Real => world::Clock::Real,
+        };
+        world::World { network, clock, start: None }
     }
 }

@@ -11,8 +11,9 @@ use crate::schedule::Schedule;
 use crate::show::Extent;
 use crate::slots::{Seats, SlotError, Slots, Waited};
 use crate::store::FileError;
-use crate::supervise::{Observe, RunError, Settings, Supervise};
+use crate::supervise::{self, Observe, RunError, Settings, Supervise};
 use crate::trace::{Broken, Run, Trace, Whereabouts};
+use crate::world::World;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -171,6 +172,8 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
 fn asked(job: &Job) -> String {
     let plan = Plan { jobs: 0, part: None, ..job.plan.clone() };
     let Settings { launch, limits, world, .. } = &job.settings;
+    // Parts of a search may begin at different times.
+    let world = World { start: None, ..world.clone() };
     let words =
         format!("{:?} {:?} {limits:?} {world:?} {plan:?} {:?}", launch.argv, launch.stdin, job.against);
     compile::digest_of([words.as_bytes()])
@@ -266,13 +269,13 @@ fn breaks(finding: &Finding) -> Vec<Broken> {
 /// The settings of a search that may be ended from outside.
 pub fn settings(
     launch: crate::program::Launch,
-    (limits, world): (crate::program::Limits, crate::world::World),
+    (limits, world): (crate::program::Limits, World),
     plan: &Plan,
     cancel: &Arc<AtomicBool>,
 ) -> Settings {
     Settings {
         limits,
-        world,
+        world: supervise::begun(world),
         seed: plan.seed,
         always: plan.always,
         watch: plan.signals(),

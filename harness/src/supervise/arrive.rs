@@ -62,6 +62,9 @@ impl Turns<'_> {
             return self.refuse(id, Held::new(notification, Place::Before(call, 0)), why);
         }
         let process = self.tree.thread(id).process;
+        if self.read_clock(id, notification)? {
+            return Ok(());
+        }
         if self.tree.process(process).loader.contains(&notification.ip) {
             // Calls on files are never points here, also when the loader comes back to work (dlopen): see the filter.
             if self.tree.process(process).loading || LOADER_CALLS.contains(&i64::from(notification.number)) {

@@ -29,6 +29,12 @@ impl Turns<'_> {
             Sysno::alarm => Ok(self.alarm(id, args[0])),
             Sysno::setitimer if args[0] == 0 => self.set_interval_timer(id, args),
             Sysno::getitimer if args[0] == 0 => self.get_interval_timer(id, args[1]),
+            Sysno::clock_gettime | Sysno::gettimeofday | Sysno::time | Sysno::times | Sysno::sysinfo => {
+                match self.clock_call(id, call, &args) {
+                    Some(answer) => answer,
+                    None => return Ok(Some(held)),
+                }
+            }
             Sysno::sched_getaffinity
             | Sysno::sched_setaffinity
             | Sysno::sched_getscheduler

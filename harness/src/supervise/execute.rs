@@ -6,12 +6,15 @@ use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
 use crate::supervise::books::plant::{Planted, room_in_vdso};
 use crate::supervise::code::loader;
+use crate::supervise::code::vdso::{self, Patch};
 use crate::supervise::state::Turns;
 use crate::sys::{memory, procfs};
 use crate::trace::What;
 use rand::Rng;
 use std::ffi::CString;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
 
 // Keys of the auxiliary vector (getauxval(3)).
 const AT_BASE: u64 = 7;
@@ -48,6 +51,9 @@ impl Turns<'_> {
         // Without a vDSO there is no place for a stub, and nobody is held right after fork.
         let room = found[3].and_then(|base| Some(room_in_vdso(base, &door.read_array(base).ok()?)));
         self.tree.became_leader(id)?;
+        if let (Some(base), Some(room)) = (found[3].filter(|_| self.clock.is_virtual()), &room) {
+            self.take_clocks(id, base..room.end)?;
+        }
         self.clock.forget_posix(process);
         let file = procfs::executable(pid).map_err(|error| unreadable("file name", &error))?;
         self.privileges(id, &file)?;
@@ -80,6 +86,30 @@ impl Turns<'_> {
         self.code.lookout.new_program(self.tree.thread(id).process);
         self.journal.news.push((id, News::Told(What::Exec(name))));
         self.set_breakpoints(id)
+    }
+
+    /// Has the functions of the vDSO ask: they would tell the machine's time.
+    fn take_clocks(&mut self, id: ThreadId, vdso: Range<u64>) -> Result<(), RunError> {
+        /// The same for all programs: it is the kernel's.
+        static PATCHES: OnceLock<Option<Vec<Patch>>> = OnceLock::new();
+        let thread = self.tree.thread(id);
+        let unknown = |why: &str| {
+            RunError::Unsupported(format!(
+                "the vDSO of {} cannot be had ask for the time: {why}",
+                thread.name
+            ))
+        };
+        let length = vdso.end.saturating_sub(vdso.start) as usize;
+        let image = || thread.door.read_bytes(vdso.start, length).ok();
+        let patches = PATCHES.get_or_init(|| image().and_then(|image| vdso::patches(&image)));
+        let patches = patches.as_ref().ok_or_else(|| unknown("its image is not understood"))?;
+        let written = thread.door.text().and_then(|text| {
+            patches.iter().try_for_each(|patch| text.write(vdso.start + patch.offset, &patch.code))
+        });
+        match written {
+            Err(error) if !procfs::gone(&error) => Err(unknown(&error.to_string())),
+            _ => Ok(()),
+        }
     }
 
     /// A program that would get rights by its file does not get them under no_new_privs: what it then does is not what it

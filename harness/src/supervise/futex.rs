@@ -120,7 +120,7 @@ impl Turns<'_> {
     ) -> Result<Option<Held>, RunError> {
         let (args, ip, call) = (held.args(), held.ip(), Syscall(held.number() as u32));
         let door = &self.tree.thread(id).door;
-        let timeout = timeout::of(door, call, &args);
+        let timeout = timeout::of(door, call, &args, self.clock.face());
         // What has no time to sleep, or a timeout that makes no sense, does not sleep.
         let sleeps = args[3] == 0 || timeout.is_some_and(|timeout| !timeout.duration.is_zero());
         if !sleeps || self.word(id, args[0]) != Ok(value) {

@@ -63,6 +63,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+pub use time::face::begun;
 
 /// What all runs of one search have in common.
 #[derive(Clone, Debug)]
@@ -213,6 +214,7 @@ impl Supervisor {
         sched::supervise_on(cpu).map_err(|errno| {
             RunError::Unsupported(format!("this host does not allow pinning to CPU {cpu}: {}", errno.desc()))
         })?;
+        let settings = Settings { world: begun(settings.world.clone()), ..settings };
         let mut supervisor = Supervisor { settings, cpu, affinity, cell: None };
         supervisor.cell = Some(supervisor.furnish()?);
         Ok(supervisor)

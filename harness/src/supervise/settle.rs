@@ -389,7 +389,7 @@ impl Turns<'_> {
         }
         let Some(id) = running else { return Ok(None) };
         let since = self.computed(id)?;
-        if since >= COMPUTES && self.lets_due_deadline_come(id)? {
+        if since >= COMPUTES && self.lets_due_deadline_come(id, since)? {
             return Ok(None);
         }
         if since < self.settings.limits.cpu {
@@ -427,12 +427,12 @@ impl Turns<'_> {
         Ok(Duration::from_nanos(used.saturating_sub(before)))
     }
 
-    /// A thread computes on, so time goes on as well: lets a deadline come that has really come. True if one came.
+    /// A thread computes on, so time goes on as well: lets a deadline come that has come by then. True if one came.
     ///
     /// The supervisor has the CPU, so the thread is somewhere between two instructions, or about to be notified.
-    fn lets_due_deadline_come(&mut self, id: ThreadId) -> Result<bool, RunError> {
+    fn lets_due_deadline_come(&mut self, id: ThreadId, computed: Duration) -> Result<bool, RunError> {
         let Some((deadline, due)) = self.earliest() else { return Ok(false) };
-        if deadline.real > Instant::now() || self.listen(Patience::Not)? != Heard::Nothing {
+        if !self.clock.has_come(deadline, computed) || self.listen(Patience::Not)? != Heard::Nothing {
             return Ok(false);
         }
         let computes = self.memory_of(self.tree.thread(id).process);

@@ -133,7 +133,7 @@ impl<'a> Turns<'a> {
             tree: Tree::default(),
             journal: Journal::default(),
             picker: Picker::default(),
-            clock: Clock::default(),
+            clock: Clock::of(&settings.world),
             kernel: Kernel::default(),
             code: Code { unnotified, ..Code::default() },
             going: Going { released: None, released_at: now, overtaken_by: None, guard: None },

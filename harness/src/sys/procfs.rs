@@ -353,6 +353,16 @@ pub fn auxiliary(pid: i32, wanted: &[u64]) -> io::Result<Vec<Option<u64>>> {
     Ok(wanted.iter().map(|key| value(*key)).collect())
 }
 
+/// The CPU time of a process, in the program and in the kernel, and the same of its children that were waited for, in ticks:
+/// what times(2) tells.
+pub fn cpu_ticks(pid: i32) -> io::Result<[u64; 4]> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The fields after the name, which may hold anything; the times are the 14th to 17th of all (proc_pid_stat(5)).
+    let fields = text.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').skip(11);
+    let ticks: Vec<u64> = fields.take(4).map_while(|field| field.parse().ok()).collect();
+    ticks.try_into().map_err(|_| malformed("stat", "CPU times", &text))
+}
+
 /// What one of a process's descriptors is, as its link under `/proc/PID/fd` says: a path, `pipe:[123]`, `socket:[123]` ...
 pub fn descriptor(pid: i32, fd: i32) -> io::Result<String> {
     fs::read_link(format!("/proc/{pid}/fd/{fd}")).map(|path| path.to_string_lossy().into_owned())

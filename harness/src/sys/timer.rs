@@ -98,6 +98,16 @@ pub fn cpu_time(pid: i32, clock: CpuClock) -> Result<Duration, Errno> {
     clock_gettime(ClockId::from_raw((!pid << 3) | clock as i32)).map(Duration::from)
 }
 
+/// What sysinfo(2) says, with another time since the start of the machine, in seconds: a struct sysinfo, as words.
+pub fn system_information(uptime: u64) -> Result<[u64; 14], Errno> {
+    let mut words = [0; 14];
+    const { assert!(size_of::<libc::sysinfo>() <= 14 * 8) };
+    // SAFETY: the buffer is large enough for a struct sysinfo and aligned for its largest fields.
+    Errno::result(unsafe { libc::sysinfo(words.as_mut_ptr().cast()) })?;
+    words[0] = uptime;
+    Ok(words)
+}
+
 /// True if the descriptor `fd` of process `pid` stands for the same open file as `own` does here (kcmp(2)).
 pub fn same_file(own: BorrowedFd<'_>, pid: i32, fd: i32) -> Result<bool, Errno> {
     const KCMP_FILE: i32 = 0;

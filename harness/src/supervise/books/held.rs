@@ -51,16 +51,18 @@ pub(in crate::supervise) struct Held {
     pub(in crate::supervise) told: bool,
     /// How often another has gone first since its state is to be read here (`observed`).
     pub(in crate::supervise) deferred: u8,
+    /// It only reads a clock, which is no point: it goes on when all are settled.
+    pub(in crate::supervise) glances: bool,
 }
 
 impl Held {
     pub(in crate::supervise) fn new(notification: Notification, place: Place) -> Held {
-        Held { holding: Holding::Call(notification), place, told: false, deferred: 0 }
+        Held { holding: Holding::Call(notification), place, told: false, deferred: 0, glances: false }
     }
 
     /// A thread that stopped at an instruction.
     pub(in crate::supervise) fn parked(place: Place) -> Held {
-        Held { holding: Holding::Parked, place, told: false, deferred: 0 }
+        Held { holding: Holding::Parked, place, told: false, deferred: 0, glances: false }
     }
 
     /// A sleeper that has been woken. That is no point of its own: whoever woke it has told.

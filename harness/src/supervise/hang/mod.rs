@@ -3,3 +3,4 @@
 pub(super) mod proof;
 pub(super) mod quiet;
 pub(super) mod snapshot;
+pub(super) mod underway;

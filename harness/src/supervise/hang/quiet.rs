@@ -39,6 +39,12 @@ impl Turns<'_> {
                 return self.end_of_all().map(Some);
             }
         }
+        if self.clock.is_virtual()
+            && let Some((deadline, _)) = self.earliest()
+            && self.kernel_goes_first(deadline.logical)?
+        {
+            return Ok(None);
+        }
         match self.let_time_pass()? {
             Time::Passed => return Ok(None),
             Time::Over(end) => return Ok(Some(end)),
@@ -110,9 +116,13 @@ impl Turns<'_> {
     pub(in crate::supervise) fn earliest(&self) -> Option<(Deadline, Due)> {
         let waits = self.tree.live().filter_map(|id| match &self.tree.thread(id).state {
             State::Waiting(_, wait) => Some((wait.deadline?, Due::Wait(id))),
-            State::Asleep(_) => {
-                self.tree.thread(id).stretch.as_ref().map(|stretch| (stretch.deadline, Due::Stretch(id)))
-            }
+            State::Asleep(_) => self
+                .tree
+                .thread(id)
+                .stretch
+                .as_ref()
+                .filter(|stretch| stretch.by_hand)
+                .map(|stretch| (stretch.deadline, Due::Stretch(id))),
             _ => None,
         });
         let timers = self.clock.timers.iter().enumerate();
@@ -133,14 +143,15 @@ impl Turns<'_> {
         if self.clock.may_be_due() { self.let_time_pass() } else { Ok(Time::Nothing) }
     }
 
-    /// Waits until the earliest deadline has come, in reality too, and lets it run out.
+    /// Waits until the earliest deadline has come, in reality too if time is real, and lets it run out.
     pub(in crate::supervise) fn let_time_pass(&mut self) -> Result<Time, RunError> {
         let Some((deadline, due)) = self.earliest() else { return Ok(Time::Nothing) };
         loop {
             if let Some(end) = self.over() {
                 return Ok(Time::Over(end));
             }
-            let left = deadline.real.saturating_duration_since(Instant::now());
+            let real = deadline.real.unwrap_or_else(Instant::now);
+            let left = real.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
@@ -186,7 +197,7 @@ impl Turns<'_> {
     }
 
     /// True if something from outside, or the kernel's own time, has woken a thread.
-    fn woken(&mut self) -> Result<bool, RunError> {
+    pub(in crate::supervise) fn woken(&mut self) -> Result<bool, RunError> {
         for id in self.tree.live_ids() {
             let woken = match &self.tree.thread(id).state {
                 State::Asleep(_) => matches!(self.doing(id)?, Doing::Running | Doing::Ended),

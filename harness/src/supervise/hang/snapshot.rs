@@ -219,7 +219,7 @@ impl Turns<'_> {
     }
 
     /// True if something sent over TCP has not arrived: the kernel will send it again.
-    fn in_flight(&self) -> Result<bool, RunError> {
+    pub(in crate::supervise) fn in_flight(&self) -> Result<bool, RunError> {
         for (process, fd) in self.open_descriptors()? {
             let door = &self.tree.thread(process).door;
             let is_socket = door.descriptor(fd).is_ok_and(|link| link.starts_with("socket:["));

@@ -1,29 +1,38 @@
 //! Time, as far as the program can be kept from racing against it.
 //!
 //! No sleep and no timeout may run out while a thread can run. So a call that would end after a time is held instead of
-//! let happen, and a timer is noted instead of armed. When nothing else can run, the earliest of them is let run out,
-//! after waiting as long as the program asked for: time is real, only its order against the program's steps is fixed.
+//! let happen, and a timer is noted instead of armed. When nothing else can run, the earliest of them is let run out.
 //!
 //! NOTE \[Logical time\] The order goes by a logical clock. It jumps to each deadline that is let run out; and it goes on with
 //! what the program does, by a fixed time for each call, about what a call takes without control. So it is the same in every
 //! run; of two deadlines of the same length the one that was set first comes first; and a deadline that comes while the
 //! program goes on and on comes after so many calls, however slow control makes them. A loop that does nothing but look
-//! (`calls::Looks`) waits for something, and is helped on. Who computes for long without a call makes time go on as well:
-//! that alone differs from run to run.
+//! (`calls::Looks`) waits for something, and is helped on, the longer it looks the more. Who computes for long without a call
+//! lets a time come as well: that alone differs from run to run.
+//!
+//! With virtual time this is the time that the program sees, on all its clocks (`face`), and nothing is waited for. With the
+//! machine's time it decides the order, and each deadline has come in reality as well before it is let run out.
 
 use crate::signal::Signal;
 use crate::supervise::books::ids::ProcessId;
 use crate::supervise::time::armed::{DescriptorTimer, PosixTimer, Timer};
 use crate::supervise::time::deadline::{Deadline, Logical};
+use crate::supervise::time::face::Face;
 use crate::supervise::time::timeout::Timeout;
+use crate::world::{self, Start, World};
 use std::time::{Duration, Instant};
 
 /// What a call takes.
 const CALL: Logical = 1_000;
 /// So many calls that only look, one after the other, are no waiting yet.
 const LOOKS: u32 = 1_000;
-/// What each of the next ones takes: a loop of them waits for ten seconds in ten thousand.
+/// What each of the next ones takes: a loop of them waits for ten seconds in ten thousand, and for an hour in a hundred thousand.
 const LONG_LOOK: Logical = 1_000_000;
+/// From here on they take longer and longer.
+const MANY_LOOKS: u32 = 10_000;
+/// With virtual time, what is computed without a call beyond this takes so many times as long: as on a busy machine.
+const UNDISTURBED: Duration = Duration::from_millis(100);
+const BUSY: u32 = 10;
 /// Computing without a call counts as time from here on, and in units of this.
 const COMPUTED: Duration = Duration::from_millis(50);
 
@@ -40,14 +49,37 @@ pub(in crate::supervise) struct Clock {
     soonest: Option<Logical>,
     /// Calls that only look, since one came that did more.
     looks: u32,
+    /// When the run began by its own clocks; none if time is the machine's.
+    start: Option<Start>,
 }
 
 impl Clock {
+    /// The clock of a run that begins now in this world.
+    pub(in crate::supervise) fn of(world: &World) -> Clock {
+        Clock { start: world.start.filter(|_| world.clock == world::Clock::Virtual), ..Clock::default() }
+    }
+
+    /// True if nothing is waited for in reality.
+    pub(in crate::supervise) fn is_virtual(&self) -> bool {
+        self.start.is_some()
+    }
+
+    /// What the program's clocks say now.
+    pub(in crate::supervise) fn face(&self) -> Face {
+        Face { start: self.start, passed: Duration::from_nanos(self.now) }
+    }
+
+    /// What the program reads on one of its clocks; none for clocks of CPU time, and what is no clock.
+    pub(in crate::supervise) fn reading(&self, clock: i32) -> Option<Duration> {
+        self.face().reading(clock)
+    }
+
     /// The deadline of a timeout that begins now.
     pub(in crate::supervise) fn after(&mut self, timeout: Timeout) -> Deadline {
         let nanos = u64::try_from(timeout.logical().as_nanos()).unwrap_or(u64::MAX);
         // A century is as good as for ever, and an `Instant` can hold it.
-        let real = Instant::now() + timeout.duration.min(Duration::from_secs(100 * 365 * 86_400));
+        let century = Duration::from_secs(100 * 365 * 86_400);
+        let real = (!self.is_virtual()).then(|| Instant::now() + timeout.duration.min(century));
         self.set += 1;
         let logical = self.now.saturating_add(nanos);
         self.expect(logical);
@@ -62,18 +94,40 @@ impl Clock {
     /// A thread goes on with a call; `look` if that only looks.
     pub(in crate::supervise) fn call(&mut self, look: bool) {
         self.looks = if look { self.looks.saturating_add(1) } else { 0 };
-        let takes = if self.looks > LOOKS { LONG_LOOK } else { CALL };
+        let takes = if self.looks > LOOKS {
+            let times = u64::from(self.looks / MANY_LOOKS).max(1);
+            LONG_LOOK.saturating_mul(times.saturating_mul(times))
+        } else {
+            CALL
+        };
         self.now = self.now.saturating_add(takes);
+    }
+
+    /// A thread reads a clock. False if that is to be a point: something may be due, or it has read nothing else for long.
+    pub(in crate::supervise) fn glance(&mut self) -> bool {
+        self.call(true);
+        !self.may_be_due() && !self.looks.is_multiple_of(LOOKS)
     }
 
     /// A thread has computed without a call: for so much CPU time, which took this time.
     pub(in crate::supervise) fn computed(&mut self, used: Duration, time: Duration) {
-        if used < COMPUTED {
+        if used < COMPUTED || self.is_virtual() {
             return;
         }
         let units = time.as_nanos() / COMPUTED.as_nanos();
         let nanos = u64::try_from(units * COMPUTED.as_nanos()).unwrap_or(u64::MAX);
         self.now = self.now.saturating_add(nanos);
+    }
+
+    /// True if this has come by now for a thread that has computed for so long without a call, and goes on.
+    pub(in crate::supervise) fn has_come(&self, deadline: Deadline, computed: Duration) -> bool {
+        match deadline.real {
+            Some(real) => real <= Instant::now(),
+            None => {
+                let beyond = computed.saturating_sub(UNDISTURBED).saturating_mul(BUSY);
+                self.left(deadline) <= computed.min(UNDISTURBED) + beyond
+            }
+        }
     }
 
     /// False if certainly no deadline has come.

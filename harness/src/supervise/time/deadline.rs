@@ -12,15 +12,15 @@ pub(in crate::supervise) struct Deadline {
     pub(in crate::supervise) logical: Logical,
     /// The how many-th deadline of the run it is: of two at the same time, the one that was set first comes first.
     pub(in crate::supervise) order: u64,
-    /// Never before this: the program must not see a sleep that was too short.
-    pub(in crate::supervise) real: Instant,
+    /// Never before this: the program must not see a sleep that was too short. None if its clocks are not the machine's.
+    pub(in crate::supervise) real: Option<Instant>,
 }
 
 impl Deadline {
     /// `times` intervals later.
     pub(in crate::supervise) fn later(self, interval: Duration, times: u64) -> Deadline {
         let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).saturating_mul(times);
-        let real = self.real.checked_add(Duration::from_nanos(interval)).unwrap_or(self.real);
+        let real = self.real.map(|real| real.checked_add(Duration::from_nanos(interval)).unwrap_or(real));
         Deadline { logical: self.logical.saturating_add(interval), real, ..self }
     }
 

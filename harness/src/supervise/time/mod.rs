@@ -1,10 +1,12 @@
 //! Time: what ends by it, and what the program believes to be armed.
 
 pub(super) mod armed;
+pub(super) mod asked;
 pub(super) mod clock;
 pub(super) mod cpu_time;
 pub(super) mod deadline;
 pub(super) mod due;
+pub(super) mod face;
 pub(super) mod slept;
 pub(super) mod stretch;
 pub(super) mod timeout;

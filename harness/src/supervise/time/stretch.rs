@@ -5,8 +5,9 @@
 //! runs. When its time has come it is nudged: the kernel breaks off the sleep and begins the call again, which is notified
 //! and answered with ETIMEDOUT.
 //!
-//! Other timed sleeps, and futexes whose timeout cannot be rewritten, sleep by the kernel's time. When one of these ran out
-//! at a moment that nobody chose, the run is tainted.
+//! Other timed sleeps, and futexes whose timeout cannot be rewritten or ended like this, sleep by the kernel's time: an absolute
+//! time by the run's own clock is rewritten as the same by the machine's. When one of these ran out at a moment that nobody
+//! chose, the run is tainted.
 
 use crate::schedule::Syscall;
 use crate::supervise::RunError;
@@ -17,8 +18,9 @@ use crate::supervise::books::tree::State;
 use crate::supervise::calls::{self, Ends};
 use crate::supervise::deliver;
 use crate::supervise::state::Turns;
+use crate::supervise::time::face;
 use crate::supervise::time::slept::{KernelTimer, Stretch};
-use crate::supervise::time::timeout::{self, Timeout, futex};
+use crate::supervise::time::timeout::{self, Timeout};
 use crate::supervise::time::wait::{self, Wait};
 use crate::sys::notify::Notification;
 use crate::trace::What;
@@ -44,7 +46,7 @@ impl Turns<'_> {
             self.kernel.socket_timeouts = true;
         }
         let door = &self.tree.thread(id).door;
-        let mut timeout = timeout::of(door, call, &args);
+        let mut timeout = timeout::of(door, call, &args, self.clock.face());
         if self.kernel.socket_timeouts && timeout.is_none() {
             timeout = wait::socket_timeout(door, call, &args);
         }
@@ -75,8 +77,8 @@ impl Turns<'_> {
         let by_the_kernel = match calls::of(call).ends {
             // A message queue that is not to block: it does not sleep.
             Ends::At(_, calls::Clock::Realtime) => false,
-            Ends::Futex => self.stretch(id, &held, call, timeout)?,
-            Ends::Timeless | Ends::After(..) | Ends::At(..) | Ends::ClockNanosleep => true,
+            Ends::Futex | Ends::At(..) => self.stretch(id, &held, call, timeout)?,
+            Ends::Timeless | Ends::After(..) | Ends::ClockNanosleep => true,
         };
         if by_the_kernel {
             self.kernel_timer(id, timeout.duration, false);
@@ -87,7 +89,9 @@ impl Turns<'_> {
     pub(in crate::supervise) fn kernel_timer(&mut self, id: ThreadId, duration: Duration, ready: bool) {
         let alone = !self.others_could_run(id);
         let Some(deadline) = Instant::now().checked_add(duration) else { return };
-        self.tree.thread_mut(id).kernel_timer = Some(KernelTimer { deadline, alone, ready, slept: false });
+        let logical = self.clock.after(Timeout::exactly(duration)).logical;
+        self.tree.thread_mut(id).kernel_timer =
+            Some(KernelTimer { deadline, logical, alone, ready, slept: false });
     }
 
     fn others_could_run(&self, id: ThreadId) -> bool {
@@ -103,30 +107,47 @@ impl Turns<'_> {
         call: Syscall,
         timeout: Timeout,
     ) -> Result<bool, RunError> {
-        const OWNER: u32 = 0x3fff_ffff;
         let (door, args) = (&self.tree.thread(id).door, held.args());
-        let Ok(word) = door.read_array(args[0]).map(u32::from_le_bytes) else { return Ok(false) };
-        let sleeps = match args[1] & futex::OPERATION {
-            futex::WAIT | futex::WAIT_BITSET => word == args[2] as u32,
-            futex::LOCK_PI | futex::LOCK_PI2 => word & OWNER != 0,
-            _ => return Ok(true),
+        // Where the timeout is, and the clock of an absolute one.
+        let (at, clock) = match calls::of(call).ends {
+            Ends::At(arg, calls::Clock::In(clock)) => (args[arg], Some(args[clock] as i32)),
+            _ => (args[3], timeout::futex_clock(args[1])),
         };
-        if !sleeps || !args[0].is_multiple_of(4) {
+        let sleeps = timeout::futex_is_to_sleep(door, call, &args);
+        if sleeps == Some(false) {
             return Ok(false);
         }
         let Some(status) = self.proc_status(id)? else { return Ok(false) };
-        let (Ok(original), None) = (door.read_array::<16>(args[3]), deliver::nudge_obstacle(&status)) else {
+        let unseen = sleeps.is_some() && deliver::nudge_obstacle(&status).is_none();
+        let virtual_end = self.clock.is_virtual().then_some(clock).flatten();
+        let (Ok(original), true) = (door.read_array::<16>(at), unseen || virtual_end.is_some()) else {
             return Ok(true);
         };
         let seconds = original.first_chunk().copied().map_or(0, u64::from_le_bytes);
-        let far = seconds.saturating_add(FAR).min(i64::MAX as u64);
-        if door.write(args[3], &far.to_le_bytes()).is_err() {
+        let far = [seconds.saturating_add(FAR).min(i64::MAX as u64).to_le_bytes().as_slice(), &original[8..]]
+            .concat();
+        let end = match virtual_end.and_then(face::machine).filter(|_| !unseen) {
+            // By the kernel's own time, which is another than the program's.
+            Some(now) => {
+                let end = now.saturating_add(timeout.duration);
+                [end.as_secs(), end.subsec_nanos().into()].map(u64::to_le_bytes).concat()
+            }
+            None => far,
+        };
+        if door.write(at, &end).is_err() {
+            if virtual_end.is_some() {
+                let name = &self.tree.thread(id).name;
+                self.doubts.taint(format!(
+                    "a timeout of {name} by a virtual clock cannot be rewritten for the kernel"
+                ));
+            }
             return Ok(true);
         }
         let deadline = self.clock.after(timeout);
-        let stretch = Stretch { deadline, call, ip: held.ip(), args, original: Some(original), over: None };
+        let (ip, original) = (held.ip(), Some(original));
+        let stretch = Stretch { deadline, call, ip, args, at, original, over: None, by_hand: unseen };
         self.tree.thread_mut(id).stretch = Some(stretch);
-        Ok(false)
+        Ok(!unseen)
     }
 
     /// The thread has been found asleep.
@@ -142,7 +163,7 @@ impl Turns<'_> {
         let thread = self.tree.thread_mut(id);
         let Some(stretch) = &mut thread.stretch else { return false };
         let Some(original) = stretch.original.take() else { return false };
-        if let Err(errno) = thread.door.write(stretch.args[3], &original) {
+        if let Err(errno) = thread.door.write(stretch.at, &original) {
             let name = &thread.name;
             self.doubts.taint(format!("a timeout of {name} could not be put back: {errno}"));
         }
@@ -210,6 +231,7 @@ impl Turns<'_> {
         if Instant::now() < timer.deadline || (timer.ready && !timer.slept) {
             return;
         }
+        self.clock.now = self.clock.now.max(timer.logical);
         let quiet = timer.alone || self.kernel.quiet_since.is_some_and(|since| since <= timer.deadline);
         if !quiet || self.others_could_run(id) {
             let name = &self.tree.thread(id).name;

@@ -3,8 +3,8 @@
 use crate::schedule::Syscall;
 use crate::supervise::books::door::Door;
 use crate::supervise::calls::{self, Clock, Ends, Unit};
+use crate::supervise::time::face::Face;
 use nix::poll::PollFlags;
-use nix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
 /// A time to sleep at most.
@@ -19,18 +19,20 @@ pub(in crate::supervise) struct Timeout {
 const LATE: Duration = Duration::from_secs(1);
 
 impl Timeout {
-    fn relative(duration: Duration) -> Timeout {
-        // People do not write nanoseconds.
-        Timeout { duration, computed: !duration.subsec_nanos().is_multiple_of(1000) }
+    fn relative(duration: Duration, face: Face) -> Timeout {
+        // People do not write nanoseconds; what is worked out from virtual time is the same in every run.
+        let computed = !face.is_virtual() && !duration.subsec_nanos().is_multiple_of(1000);
+        Timeout { duration, computed }
     }
 
-    /// Until `moment` of this clock; none for clocks of CPU time. A moment that has just passed was ahead when the program
-    /// worked it out: it is as one that is just coming, or load would decide whether the call sleeps.
-    pub(in crate::supervise) fn until(moment: Duration, clock: i32) -> Option<Timeout> {
-        let now = reading(clock)?;
-        let just_passed = now >= moment && now - moment < LATE;
-        let duration = if just_passed { Duration::from_nanos(1) } else { moment.saturating_sub(now) };
-        Some(Timeout { duration, computed: true })
+    /// Until `moment` of this clock of the run; none for clocks of CPU time. A moment that has just passed was ahead when the
+    /// program worked it out: it is as one that is just coming, or load would decide whether the call sleeps. With virtual time
+    /// every moment that has passed is so, since the kernel, which has another time, could not say that it has.
+    pub(in crate::supervise) fn until(moment: Duration, id: i32, face: Face) -> Option<Timeout> {
+        let now = face.reading(id)?;
+        let passed = now >= moment && (face.is_virtual() || now - moment < LATE);
+        let duration = if passed { Duration::from_nanos(1) } else { moment.saturating_sub(now) };
+        Some(Timeout { duration, computed: !face.is_virtual() })
     }
 
     /// As the program has it, whatever it was worked out from.
@@ -48,13 +50,6 @@ impl Timeout {
         let unit = 10u64.pow(nanos.checked_ilog10().unwrap_or(0).saturating_sub(1));
         Duration::from_nanos(nanos.div_ceil(unit).saturating_mul(unit))
     }
-}
-
-/// The present time of a clock that sleeps may be measured by; none for clocks of CPU time.
-pub(in crate::supervise) fn reading(clock: i32) -> Option<Duration> {
-    let known = (0..=11).contains(&clock)
-        && !matches!(clock, libc::CLOCK_PROCESS_CPUTIME_ID | libc::CLOCK_THREAD_CPUTIME_ID);
-    clock_gettime(ClockId::from_raw(Some(clock).filter(|_| known)?)).ok().map(Duration::from)
 }
 
 /// Two words of memory; none where there is none.
@@ -92,6 +87,38 @@ pub(in crate::supervise) fn futex_sleeps(operation: u64) -> bool {
     operation & futex::OPERATION == futex::WAIT || futex_clock(operation).is_some()
 }
 
+/// True if this call is going to sleep for futexes, by what is in them; none if that is not known.
+pub(in crate::supervise) fn futex_is_to_sleep(door: &Door, call: Syscall, args: &[u64; 6]) -> Option<bool> {
+    const OWNER: u32 = 0x3fff_ffff;
+    /// The flags that leave it a word of 32 bits: FUTEX2_PRIVATE beside FUTEX2_SIZE_U32.
+    const SIZE: u64 = 0x7f;
+    const WORDS: u64 = 2;
+    let word = |address: u64| {
+        let aligned = address.is_multiple_of(4);
+        aligned.then(|| door.read_array(address).ok().map(u32::from_le_bytes)).flatten()
+    };
+    // What cannot be read is the kernel's to refuse: it does not sleep.
+    let has = |address: u64, value: u64| word(address) == Some(value as u32);
+    match calls::of(call).sleep {
+        calls::Sleep::Futexes if call == syscalls::Sysno::futex_waitv.into() => {
+            let all = (0..args[1].min(128)).map(|n| args[0].wrapping_add(24 * n));
+            let mut all = all.map(|at| [0, 8, 16].map(|offset| door.read_word(at.wrapping_add(offset)).ok()));
+            all.try_fold(true, |sleeps, entry| match entry {
+                [Some(value), Some(address), Some(flags)] if flags & SIZE == WORDS => {
+                    Some(sleeps && has(address, value))
+                }
+                _ => None,
+            })
+        }
+        calls::Sleep::Futexes => (args[3] & SIZE == WORDS).then(|| has(args[0], args[1])),
+        _ => match args[1] & futex::OPERATION {
+            futex::WAIT | futex::WAIT_BITSET => Some(has(args[0], args[2])),
+            futex::LOCK_PI | futex::LOCK_PI2 => Some(word(args[0]).is_some_and(|word| word & OWNER != 0)),
+            _ => None,
+        },
+    }
+}
+
 /// The clock by which this futex operation's timeout is an absolute time; none if it is relative, or no timeout.
 pub(in crate::supervise) fn futex_clock(operation: u64) -> Option<i32> {
     let by_flag = match operation & futex::CLOCK_REALTIME {
@@ -107,23 +134,24 @@ pub(in crate::supervise) fn futex_clock(operation: u64) -> Option<i32> {
 
 /// The time that this call sleeps at most, by its arguments; none if they set no limit. Arguments that cannot be read or
 /// make no sense are none either: the kernel will report them.
-pub(in crate::supervise) fn of(door: &Door, call: Syscall, args: &[u64; 6]) -> Option<Timeout> {
-    let relative = |address: u64| timespec(door, address).map(Timeout::relative);
-    let until = |address: u64, clock: i32| Timeout::until(timespec(door, address)?, clock);
+pub(in crate::supervise) fn of(door: &Door, call: Syscall, args: &[u64; 6], face: Face) -> Option<Timeout> {
+    let counted = |duration| Timeout::relative(duration, face);
+    let relative = |address: u64| timespec(door, address).map(counted);
+    let until = |address: u64, id: i32| Timeout::until(timespec(door, address)?, id, face);
     match calls::of(call).ends {
         Ends::Timeless => None,
         Ends::After(arg, Unit::Millis) => {
-            u64::try_from(args[arg] as i32).ok().map(Duration::from_millis).map(Timeout::relative)
+            u64::try_from(args[arg] as i32).ok().map(Duration::from_millis).map(counted)
         }
         Ends::After(arg, Unit::Timespec) => relative(args[arg]),
-        Ends::After(arg, Unit::Timeval) => timeval(door, args[arg]).map(Timeout::relative),
+        Ends::After(arg, Unit::Timeval) => timeval(door, args[arg]).map(counted),
         Ends::At(arg, Clock::Realtime) => until(args[arg], libc::CLOCK_REALTIME),
-        Ends::At(arg, Clock::In(clock)) => until(args[arg], args[clock] as i32),
+        Ends::At(arg, Clock::In(id)) => until(args[arg], args[id] as i32),
         Ends::ClockNanosleep if args[1] & libc::TIMER_ABSTIME as u64 != 0 => until(args[2], args[0] as i32),
-        Ends::ClockNanosleep => reading(args[0] as i32).and_then(|_| relative(args[2])),
+        Ends::ClockNanosleep => face.reading(args[0] as i32).and_then(|_| relative(args[2])),
         Ends::Futex => match (args[1] & futex::OPERATION, futex_clock(args[1])) {
             (futex::WAIT, _) => relative(args[3]),
-            (_, Some(clock)) => until(args[3], clock),
+            (_, Some(id)) => until(args[3], id),
             _ => None,
         },
     }
@@ -168,7 +196,8 @@ mod tests {
 
     #[test]
     fn computed_times_are_rounded_up_and_written_ones_kept() {
-        let logical = |nanos: u64| Timeout::relative(Duration::from_nanos(nanos)).logical().as_nanos();
+        let logical =
+            |nanos: u64| Timeout::relative(Duration::from_nanos(nanos), Face::default()).logical().as_nanos();
         assert_eq!(logical(99_987_654), 100_000_000);
         assert_eq!(logical(49_999_999), 50_000_000);
         assert_eq!(logical(1_499_000_001), 1_500_000_000);
@@ -183,15 +212,25 @@ mod tests {
 
     #[test]
     fn a_moment_that_has_just_passed_is_still_to_come() {
-        let clock = libc::CLOCK_MONOTONIC;
-        let until = |moment| Timeout::until(moment, clock).map(|timeout| timeout.duration);
-        assert_eq!(until(reading(clock).unwrap()), Some(Duration::from_nanos(1)));
+        let (id, face) = (libc::CLOCK_MONOTONIC, Face::default());
+        let until = |moment| Timeout::until(moment, id, face).map(|timeout| timeout.duration);
+        let now = face.reading(id).unwrap();
+        assert_eq!(until(now), Some(Duration::from_nanos(1)));
         assert_eq!(until(Duration::ZERO), Some(Duration::ZERO));
-        assert!(until(reading(clock).unwrap() + 9 * LATE) > Some(LATE));
-        assert_eq!(
-            until(Duration::ZERO).and(Timeout::until(LATE, libc::CLOCK_THREAD_CPUTIME_ID).map(drop)),
-            None
-        );
+        assert!(until(now + 9 * LATE) > Some(LATE));
+        assert!(Timeout::until(LATE, libc::CLOCK_THREAD_CPUTIME_ID, face).is_none());
+    }
+
+    #[test]
+    fn with_virtual_time_moments_are_exact() {
+        let start = crate::supervise::begun(Default::default()).start;
+        let face = Face { start, passed: Duration::from_secs(9) };
+        let id = libc::CLOCK_REALTIME;
+        let odd = Duration::from_nanos(123_456_789);
+        let logical = |moment| Timeout::until(moment, id, face).map(|timeout| timeout.logical());
+        assert_eq!(logical(face.reading(id).unwrap() + odd), Some(odd));
+        assert_eq!(logical(Duration::ZERO), Some(Duration::from_nanos(1)));
+        assert_eq!(Timeout::relative(odd, face).logical(), odd);
     }
 
     #[test]

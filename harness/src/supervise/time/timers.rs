@@ -13,6 +13,7 @@ use crate::supervise::books::ids::ThreadId;
 use crate::supervise::state::Turns;
 use crate::supervise::time::armed::{Armed, DescriptorTimer, PosixTimer};
 use crate::supervise::time::deadline::Deadline;
+use crate::supervise::time::face::Face;
 use crate::supervise::time::timeout::{self, Timeout};
 use crate::sys::timer;
 use crate::trace::What;
@@ -45,8 +46,8 @@ impl Setting {
         door.write(address, &bytes)
     }
 
-    fn timeout(self, absolute: bool, clock: i32) -> Option<Timeout> {
-        if absolute { Timeout::until(self.value, clock) } else { Some(Timeout::exactly(self.value)) }
+    fn timeout(self, absolute: bool, id: i32, face: Face) -> Option<Timeout> {
+        if absolute { Timeout::until(self.value, id, face) } else { Some(Timeout::exactly(self.value)) }
     }
 }
 
@@ -128,14 +129,14 @@ impl Turns<'_> {
                 return Ok(None);
             }
         };
-        if timeout::reading(known.clock).is_none() {
+        if self.clock.reading(known.clock).is_none() {
             if let Some(new) = Setting::read(door, args[2]) {
                 self.note_timer_of_cpu(id, Armed::Posix(args[0] as i32), new.value, absolute);
             }
             return Ok(None);
         }
         let Some(new) = Setting::read(door, args[2]) else { return Ok(None) };
-        let Some(timeout) = new.timeout(absolute, known.clock) else { return Ok(None) };
+        let Some(timeout) = new.timeout(absolute, known.clock, self.clock.face()) else { return Ok(None) };
         let mut old = Setting { interval: Duration::ZERO, value: Duration::ZERO };
         if let Some(index) = self.posix(id, args[0]) {
             self.changed_while_pending(index)?;
@@ -188,7 +189,7 @@ impl Turns<'_> {
         let info = door.descriptor_info(fd).ok()?;
         let clock = info.lines().find_map(|line| line.strip_prefix("clockid:")?.trim().parse().ok())?;
         let new = Setting::read(door, args[2])?;
-        let timeout = new.timeout(args[1] & libc::TFD_TIMER_ABSTIME as u64 != 0, clock)?;
+        let timeout = new.timeout(args[1] & libc::TFD_TIMER_ABSTIME as u64 != 0, clock, self.clock.face())?;
         let own = door.duplicate(fd).ok()?;
         let this = std::process::id() as i32;
         if timer::same_file(own.as_fd(), this, own.as_raw_fd()).is_err() {

@@ -11,7 +11,7 @@ use crate::sys::socket;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 use syscalls::Sysno;
 
@@ -191,6 +191,12 @@ fn descriptors(
 fn one(door: &Door, fd: u64, events: PollFlags, late: Errno) -> Option<Kind> {
     let fd = door.duplicate(fd as i32).ok().filter(may_block)?;
     Some(Kind::Descriptors { ends: vec![(fd, events)], mask: None, clear: Vec::new(), late: Some(late) })
+}
+
+/// True for an epoll(7) set, whatever is in it.
+pub(in crate::supervise) fn is_epoll(fd: &OwnedFd) -> bool {
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+    link.is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]")
 }
 
 fn may_block(fd: &OwnedFd) -> bool {
