@@ -124,10 +124,14 @@ fn without_notifications_nothing_runs() {
 #[test]
 fn without_writes_to_memory_only_programs_that_fork_are_refused() {
     for host in Host::all() {
-        let sentence = ["right after fork", "/proc/PID/mem"];
-        let text = ends(&host.forbidding("mem", &FORKS), 69, &sentence);
+        // Nor does time of one's own go without them.
+        let text = ends(&host.forbidding("mem", &FORKS), 69, &["/proc/PID/mem", "`--clock real`"]);
         assert!(!text.contains("pass"), "{text}");
-        ends(&host.forbidding("mem", &["points", "--", "true"]), 0, &["exit code 0"]);
+        let sentence = ["right after fork", "/proc/PID/mem"];
+        let real: Vec<&str> = [FORKS[0], "--clock=real"].iter().chain(&FORKS[1..]).copied().collect();
+        let text = ends(&host.forbidding("mem", &real), 69, &sentence);
+        assert!(!text.contains("pass"), "{text}");
+        ends(&host.forbidding("mem", &["points", "--clock=real", "--", "true"]), 0, &["exit code 0"]);
         let report = ends(&host.forbidding("mem", &["doctor"]), 69, &["Points right after fork"]);
         for missing in ["writing a process's code", "holding after fork"] {
             assert!(line(&report, missing).starts_with("MISSING"), "{report}");

@@ -12,6 +12,7 @@ use crate::sys::memory::Text;
 use crate::sys::perf;
 use crate::sys::pidfd::PidFd;
 use crate::trace::{End, Run, Status, What};
+use crate::world::{Clock, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
@@ -178,11 +179,12 @@ struct Host<'a> {
 
 impl Host<'_> {
     fn run(&self, words: &[&str]) -> Result<Run, Failure> {
-        Ok(self.observe(words, &Observe::Nothing)?.0)
+        Ok(self.observe(words, Clock::Real, &Observe::Nothing)?.0)
     }
 
-    fn observe(&self, words: &[&str], observe: &Observe) -> Result<(Run, Observed), Failure> {
-        let settings = Settings { cancel: Arc::clone(self.cancel), ..Settings::of(launch(words)?) };
+    fn observe(&self, words: &[&str], clock: Clock, observe: &Observe) -> Result<(Run, Observed), Failure> {
+        let world = World { clock, ..World::default() };
+        let settings = Settings { cancel: Arc::clone(self.cancel), world, ..Settings::of(launch(words)?) };
         Ok(Supervisor::new(settings, self.cpu)?.observe(&Schedule::empty(), observe)?)
     }
 
@@ -200,7 +202,8 @@ impl Host<'_> {
 
     /// A day of sleep passes at once, and the clock shows it.
     fn time_jumps(&self) -> Result<(), Failure> {
-        let run = self.shell("date +%s; sleep 86400; date +%s")?;
+        let script = ["sh", "-c", "date +%s; sleep 86400; date +%s"];
+        let (run, _) = self.observe(&script, Clock::Virtual, &Observe::Nothing)?;
         let said = String::from_utf8_lossy(run.outcome.stdout.bytes()).into_owned();
         let seconds: Vec<u64> = said.lines().filter_map(|line| line.parse().ok()).collect();
         match seconds[..] {
@@ -236,7 +239,7 @@ impl Host<'_> {
             None => Place::in_function(image.name(), image.entry()),
         };
         let places = vec![(ThreadName::root(), Label::new(&place.to_string()))];
-        let (run, observed) = self.observe(&["true"], &Observe::Executions(places))?;
+        let (run, observed) = self.observe(&["true"], Clock::Real, &Observe::Executions(places))?;
         match (&run.outcome.end, &observed.executions[..]) {
             (End::Ended(Status::Exited(0)), [1]) => Ok(()),
             (end, counts) => lost(format!(

@@ -95,7 +95,8 @@ impl Turns<'_> {
         let thread = self.tree.thread(id);
         let unknown = |why: &str| {
             RunError::Unsupported(format!(
-                "the vDSO of {} cannot be had ask for the time: {why}",
+                "time of one's own needs writes to /proc/PID/mem, to have the vDSO of {} ask for it: {why}; \
+                 `--clock real` does without",
                 thread.name
             ))
         };
