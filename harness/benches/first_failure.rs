@@ -96,7 +96,12 @@ fn first(
     let folder = tempfile::tempdir()?;
     let job = Job {
         name: case.name.clone(),
-        settings: suite::settings(launch.clone(), limits.clone(), &plan, &Default::default()),
+        settings: suite::settings(
+            launch.clone(),
+            (limits.clone(), Default::default()),
+            &plan,
+            &Default::default(),
+        ),
         plan,
         against: Against::Scenario(expect.clone()),
         checks: Vec::new(),

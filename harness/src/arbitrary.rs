@@ -7,7 +7,7 @@ use crate::scenario::{Exit, Expect, Explore, Handlers, Known, Scenario, Strategy
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
-use crate::world::{Network, World};
+use crate::world::{Files, Network, World};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -97,7 +97,9 @@ prop_compose! {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    proptest::sample::select(vec![Network::Own, Network::Host]).prop_map(|network| World { network })
+    let networks = proptest::sample::select(vec![Network::Own, Network::Host]);
+    let files = proptest::sample::select(vec![Files::Own, Files::Host, Files::All]);
+    (networks, files).prop_map(|(network, files)| World { network, files })
 }
 
 fn broken() -> impl Strategy<Value = Broken> {
@@ -175,7 +177,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             (program, args, builds),
             (stdin, cwd, env),
             explore,
-            (limits, World { network }),
+            (limits, World { network, files }),
             expect,
             (finds, warns, kept),
         )| {
@@ -189,6 +191,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 explore,
                 limits,
                 network,
+                files,
                 expect,
                 finds,
                 warns,

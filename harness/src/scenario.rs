@@ -8,7 +8,7 @@ use crate::program::{Limits, Program};
 use crate::schedule::{Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::trace::Broken;
-use crate::world::{Network, World};
+use crate::world::{Files, Network, World};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,6 +43,9 @@ pub struct Scenario {
     /// Whose network each run sees.
     #[serde(default)]
     pub network: Network,
+    /// Whose files it sees and changes.
+    #[serde(default)]
+    pub files: Files,
     /// What must hold of every outcome.
     #[serde(default)]
     pub expect: Expect,
@@ -60,7 +63,7 @@ pub struct Scenario {
 impl Scenario {
     /// The world of each run.
     pub fn world(&self) -> World {
-        World { network: self.network }
+        World { network: self.network, files: self.files }
     }
 }
 

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct World {
     /// Whose network.
     pub network: Network,
+    /// Whose files.
+    pub files: Files,
 }
 
 /// Whose network a program sees.
@@ -19,4 +21,17 @@ pub enum Network {
     Own,
     /// The machine's, for programs that need it.
     Host,
+}
+
+/// Whose files a program sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Files {
+    /// In the working directory, `/tmp`, `/var/tmp`, `/dev/shm` and `$HOME` those that the machine has, and what a run
+    /// changes of them is gone when it ends.
+    #[default]
+    Own,
+    /// The machine's, for programs that work with others of it.
+    Host,
+    /// The same as `Own` on the whole root file system, which only root can have.
+    All,
 }

@@ -248,6 +248,7 @@ impl Args {
             },
             limits: job.settings.limits.clone(),
             network: job.settings.world.network,
+            files: job.settings.world.files,
             expect: Expect {
                 exit,
                 stdout,

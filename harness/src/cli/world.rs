@@ -10,6 +10,9 @@ pub(super) struct World {
     /// Whose network the program sees
     #[arg(long, env = "SIGRACE_NETWORK", value_enum, default_value_t)]
     network: Network,
+    /// Whose files the program sees and changes
+    #[arg(long, env = "SIGRACE_FILES", value_enum, default_value_t)]
+    files: Files,
 }
 
 /// Whose network.
@@ -22,6 +25,18 @@ enum Network {
     Host,
 }
 
+/// Whose files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Files {
+    /// Its own in the working directory, /tmp, /var/tmp, /dev/shm and $HOME: what it changes there is gone when the run ends
+    #[default]
+    Own,
+    /// The machine's
+    Host,
+    /// Its own on the whole root file system; for root alone
+    All,
+}
+
 impl World {
     /// The world that is asked for.
     pub(super) fn world(&self) -> world::World {
@@ -29,6 +44,11 @@ impl World {
             Network::Own => world::Network::Own,
             Network::Host => world::Network::Host,
         };
-        world::World { network }
+        let files = match self.files {
+            Files::Own => world::Files::Own,
+            Files::Host => world::Files::Host,
+            Files::All => world::Files::All,
+        };
+        world::World { network, files }
     }
 }

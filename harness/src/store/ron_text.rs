@@ -6,7 +6,7 @@ use super::{SCENARIO_FORMAT, TRACE_FORMAT, command};
 use crate::scenario::Scenario;
 use crate::signal::Word;
 use crate::trace::Trace;
-use crate::world::Network;
+use crate::world::{Files, Network};
 use ron::Options;
 use ron::error::{Position, SpannedError};
 use ron::extensions::Extensions;
@@ -243,6 +243,7 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
         explore,
         limits,
         network,
+        files,
         expect,
         finds,
         warns,
@@ -270,6 +271,9 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
     text.field("limits", limits, 0)?;
     if *network != Network::default() {
         text.field("network", network, 0)?;
+    }
+    if *files != Files::default() {
+        text.field("files", files, 0)?;
     }
     text.field("expect", expect, 0)?;
     if !finds.is_empty() {
