@@ -203,8 +203,18 @@ fn a_short_search_ends_while_a_long_one_goes_on_at_the_same_cpu() {
     let cpu = some_cpu();
     let program = ["--", "sh", "-c", "echo >> runs; true & true & wait"];
     let search = |runs| {
-        let mut words =
-            vec!["explore", "--strategy", "pct", "--seed", "1", "--no-handler-checks", "--runs", runs];
+        let mut words = vec![
+            "explore",
+            "--strategy",
+            "pct",
+            "--seed",
+            "1",
+            "--no-handler-checks",
+            "--files",
+            "host",
+            "--runs",
+            runs,
+        ];
         words.extend(program);
         start_on(cpu, command(folder.path(), &words))
     };

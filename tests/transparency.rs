@@ -6,7 +6,10 @@
 
 mod supervised;
 
+use sigrace::schedule::Schedule;
+use sigrace::supervise::{Settings, Supervise};
 use sigrace::trace::{End, Status};
+use sigrace::world::{Files, World};
 use std::fs;
 use std::path::Path;
 use supervised::{same, same_c};
@@ -234,8 +237,11 @@ fn a_static_program_after_dynamic_ones() {
     let script =
         format!("echo x >> turns; case $(wc -l < turns) in 1) ls / ;; *) {static_pie} > seen ;; esac");
     let launch = supervised::launch(&["sh", "-c", &script], folder.path());
-    let runs = supervised::runs(launch, 3);
-    let runs: Vec<_> = runs.into_iter().map(|run| run.expect("the script runs")).collect();
+    // Each run finds what those before it have left.
+    let world = World { files: Files::Host, ..World::default() };
+    let runs = supervised::with_settings(Settings { world, ..Settings::of(launch) }, |supervisor| {
+        [0, 1, 2].map(|_| supervisor.run(&Schedule::empty()).expect("the script runs"))
+    });
     assert!(runs.iter().all(|run| run.outcome.end == End::Ended(Status::Exited(0))), "{:?}", runs[1].outcome);
     assert!(fs::metadata(folder.path().join("seen")).is_ok_and(|seen| seen.len() > 0));
     // The second run was made twice, since the first try met the program without a loader.

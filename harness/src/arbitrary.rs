@@ -7,7 +7,7 @@ use crate::scenario::{Exit, Expect, Explore, Handlers, Known, Scenario, Strategy
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
-use crate::world::{Clock, Network, Start, World};
+use crate::world::{Clock, Files, Network, Start, World};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -101,7 +101,10 @@ fn world() -> impl Strategy<Value = World> {
     let clock = proptest::sample::select(vec![Clock::Virtual, Clock::Real]);
     let start = option::of(any::<(u32, u32)>().prop_map(|(realtime, uptime)| Start { realtime, uptime }));
     // Boxed, because a strategy of many parts is large, and lives on the stack.
-    (network, clock, start).prop_map(|(network, clock, start)| World { network, clock, start }).boxed()
+    let files = proptest::sample::select(vec![Files::Own, Files::Host, Files::All]);
+    (network, clock, files, start)
+        .prop_map(|(network, clock, files, start)| World { network, clock, files, start })
+        .boxed()
 }
 
 fn broken() -> impl Strategy<Value = Broken> {
@@ -179,7 +182,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             (program, args, builds),
             (stdin, cwd, env),
             explore,
-            (limits, World { network, clock, .. }),
+            (limits, World { network, clock, files, .. }),
             expect,
             (finds, warns, kept),
         )| {
@@ -194,6 +197,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 limits,
                 network,
                 clock,
+                files,
                 expect,
                 finds,
                 warns,

@@ -144,6 +144,13 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
             needed: false,
         },
         Check {
+            name: "files of its own",
+            result: if can_run { found(host.own_files())? } else { Found::Untried },
+            loses: "Runs change the machine's files, and each finds what those before it have left: overlays in namespaces of its \
+                    own are needed (Linux 5.11 for ordinary users).",
+            needed: false,
+        },
+        Check {
             name: "exit status after the wait",
             result: found(status_after_wait())?,
             loses: "How a child ended that a signal killed and whose parent has waited for it (Linux 6.15).",
@@ -246,6 +253,26 @@ impl Host<'_> {
                 "`true` was to be held once at its first instruction: it was {counts:?} times there, and ended so: {end:?}"
             )),
         }
+    }
+
+    /// What a run writes to a file is gone for the next, and never was the machine's.
+    fn own_files(&self) -> Result<(), Failure> {
+        let file = format!("/tmp/.sigrace-doctor-{}", std::process::id());
+        let script = format!("test ! -e {file} && echo x >{file} && test -s {file}");
+        let settings =
+            Settings { cancel: Arc::clone(self.cancel), ..Settings::of(launch(&["sh", "-c", &script])?) };
+        let learnt = Arc::clone(&settings.learnt);
+        let mut supervisor = Supervisor::new(settings, self.cpu)?;
+        if let Some(note) = learnt.notes().first() {
+            return lost(note.clone());
+        }
+        for _ in 0..2 {
+            let end = supervisor.run(&Schedule::empty())?.outcome.end;
+            if end != End::Ended(Status::Exited(0)) || Path::new(&file).exists() {
+                return lost(format!("a run that wrote {file} changed the machine's, or ended so: {end:?}"));
+            }
+        }
+        Ok(())
     }
 
     /// Two shells that read from one pipe, into which only they themselves could write.

@@ -8,7 +8,7 @@ use crate::program::{Limits, Program};
 use crate::schedule::{Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::trace::Broken;
-use crate::world::{Clock, Network, World};
+use crate::world::{Clock, Files, Network, World};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -46,6 +46,9 @@ pub struct Scenario {
     /// By whose time each run lives.
     #[serde(default)]
     pub clock: Clock,
+    /// Whose files it sees and changes.
+    #[serde(default)]
+    pub files: Files,
     /// What must hold of every outcome.
     #[serde(default)]
     pub expect: Expect,
@@ -63,7 +66,7 @@ pub struct Scenario {
 impl Scenario {
     /// The world of each run.
     pub fn world(&self) -> World {
-        World { network: self.network, clock: self.clock, start: None }
+        World { network: self.network, clock: self.clock, files: self.files, start: None }
     }
 }
 

@@ -14,6 +14,8 @@ pub struct World {
     /// When each run begins by the clocks that are its own; chosen when a search begins, if it is not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,
+    /// Whose files.
+    pub files: Files,
 }
 
 /// By whose time a program lives.
@@ -44,4 +46,17 @@ pub enum Network {
     Own,
     /// The machine's, for programs that need it.
     Host,
+}
+
+/// Whose files a program sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Files {
+    /// In the working directory, `/tmp`, `/var/tmp`, `/dev/shm` and `$HOME` those that the machine has, and what a run
+    /// changes of them is gone when it ends.
+    #[default]
+    Own,
+    /// The machine's, for programs that work with others of it.
+    Host,
+    /// The same as `Own` on the whole root file system, which only root can have.
+    All,
 }

@@ -61,7 +61,8 @@ pub fn listing(folder: &Path) -> Vec<String> {
 pub const GOOD: &str = "(format: 1, program: Command([\"true\"]), expect: (exit: Code(0)))\n";
 
 /// If this scenario is run, it leaves a file.
-pub const LEAVES_A_FILE: &str = "(format: 1, program: Command([\"sh\", \"-c\", \"echo ran > ran\"]))\n";
+pub const LEAVES_A_FILE: &str =
+    "(format: 1, program: Command([\"sh\", \"-c\", \"echo ran > ran\"]), files: Host)\n";
 
 /// The command, started by a shell that has been told so before.
 pub fn limited(folder: &Path, limits: &str, words: &[&str]) -> Output {

@@ -249,6 +249,7 @@ impl Args {
             limits: job.settings.limits.clone(),
             network: job.settings.world.network,
             clock: job.settings.world.clock,
+            files: job.settings.world.files,
             expect: Expect {
                 exit,
                 stdout,

@@ -13,6 +13,9 @@ pub(super) struct World {
     /// By whose time the program lives
     #[arg(long, env = "SIGRACE_CLOCK", value_enum, default_value_t)]
     clock: Clock,
+    /// Whose files the program sees and changes
+    #[arg(long, env = "SIGRACE_FILES", value_enum, default_value_t)]
+    files: Files,
 }
 
 /// Whose network.
@@ -35,6 +38,18 @@ enum Clock {
     Real,
 }
 
+/// Whose files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Files {
+    /// Its own in the working directory, /tmp, /var/tmp, /dev/shm and $HOME: what it changes there is gone when the run ends
+    #[default]
+    Own,
+    /// The machine's
+    Host,
+    /// Its own on the whole root file system; for root alone
+    All,
+}
+
 impl World {
     /// The world that is asked for.
     pub(super) fn world(&self) -> world::World {
@@ -46,6 +61,11 @@ impl World {
             Clock::Virtual => world::Clock::Virtual,
             Clock::Real => world::Clock::Real,
         };
-        world::World { network, clock, start: None }
+        let files = match self.files {
+            Files::Own => world::Files::Own,
+            Files::Host => world::Files::Host,
+            Files::All => world::Files::All,
+        };
+        world::World { network, clock, files, start: None }
     }
 }

@@ -6,7 +6,7 @@ use super::{SCENARIO_FORMAT, TRACE_FORMAT, command};
 use crate::scenario::Scenario;
 use crate::signal::Word;
 use crate::trace::Trace;
-use crate::world::{Clock, Network};
+use crate::world::{Clock, Files, Network};
 use ron::Options;
 use ron::error::{Position, SpannedError};
 use ron::extensions::Extensions;
@@ -244,6 +244,7 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
         limits,
         network,
         clock,
+        files,
         expect,
         finds,
         warns,
@@ -274,6 +275,9 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
     }
     if *clock != Clock::default() {
         text.field("clock", clock, 0)?;
+    }
+    if *files != Files::default() {
+        text.field("files", files, 0)?;
     }
     text.field("expect", expect, 0)?;
     if !finds.is_empty() {

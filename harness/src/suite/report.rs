@@ -335,7 +335,7 @@ impl Search {
             program: Some(done.file.display().to_string()),
             digest: Some(done.digest.clone()),
             asked: Some(done.asked.clone()),
-            notes: done.checked.notes.clone(),
+            notes: done.notes.iter().chain(&done.checked.notes).cloned().collect(),
             result: Some(Found::new(done, &[], &[])),
         }
     }

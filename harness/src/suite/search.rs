@@ -63,6 +63,8 @@ pub struct Done {
     pub expectations: Expectations,
     /// What the checks of handlers came to, if any were asked for.
     pub checked: Checked,
+    /// What a person should know of the world in which the runs took place.
+    pub notes: Vec<String>,
     /// Each finding's trace, in the order of the findings, and its file or why there is none.
     pub traces: Vec<(Trace, Result<PathBuf, FileError>)>,
 }
@@ -155,7 +157,8 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
     };
     let digest = recorder.digest().to_owned();
     let (file, asked) = (job.settings.launch.file.clone(), asked(job));
-    let mut done = Done { report, digest, file, asked, expectations, checked, traces: Vec::new() };
+    let notes = job.settings.learnt.notes();
+    let mut done = Done { report, digest, file, asked, expectations, checked, notes, traces: Vec::new() };
     let extent = Extent::of(&done.report).to_string();
     let seen = places(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
     let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {

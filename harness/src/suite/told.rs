@@ -97,7 +97,7 @@ impl Done {
     pub fn warnings(&self) -> Vec<String> {
         let Checked { warnings, cut, notes, .. } = &self.checked;
         let mut lines: Vec<String> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
-        lines.extend(notes.iter().map(|note| format!("note: {note}")));
+        lines.extend(self.notes.iter().chain(notes).map(|note| format!("note: {note}")));
         if *cut {
             lines.push(format!(
                 "note: handlers were not checked to the end: {} runs were used up",

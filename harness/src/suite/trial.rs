@@ -215,7 +215,7 @@ impl Trial {
             }
         }
         notes.extend(missed);
-        notes.extend(done.checked.notes.iter().cloned());
+        notes.extend(done.notes.iter().chain(&done.checked.notes).cloned());
         Outcome { verdict, done: Some(done), text, notes, replay, interrupted }
     }
 

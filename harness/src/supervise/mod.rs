@@ -226,6 +226,7 @@ impl Supervisor {
         let launch = &self.settings.launch;
         let cell = Cell::new(launch, &self.settings.world, self.cpu, unnotified.clone())
             .map_err(|error| unmade(error, launch))?;
+        self.settings.learnt.shared(&cell.files().shared);
         Ok(Furnished { cell, unnotified })
     }
 }
@@ -287,7 +288,12 @@ impl Supervisor {
         // Taken out for the run: after an error it is dropped, which ends everything in it. So is one whose filter does not
         // have what is known now, before another takes its place.
         let kept = self.cell.take().filter(|kept| kept.unnotified == self.settings.learnt.loader());
-        let furnished = kept.map_or_else(|| self.furnish(), Ok)?;
+        let mut furnished = kept.map_or_else(|| self.furnish(), Ok)?;
+        // What the run before has written is thrown away, as late as possible: there may be no next.
+        if !matches!(furnished.cell.refresh(), Ok(true)) {
+            drop(furnished);
+            furnished = self.furnish()?;
+        }
         let Furnished { cell, unnotified } = &furnished;
         let turns =
             state::Turns::new(cell, &self.settings, &self.affinity, (schedule, observe), unnotified.clone());

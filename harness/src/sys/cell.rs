@@ -6,6 +6,7 @@
 use super::gate::{self, call};
 use super::init::{self, Kind, Orders, Report};
 use super::notify::{Listener, Notification};
+use super::overlay::{self, Own, Sent};
 use super::procfs;
 use super::stage::{CellError, Stage};
 use super::{descriptors, filter};
@@ -52,6 +53,7 @@ pub struct Cell {
     stdout: OwnedFd,
     stderr: OwnedFd,
     listener: Listener,
+    own: Own,
     /// The program's process has not executed it yet.
     starting: std::cell::Cell<bool>,
 }
@@ -94,9 +96,14 @@ impl Cell {
         *cpu_mask.get_mut(cpu / 8).ok_or(CellError { stage: Stage::Scheduling, errno: Errno::EINVAL })? |=
             1 << (cpu % 8);
         let (uid, gid) = (geteuid(), getegid());
+        let user_namespace = !may_make_namespaces(uid)?;
+        let home = launch.env.get("HOME").map(Path::new);
+        let overlay::Plan { covers, left } = overlay::plan(world.files, &launch.cwd, home, user_namespace)
+            .map_err(|error| unread(Stage::OwnFiles, &error))?;
         let orders = Orders {
-            user_namespace: !may_make_namespaces(uid)?,
+            user_namespace,
             network_namespace: world.network == Network::Own,
+            covers,
             uid_map: text(format!("{uid} {uid} 1").as_bytes())?,
             gid_map: text(format!("{gid} {gid} 1").as_bytes())?,
             file: path(&launch.file)?,
@@ -115,15 +122,37 @@ impl Cell {
         let pid = start(&orders)?;
         drop((theirs, stdout_in, stderr_in));
         match receive_ready(control.as_fd()) {
-            Ok(listener) => {
+            Ok((listener, sent)) => {
                 let starting = std::cell::Cell::new(false);
-                Ok(Cell { pid, control, stdout, stderr, listener, starting })
+                let own = Own::new(&orders.covers, &left, sent).map_err(at(Stage::OwnFiles));
+                let cell = |own| Cell { pid, control, stdout, stderr, listener, own, starting };
+                own.map(cell).inspect_err(|_| end(pid))
             }
             Err(error) => {
                 end(pid);
                 Err(error)
             }
         }
+    }
+
+    /// The files that are the run's own.
+    pub fn files(&self) -> &Own {
+        &self.own
+    }
+
+    /// Has what a run has written thrown away, if it has. False if the cell cannot be used any more.
+    pub fn refresh(&mut self) -> Result<bool, CellError> {
+        let numbers = self.own.changed().map_err(at(Stage::OwnFiles))?;
+        if numbers.is_empty() {
+            return Ok(true);
+        }
+        if numbers.iter().any(|number| self.own.is_whole(*number)) {
+            return Ok(false);
+        }
+        self.order(init::FRESH, &numbers).map_err(at(Stage::OwnFiles))?;
+        let sent = receive_sent(self.control.as_fd(), Kind::Fresh)?;
+        self.own.lay(sent).map_err(at(Stage::OwnFiles))?;
+        Ok(true)
     }
 
     /// The init's number, as the supervisor's pid namespace has it.
@@ -243,11 +272,12 @@ fn failure(stage: i32, errno: i32) -> Option<CellError> {
 /// True if namespaces can be made without a user namespace around them (capabilities(7), CAP_SYS_ADMIN).
 fn may_make_namespaces(uid: Uid) -> Result<bool, CellError> {
     const CAP_SYS_ADMIN: u64 = 1 << 21;
-    let effective = procfs::capabilities().map_err(|error| CellError {
-        stage: Stage::Capabilities,
-        errno: error.raw_os_error().map_or(Errno::EBADMSG, Errno::from_raw),
-    })?;
+    let effective = procfs::capabilities().map_err(|error| unread(Stage::Capabilities, &error))?;
     Ok(uid.is_root() && effective & CAP_SYS_ADMIN != 0)
+}
+
+fn unread(stage: Stage, error: &std::io::Error) -> CellError {
+    CellError { stage, errno: error.raw_os_error().map_or(Errno::EBADMSG, Errno::from_raw) }
 }
 
 fn output_pipe() -> Result<(OwnedFd, OwnedFd), CellError> {
@@ -286,8 +316,8 @@ fn start(orders: &Orders) -> Result<i32, CellError> {
     }
 }
 
-/// Waits for the init's first message, which brings the listener.
-fn receive_ready(control: BorrowedFd<'_>) -> Result<Listener, CellError> {
+/// Waits for a message of the init that brings descriptors: of this kind, or that a stage failed.
+fn receive_sent(control: BorrowedFd<'_>, kind: Kind) -> Result<Sent, CellError> {
     const WAIT: u16 = 10_000;
     let stage = Stage::Answer;
     let mut polled = [PollFd::new(control, PollFlags::POLLIN)];
@@ -297,23 +327,35 @@ fn receive_ready(control: BorrowedFd<'_>) -> Result<Listener, CellError> {
         Err(errno) => return Err(CellError { stage, errno }),
     }
     let mut bytes = [0u8; size_of::<Report>()];
-    let mut space = nix::cmsg_space!([i32; 1]);
+    let mut space = nix::cmsg_space!([i32; overlay::MOST + 1]);
     let mut data = [IoSliceMut::new(&mut bytes)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
     let message =
         recvmsg::<()>(control.as_raw_fd(), &mut data, Some(&mut space), flags).map_err(at(stage))?;
-    let listener = message.cmsgs().map_err(at(stage))?.find_map(|part| match part {
-        ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
-        _ => None,
-    });
-    match listener {
-        // SAFETY: the kernel has just made this descriptor for us.
-        Some(fd) => Ok(Listener::new(unsafe { OwnedFd::from_raw_fd(fd) })),
-        None => {
-            let word = |n: usize| i32::from_ne_bytes([bytes[n], bytes[n + 1], bytes[n + 2], bytes[n + 3]]);
-            let failed = (word(0) == Kind::Failed as i32).then(|| failure(word(4), word(8))).flatten();
-            // Without any message it has ended.
-            Err(failed.unwrap_or(CellError { stage, errno: Errno::ECHILD }))
+    let mut fds = Vec::new();
+    for part in message.cmsgs().map_err(at(stage))? {
+        if let ControlMessageOwned::ScmRights(sent) = part {
+            // SAFETY: the kernel has just made these descriptors for us.
+            fds.extend(sent.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
         }
     }
+    let word = |n: usize| i32::from_ne_bytes([bytes[n], bytes[n + 1], bytes[n + 2], bytes[n + 3]]);
+    match word(0) {
+        told if told == kind as i32 => Ok(Sent { fds, mask: word(4), errno: word(8) }),
+        told if told == Kind::Failed as i32 => {
+            Err(failure(word(4), word(8)).unwrap_or(CellError { stage, errno: Errno::EBADMSG }))
+        }
+        // Without any message it has ended.
+        _ => Err(CellError { stage, errno: Errno::ECHILD }),
+    }
+}
+
+/// Waits for the init's first message, which brings the listener.
+fn receive_ready(control: BorrowedFd<'_>) -> Result<(Listener, Sent), CellError> {
+    let mut sent = receive_sent(control, Kind::Ready)?;
+    if sent.fds.is_empty() {
+        return Err(CellError { stage: Stage::Answer, errno: Errno::EBADMSG });
+    }
+    let listener = Listener::new(sent.fds.remove(0));
+    Ok((listener, sent))
 }

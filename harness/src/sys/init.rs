@@ -6,6 +6,7 @@
 
 use super::gate::{call, call_notified};
 use super::network;
+use super::overlay::{self, Cover};
 use super::stage::Stage;
 use libc::{c_char, c_int, sock_filter, sock_fprog};
 use std::ffi::CString;
@@ -32,12 +33,15 @@ pub(super) enum Kind {
     Reaped,
     /// Nothing of the run is left.
     Clean,
+    /// The upper layers that were asked for are fresh; their roots come with this message, and a mask of their numbers.
+    Fresh,
 }
 
 /// Everything that the init needs, prepared before it exists.
 pub(super) struct Orders {
     pub(super) user_namespace: bool,
     pub(super) network_namespace: bool,
+    pub(super) covers: Vec<Cover>,
     pub(super) uid_map: CString,
     pub(super) gid_map: CString,
     pub(super) file: CString,
@@ -61,12 +65,15 @@ const STDOUT: usize = 4;
 const STDERR: usize = 5;
 const SIGNALS: usize = 6;
 const PIDS: usize = 7;
-const FIRST_FREE: usize = 8;
+const BASE: usize = 8;
+const FIRST_FREE: usize = 9;
 
 /// One order of the supervisor, a byte on the control socket.
 pub(super) const GO: u8 = b'g';
 /// End everything of the run. The numbers of the processes that are known to be left follow, in the cell's pid namespace.
 pub(super) const END: u8 = b'e';
+/// Make upper layers anew that were written to. Their numbers follow.
+pub(super) const FRESH: u8 = b'f';
 /// How many may follow. Of more, none are named.
 pub(super) const MOST_NAMED: usize = 1000;
 /// How often what was killed gets the CPU before everybody else is killed too.
@@ -165,14 +172,21 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
         check(Stage::Session, call(libc::SYS_setsid, 0, 0, 0, 0, 0))?;
         let private = (libc::MS_REC | libc::MS_PRIVATE) as usize;
         check(Stage::PrivateMounts, call(libc::SYS_mount, 0, c"/".as_ptr() as usize, 0, private, 0))?;
+        let base = if orders.covers.is_empty() { Ok(None) } else { overlay::base().map(Some) };
         let flags = (libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC) as usize;
         let (proc, name) = (c"/proc".as_ptr() as usize, c"proc".as_ptr() as usize);
         check(Stage::MountProc, call(libc::SYS_mount, name, proc, name, flags, 0))?;
         if orders.network_namespace {
             network::loopback_up()?;
         }
+        descriptors(orders, base.unwrap_or_default())?;
+        let covered = match base {
+            Ok(base) => Uppers::all(&orders.covers, base.is_some()),
+            Err((_, errno)) => Uppers { errno, ..Uppers::NONE },
+        };
         check(Stage::WorkingDirectory, call(libc::SYS_chdir, orders.cwd.as_ptr() as usize, 0, 0, 0, 0))?;
-        descriptors(orders)?;
+        // Nobody's folder: what is mounted over the program's changes from run to run.
+        call(libc::SYS_chdir, c"/".as_ptr() as usize, 0, 0, 0, 0);
         scheduling(orders)?;
         let personality = libc::ADDR_NO_RANDOMIZE as usize;
         check(Stage::Personality, call(libc::SYS_personality, personality, 0, 0, 0, 0))?;
@@ -187,12 +201,12 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
             }
         }
         check(Stage::NoNewPrivileges, call(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS as usize, 1, 0, 0, 0))?;
-        supervised(orders)
+        supervised(orders, covered)
     }
 }
 
 /// Keeps what is needed at fixed numbers and closes the rest, which belongs to the creator or to its other threads.
-unsafe fn descriptors(orders: &Orders) -> Result<(), (Stage, i32)> {
+unsafe fn descriptors(orders: &Orders, base: Option<usize>) -> Result<(), (Stage, i32)> {
     let stage = Stage::Descriptors;
     let cloexec = libc::O_CLOEXEC as usize;
     // SAFETY: only numbers, literals with a zero byte, and `mask`, which lives through the call.
@@ -203,8 +217,18 @@ unsafe fn descriptors(orders: &Orders) -> Result<(), (Stage, i32)> {
             check(stage, call(libc::SYS_fcntl, fd as usize, request, from, 0, 0))
         };
         let (stdout, stderr, control) = (away(orders.stdout)?, away(orders.stderr)?, away(CONTROL as i32)?);
-        for (fd, at) in [(stdout, STDOUT), (stderr, STDERR), (control, CONTROL)] {
+        let base = base.map(|base| away(base as i32)).transpose()?;
+        let kept = [
+            Some((stdout, STDOUT)),
+            Some((stderr, STDERR)),
+            Some((control, CONTROL)),
+            base.map(|fd| (fd, BASE)),
+        ];
+        for (fd, at) in kept.into_iter().flatten() {
             check(stage, call(libc::SYS_dup3, fd, at, cloexec, 0, 0))?;
+        }
+        if base.is_none() {
+            call(libc::SYS_close, BASE, 0, 0, 0, 0);
         }
         let mask: u64 = 1 << (libc::SIGCHLD - 1);
         let fd = call(
@@ -275,7 +299,7 @@ unsafe fn dispositions() {
 }
 
 /// Installs the filter and sends its listener to the supervisor.
-unsafe fn supervised(orders: &Orders) -> Result<(), (Stage, i32)> {
+unsafe fn supervised(orders: &Orders, uppers: Uppers) -> Result<(), (Stage, i32)> {
     let filter = &orders.filter;
     let program = sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
     let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
@@ -284,24 +308,94 @@ unsafe fn supervised(orders: &Orders) -> Result<(), (Stage, i32)> {
     let fd = unsafe { call(libc::SYS_seccomp, mode, flags as usize, &raw const program as usize, 0, 0) };
     let listener = check(Stage::Filter, fd)?;
 
-    let message = Report { kind: Kind::Ready, a: 0, b: 0 };
+    hand_over(Kind::Ready, Some(listener), uppers)
+}
+
+/// The roots of upper layers that were mounted.
+#[derive(Clone, Copy)]
+struct Uppers {
+    fds: [usize; overlay::MOST],
+    count: usize,
+    /// A bit for each that was: that of its number.
+    mask: i32,
+    /// Why the last of the others was not.
+    errno: i32,
+}
+
+impl Uppers {
+    const NONE: Uppers = Uppers { fds: [0; overlay::MOST], count: 0, mask: 0, errno: 0 };
+
+    fn all(covers: &[Cover], based: bool) -> Uppers {
+        let mut uppers = Uppers::NONE;
+        for (number, cover) in covers.iter().enumerate().filter(|_| based) {
+            if cover.inside.is_some_and(|other| uppers.mask & (1 << other) != 0) {
+                continue;
+            }
+            match overlay::mount(cover, number, BASE) {
+                Ok(fd) => uppers.add(number, fd),
+                Err((_, errno)) => uppers.errno = errno,
+            }
+        }
+        uppers
+    }
+
+    fn add(&mut self, number: usize, fd: usize) {
+        if let Some(slot) = self.fds.get_mut(self.count) {
+            *slot = fd;
+            self.count += 1;
+            self.mask |= 1 << number;
+        }
+    }
+}
+
+/// Mounts upper layers anew, in place of those that were written to.
+fn renew(covers: &[Cover], numbers: &[i32]) -> Result<(), (Stage, i32)> {
+    let chosen = |number: &i32| {
+        let number = *number as usize;
+        covers.get(number).map(|cover| (number, cover))
+    };
+    // The innermost first: one that is mounted within another goes with that.
+    for (number, cover) in numbers.iter().rev().filter_map(chosen) {
+        overlay::unmount(cover, number, BASE)?;
+    }
+    let mut uppers = Uppers::NONE;
+    for (number, cover) in numbers.iter().filter_map(chosen) {
+        uppers.add(number, overlay::mount(cover, number, BASE)?);
+    }
+    hand_over(Kind::Fresh, None, uppers)
+}
+
+/// Sends descriptors to the supervisor, and closes them here.
+fn hand_over(kind: Kind, listener: Option<usize>, uppers: Uppers) -> Result<(), (Stage, i32)> {
+    let message = Report { kind, a: uppers.mask, b: uppers.errno };
     let data = libc::iovec { iov_base: (&raw const message).cast_mut().cast(), iov_len: size_of::<Report>() };
-    // One control message: struct cmsghdr (16 bytes), one descriptor, padding (unix(7), cmsg(3)).
-    let ancillary: [u64; 3] =
-        [20, (libc::SOL_SOCKET as u64) | ((libc::SCM_RIGHTS as u64) << 32), listener as u64];
+    // One control message: struct cmsghdr (16 bytes), the descriptors, padding (unix(7), cmsg(3)).
+    const WORDS: usize = 2 + overlay::MOST.div_ceil(2) + 1;
+    let mut ancillary = [0u64; WORDS];
+    ancillary[1] = (libc::SOL_SOCKET as u64) | ((libc::SCM_RIGHTS as u64) << 32);
+    let fds = || listener.into_iter().chain(uppers.fds.into_iter().take(uppers.count));
+    let mut count = 0;
+    for fd in fds() {
+        if let Some(word) = ancillary.get_mut(2 + count / 2) {
+            *word |= (fd as u64) << (32 * (count % 2));
+            count += 1;
+        }
+    }
+    ancillary[0] = 16 + 4 * count as u64;
     // SAFETY: all-zero is a valid msghdr; the pointers put into it live through the call.
     let sent = unsafe {
         let mut header: libc::msghdr = std::mem::zeroed();
         header.msg_iov = (&raw const data).cast_mut();
         header.msg_iovlen = 1;
         header.msg_control = (&raw const ancillary).cast_mut().cast();
-        header.msg_controllen = size_of::<[u64; 3]>();
+        header.msg_controllen = if count == 0 { 0 } else { 8 * (2 + count.div_ceil(2)) };
         call(libc::SYS_sendmsg, CONTROL, &raw const header as usize, libc::MSG_NOSIGNAL as usize, 0, 0)
     };
-    check(Stage::HandOver, sent)?;
-    // SAFETY: only a number.
-    unsafe { call(libc::SYS_close, listener, 0, 0, 0, 0) };
-    Ok(())
+    for fd in fds() {
+        // SAFETY: only a number.
+        unsafe { call(libc::SYS_close, fd, 0, 0, 0, 0) };
+    }
+    check(Stage::HandOver, sent).map(drop)
 }
 
 /// Obeys orders and reaps until the supervisor is gone.
@@ -329,6 +423,11 @@ fn serve(orders: &Orders) -> ! {
             match (order.letter, named.and_then(|named| order.pids.get(..named))) {
                 (GO, Some([])) => go(orders),
                 (END, Some(pids)) => end_all(pids),
+                (FRESH, Some(numbers)) => {
+                    if let Err((stage, errno)) = renew(&orders.covers, numbers) {
+                        report(Kind::Failed, stage as i32, errno);
+                    }
+                }
                 _ => exit(0),
             }
         }
@@ -452,6 +551,8 @@ fn execute(orders: &Orders) -> (Stage, i32) {
         unsafe {
             // As a shell starts a job: the leader of a process group, in a session that is not its own.
             check(Stage::ChildGroup, call(libc::SYS_setpgid, 0, 0, 0, 0, 0))?;
+            let cwd = orders.cwd.as_ptr() as usize;
+            check(Stage::WorkingDirectory, call(libc::SYS_chdir, cwd, 0, 0, 0, 0))?;
             let stdin =
                 call(libc::SYS_open, orders.stdin.as_ptr() as usize, libc::O_RDONLY as usize, 0, 0, 0);
             let stdin = check(Stage::StandardInput, stdin)?;

@@ -10,6 +10,7 @@ mod init;
 pub mod memory;
 mod network;
 pub mod notify;
+pub mod overlay;
 pub mod perf;
 pub mod pidfd;
 pub mod procfs;

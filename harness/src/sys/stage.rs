@@ -39,6 +39,7 @@ stages! {
     MapUsers: "mapping the user into the run's user namespace",
     PrivateMounts: "making mounts private",
     MountProc: "mounting /proc for the run's pid namespace",
+    OwnFiles: "giving the run files of its own (overlayfs)",
     Loopback: "bringing up the loopback interface of the run's network",
     HideMemory: "hiding the memory of the run's init",
     Session: "starting a session for the run's init",

@@ -1,0 +1,86 @@
+//! Each run finds the files as they were when the search began, and leaves the machine's alone.
+
+mod supervised;
+
+use sigrace::schedule::Schedule;
+use sigrace::supervise::{Settings, Supervise};
+use sigrace::world::{Files, World};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+/// What two runs of a shell's script print, one after the other in one supervisor.
+#[track_caller]
+fn twice(script: &str, cwd: &Path, files: Files) -> [String; 2] {
+    let launch = supervised::launch(&["sh", "-c", script], cwd);
+    let settings = Settings { world: World { files, ..World::default() }, ..Settings::of(launch) };
+    let runs = supervised::with_settings(settings, |supervisor| {
+        [0, 1].map(|_| supervisor.run(&Schedule::empty()).unwrap())
+    });
+    runs.map(|run| String::from_utf8(run.outcome.stdout.bytes().to_vec()).unwrap())
+}
+
+/// Files as the scripts below find them.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::create_dir_all(path.join("deep/er")).unwrap();
+    for (name, text) in [("log", "before\n"), ("gone", "still there\n"), ("deep/er/state", "1\n")] {
+        fs::write(path.join(name), text).unwrap();
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o751)).unwrap();
+    folder
+}
+
+/// It changes, makes, removes and renames, and tells first what it finds.
+const BUSY: &str = "cat log gone deep/er/state; ls; stat -c %a . log; echo more >>log; echo 2 >deep/er/state; rm gone; \
+    mkdir made; echo x >made/x; rm -r deep; mkdir deep; chmod 700 . log; touch new; mv new newer; cat log; ls . made deep";
+
+#[test]
+fn what_a_run_writes_is_gone_for_the_next() {
+    for files in [Files::Own, Files::All] {
+        let folder = folder();
+        let before = fs::metadata(folder.path()).unwrap();
+        let [first, second] = twice(BUSY, folder.path(), files);
+        assert!(
+            first.contains("still there") && first.contains("more") && first.contains("newer"),
+            "{first}"
+        );
+        assert_eq!(first, second, "{files:?}");
+        let after = fs::metadata(folder.path()).unwrap();
+        assert_eq!((before.mode(), before.mtime_nsec()), (after.mode(), after.mtime_nsec()));
+        assert_eq!(fs::read_to_string(folder.path().join("log")).unwrap(), "before\n");
+        assert_eq!(fs::read_to_string(folder.path().join("deep/er/state")).unwrap(), "1\n");
+    }
+}
+
+#[test]
+fn the_machines_files_are_changed_where_that_is_asked_for() {
+    let folder = folder();
+    let [first, second] = twice("cat log; echo more >>log", folder.path(), Files::Host);
+    assert_eq!((first.as_str(), second.as_str()), ("before\n", "before\nmore\n"));
+    assert_eq!(fs::read_to_string(folder.path().join("log")).unwrap(), "before\nmore\nmore\n");
+}
+
+#[test]
+fn a_file_that_is_made_and_removed_leaves_no_trace() {
+    let folder = folder();
+    let [first, second] = twice("stat -c %Y.%y .; touch new; rm new; ls", folder.path(), Files::Own);
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_file_keeps_its_number_and_device_when_it_is_changed() {
+    // An ordinary user's overlay cannot promise it.
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let folder = folder();
+    fs::hard_link(folder.path().join("log"), folder.path().join("other")).unwrap();
+    let script =
+        "stat -c '%d %i %h' log; echo more >>log; stat -c '%d %i %h' log other; cat other; mv deep moved";
+    let [first, _] = twice(script, folder.path(), Files::Own);
+    let lines: Vec<&str> = first.lines().collect();
+    assert_eq!(lines[0], lines[1], "{first}");
+    assert_eq!((lines[1], &lines[3..]), (lines[2], &["before", "more"][..]), "{first}");
+}
