@@ -72,6 +72,7 @@ fn speed(source: &Path, workers: usize, slots: &Slots) -> Result<f64, Box<dyn Er
             exit: None,
             same_output: false,
             stdout: None,
+            late: None,
         }),
         checks: Vec::new(),
         keep: suite::Keep { folder: folder.path().to_owned(), all: false },

@@ -3,7 +3,9 @@
 use crate::build::Build;
 use crate::checks::Rule;
 use crate::program::{Launch, Limits, Program};
-use crate::scenario::{Exit, Expect, Explore, Handlers, Known, Scenario, Strategy as Search, Text, Warned};
+use crate::scenario::{
+    Exit, Expect, Explore, Handlers, Known, Length, Scenario, Strategy as Search, Text, Warned,
+};
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
@@ -89,10 +91,10 @@ fn wanted() -> impl Strategy<Value = Text> {
 
 prop_compose! {
     fn limits()(
-        time in 1u64..1_000_000_000, cpu in 1u64..1_000_000_000, points in 1..u64::MAX, turn in 1..u32::MAX,
+        time in 1u64..1_000_000_000, cpu in 1u64..1_000_000_000, clock in 1u64..1_000_000_000, points in 1..u64::MAX, turn in 1..u32::MAX,
         processes in 1..u32::MAX, output in 1..u64::MAX
     ) -> Limits {
-        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), points, turn, processes, output }
+        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), clock: Duration::from_micros(clock), points, turn, processes, output }
     }
 }
 
@@ -128,9 +130,10 @@ prop_compose! {
 prop_compose! {
     pub(crate) fn expect()(
         exit in option::of(exit()), stdout in option::of(wanted()), stderr in option::of(wanted()),
-        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, handlers in handlers()
+        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, handlers in handlers(),
+        within in option::of((0u64..1_000_000_000).prop_map(|nanos| Length(Duration::from_nanos(nanos))))
     ) -> Expect {
-        Expect { exit, stdout, stderr, zombies, orphans, exec_blocked, idle, handlers }
+        Expect { exit, stdout, stderr, zombies, orphans, exec_blocked, idle, handlers, within }
     }
 }
 
@@ -177,7 +180,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     ];
     let places = (option::of(name), option::of(name), btree_map("[A-Z]{1,3}", "[^\0]{0,4}", 0..3));
     let known = (vec(known(), 0..3), vec(warned(), 0..3), vec(name.prop_map(Into::into), 0..3));
-    (program, places, explore(), (limits(), world()), expect(), known).prop_map(
+    (program, places, explore(), (limits(), world()), expect().boxed(), known).prop_map(
         |(
             (program, args, builds),
             (stdin, cwd, env),
@@ -277,6 +280,7 @@ fn end() -> impl Strategy<Value = End> {
         vec(sleeper(), 0..3).prop_map(End::Idle),
         Just(End::Stopped),
         text().prop_map(End::Spinning),
+        vec(sleeper(), 0..3).prop_map(End::Stalled),
         Just(End::TimedOut),
     ]
 }
@@ -284,14 +288,16 @@ fn end() -> impl Strategy<Value = End> {
 prop_compose! {
     fn outcome()(
         end in end(), stdout in output(), stderr in output(), leftover in vec(leftover(), 0..3),
-        exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3)
+        exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3),
+        took in (0u64..1_000_000_000, 0u64..1_000_000_000)
     ) -> Outcome {
-        Outcome { end, stdout, stderr, leftover, exec_blocked, table }
+        let took = Took { whole: Duration::from_micros(took.0), after: Duration::from_micros(took.1) };
+        Outcome { end, stdout, stderr, leftover, exec_blocked, table, took }
     }
 }
 
 prop_compose! {
-    pub(crate) fn run()(schedule in schedule(), events in vec(event(), 0..6), outcome in outcome()) -> Run {
+    pub(crate) fn run()(schedule in schedule(), events in vec(event(), 0..6), outcome in outcome().boxed()) -> Run {
         Run { schedule, events, outcome, reached: Vec::new(), first_quiet: Vec::new(), unreached: Vec::new(), taint: None, verdict_after: Default::default() }
     }
 }

@@ -13,9 +13,11 @@ mod exec_blocked;
 mod exit;
 mod hang;
 mod idle;
+mod late;
 mod left;
 mod output;
 mod spinning;
+mod stalled;
 mod stopped;
 mod timed_out;
 
@@ -25,6 +27,7 @@ use regex::bytes::Regex;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A kind of expectation.
 struct Kind {
@@ -57,6 +60,7 @@ expectations! {
     Idle: idle::KIND;
     Crash: crash::KIND;
     Spinning: spinning::KIND;
+    Stalled: stalled::KIND;
     Stopped: stopped::KIND;
     Exit: exit::KIND;
     Stdout: output::STDOUT;
@@ -65,6 +69,7 @@ expectations! {
     Orphans: left::ORPHANS;
     ExecBlocked: exec_blocked::KIND;
     OutputLimit: output::LIMIT;
+    Late: late::KIND;
     TimedOut: timed_out::KIND;
 }
 
@@ -90,7 +95,7 @@ trait Expectation: Debug + Send + Sync {
 /// An expectation with what it needs to know.
 type Held = Arc<dyn Expectation>;
 
-/// What must hold of a run. Beyond what it says, no run may hang, crash, spin or run out of time.
+/// What must hold of a run. Beyond what it says, no run may hang, crash, spin, stall or run out of time.
 #[derive(Clone, Debug)]
 pub struct Expectations(Vec<(Broken, Held)>);
 
@@ -105,6 +110,9 @@ pub struct Comparison {
     pub same_output: bool,
     /// A regular expression that must match something in every run's standard output.
     pub stdout: Option<String>,
+    /// How much longer than the reference run a run may take on the program's clock, from the last signal sent; none if
+    /// that is not compared.
+    pub late: Option<Duration>,
 }
 
 /// A regular expression that is none.

@@ -48,6 +48,10 @@ pub struct Limits {
     /// CPU time that a thread may use without making a system call, in seconds, before it counts as spinning.
     #[serde(with = "seconds")]
     pub cpu: Duration,
+    /// Time of one run on the program's own clock, in seconds, before a program that only sleeps for a time again and again
+    /// counts as stalled.
+    #[serde(with = "seconds")]
+    pub clock: Duration,
     /// Points of one run before the program counts as spinning.
     pub points: u64,
     /// Points after which a thread yields its turn when others wait.
@@ -64,10 +68,11 @@ impl Limits {
 
     /// The first limit that is none, by its name, and what was expected.
     pub fn wrong(&self) -> Option<(&'static str, &'static str)> {
-        let Limits { time, cpu, points, turn, processes, output } = self;
+        let Limits { time, cpu, clock, points, turn, processes, output } = self;
         let zeros = [
             ("time", time.is_zero()),
             ("cpu", cpu.is_zero()),
+            ("clock", clock.is_zero()),
             ("points", *points == 0),
             ("turn", *turn == 0),
             ("processes", *processes == 0),
@@ -75,7 +80,9 @@ impl Limits {
         ];
         let zero =
             zeros.into_iter().find(|(_, zero)| *zero).map(|(name, _)| (name, "expected a limit above 0"));
-        let long = [("time", time), ("cpu", cpu)].into_iter().find(|(_, time)| **time > Limits::MOST_TIME);
+        let long = [("time", time), ("cpu", cpu), ("clock", clock)]
+            .into_iter()
+            .find(|(_, time)| **time > Limits::MOST_TIME);
         zero.or(long.map(|(name, _)| (name, "expected a year at most, 31536000.0 seconds")))
     }
 }
@@ -85,6 +92,7 @@ impl Default for Limits {
         Limits {
             time: Duration::from_secs(30),
             cpu: Duration::from_secs(5),
+            clock: Duration::from_secs(3600),
             points: 200_000,
             turn: 1_000,
             // Well above what programs do that are looked at run by run, and few enough for any machine: a fork bomb's
@@ -96,15 +104,15 @@ impl Default for Limits {
 }
 
 /// Durations in RON are plain seconds.
-mod seconds {
+pub(crate) mod seconds {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
     use std::time::Duration;
 
-    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         value.as_secs_f64().serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
         Duration::try_from_secs_f64(seconds)
             .map_err(|_| de::Error::custom(format!("expected a length of time in seconds, got {seconds:?}")))

@@ -9,9 +9,10 @@ use crate::schedule::{Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::trace::Broken;
 use crate::world::{Clock, Files, Network, World};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A scenario, as it is written in a file. Which fields may be left out, and what then holds, is in `scenarios/README.md`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,9 +245,31 @@ pub struct Expect {
     pub exec_blocked: Option<u32>,
     /// True if the program may end up waiting for the outside (a server that was told nothing).
     pub idle: bool,
+    /// How long the first process may take to end, on its own clock: from the last signal that is sent, or from the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<Length>,
     /// Which rules the handlers of the signals that are sent must keep, or all handlers if none is sent.
     #[serde(skip_serializing_if = "Handlers::is_empty")]
     pub handlers: Handlers,
+}
+
+/// A length of time, written as people write it: `"100ms"`, `"1m 30s"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Length(pub Duration);
+
+impl Serialize for Length {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Length, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map(Length).map_err(|error| {
+            de::Error::custom(format!("expected a length of time like \"100ms\", got {text:?}: {error}"))
+        })
+    }
 }
 
 /// Rules for handlers.

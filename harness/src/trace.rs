@@ -17,6 +17,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::time::Duration;
 
 /// One run, told in full: what a person keeps, and what `replay` follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -318,6 +319,22 @@ pub struct Outcome {
     pub exec_blocked: Vec<ExecBlocked>,
     /// Every process that was there at the end.
     pub table: Vec<Row>,
+    /// How long it took.
+    #[serde(default)]
+    pub took: Took,
+}
+
+/// How long a run took on the program's clock: until the first process ended, or until it was known that it would not. In
+/// seconds. Two runs of one schedule may differ in it, by what was computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Took {
+    /// From the start.
+    #[serde(with = "crate::program::seconds")]
+    pub whole: Duration,
+    /// From the last signal that the schedule sent; from the start if it sent none.
+    #[serde(with = "crate::program::seconds")]
+    pub after: Duration,
 }
 
 /// What became of the first process.
@@ -333,6 +350,8 @@ pub enum End {
     Stopped,
     /// It goes on and on without getting anywhere: what was counted.
     Spinning(String),
+    /// It does nothing but sleep for a time, again and again, to the limit of its own clock: who sleeps in what.
+    Stalled(Vec<Sleeper>),
     /// The time limit was reached; nothing is known of what it was doing.
     TimedOut,
 }
@@ -507,6 +526,8 @@ pub enum Broken {
     Crash,
     /// The program spins for ever.
     Spinning,
+    /// The program does nothing but sleep for a time, again and again.
+    Stalled,
     /// What is left is stopped by job control, and should have ended.
     Stopped,
     /// The first process ended otherwise than expected.
@@ -523,6 +544,8 @@ pub enum Broken {
     ExecBlocked,
     /// More was written than is kept, and it is not known whether that is as expected.
     OutputLimit,
+    /// The run took longer on the program's clock than it may.
+    Late,
     /// The time limit was reached.
     TimedOut,
 }

@@ -129,7 +129,7 @@ impl<'a> Runs<'a> {
         for sites in sites.chunks(MOST_OBSERVED) {
             let watch = self.watch(sites.iter().map(|site| site.place).collect(), signals);
             let Some((run, observed)) = self.run(&base, watch)? else { break };
-            open.spins |= matches!(run.outcome.end, End::Spinning(_) | End::TimedOut);
+            open.spins |= matches!(run.outcome.end, End::Spinning(_) | End::Stalled(_) | End::TimedOut);
             for visit in observed.visits {
                 if let Some(site) = sites.iter().find(|site| site.place == visit.place) {
                     open.visits.entry(site.address).or_default().push(visit);

@@ -1,7 +1,7 @@
 //! `sigrace explore`: look for races in a program that has no scenario, by comparing its runs with an undisturbed one.
 
 use super::exit::{Exit, Stop};
-use super::options::{RUNS, Search};
+use super::options::{RUNS, Search, duration};
 use super::progress::Progress;
 use super::report;
 use super::say::{page, warn};
@@ -14,7 +14,7 @@ use crate::judge::Comparison;
 use crate::probe::BadProbeName;
 use crate::program::Program;
 use crate::scenario::{
-    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Scenario, Strategy, Text, Warned,
+    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Strategy, Text, Warned,
 };
 use crate::schedule::{Label, Making, Site, Syscall, ThreadName};
 use crate::show::count;
@@ -22,8 +22,9 @@ use crate::signal::Signal;
 use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, Done, Job};
-use crate::trace::{End, LeftHow, Output, Status};
+use crate::trace::{Broken, End, LeftHow, Output, Status};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Look for races in a program, without a scenario
 ///
@@ -58,6 +59,9 @@ pub(super) struct Args {
     /// Every run must write the same standard output as the undisturbed one
     #[arg(long, conflicts_with = "stdout", help_heading = "Expectation")]
     same_output: bool,
+    /// How much longer than the undisturbed run a run may take on the program's clock, or `never` [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = late, help_heading = "Expectation")]
+    late: Option<Late>,
     /// Do not check what signal handlers do
     #[arg(long, help_heading = "Expectation")]
     no_handler_checks: bool,
@@ -150,6 +154,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             sends: !args.send.is_empty(),
             exit: args.exit,
             same_output: args.same_output,
+            late: args.late(),
             stdout: args.stdout.clone(),
         }),
         checks: args.checks(),
@@ -199,6 +204,14 @@ impl Args {
         if self.no_handler_checks || !mine { Vec::new() } else { Rule::ALL.to_vec() }
     }
 
+    /// How much longer than the reference run a run may take.
+    fn late(&self) -> Option<Duration> {
+        match self.late {
+            None => Some(Duration::from_secs(10)),
+            Some(Late(late)) => late,
+        }
+    }
+
     /// The search as a scenario, with what the reference run did as its expectation and what was found as known.
     ///
     /// Of the environment only the variables given on the command line are written down.
@@ -224,6 +237,7 @@ impl Args {
         let known =
             |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
         let warned = |warning: &Warning| Warned { rule: warning.rule, line: warning.line.clone() };
+        let late = done.report.findings.iter().any(|finding| finding.breaks == Broken::Late);
         let checked = !job.checks.is_empty() && done.checked.runs > 1;
         // A search that only time has ended is written down with the runs that it had.
         let made = |strategy: &Strategy| match strategy.runs() {
@@ -256,6 +270,8 @@ impl Args {
                 zombies: left(LeftHow::Zombie),
                 orphans: left(LeftHow::Orphan),
                 idle: matches!(outcome.end, End::Idle(_)),
+                within: late
+                    .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
                 handlers: if checked { Handlers::All } else { Handlers::Nothing },
                 ..Expect::default()
             },
@@ -271,4 +287,12 @@ impl explore::Progress for Progress {
         let Standing { runs, points, findings, .. } = *standing;
         self.set(runs, format!("{}, {}", count(points as u64, "point"), count(findings as u64, "finding")));
     }
+}
+
+/// How late a run may be; none for as late as it likes.
+#[derive(Clone, Copy, Debug)]
+struct Late(Option<Duration>);
+
+fn late(text: &str) -> Result<Late, String> {
+    if text == "never" { Ok(Late(None)) } else { duration(text).map(|late| Late(Some(late))) }
 }

@@ -15,6 +15,9 @@ pub(super) struct Limits {
     /// CPU time that a thread may use without a system call before it counts as spinning [default: 5s]
     #[arg(long, env = "SIGRACE_LIMIT_CPU", value_name = "DURATION", value_parser = duration)]
     limit_cpu: Option<Duration>,
+    /// Time of one run on the program's own clock before one that only sleeps again and again counts as stalled [default: 1h]
+    #[arg(long, env = "SIGRACE_LIMIT_CLOCK", value_name = "DURATION", value_parser = duration)]
+    limit_clock: Option<Duration>,
     /// Points of one run before the program counts as spinning [default: 200000]
     #[arg(long, env = "SIGRACE_LIMIT_POINTS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit_points: Option<u64>,
@@ -36,6 +39,7 @@ impl Limits {
         program::Limits {
             time: self.limit_time.unwrap_or(usual.time),
             cpu: self.limit_cpu.unwrap_or(usual.cpu),
+            clock: self.limit_clock.unwrap_or(usual.clock),
             points: self.limit_points.unwrap_or(usual.points),
             turn: self.limit_turn.unwrap_or(usual.turn),
             processes: self.limit_processes.unwrap_or(usual.processes),

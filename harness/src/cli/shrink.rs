@@ -13,6 +13,7 @@ use crate::store;
 use crate::suite::{self, Against, Job};
 use crate::trace::Broken;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Shrink a recorded failing schedule further
 ///
@@ -57,6 +58,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let against = Against::Reference(Comparison {
         sends: !plan.send.is_empty() && !trace.breaks.contains(&Broken::Exit),
         same_output: trace.breaks.contains(&Broken::Stdout),
+        late: trace.breaks.contains(&Broken::Late).then_some(Duration::from_secs(10)),
         ..Comparison::default()
     });
     let job = Job {

@@ -137,6 +137,7 @@ impl Supervise for Model {
             leftover: Vec::new(),
             exec_blocked: Vec::new(),
             table: Vec::new(),
+            took: Default::default(),
         };
         Ok(Run {
             verdict_after: Default::default(),
@@ -160,6 +161,7 @@ pub(super) fn judge(run: &Run) -> Vec<Broken> {
         End::Idle(_) => vec![Broken::Idle],
         End::Stopped => vec![Broken::Stopped],
         End::Spinning(_) => vec![Broken::Spinning],
+        End::Stalled(_) => vec![Broken::Stalled],
         End::TimedOut => vec![Broken::TimedOut],
     }
 }

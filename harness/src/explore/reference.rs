@@ -47,7 +47,7 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
         match &plain.outcome.end {
             End::Spinning(counted) => return Err(ExploreError::NeverQuiet(counted.clone())),
             End::TimedOut => return Err(ExploreError::NeverQuiet("the time limit was reached".to_owned())),
-            End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped => {}
+            End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stalled(_) | End::Stopped => {}
         }
     }
     let executed = executed::execute(plan, supervisor, &mut plain)?;

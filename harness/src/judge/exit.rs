@@ -36,7 +36,10 @@ pub(super) fn against(reference: &Run, how: &Comparison) -> Option<Ending> {
         (None, End::Ended(Status::Exited(code))) => Some(Ending::As(Exit::Code(*code))),
         (None, End::Ended(Status::Killed(signal))) => Some(Ending::As(Exit::Signal(*signal))),
         (None, End::Idle(_) | End::Stopped) => Some(Ending::Never),
-        (None, End::Hang(_) | End::Spinning(_) | End::TimedOut | End::Ended(Status::Unseen)) => None,
+        (
+            None,
+            End::Hang(_) | End::Spinning(_) | End::Stalled(_) | End::TimedOut | End::Ended(Status::Unseen),
+        ) => None,
     }
 }
 
@@ -61,7 +64,12 @@ impl Expectation for Ending {
     fn breach(&self, run: &Run) -> Option<String> {
         let status = match run.outcome.end {
             End::Ended(status) => status,
-            End::Hang(_) | End::Idle(_) | End::Stopped | End::Spinning(_) | End::TimedOut => return None,
+            End::Hang(_)
+            | End::Idle(_)
+            | End::Stopped
+            | End::Spinning(_)
+            | End::Stalled(_)
+            | End::TimedOut => return None,
         };
         (!self.allows(status)).then(|| match self {
             Ending::As(exit) => format!("expected {}, got {status}", words(exit)),

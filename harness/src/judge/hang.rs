@@ -23,7 +23,12 @@ impl Expectation for NoHang {
                 "every thread sleeps and nothing can wake any of them: {}",
                 Sleeper::list(sleepers)
             )),
-            End::Ended(_) | End::Idle(_) | End::Stopped | End::Spinning(_) | End::TimedOut => None,
+            End::Ended(_)
+            | End::Idle(_)
+            | End::Stopped
+            | End::Spinning(_)
+            | End::Stalled(_)
+            | End::TimedOut => None,
         }
     }
 }

@@ -27,7 +27,12 @@ impl Expectation for NoIdling {
                 "expected an end, but only the outside could go on: {}",
                 Sleeper::list(sleepers)
             )),
-            End::Ended(_) | End::Hang(_) | End::Stopped | End::Spinning(_) | End::TimedOut => None,
+            End::Ended(_)
+            | End::Hang(_)
+            | End::Stopped
+            | End::Spinning(_)
+            | End::Stalled(_)
+            | End::TimedOut => None,
         }
     }
 }

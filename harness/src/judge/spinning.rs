@@ -21,7 +21,9 @@ impl Expectation for NoSpinning {
     fn breach(&self, run: &Run) -> Option<String> {
         match &run.outcome.end {
             End::Spinning(count) => Some(format!("the program goes on without getting anywhere: {count}")),
-            End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped | End::TimedOut => None,
+            End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped | End::Stalled(_) | End::TimedOut => {
+                None
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) const KIND: Kind = Kind {
     of_scenario: |_| Ok(Some(Arc::new(NotStopped))),
     against: |reference, _| match reference.outcome.end {
         End::Stopped => Ok(None),
-        End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Spinning(_) | End::TimedOut => {
+        End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Spinning(_) | End::Stalled(_) | End::TimedOut => {
             Ok(Some(Arc::new(NotStopped)))
         }
     },

@@ -2,7 +2,7 @@ use super::*;
 use crate::arbitrary;
 use crate::schedule::{Action, Making, Point, Schedule, Site, Step, Syscall, ThreadName};
 use crate::signal::Signal;
-use crate::trace::{Event, LeftHow, Leftover, Outcome, Output, Sleeper, What};
+use crate::trace::{Event, LeftHow, Leftover, Outcome, Output, Sleeper, Took, What};
 use proptest::prelude::*;
 
 fn signal(name: &str) -> Signal {
@@ -22,6 +22,7 @@ fn run(end: End) -> Run {
         leftover: Vec::new(),
         exec_blocked: Vec::new(),
         table: Vec::new(),
+        took: Default::default(),
     };
     Run {
         schedule: Schedule::empty(),
@@ -89,6 +90,7 @@ fn a_run_that_never_ended_breaks_neither_exit_nor_output() {
         (End::Idle(sleeping()), Broken::Idle),
         (End::Stopped, Broken::Stopped),
         (End::Spinning("9 points".into()), Broken::Spinning),
+        (End::Stalled(sleeping()), Broken::Stalled),
         (End::TimedOut, Broken::TimedOut),
     ] {
         assert_eq!(broken(&expect, &run(end)), [breaks]);
@@ -189,6 +191,26 @@ fn a_limit_that_the_reference_run_reached_too_is_nothing_to_report() {
 }
 
 #[test]
+fn a_run_may_not_end_much_later_than_the_reference_run_after_the_last_signal() {
+    let took = |whole, after| {
+        let mut run = ended(0);
+        run.outcome.took = Took { whole: Duration::from_secs(whole), after: Duration::from_secs(after) };
+        run
+    };
+    let late = Comparison { late: Some(Duration::from_secs(10)), ..sends() };
+    let expect = against(&took(90, 1), late);
+    assert_eq!(broken(&expect, &took(90, 11)), []);
+    assert_eq!(broken(&expect, &took(3600, 3600)), [Broken::Late]);
+    assert_eq!(
+        explain(&expect, Broken::Late, &took(3600, 3600)),
+        "it took 1h on the program's clock to end; the reference run took 1s"
+    );
+    assert_eq!(broken(&against(&took(1, 1), sends()), &took(3600, 3600)), [], "nobody asked");
+    assert_eq!(broken(&scenario("(within: \"2s\")"), &took(90, 2)), []);
+    assert_eq!(broken(&scenario("(within: \"2s\")"), &took(90, 3)), [Broken::Late]);
+}
+
+#[test]
 fn a_crash_of_any_process_is_broken_unless_it_was_asked_for() {
     let mut child = ended(0);
     child.events = vec![killed("p0.1", "SIGTERM")];
@@ -257,7 +279,7 @@ proptest! {
         let how = Comparison { sends, same_output, ..Comparison::default() };
         let expect = Expectations::against(&run, &how).unwrap();
         for kind in broken(&expect, &run) {
-            let always = [Broken::Hang, Broken::Crash, Broken::Spinning, Broken::TimedOut];
+            let always = [Broken::Hang, Broken::Crash, Broken::Spinning, Broken::Stalled, Broken::TimedOut];
             prop_assert!(always.contains(&kind), "{kind:?}");
         }
     }

@@ -4,7 +4,8 @@ use super::Page;
 use super::layout::{padded, plain, short, width};
 use crate::schedule::ThreadName;
 use crate::signal::{Signal, SignalSet};
-use crate::trace::{End, LeftHow, Outcome, Output, Sleeper};
+use crate::trace::{End, LeftHow, Outcome, Output, Sleeper, Took};
+use std::time::Duration;
 
 /// Lines of output that are shown at its beginning and at its end.
 const FIRST: usize = 5;
@@ -13,6 +14,7 @@ const LAST: usize = 10;
 /// `places` tells where the threads were.
 pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
     let mut text = end(&outcome.end, page);
+    text += &took(outcome);
     text += places;
     text += &output("standard output", &outcome.stdout, page);
     text += &output("standard error", &outcome.stderr, page);
@@ -43,6 +45,19 @@ pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
     text
 }
 
+/// How long it took, where that is long enough to matter.
+fn took(outcome: &Outcome) -> String {
+    const SHORT: Duration = Duration::from_secs(1);
+    let Took { whole, after } = outcome.took;
+    if whole < SHORT {
+        return String::new();
+    }
+    let words = |time: Duration| humantime::format_duration(Duration::from_millis(time.as_millis() as u64));
+    let last =
+        if after == whole { String::new() } else { format!(", {} after the last signal sent", words(after)) };
+    format!("on the program's clock it took {}{last}\n", words(whole))
+}
+
 fn end(end: &End, page: Page) -> String {
     let line = |what: &str, why: &str| format!("{} {why}\n", page.strong(format!("end: {what}")));
     match end {
@@ -57,6 +72,12 @@ fn end(end: &End, page: Page) -> String {
         End::Stopped => line("stopped.", "What is left is stopped by job control."),
         End::Spinning(count) => {
             line("spinning.", &format!("It goes on without getting anywhere: {}.", plain(count)))
+        }
+        End::Stalled(sleepers) => {
+            line(
+                "stalled.",
+                "It does nothing but sleep for a time, again and again, to the limit of its clock:",
+            ) + &proof(sleepers)
         }
         End::TimedOut => line("time limit.", "Nothing is known of what it was doing."),
     }

@@ -264,7 +264,7 @@ impl<'a> Places<'a> {
             let told = Told::new(place);
             let Some(words) = told.words() else { continue };
             let doing = match &outcome.end {
-                End::Hang(sleepers) | End::Idle(sleepers) => {
+                End::Hang(sleepers) | End::Idle(sleepers) | End::Stalled(sleepers) => {
                     let asleep = |thread: &ThreadName| sleepers.iter().find(|one| one.thread == *thread);
                     let call = asleep(&place.thread).map(|one| one.call.to_string());
                     call.map_or_else(|| "is in".to_owned(), |call| format!("sleeps in {call}, called from"))

@@ -66,6 +66,7 @@ pub fn end_words(end: &End) -> String {
         End::Idle(sleepers) => format!("waits for the outside ({})", Sleeper::list(sleepers)),
         End::Stopped => "stopped".to_owned(),
         End::Spinning(why) => format!("goes on for ever ({why})"),
+        End::Stalled(sleepers) => format!("only lets time pass ({})", Sleeper::list(sleepers)),
         End::TimedOut => "the time limit was reached".to_owned(),
     }
 }

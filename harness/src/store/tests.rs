@@ -63,7 +63,7 @@ fn a_scenario_is_written_as_people_write_it() {
         points: [],
         strategy: [Random(runs: 20)],
     ),
-    limits: (time: 30.0, cpu: 5.0, points: 200000, turn: 1000, processes: 1024, output: 67108864),
+    limits: (time: 30.0, cpu: 5.0, clock: 3600.0, points: 200000, turn: 1000, processes: 1024, output: 67108864),
     expect: (exit: Code(0), stdout: Matches(\"^a\"), zombies: 0, idle: false),
     finds: [
         (breaks: Exit, schedule: [(at: After(Fork), in: \"p0\", action: Switch(All))]),

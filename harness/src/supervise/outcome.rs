@@ -6,7 +6,7 @@ use crate::supervise::books::tree::Process;
 use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
 use crate::sys::procfs::Status as ProcStatus;
-use crate::trace::{End, ExecBlocked, Outcome, Row};
+use crate::trace::{End, ExecBlocked, Outcome, Row, Took};
 use std::time::{Duration, Instant};
 
 /// Ending what is left takes no longer than this, unless something is wrong with the machine.
@@ -22,6 +22,7 @@ impl Turns<'_> {
         let table = table.filter_map(|(status, process)| self.row(process, status.as_ref()?)).collect();
         let exec_blocked = self.exec_blocked(&statuses);
         let lasting = self.lasting();
+        let took = self.took();
         self.note_end(&end);
         self.end_everything()?;
         self.drain()?;
@@ -32,7 +33,15 @@ impl Turns<'_> {
             table,
             stdout: self.stdout.told(),
             stderr: self.stderr.told(),
+            took,
         })
+    }
+
+    /// How long it took on the run's clock.
+    fn took(&self) -> Took {
+        let end = self.course.first_ended.unwrap_or(self.clock.now);
+        let since = |start: u64| Duration::from_nanos(end.saturating_sub(start));
+        Took { whole: since(0), after: since(self.course.last_sent.map_or(0, |(at, _)| at)) }
     }
 
     /// None for an ended process that is the init's to reap: whether that has happened by now is chance.

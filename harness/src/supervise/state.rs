@@ -108,6 +108,8 @@ pub(super) struct Course {
     pub(super) most_points: u64,
     /// The logical time at which the first process ended.
     pub(super) first_ended: Option<u64>,
+    /// And that at which the schedule last sent a signal, and how many times had run out by then.
+    pub(super) last_sent: Option<(u64, u64)>,
     /// And on the real clock.
     pub(super) first_ended_at: Option<Instant>,
     /// What could not be done of starting the program, from the init.
@@ -144,6 +146,7 @@ impl<'a> Turns<'a> {
                 started: now,
                 most_points: settings.limits.points,
                 first_ended: None,
+                last_sent: None,
                 first_ended_at: None,
                 failed_start: None,
             },

@@ -247,6 +247,7 @@ impl Turns<'_> {
             }
         }
         self.signalled(process);
+        self.course.last_sent = Some((self.clock.now, self.clock.run_out));
         self.step_event(thread, Action::Send(signal), &[]);
         if !self.tree.is_held(thread) {
             self.code.lookout.goes_on(thread);

@@ -2,7 +2,7 @@
 //!
 //! NOTE \[By design\] What may differ between two runs of one schedule, and says nothing against either:
 //!
-//! * The words that explain a sleep or what was counted, and the process table, which are for people.
+//! * The words that explain a sleep or what was counted, the process table, and how long it took, which are for people.
 //! * What a run that was cut off at a limit had done by then.
 //! * Whether a thread fell asleep in a call that the outside answers: it does not if the answer is already there.
 //! * How often a loop that transfers data goes round: a file may have grown since, or come in other pieces.
@@ -30,6 +30,7 @@ enum Ending {
     Idle(Vec<Asleep>),
     Stopped,
     Spinning,
+    Stalled(Vec<Asleep>),
     TimedOut,
 }
 
@@ -48,7 +49,7 @@ impl End {
     /// True if the run was cut off at a limit: of time, of points, or of what a thread may compute.
     pub fn is_limit(&self) -> bool {
         match self {
-            End::Spinning(_) | End::TimedOut => true,
+            End::Spinning(_) | End::Stalled(_) | End::TimedOut => true,
             End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped => false,
         }
     }
@@ -57,7 +58,7 @@ impl End {
 impl Outcome {
     /// What makes it distinct: two outcomes with equal essences count as the same.
     pub fn essence(&self) -> Essence<'_> {
-        let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _ } = self;
+        let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _, took: _ } = self;
         let asleep = |sleepers: &[Sleeper]| {
             let one = |Sleeper { thread, call, caught, why: _ }: &Sleeper| (thread.clone(), *call, *caught);
             sleepers.iter().map(one).collect()
@@ -68,6 +69,7 @@ impl Outcome {
             End::Idle(sleepers) => Ending::Idle(asleep(sleepers)),
             End::Stopped => Ending::Stopped,
             End::Spinning(_) => Ending::Spinning,
+            End::Stalled(sleepers) => Ending::Stalled(asleep(sleepers)),
             End::TimedOut => Ending::TimedOut,
         };
         let rest = (!end.is_limit()).then_some(Rest { stdout, stderr, leftover, exec_blocked });
@@ -265,7 +267,7 @@ mod tests {
             let mut other = run.outcome.clone();
             other.table.clear();
             match &mut other.end {
-                End::Hang(sleepers) | End::Idle(sleepers) => {
+                End::Hang(sleepers) | End::Idle(sleepers) | End::Stalled(sleepers) => {
                     sleepers.iter_mut().for_each(|one| one.why = why.clone());
                 }
                 End::Spinning(words) => *words = why,

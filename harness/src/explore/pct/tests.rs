@@ -57,6 +57,7 @@ impl Supervise for Threads {
                 leftover: vec![],
                 exec_blocked: vec![],
                 table: vec![],
+                took: Default::default(),
             },
             reached,
             first_quiet: none,

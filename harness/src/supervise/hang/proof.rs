@@ -139,7 +139,7 @@ pub(in crate::supervise) fn prove(snapshot: &Snapshot) -> Proof {
     if snapshot.stopped {
         return Proof::Stopped;
     }
-    let told = snapshot.sleepers.iter().map(|sleeper| told(sleeper, snapshot)).collect();
+    let told = sleepers(snapshot);
     match most {
         Some(Waker::Outside) => Proof::Idle(told),
         Some(Waker::Inside | Waker::Time) | None => Proof::Hang(told),
@@ -169,6 +169,11 @@ fn waker(source: &Source) -> Waker {
             Kind::Output | Kind::Timer(true) | Kind::Timed | Kind::Connecting => Waker::Time,
         },
     }
+}
+
+/// What each of them sleeps in.
+pub(in crate::supervise) fn sleepers(snapshot: &Snapshot) -> Vec<Sleeper> {
+    snapshot.sleepers.iter().map(|sleeper| told(sleeper, snapshot)).collect()
 }
 
 fn told(sleeper: &Sleeping, snapshot: &Snapshot) -> Sleeper {

@@ -7,7 +7,7 @@ use crate::supervise::RunError;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::tree::State;
 use crate::supervise::calls::Wakes;
-use crate::supervise::hang::proof::{Proof, prove};
+use crate::supervise::hang::proof::{Proof, prove, sleepers};
 use crate::supervise::patience::{Heard, Patience};
 use crate::supervise::state::Turns;
 use crate::supervise::time::deadline::Deadline;
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// How long after the end of the first process the others may still sleep for a time, on the logical clock.
 const LINGER: Duration = Duration::from_secs(1);
+/// So many times have to run out before it is said of a program that it only lets time pass.
+const AGAIN: u64 = 100;
 /// Between two looks while real time passes.
 const SLICE: Duration = Duration::from_millis(2);
 
@@ -44,6 +46,14 @@ impl Turns<'_> {
             && self.kernel_goes_first(deadline.logical)?
         {
             return Ok(None);
+        }
+        // Who sleeps once for a long time gets to its end; who does it again and again does not.
+        let most = u64::try_from(self.settings.limits.clock.as_nanos()).unwrap_or(u64::MAX);
+        // From a signal on it has as long again: its end may be what the signal brings about.
+        let (since, run_out) = self.course.last_sent.unwrap_or_default();
+        let again = self.clock.run_out - run_out > AGAIN;
+        if again && self.clock.now.saturating_sub(since) > most && self.earliest().is_some() {
+            return Ok(Some(End::Stalled(sleepers(&self.snapshot()?))));
         }
         match self.let_time_pass()? {
             Time::Passed => return Ok(None),
@@ -167,6 +177,7 @@ impl Turns<'_> {
     /// This deadline has come.
     pub(in crate::supervise) fn run_out(&mut self, deadline: Deadline, due: Due) -> Result<(), RunError> {
         self.clock.now = self.clock.now.max(deadline.logical);
+        self.clock.run_out += 1;
         self.count_expirations();
         self.kernel.quiet_since = None;
         if let Due::Wait(id) | Due::Stretch(id) = due {

@@ -49,6 +49,7 @@ impl Turns<'_> {
             let thread = self.tree.thread(id);
             let (call, sources) = match &thread.state {
                 State::Asleep(inside) => (Syscall(inside.number as u32), self.sources(thread, inside)),
+                State::Waiting(_, wait) if wait.deadline.is_some() => (wait.call, vec![Source::Time]),
                 State::Waiting(_, wait) if wait.is_for_futex() => (wait.call, vec![Source::Futex]),
                 _ => continue,
             };

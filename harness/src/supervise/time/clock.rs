@@ -43,6 +43,8 @@ pub(in crate::supervise) struct Clock {
     pub(in crate::supervise) timers: Vec<Timer>,
     pub(in crate::supervise) posix: Vec<PosixTimer>,
     pub(in crate::supervise) descriptors: Vec<DescriptorTimer>,
+    /// How many times have run out.
+    pub(in crate::supervise) run_out: u64,
     /// Deadlines so far.
     set: u64,
     /// No deadline comes before this.

@@ -1,0 +1,32 @@
+//! No run goes on only by its own clock, unless the reference run did or was cut off at a limit too.
+
+use super::timed_out::unless_cut;
+use super::{Expectation, Kind, Scope};
+use crate::trace::{Broken, End, Run, Sleeper};
+use std::sync::Arc;
+
+pub(super) const KIND: Kind = Kind {
+    broken: Broken::Stalled,
+    title: "it only lets time pass",
+    word: "stalled",
+    scope: Scope::Every,
+    of_scenario: |_| Ok(Some(Arc::new(NoStalling))),
+    against: |reference, _| Ok(unless_cut(reference, NoStalling)),
+};
+
+#[derive(Debug)]
+struct NoStalling;
+
+impl Expectation for NoStalling {
+    fn breach(&self, run: &Run) -> Option<String> {
+        match &run.outcome.end {
+            End::Stalled(sleepers) => Some(format!(
+                "expected an end, but it sleeps for a time again and again: {}",
+                Sleeper::list(sleepers)
+            )),
+            End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped | End::Spinning(_) | End::TimedOut => {
+                None
+            }
+        }
+    }
+}
