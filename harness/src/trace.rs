@@ -204,6 +204,8 @@ pub struct Reached {
     pub others: Threads,
     /// Signals that the process caught or blocked at this moment; only known when the run was asked to look.
     pub receivable: SignalSet,
+    /// True if a timer of the process could have run out here, whose signal it caught or blocked.
+    pub fires: bool,
 }
 
 /// Something that happened, and who else could have been let run.

@@ -27,6 +27,7 @@ mod code;
 mod deliver;
 mod emulate;
 mod execute;
+mod fire;
 mod hang;
 mod killing;
 mod leftover;
