@@ -63,7 +63,8 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         Just(Action::Switch(Target::All)),
         thread().prop_map(|to| Action::Switch(Target::To(to))),
-        signal().prop_map(Action::Send)
+        signal().prop_map(Action::Send),
+        Just(Action::Fire)
     ]
 }
 

@@ -320,6 +320,9 @@ pub enum Action {
     Switch(Target),
     /// The outside world sends this signal to the thread's process now, process-directed as kill(2) does.
     Send(Signal),
+    /// The earliest armed timer of the thread's process that sends a signal runs out here: the process was kept off the CPU
+    /// for that long. What was to run out before it has then run out too.
+    Fire,
 }
 
 impl fmt::Display for Action {
@@ -328,6 +331,7 @@ impl fmt::Display for Action {
             Action::Switch(Target::All) => f.write_str("let all others run first"),
             Action::Switch(Target::To(thread)) => write!(f, "let {thread} run first"),
             Action::Send(signal) => write!(f, "send {signal}"),
+            Action::Fire => f.write_str("let its timer run out"),
         }
     }
 }

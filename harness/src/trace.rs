@@ -205,6 +205,8 @@ pub struct Reached {
     pub others: Threads,
     /// Signals that the process caught or blocked at this moment; only known when the run was asked to look.
     pub receivable: SignalSet,
+    /// True if a timer of the process could have run out here, whose signal it caught or blocked.
+    pub fires: bool,
 }
 
 /// Something that happened, and who else could have been let run.
@@ -332,7 +334,7 @@ pub struct Took {
     /// From the start.
     #[serde(with = "crate::program::seconds")]
     pub whole: Duration,
-    /// From the last signal that the schedule sent; from the start if it sent none.
+    /// From the last signal that the schedule sent, or had a timer send; from the start if there was none.
     #[serde(with = "crate::program::seconds")]
     pub after: Duration,
 }

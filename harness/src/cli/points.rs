@@ -81,6 +81,9 @@ fn possible(reached: &Reached) -> String {
     if !reached.receivable.is_empty() {
         let _ = write!(text, "  could be sent: {}", signals(reached.receivable));
     }
+    if reached.fires {
+        text.push_str("  a timer could run out");
+    }
     text
 }
 

@@ -3,8 +3,8 @@
 use super::planner::Planner;
 use super::report::{Coverage, Level};
 use super::space::Space;
-use super::steps::{digest, sends};
-use crate::schedule::{Point, Schedule, Step};
+use super::steps::digest;
+use crate::schedule::{Action, Point, Schedule, Step};
 use std::collections::HashSet;
 
 /// Counts where steps were taken, of those that the baseline offers.
@@ -33,9 +33,10 @@ pub(super) fn cover(
     }
     for step in space.first_steps() {
         let made = usize::from(taken.contains(&step));
-        let (all, done) = match sends(&step.action) {
-            Some(_) => (&mut coverage.sends, &mut coverage.sends_taken),
-            None => (&mut coverage.switches, &mut coverage.switches_taken),
+        let (all, done) = match step.action {
+            Action::Send(_) => (&mut coverage.sends, &mut coverage.sends_taken),
+            Action::Fire => (&mut coverage.fires, &mut coverage.fires_taken),
+            Action::Switch(_) => (&mut coverage.switches, &mut coverage.switches_taken),
         };
         *all += 1;
         *done += made;

@@ -47,7 +47,7 @@ fn essence(schedule: &Schedule) -> Vec<(ThreadName, Site, Action)> {
     let step = |step: &Step| {
         let action = match &step.action {
             Action::Switch(_) => Action::Switch(Target::All),
-            Action::Send(signal) => Action::Send(*signal),
+            Action::Send(_) | Action::Fire => step.action.clone(),
         };
         (step.thread.clone(), step.at, action)
     };
@@ -89,7 +89,7 @@ impl Races {
         times: u32,
     ) -> Result<(), Halt> {
         self.0.sort_by_cached_key(|race| space.simplicity(&race.schedule));
-        let first = |schedule: &Schedule| schedule.steps.first().and_then(kind);
+        let first = |schedule: &Schedule| schedule.steps.first().map(|step| kind(&step.action));
         for Race { breaks, schedule } in self.0 {
             let same_kind = || {
                 let all = findings.found.iter().enumerate();

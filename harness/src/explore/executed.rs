@@ -132,7 +132,7 @@ impl Found<'_> {
                 } else {
                     crate::trace::Threads::default()
                 };
-                into.push(Reached { point, others, receivable: self.reached.receivable });
+                into.push(Reached { point, others, ..self.reached.clone() });
             }
         }
     }

@@ -7,7 +7,7 @@
 //! Up to that point the longer run is the same, so the step can be taken there. A schedule whose steps are all taken
 //! takes them in some order, so it is found in this way, and in no other: whatever a step opens is behind it. A schedule
 //! of which a step is never taken goes like the one without that step, and is not tried. At one point, signals are sent
-//! before the switch, and there is at most one switch.
+//! before a timer runs out, and that before the switch; there is at most one of each of the latter.
 //!
 //! NOTE \[Later than home\] A signal can also be sent later than at home. Which points there are is only seen in a run
 //! that does not send it at home: a probe, which is neither judged nor counted among the outcomes.
@@ -32,7 +32,7 @@ use super::planner::{Planned, Planner};
 use super::reference::Reference;
 use super::report::{Coverage, Level};
 use super::space::Space;
-use super::steps::{digest, sends, taken};
+use super::steps::{can_follow, digest, sends, taken};
 use crate::schedule::{Action, Schedule, Step, Target};
 use crate::signal::Signal;
 use crate::trace::{Event, Run, What};
@@ -83,7 +83,7 @@ impl Node {
         let mut node = self.clone();
         match &mut node.steps.last_mut()?.action {
             action @ Action::Switch(Target::To(_)) => *action = Action::Switch(Target::All),
-            Action::Switch(Target::All) | Action::Send(_) => return None,
+            Action::Switch(Target::All) | Action::Send(_) | Action::Fire => return None,
         }
         Some(node)
     }
@@ -193,10 +193,7 @@ impl Exhaustive {
         let shared = Rc::new(node.clone());
         let mut batches: BTreeMap<Turn, Vec<Way>> = BTreeMap::new();
         for (index, reached) in run.reached.iter().enumerate().skip(after.unwrap_or(0)) {
-            let here = Some(index) == after;
-            if here && last.is_some_and(|last| sends(&last.action).is_none()) {
-                continue;
-            }
+            let here = last.filter(|_| Some(index) == after);
             let sent_before = |(signal, home): &(Signal, Option<usize>)| {
                 let waits = node.withheld.contains(signal);
                 is_sent(*signal) || (!waits && home.is_some_and(|home| index >= home))
@@ -209,6 +206,9 @@ impl Exhaustive {
                 continue;
             };
             for (number, action) in (0..).zip(space.actions(reached, &[])) {
+                if here.is_some_and(|last| !can_follow(&last.action, &action)) {
+                    continue;
+                }
                 let signal = sends(&action);
                 let withheld = node.withheld.iter().filter(|other| signal != Some(**other)).count();
                 let size = node.steps.len() + 1 + withheld;
@@ -229,7 +229,7 @@ impl Exhaustive {
                         let single = *reached.others == *std::slice::from_ref(only);
                         self.prune && leaf && single && !demoted.iter().any(|step| step.thread == *only)
                     }
-                    Action::Switch(Target::All) | Action::Send(_) => false,
+                    Action::Switch(Target::All) | Action::Send(_) | Action::Fire => false,
                 };
                 if withheld == 0 && ours {
                     if size == 1 {

@@ -37,10 +37,16 @@ pub(super) fn place(thread: &str, site: &str, nth: u32, others: &[&str], signals
     let point = point(thread, site, nth);
     let others = others.iter().map(|name| name.parse().unwrap()).collect();
     let receivable: SignalSet = signals.iter().map(|name| name.parse::<Signal>().unwrap()).collect();
-    Place { reached: Reached { point, others, receivable }, needs: None }
+    Place { reached: Reached { point, others, receivable, fires: false }, needs: None }
 }
 
 impl Place {
+    /// A timer could run out there.
+    pub(super) fn with_timer(mut self) -> Place {
+        self.reached.fires = true;
+        self
+    }
+
     pub(super) fn after(mut self, action: Action) -> Place {
         self.needs = Some(action);
         self
@@ -99,6 +105,7 @@ impl Model {
                 Action::Switch(Target::All) => !reached.others.is_empty(),
                 Action::Switch(Target::To(thread)) => reached.others.contains(thread),
                 Action::Send(signal) => reached.receivable.contains(*signal),
+                Action::Fire => reached.fires,
             }
     }
 }

@@ -18,6 +18,8 @@
 //! bug that needs d orderings of threads and each signal right at one moment. At a point where its thread has already
 //! been held back for another no signal is sent. A sample that never sends its signal sends it where the reference run does.
 //!
+//! NOTE \[Timers\] A sample has no timer run out early: they run out in the order of the run's clock.
+//!
 //! NOTE \[What the bound says\] It is about orderings of moments, since between two of them a thread is not interrupted. It is
 //! of each sample, not of each run. n and k are the most that the search has seen, so it holds as long as no run has more,
 //! and only samples that were drawn among as many moments are counted for it. No bound is claimed if only some kinds of

@@ -116,6 +116,10 @@ pub struct Coverage {
     pub sends: usize,
     /// Of these, how many were made.
     pub sends_taken: usize,
+    /// Single timers that the baseline offers: one that runs out at a point.
+    pub fires: usize,
+    /// Of these, how many were made.
+    pub fires_taken: usize,
     /// Single switches that the baseline offers: a point, and all others or one thread.
     pub switches: usize,
     /// Of these, how many were made.

@@ -2,7 +2,7 @@
 //!
 //! NOTE \[Legal steps\] A `Switch` is planned only before or after a call, where another thread could run; a `Send` only
 //! at points of the receiving process that come before the signal was sent in that run, where it is caught or blocked
-//! (or anywhere, if the plan says so). The plan may narrow the kinds of points. When everything sleeps, a signal is sent
+//! (or anywhere, if the plan says so); a `Fire` at points where the run says that a timer could run out. The plan may narrow the kinds of points. When everything sleeps, a signal is sent
 //! only where the reference run sends one: the calls in which the receiver's threads sleep are points of their own.
 //!
 //! NOTE \[Order of points\] A point is earlier than another if it was seen first: the run of the empty schedule comes
@@ -15,7 +15,7 @@
 use super::partition::Partition;
 use super::plan::Plan;
 use super::reference::Reference;
-use super::steps::{sends, taken, weight};
+use super::steps::{rank, sends, taken, weight};
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{Reached, Run};
@@ -75,7 +75,7 @@ impl Space {
         // leaves the signals at home.
         let sends = !reference.schedule.steps.is_empty();
         space.note(reference.plain(), |action| !sends || matches!(action, Action::Send(_)));
-        space.note(&reference.run, |action| !sends || matches!(action, Action::Switch(_)));
+        space.note(&reference.run, |action| !sends || !matches!(action, Action::Send(_)));
         space.first = space.steps.len();
         space
     }
@@ -113,7 +113,7 @@ impl Space {
 
     /// What could be done at a point, when `sent` were sent before.
     pub(super) fn actions(&self, reached: &Reached, sent: &[Signal]) -> Vec<Action> {
-        let Reached { point, others, receivable } = reached;
+        let Reached { point, others, receivable, fires } = reached;
         let mut actions = Vec::new();
         let (sending, switching) = match point.site {
             Site::Before(_) | Site::After(_) | Site::At(_) | Site::Probe(_) => (true, true),
@@ -127,6 +127,9 @@ impl Space {
             let can = |signal: &Signal| self.always || receivable.contains(*signal);
             let unsent = self.signals.iter().filter(|signal| !sent.contains(signal));
             actions.extend(unsent.copied().filter(can).map(Action::Send));
+        }
+        if sending && *fires {
+            actions.push(Action::Fire);
         }
         if switching && !others.is_empty() {
             actions.push(Action::Switch(Target::All));
@@ -240,10 +243,10 @@ impl Space {
         self.sorted(home.chain(steps).cloned().collect())
     }
 
-    /// The schedule with these steps in their order: by point, and at one point signals before the switch.
+    /// The schedule with these steps in their order: by point, and at one point signals before the timer, and that before the switch.
     pub(super) fn sorted(&self, mut steps: Vec<Step>) -> Schedule {
         // Stable, since the order of two signals at one point is part of the schedule.
-        steps.sort_by_cached_key(|step| (self.position(step), sends(&step.action).is_none()));
+        steps.sort_by_cached_key(|step| (self.position(step), rank(&step.action)));
         Schedule { steps }
     }
 

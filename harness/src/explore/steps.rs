@@ -5,12 +5,12 @@ use crate::signal::Signal;
 use crate::trace::Run;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// How much there is to an action: a switch to all names nobody, and a signal is more than a switch.
+/// How much there is to an action: a switch to all names nobody, and a signal is more than a switch, a timer's too.
 pub(super) fn weight(action: &Action) -> usize {
     match action {
         Action::Switch(Target::All) => 0,
         Action::Switch(Target::To(_)) => 1,
-        Action::Send(_) => 2,
+        Action::Send(_) | Action::Fire => 2,
     }
 }
 
@@ -18,7 +18,7 @@ pub(super) fn weight(action: &Action) -> usize {
 pub(super) fn sends(action: &Action) -> Option<Signal> {
     match action {
         Action::Send(signal) => Some(*signal),
-        Action::Switch(_) => None,
+        Action::Switch(_) | Action::Fire => None,
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) fn in_run_order(schedule: &Schedule, run: &Run) -> Schedule {
     steps.sort_by_cached_key(|step| {
         let point = step.point();
         let place = run.reached.iter().position(|reached| reached.point == point);
-        (place.unwrap_or(usize::MAX), sends(&step.action).is_none())
+        (place.unwrap_or(usize::MAX), rank(&step.action))
     });
     Schedule { steps }
 }
@@ -71,7 +71,36 @@ pub(super) fn digest(schedule: &Schedule) -> (u64, u64) {
     (half(0), half(1))
 }
 
+/// Kinds of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A signal comes from outside: which.
+    Send(i32),
+    /// A timer runs out.
+    Fire,
+    /// Somebody else goes first.
+    Switch,
+}
+
 /// Steps of one kind can take each other's place.
-pub(super) fn kind(step: &Step) -> Option<i32> {
-    sends(&step.action).map(|signal| signal.number())
+pub(super) fn kind(action: &Action) -> Kind {
+    match action {
+        Action::Send(signal) => Kind::Send(signal.number()),
+        Action::Fire => Kind::Fire,
+        Action::Switch(_) => Kind::Switch,
+    }
+}
+
+/// The place of an action among those at one point: signals from outside come first, in any order.
+pub(super) fn rank(action: &Action) -> u8 {
+    match action {
+        Action::Send(_) => 0,
+        Action::Fire => 1,
+        Action::Switch(_) => 2,
+    }
+}
+
+/// True if at one point `next` can be taken after `before`.
+pub(super) fn can_follow(before: &Action, next: &Action) -> bool {
+    rank(before) < rank(next) || rank(before) == 0 && rank(next) == 0
 }

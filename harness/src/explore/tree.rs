@@ -1,10 +1,10 @@
 //! A schedule as proptest sees it: a value that knows the simpler ones.
 //!
 //! NOTE \[Shrink order\] Fewer steps are simpler; then simpler actions (a switch to all, then a switch to one thread,
-//! then a signal); then earlier points. Every proposal is strictly simpler than the best failing schedule so far, so
+//! then a signal or a timer); then earlier points. Every proposal is strictly simpler than the best failing schedule so far, so
 //! shrinking ends, and when it ends by itself the result is a local minimum: each proposal has passed. They are
 //!
-//! * for one step: no step at all, and every single step of the same kind (a switch, or the same signal) that is
+//! * for one step: no step at all, and every single step of the same kind (a switch, a timer, or the same signal) that is
 //!   simpler, so the result is the earliest point that fails;
 //! * for more: every part of the schedule (of a long one: its halves, and all but one step), the hints, every single
 //!   step, then each step made simpler or moved to an earlier point, one step at a time.
@@ -13,7 +13,7 @@
 //! breaks the same expectation is what shrinking is for.
 
 use super::space::Space;
-use super::steps::{sends, weight};
+use super::steps::{Kind, kind, weight};
 use crate::schedule::{Action, Schedule, Step, Target};
 use proptest::strategy::ValueTree;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl ScheduleTree {
         let mut proposals: Vec<Proposal> = parts(steps).into_iter().map(Proposal::These).collect();
         match steps.as_slice() {
             [] => {}
-            [step] => proposals.extend(self.singles(|action| sends(action) == sends(&step.action))),
+            [step] => proposals.extend(self.singles(|action| kind(action) == kind(&step.action))),
             _ => {
                 proposals.extend(self.hints.iter().cloned().map(Proposal::These));
                 proposals.extend(self.singles(|_| true));
@@ -107,7 +107,7 @@ impl ScheduleTree {
         let mut moved = Vec::new();
         let replace = |index: usize, with: &Step| {
             let others = steps.iter().enumerate().filter(|(other, _)| *other != index);
-            let switched = |step: &Step| sends(&step.action).is_none();
+            let switched = |step: &Step| kind(&step.action) == Kind::Switch;
             let mut result: Vec<Step> = Vec::new();
             for (_, step) in others {
                 // Two switches at one point are no use.
@@ -129,7 +129,7 @@ impl ScheduleTree {
             let place = space.position(step);
             let simpler = |action: &Action| {
                 let less = weight(action) < weight(&step.action);
-                sends(action) == sends(&step.action) && (less || action == &step.action)
+                kind(action) == kind(&step.action) && (less || action == &step.action)
             };
             let is_earlier = |index: &usize| space.place(*index).is_some_and(|other| other < place);
             let mut earlier: Vec<usize> = space

@@ -2,7 +2,8 @@
 
 use super::{Comparison, Expectation, Kind, Scope};
 use crate::scenario::{Exit, Expect};
-use crate::trace::{Broken, End, Run, Status};
+use crate::schedule::Action;
+use crate::trace::{Broken, End, Run, Status, What};
 use std::sync::Arc;
 
 pub(super) const KIND: Kind = Kind {
@@ -11,7 +12,13 @@ pub(super) const KIND: Kind = Kind {
     word: "exit",
     scope: Scope::Uncut,
     of_scenario: |expect| Ok(of_scenario(expect).map(|ending| Arc::new(ending) as _)),
-    against: |reference, how| Ok(against(reference, how).map(|ending| Arc::new(ending) as _)),
+    against: |reference, how| {
+        let ending = against(reference, how);
+        Ok(ending.map(|ending| match how.exit {
+            Some(_) => Arc::new(ending) as _,
+            None => Arc::new(InTime(ending)) as _,
+        }))
+    },
 };
 
 /// How the first process may end.
@@ -57,6 +64,18 @@ fn is_exit(exit: &Exit, status: Status) -> bool {
         Exit::Code(code) => status == Status::Exited(*code),
         Exit::Signal(signal) => status == Status::Killed(*signal),
         Exit::OneOf(exits) => exits.iter().any(|exit| is_exit(exit, status)),
+    }
+}
+
+/// The same where no timer ran out early: what a program does then is what it does when it takes too long, an outcome of its
+/// own, as after a signal.
+#[derive(Debug)]
+struct InTime(Ending);
+
+impl Expectation for InTime {
+    fn breach(&self, run: &Run) -> Option<String> {
+        let early = run.events.iter().any(|event| event.what == What::Step(Action::Fire));
+        self.0.breach(run).filter(|_| !early)
     }
 }
 

@@ -59,6 +59,7 @@ impl Turns<'_> {
             }
             _ => return Ok(Some(held)),
         };
+        self.fire_once_armed(id)?;
         let listener = self.cell.listener();
         let answer = match answer {
             Ok(value) => held.succeed(listener, value),

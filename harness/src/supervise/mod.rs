@@ -27,6 +27,7 @@ mod code;
 mod deliver;
 mod emulate;
 mod execute;
+mod fire;
 mod futex;
 mod hang;
 mod killing;

@@ -11,7 +11,7 @@ use crate::supervise::books::tree::State;
 use crate::supervise::deliver;
 use crate::supervise::state::Turns;
 use crate::sys::pidfd;
-use crate::trace::Threads;
+use crate::trace::{Reached, Threads};
 use nix::errno::Errno;
 use std::collections::BTreeSet;
 
@@ -60,12 +60,18 @@ impl Turns<'_> {
             let Some(point) = self.sleeping_point(id) else { continue };
             if !std::mem::replace(&mut self.tree.thread_mut(id).told_asleep, true) {
                 let receivable = self.receivable(id)?;
-                self.journal.reach(point.clone(), Threads::default(), receivable);
+                // Where nobody else could go, it runs out next in any case.
+                let fires = self.tree.held().next().is_some() && self.could_fire(id)?;
+                let (point, others) = (point.clone(), Threads::default());
+                self.journal.reach(Reached { point, others, receivable, fires });
             }
             for (index, step) in self.steps_for(&point) {
-                if let Action::Send(signal) = step.action
-                    && self.send(id, signal)?
-                {
+                let done = match step.action {
+                    Action::Send(signal) => self.send(id, signal)?,
+                    Action::Fire => self.fire_early(id)?,
+                    Action::Switch(_) => false,
+                };
+                if done {
                     self.taken[index] = true;
                     return Ok(true);
                 }
@@ -100,7 +106,7 @@ impl Turns<'_> {
             let telling = first && self.tree.threads.len() > 1 && !self.settings.watch.is_empty();
             if telling || !steps.is_empty() {
                 let receivable = self.receivable(thread)?;
-                self.journal.reach(point, Threads::default(), receivable);
+                self.journal.reach(Reached { point, others: Threads::default(), receivable, fires: false });
             }
             for (index, step) in steps {
                 if let Action::Send(signal) = step.action
@@ -158,8 +164,9 @@ impl Turns<'_> {
             held.iter().map(|other| other.id).filter(|other| *other != thread).collect();
         if !told {
             let receivable = self.receivable(thread)?;
-            let names = self.names(&others);
-            self.journal.reach(point.clone(), names, receivable);
+            let fires = self.could_fire(thread)?;
+            let (point, others) = (point.clone(), self.names(&others));
+            self.journal.reach(Reached { point, others, receivable, fires });
             self.picker.point();
             if let State::Held(held) = &mut self.tree.thread_mut(thread).state {
                 held.told = true;
@@ -169,6 +176,7 @@ impl Turns<'_> {
             let done = match &step.action {
                 Action::Send(signal) => self.send(thread, *signal)?,
                 Action::Switch(target) => self.switch(thread, target, &others),
+                Action::Fire => self.fire_early(thread)?,
             };
             // One that can do nothing here is left untaken, so that the run says so.
             if done {
@@ -215,7 +223,7 @@ impl Turns<'_> {
         true
     }
 
-    fn step_event(&mut self, thread: ThreadId, action: Action, others: &[ThreadId]) {
+    pub(super) fn step_event(&mut self, thread: ThreadId, action: Action, others: &[ThreadId]) {
         let others = self.names(others);
         let name = self.tree.thread(thread).name.clone();
         self.journal.step(name, action, others);

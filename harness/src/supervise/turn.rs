@@ -75,6 +75,11 @@ impl Turns<'_> {
             if self.course.started.elapsed() > self.settings.limits.time {
                 return Ok(End::TimedOut);
             }
+            match self.jump()? {
+                Time::Passed => continue,
+                Time::Over(end) => return Ok(end),
+                Time::Nothing => {}
+            }
             let spins = self.picker.points() > self.course.most_points;
             if spins || self.clock.may_be_due() {
                 let time = if spins { self.let_time_pass_at_last()? } else { self.let_due_time_pass()? };

@@ -98,6 +98,35 @@ fn a_signal_is_exhausted_at_every_point_and_sent_once() {
 }
 
 #[test]
+fn a_timer_runs_out_at_every_point_where_one_is_armed_and_before_a_switch_there() {
+    let fire = |site| Step::new(point("p0", site, 1), Action::Fire);
+    let places = || {
+        vec![
+            place("p0", "Before(getpid)", 1, &["p0.1"], &[]),
+            place("p0", "Before(alarm)", 1, &[], &[]).with_timer(),
+            place("p0", "Before(write)", 1, &["p0.1"], &[]).with_timer(),
+        ]
+    };
+    let needed = fire("Before(write)");
+    let rule = move |steps: &[Step]| exited(i32::from(has(steps, &needed)));
+    for plan in [exhaust(1), plan(50), Plan { prune: false, ..exhaust(2) }] {
+        let report = look(&plan, &Model::new(places(), rule.clone()));
+        let found: Vec<_> = report.findings.iter().map(|found| found.schedule.clone()).collect();
+        assert_eq!(found, [schedule([fire("Before(write)")])]);
+        assert_eq!((report.coverage.fires, report.coverage.fires_taken), (2, 2));
+    }
+    let both = [fire("Before(write)"), switch("p0", "Before(write)", 1)];
+    let needed = both.clone();
+    let model =
+        Model::new(places(), move |steps| exited(i32::from(needed.iter().all(|step| has(steps, step)))));
+    let report = look(&exhaust(2), &model);
+    assert_eq!(
+        report.findings.iter().map(|found| found.schedule.clone()).collect::<Vec<_>>(),
+        [schedule(both)]
+    );
+}
+
+#[test]
 fn a_signal_can_come_later_than_where_it_is_sent_by_default() {
     // The program sleeps with a timeout, goes on, and is vulnerable only then, and only after a switch before.
     let places = vec![

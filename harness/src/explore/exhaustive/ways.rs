@@ -29,13 +29,13 @@ pub(super) fn add(ways: &mut Vec<Way>, point: u32, action: u32) {
 
 /// Points at which there are ways on: which one of the space it is, and what can be done there.
 #[derive(Debug, Default)]
-pub(super) struct Points(IndexSet<(usize, Threads, SignalSet)>);
+pub(super) struct Points(IndexSet<(usize, Threads, SignalSet, bool)>);
 
 impl Points {
     /// The number of a point that was reached, with what can be done there; none if the space does not have it.
     pub(super) fn number(&mut self, space: &Space, reached: &Reached) -> Option<u32> {
-        let Reached { point, others, receivable } = reached;
-        let alike = (space.number(point)?, others.clone(), *receivable);
+        let Reached { point, others, receivable, fires } = reached;
+        let alike = (space.number(point)?, others.clone(), *receivable, *fires);
         u32::try_from(self.0.insert_full(alike).0).ok()
     }
 
@@ -51,9 +51,9 @@ impl Points {
         number: u32,
         actions: &Range<u32>,
     ) -> impl Iterator<Item = Step> {
-        let reached = self.0.get_index(number as usize).and_then(|(point, others, receivable)| {
-            let (others, receivable) = (others.clone(), *receivable);
-            Some(Reached { point: space.numbered(*point)?.clone(), others, receivable })
+        let reached = self.0.get_index(number as usize).and_then(|(point, others, receivable, fires)| {
+            let (others, receivable, fires) = (others.clone(), *receivable, *fires);
+            Some(Reached { point: space.numbered(*point)?.clone(), others, receivable, fires })
         });
         let (first, count) = (actions.start as usize, actions.len());
         reached.into_iter().flat_map(move |reached| {

@@ -28,7 +28,12 @@ impl Supervise for Threads {
             let event = |what| Event { thread: thread.clone(), what, others: others.clone() };
             if !reached.iter().any(|reached| reached.point == point) {
                 let receivable = ["USR1".parse::<Signal>().unwrap()].into_iter().collect();
-                reached.push(Reached { point: point.clone(), others: others.clone(), receivable });
+                reached.push(Reached {
+                    point: point.clone(),
+                    others: others.clone(),
+                    receivable,
+                    fires: false,
+                });
             }
             if let Some(taken) = steps.iter().position(|step| step.point() == point) {
                 let step = steps.remove(taken);

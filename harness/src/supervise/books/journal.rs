@@ -1,7 +1,6 @@
 //! What is told of a run, in order. No I/O.
 
 use crate::schedule::{Action, Point, ThreadName};
-use crate::signal::SignalSet;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
 use crate::trace::{Event, Reached, Threads, What};
@@ -36,8 +35,8 @@ impl Journal {
         self.choice(thread, What::Step(action), others);
     }
 
-    pub(in crate::supervise) fn reach(&mut self, point: Point, others: Threads, receivable: SignalSet) {
-        self.reached.push(Reached { point, others, receivable });
+    pub(in crate::supervise) fn reach(&mut self, reached: Reached) {
+        self.reached.push(reached);
     }
 
     /// The names of these threads, by `name`: one list for as long as they are the same.

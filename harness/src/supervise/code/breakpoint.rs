@@ -31,7 +31,7 @@ use crate::supervise::state::Turns;
 use crate::supervise::{Observe, Observed, RunError};
 use crate::sys::perf::Breakpoint;
 use crate::sys::pidfd;
-use crate::trace::{Threads, What};
+use crate::trace::{Reached, Threads, What};
 use nix::errno::Errno;
 
 impl<'a> Turns<'a> {
@@ -366,7 +366,8 @@ impl<'a> Turns<'a> {
             let point = Point { thread: self.tree.thread(id).name.clone(), site, nth };
             self.tree.thread_mut(id).visits.insert(site, nth);
             self.mark_taken(&point, &Action::Send(signal));
-            self.journal.reach(point, Threads::default(), SignalSet::only(signal));
+            let (others, receivable) = (Threads::default(), SignalSet::only(signal));
+            self.journal.reach(Reached { point, others, receivable, fires: false });
             self.event(id, What::Step(Action::Send(signal)));
             self.event(id, What::Signal(signal));
             self.event(id, What::Go(site, nth));
@@ -400,7 +401,8 @@ impl<'a> Turns<'a> {
             self.tree.thread_mut(id).visits.insert(site, 1);
             let receivable = self.receivable(id)?;
             let point = Point { thread: name.clone(), site, nth: 1 };
-            self.journal.reach(point, Threads::default(), receivable);
+            let (others, fires) = (Threads::default(), self.could_fire(id)?);
+            self.journal.reach(Reached { point, others, receivable, fires });
         }
         Ok(())
     }

@@ -74,6 +74,7 @@ impl Turns<'_> {
         let Some(status) = self.proc_status(id)? else { return Ok(false) };
         let deliverable: SignalSet =
             status.caught.iter().filter(|signal| !status.blocked.contains(*signal)).collect();
+        let deliverable = deliverable.without(self.of_unarmed_timer(id));
         match watch.word {
             // rax holds what a function returns (System V ABI, "Returning of Values").
             Some(Word::Returned(at)) if at == place && self.code.seen.word.is_none() => {

@@ -14,9 +14,9 @@
 //! machine's time it decides the order, and each deadline has come in reality as well before it is let run out.
 
 use crate::signal::Signal;
-use crate::supervise::books::ids::ProcessId;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::time::armed::{DescriptorTimer, PosixTimer, Timer};
-use crate::supervise::time::deadline::{Deadline, Logical};
+use crate::supervise::time::deadline::{Deadline, Logical, missed};
 use crate::supervise::time::face::Face;
 use crate::supervise::time::timeout::Timeout;
 use crate::world::{self, Start, World};
@@ -53,6 +53,10 @@ pub(in crate::supervise) struct Clock {
     looks: u32,
     /// When the run began by its own clocks; none if time is the machine's.
     start: Option<Start>,
+    /// Where a step has it jump, while it is on its way there.
+    pub(in crate::supervise) jumps_to: Option<Deadline>,
+    /// A timer that this thread is about to arm runs out before the thread goes on: a step of the schedule.
+    pub(in crate::supervise) fires_once_armed: Option<ThreadId>,
 }
 
 impl Clock {
@@ -170,11 +174,14 @@ impl Clock {
         self.posix.retain(|timer| timer.process != process);
     }
 
-    /// Takes the process's timer that has run out, and arms it anew if it repeats: from the time at which it was due.
+    /// Takes the process's timer that has run out, and arms it anew if it repeats: from the time at which it was due. Where the
+    /// clock jumps further, what was missed merges with this.
     pub(in crate::supervise) fn expire(&mut self, index: usize) -> Timer {
         let timer = self.timers.remove(index);
         if !timer.interval.is_zero() {
-            let deadline = timer.deadline.later(timer.interval, 1);
+            let target = self.jumps_to.map_or(timer.deadline.logical, |target| target.logical);
+            let missed = missed(target, timer.deadline, timer.interval);
+            let deadline = timer.deadline.later(timer.interval, missed.saturating_add(1));
             self.expect(deadline.logical);
             self.timers.push(Timer { deadline, ..timer.clone() });
         }

@@ -5,6 +5,12 @@ use std::time::{Duration, Instant};
 /// Nanoseconds on the run's logical clock.
 pub(in crate::supervise) type Logical = u64;
 
+/// How many intervals have ended between an expiry and now.
+pub(in crate::supervise) fn missed(now: Logical, expired: Deadline, interval: Duration) -> u64 {
+    let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+    now.saturating_sub(expired.logical).checked_div(nanos).unwrap_or(0)
+}
+
 /// When something runs out.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::supervise) struct Deadline {

@@ -12,7 +12,7 @@ use crate::supervise::books::door::Door;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::state::Turns;
 use crate::supervise::time::armed::{Armed, DescriptorTimer, PosixTimer};
-use crate::supervise::time::deadline::Deadline;
+use crate::supervise::time::deadline::{Deadline, missed};
 use crate::supervise::time::face::Face;
 use crate::supervise::time::timeout::{self, Timeout};
 use crate::sys::timer;
@@ -49,12 +49,6 @@ impl Setting {
     fn timeout(self, absolute: bool, id: i32, face: Face) -> Option<Timeout> {
         if absolute { Timeout::until(self.value, id, face) } else { Some(Timeout::exactly(self.value)) }
     }
-}
-
-/// How many intervals have ended between an expiry and now.
-fn missed(now: u64, expired: Deadline, interval: Duration) -> u64 {
-    let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
-    now.saturating_sub(expired.logical).checked_div(nanos).unwrap_or(0)
 }
 
 impl Turns<'_> {
