@@ -33,6 +33,7 @@ mod partition;
 mod pct;
 mod plan;
 mod planner;
+mod points;
 mod progress;
 mod random;
 mod reference;

@@ -9,6 +9,7 @@ mod crash;
 mod diverged;
 mod ending;
 mod extent;
+mod fold;
 mod layout;
 mod picture;
 mod place;

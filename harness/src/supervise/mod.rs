@@ -55,6 +55,7 @@ use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{Run, Whereabouts};
 use crate::world::World;
+pub use calls::may_wait;
 pub use code::ambush::MOST as MOST_OBSERVED;
 pub use code::learnt::Learnt;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
