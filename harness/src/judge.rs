@@ -104,6 +104,9 @@ pub struct Expectations(Vec<(Broken, Held)>);
 pub struct Comparison {
     /// True if the runs are sent a signal: then another exit status is an outcome of its own, and not broken.
     pub sends: bool,
+    /// True if the outside could send a signal that the program hears, and sends none here: then a program that sleeps as the
+    /// reference run does at its end waits for that, as a server does.
+    pub heard: bool,
     /// The exit code that every run must have, whatever the reference run did.
     pub exit: Option<i32>,
     /// True if every run must write the same standard output as the reference run.

@@ -10,6 +10,15 @@ pub fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Several things in a sentence: `one, two and three`.
+pub fn listed(things: &[String]) -> String {
+    match things {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// A step for a list of steps: `p0 before pause, the 2nd time: send SIGUSR1 to p0`.
 pub fn step_words(step: &Step) -> String {
     let nth = if step.nth > 1 { format!(", the {} time", ordinal(step.nth)) } else { String::new() };

@@ -39,6 +39,7 @@ mod output;
 mod patience;
 mod probe;
 mod reach;
+mod receivers;
 mod release;
 mod scheduling;
 mod settle;
@@ -60,6 +61,7 @@ pub use code::ambush::MOST as MOST_OBSERVED;
 pub use code::learnt::Learnt;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
 use nix::errno::Errno;
+pub use receivers::Receiver;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -118,6 +120,8 @@ pub enum Observe {
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
     /// of a run that does not end by itself. Costs time, and some memory.
     Where,
+    /// Which processes have something to do with which signals.
+    Signals,
 }
 
 impl Observe {
@@ -142,6 +146,8 @@ pub struct Observed {
     pub spins: Vec<u64>,
     /// Where the threads were, in the order of the events.
     pub places: Vec<Whereabouts>,
+    /// The processes that have something to do with signals, by name.
+    pub receivers: Vec<Receiver>,
 }
 
 /// Something that can run the program by a schedule: the supervisor, or a model of it in a test of exploration.

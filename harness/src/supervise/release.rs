@@ -142,6 +142,7 @@ impl Turns<'_> {
         let by_itself = self.kernel.asynchronous && row.wakes != Wakes::Nobody;
         let wakes = if by_itself { Wakes::Anybody } else { row.wakes };
         self.tree.may_wake(wakes);
+        self.note_action(id, call, &held.args());
         if self.uses_code()
             && let Some(sysno) = call.sysno()
         {

@@ -1,0 +1,83 @@
+//! A search written down as a scenario.
+
+use super::Args;
+use super::sections::Section;
+use crate::checks::Warning;
+use crate::explore;
+use crate::program::Program;
+use crate::scenario::{
+    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Strategy, Text, Warned,
+};
+use crate::suite::{Done, Job};
+use crate::trace::{Broken, End, LeftHow, Output, Status};
+
+impl Args {
+    /// The search as a scenario, with what the reference run did as its expectation and what was found as known.
+    ///
+    /// Of the environment only the variables given on the command line are written down.
+    pub(super) fn scenario(&self, section: &Section, job: &Job, done: &Done) -> Scenario {
+        let launch = &job.settings.launch;
+        let outcome = &done.report.reference.run.outcome;
+        let exit = match (&outcome.end, self.exit) {
+            (_, Some(code)) => Some(ExpectedExit::Code(code)),
+            (End::Ended(_), None) if !section.send.is_empty() => None,
+            (End::Ended(Status::Exited(code)), None) => Some(ExpectedExit::Code(*code)),
+            (End::Ended(Status::Killed(signal)), None) => Some(ExpectedExit::Signal(*signal)),
+            (_, None) => None,
+        };
+        let stdout = match (&self.stdout, &outcome.stdout) {
+            (Some(pattern), _) => Some(Text::Matches(pattern.clone())),
+            (None, Output::Text(text)) if self.same_output => Some(Text::Is(text.clone())),
+            (None, _) => None,
+        };
+        let left = |how| {
+            let left = outcome.leftover.iter().filter(|left| left.how == how).count();
+            Some(u32::try_from(left).unwrap_or(u32::MAX))
+        };
+        let known =
+            |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
+        let warned = |warning: &Warning| Warned { rule: warning.rule, line: warning.line.clone() };
+        let late = done.report.findings.iter().any(|finding| finding.breaks == Broken::Late);
+        let checked = !job.checks.is_empty() && done.checked.runs > 1;
+        // A search that only time has ended is written down with the runs that it had.
+        let made = |strategy: &Strategy| match strategy.runs() {
+            Some(u64::MAX) => strategy.with_runs(done.report.runs.max(1)),
+            _ => strategy.clone(),
+        };
+        Scenario {
+            program: Program::Command(launch.argv.clone()),
+            builds: Vec::new(),
+            args: Vec::new(),
+            env: self.target.given_env(),
+            stdin: launch.stdin.clone(),
+            cwd: Some(launch.cwd.clone()),
+            explore: Explore {
+                send: section.send.clone(),
+                send_to: section.to.clone(),
+                always: self.always,
+                points: self.points.clone(),
+                sweep: self.sweep.clone(),
+                sweep_all: self.sweep_all,
+                strategy: job.plan.strategies.iter().map(made).collect(),
+            },
+            limits: job.settings.limits.clone(),
+            network: job.settings.world.network,
+            clock: job.settings.world.clock,
+            files: job.settings.world.files,
+            expect: Expect {
+                exit,
+                stdout,
+                zombies: left(LeftHow::Zombie),
+                orphans: left(LeftHow::Orphan),
+                idle: matches!(outcome.end, End::Idle(_)),
+                within: late
+                    .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
+                handlers: if checked { Handlers::All } else { Handlers::Nothing },
+                ..Expect::default()
+            },
+            finds: done.report.findings.iter().map(known).collect(),
+            warns: done.checked.warnings.iter().map(warned).collect(),
+            kept: Vec::new(),
+        }
+    }
+}
