@@ -37,6 +37,7 @@ mod observed;
 mod outcome;
 mod output;
 mod patience;
+mod ports;
 mod probe;
 mod reach;
 mod release;

@@ -2,6 +2,8 @@
 
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockaddrLike, SockaddrStorage, sockopt};
+use std::net::UdpSocket;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
@@ -20,6 +22,34 @@ pub fn is_internet(socket: BorrowedFd<'_>) -> bool {
     let own = socket::getsockname::<SockaddrStorage>(socket.as_raw_fd());
     let family = own.ok().and_then(|address| address.family());
     matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
+}
+
+/// True for an internet socket that has no port yet.
+pub fn is_portless(socket: BorrowedFd<'_>) -> bool {
+    // Whichever protocol it is of, its address is read like that of any other.
+    let own = socket.try_clone_to_owned().map(UdpSocket::from).and_then(|socket| socket.local_addr());
+    own.is_ok_and(|address| address.port() == 0)
+}
+
+/// From which ports one is chosen for it, where its network has these: it may have narrowed them for itself
+/// (IP_LOCAL_PORT_RANGE of ip(7), Linux 6.3).
+pub fn ports(socket: BorrowedFd<'_>, range: RangeInclusive<u16>) -> RangeInclusive<u16> {
+    const IP_LOCAL_PORT_RANGE: i32 = 51;
+    let own = option(socket, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE);
+    let own = own.map_or(0, u32::from_le_bytes);
+    // Each limit counts if it lies within the range, and is not zero.
+    let within = |limit: u16, other| if range.contains(&limit) { limit } else { other };
+    within(own as u16, *range.start())..=within((own >> 16) as u16, *range.end())
+}
+
+/// An option of so many bytes; none if the socket has none, or a shorter one.
+fn option<const N: usize>(socket: BorrowedFd<'_>, level: i32, name: i32) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut length = N as libc::socklen_t;
+    // SAFETY: the kernel writes no more than `length` bytes, and both live through the call.
+    let got =
+        unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, bytes.as_mut_ptr().cast(), &mut length) };
+    (got == 0 && length as usize == N).then_some(bytes)
 }
 
 /// SO_RCVTIMEO, or SO_SNDTIMEO; none where no limit is set.

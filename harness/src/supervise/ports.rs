@@ -1,0 +1,62 @@
+//! Calls that have the kernel choose a port: what it chooses is the same in every run.
+//!
+//! The kernel does choose, so that such a socket differs in nothing from others of its kind; but for that one call the range
+//! from which it chooses (`ip_local_port_range` of ip(7)) is a single port. Whoever reads the range finds it as it usually is.
+
+use super::RunError;
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::state::Turns;
+use crate::sys::socket;
+use std::io;
+use std::os::fd::AsFd;
+use syscalls::Sysno;
+
+/// A socket address, as far as it matters: its family and port; none if the kernel is to refuse it.
+type Address = Option<(i32, u16)>;
+
+impl Turns<'_> {
+    /// This call is let happen next.
+    pub(super) fn leave_port(&mut self, id: ThreadId, call: Sysno, args: &[u64; 6]) -> Result<(), RunError> {
+        let Some(network) = self.cell.network() else { return Ok(()) };
+        let fault =
+            |error: io::Error| RunError::failed("changing the range of ports of the run's network", error);
+        network.widen().map_err(fault)?;
+        if call == Sysno::socket && [libc::AF_INET, libc::AF_INET6].contains(&(args[0] as i32)) {
+            network.note_use();
+            self.kernel.ports.any = true;
+        }
+        if !self.kernel.ports.any {
+            return Ok(());
+        }
+        let word = |address| self.tree.thread(id).door.read_word(address).unwrap_or(0);
+        let (address, binds) = match call {
+            Sysno::bind => (args[1], true),
+            Sysno::connect => (args[1], false),
+            Sysno::listen => (0, false),
+            // Without an address it is for a socket that has a port.
+            Sysno::sendto if args[4] != 0 => (args[4], false),
+            Sysno::sendmsg | Sysno::sendmmsg if word(args[1]) != 0 => (word(args[1]), false),
+            _ => return Ok(()),
+        };
+        let port = self.address(id, address).map_or(0, |(_, port)| port);
+        if binds && port != 0 {
+            self.kernel.ports.take(port);
+            return Ok(());
+        }
+        let Ok(copy) = self.tree.thread(id).door.duplicate(args[0] as i32) else { return Ok(()) };
+        if !socket::is_portless(copy.as_fd()) {
+            return Ok(());
+        }
+        let range = socket::ports(copy.as_fd(), network.usual());
+        match self.kernel.ports.next(range, port) {
+            Some(port) => network.narrow(port).map_err(fault),
+            None => Ok(()),
+        }
+    }
+
+    fn address(&self, id: ThreadId, address: u64) -> Address {
+        let [low, high, port @ ..] = self.tree.thread(id).door.read_array::<4>(address).ok()?;
+        let family = i32::from(u16::from_le_bytes([low, high]));
+        [libc::AF_INET, libc::AF_INET6].contains(&family).then_some((family, u16::from_be_bytes(port)))
+    }
+}

@@ -1,0 +1,62 @@
+//! Each run has a network of its own, which is the same in every run.
+
+mod supervised;
+
+use sigrace::schedule::Schedule;
+use sigrace::supervise::{Settings, Supervise};
+use sigrace::trace::{End, Run, Status};
+use sigrace::world::{Network, World};
+use std::collections::BTreeSet;
+
+/// Three runs of `programs/network.c`, one after the other in one supervisor.
+fn three(words: &[&str], network: Network) -> [Run; 3] {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("network.c", &[], folder.path());
+    let argv = [&[program.to_str().unwrap()], words].concat();
+    let launch = supervised::launch(&argv, folder.path());
+    let settings = Settings { world: World { network, ..World::default() }, ..Settings::of(launch) };
+    supervised::with_settings(settings, |supervisor| {
+        [0; 3].map(|_| supervisor.run(&Schedule::empty()).unwrap())
+    })
+}
+
+fn said(run: &Run) -> String {
+    [&run.outcome.stdout, &run.outcome.stderr]
+        .map(|text| String::from_utf8_lossy(text.bytes()).into_owned())
+        .concat()
+}
+
+#[test]
+fn ports_that_the_kernel_chooses_are_the_same_in_every_run() {
+    let runs = three(&[], Network::Own);
+    let text = said(&runs[0]);
+    for run in &runs {
+        assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)), "{}", said(run));
+        assert_eq!(said(run), text);
+        assert_eq!(run.taint, None);
+    }
+    let words = text.split([' ', ',', '\n']);
+    let chosen: Vec<u16> = words.filter_map(|word| word.parse().ok()).filter(|port| *port < 40_000).collect();
+    let different: BTreeSet<u16> = chosen.iter().copied().collect();
+    assert_eq!((chosen.len(), different.len()), (14, 14), "{text}");
+    assert!(!different.contains(&32769), "a port that was asked for is chosen: {text}");
+    assert_eq!(text.matches("Connection refused").count(), 2, "{text}");
+    assert!(!text.contains("another"), "{text}");
+    let usual = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    assert!(text.ends_with(&usual), "{text}");
+}
+
+#[test]
+fn nothing_of_one_runs_connections_is_left_for_the_next() {
+    for run in three(&["1"], Network::Own) {
+        assert_eq!((said(&run).as_str(), run.outcome.end), ("served\n", End::Ended(Status::Exited(0))));
+    }
+}
+
+#[test]
+fn within_a_run_an_address_stays_in_use_for_a_while() {
+    for run in three(&["2"], Network::Own) {
+        assert_eq!(said(&run), "served\nbind: Address already in use\n");
+        assert_eq!(run.outcome.end, End::Ended(Status::Exited(1)));
+    }
+}
