@@ -44,7 +44,7 @@ impl Turns<'_> {
             return Ok(());
         }
         let Ok(copy) = self.tree.thread(id).door.duplicate(args[0] as i32) else { return Ok(()) };
-        if !socket::is_portless(copy.as_fd()) {
+        if !socket::is_portless(copy.as_fd()) || !network.has(copy.as_fd()) {
             return Ok(());
         }
         let range = socket::ports(copy.as_fd(), network.usual());

@@ -366,12 +366,14 @@ fn receive_ready(
     own_network: bool,
 ) -> Result<(Listener, Option<Network>, Sent), CellError> {
     let mut sent = receive_sent(control, Kind::Ready)?;
-    let files = sent.fds.split_off(sent.fds.len().min(if own_network { 3 } else { 1 }));
-    let first = std::mem::replace(&mut sent.fds, files);
-    let mut first = first.into_iter();
-    let listener = first.next().map(Listener::new);
-    let listener = listener.ok_or(CellError { stage: Stage::Answer, errno: Errno::EBADMSG })?;
-    let network = first.next().zip(first.next()).map(|(ports, folder)| Network::new(ports, folder));
+    let malformed = CellError { stage: Stage::Answer, errno: Errno::EBADMSG };
+    let uppers = if own_network { 1 + init::NETWORK } else { 1 };
+    if sent.fds.len() < uppers {
+        return Err(malformed);
+    }
+    let mut first: Vec<OwnedFd> = sent.fds.drain(..uppers).collect();
+    let listener = Listener::new(first.remove(0));
+    let network = <[OwnedFd; init::NETWORK]>::try_from(first).ok().map(Network::new);
     let network = network.transpose().map_err(|error| unread(Stage::NetworkFiles, &error))?;
     Ok((listener, network, sent))
 }

@@ -80,8 +80,10 @@ pub(super) const MOST_NAMED: usize = 1000;
 /// How often what was killed gets the CPU before everybody else is killed too.
 const YIELDS: u32 = 8;
 
-/// How many descriptors one message may bring: the listener, two of the network, and those of upper layers.
-pub(super) const MOST_HANDED_OVER: usize = 3 + overlay::MOST;
+/// How many descriptors one message may bring: the listener, those of the network, and those of upper layers.
+pub(super) const MOST_HANDED_OVER: usize = 1 + NETWORK + overlay::MOST;
+/// How many those of a network are.
+pub(super) const NETWORK: usize = 3;
 
 /// The first pid of every run is one more than this. High, because a planted `syscall` instruction makes the pid that
 /// fork returns look like a call's number, and no real call has such a number.
@@ -314,8 +316,8 @@ unsafe fn supervised(orders: &Orders, uppers: Uppers) -> Result<(), (Stage, i32)
     let listener = check(Stage::Filter, fd)?;
     match orders.network {
         Some(_) => {
-            let [ports, folder] = network::opened()?;
-            hand_over(Kind::Ready, &[listener, ports, folder], uppers)
+            let [ports, folder, socket] = network::opened()?;
+            hand_over(Kind::Ready, &[listener, ports, folder, socket], uppers)
         }
         None => hand_over(Kind::Ready, &[listener], uppers),
     }

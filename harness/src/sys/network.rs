@@ -90,12 +90,16 @@ pub(super) fn set(settings: &[Setting]) -> Result<(), (Stage, i32)> {
     Ok(())
 }
 
+fn socket(stage: Stage) -> Result<usize, (Stage, i32)> {
+    let (family, kind) = (libc::AF_INET as usize, (libc::SOCK_DGRAM | libc::SOCK_CLOEXEC) as usize);
+    // SAFETY: no pointers.
+    check(stage, unsafe { call(libc::SYS_socket, family, kind, 0, 0, 0) })
+}
+
 /// Has loopback carry packets: in a new network namespace it is down (network_namespaces(7)).
 pub(super) fn loopback_up() -> Result<(), (Stage, i32)> {
     let stage = Stage::Loopback;
-    let (family, kind) = (libc::AF_INET as usize, (libc::SOCK_DGRAM | libc::SOCK_CLOEXEC) as usize);
-    // SAFETY: no pointers.
-    let socket = check(stage, unsafe { call(libc::SYS_socket, family, kind, 0, 0, 0) })?;
+    let socket = socket(stage)?;
     // netdevice(7): the interface's name, and its flags.
     // SAFETY: all-zero is a valid ifreq.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
@@ -204,8 +208,8 @@ impl Route {
     }
 }
 
-/// Opens what the supervisor is to have of the network: the range of ports, and the folder of its files.
-pub(super) fn opened() -> Result<[usize; 2], (Stage, i32)> {
+/// Opens what the supervisor is to have of the network: the range of ports, the folder of its files, and a socket.
+pub(super) fn opened() -> Result<[usize; 3], (Stage, i32)> {
     let stage = Stage::NetworkFiles;
     let open = |path: &CStr, flags: i32| {
         // SAFETY: the path ends with a zero byte.
@@ -215,5 +219,5 @@ pub(super) fn opened() -> Result<[usize; 2], (Stage, i32)> {
         check(stage, fd)
     };
     let ports = open(c"/proc/sys/net/ipv4/ip_local_port_range", libc::O_RDWR)?;
-    Ok([ports, open(c"/proc/self/net", libc::O_PATH | libc::O_DIRECTORY)?])
+    Ok([ports, open(c"/proc/self/net", libc::O_PATH | libc::O_DIRECTORY)?, socket(stage)?])
 }

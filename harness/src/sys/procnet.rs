@@ -1,12 +1,14 @@
 //! What the network of a cell tells under `/proc/net`, and from which ports its kernel chooses.
 
+use super::socket;
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::RangeInclusive;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 /// A network of a cell's own.
@@ -21,14 +23,17 @@ pub struct Network {
     narrowed: Cell<bool>,
     used: Cell<bool>,
     unused: Sockets,
+    /// How many packets of new connections had been dropped when nothing had happened yet.
+    dropped: u64,
+    cookie: u64,
 }
 
 /// How many sockets there are, of each kind, those that wait for late packets included (TIME_WAIT of tcp(7)).
 type Sockets = Vec<(String, u64)>;
 
 impl Network {
-    /// By descriptors of these two, made in the network.
-    pub(super) fn new(ports: OwnedFd, folder: OwnedFd) -> io::Result<Network> {
+    /// By descriptors of these two, and of a socket in the network.
+    pub(super) fn new([ports, folder, socket]: [OwnedFd; 3]) -> io::Result<Network> {
         let mut ports = File::from(ports);
         let mut text = String::new();
         ports.read_to_string(&mut text)?;
@@ -37,9 +42,10 @@ impl Network {
             Some(first.try_into().ok()?..=last.try_into().ok()?)
         });
         let usual = usual.ok_or_else(|| unreadable("ip_local_port_range", &text))?;
-        let unused = sockets(&folder)?;
+        let (unused, dropped) = (sockets(&folder)?, dropped(&folder)?);
+        let cookie = socket::network(socket.as_fd()).ok_or(Errno::ENOPROTOOPT)?;
         let (narrowed, used) = (Cell::new(false), Cell::new(false));
-        Ok(Network { ports, folder, usual, narrowed, used, unused })
+        Ok(Network { ports, folder, usual, narrowed, used, unused, dropped, cookie })
     }
 
     /// The ports that the kernel chooses from, as the program knows them.
@@ -79,6 +85,73 @@ impl Network {
         self.used.set(false);
         Ok(true)
     }
+
+    /// True if this socket is in it.
+    pub fn has(&self, socket: BorrowedFd<'_>) -> bool {
+        socket::network(socket) == Some(self.cookie)
+    }
+
+    /// True if something is on its way in it that no descriptor tells of: what a closed socket has still to send, or a
+    /// connection that is made by half because nobody accepts others before it.
+    pub fn is_moving(&self) -> io::Result<bool> {
+        // To look at all sockets takes the kernel a walk through a table for the whole machine.
+        if orphans(&self.folder)? == 0 && dropped(&self.folder)? == self.dropped {
+            return Ok(false);
+        }
+        for name in ["tcp", "tcp6"] {
+            let Some(text) = if_there(file(&self.folder, name))? else { continue };
+            for line in text.lines().skip(1) {
+                if moves(line).ok_or_else(|| unreadable(name, line))? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whether this line of `tcp` is about something that goes on by itself (the states are those of net/tcp_states.h).
+fn moves(line: &str) -> Option<bool> {
+    const SYN_RECV: u8 = 3;
+    const FIN_WAIT1: u8 = 4;
+    const LAST_ACK: u8 = 9;
+    const CLOSING: u8 = 11;
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let state = u8::from_str_radix(words.get(3)?, 16).ok()?;
+    let closed = *words.get(9)? == "0";
+    Some(state == SYN_RECV || (closed && [FIN_WAIT1, LAST_ACK, CLOSING].contains(&state)))
+}
+
+/// TCP sockets of the whole machine that nobody has a descriptor of.
+fn orphans(folder: &OwnedFd) -> io::Result<u64> {
+    let text = file(folder, "sockstat")?;
+    let words = text.lines().find_map(|line| line.strip_prefix("TCP: "));
+    let mut words =
+        words.into_iter().flat_map(str::split_ascii_whitespace).skip_while(|word| *word != "orphan");
+    words.nth(1).and_then(|number| number.parse().ok()).ok_or_else(|| unreadable("sockstat", &text))
+}
+
+/// How many packets that were to make a connection have been dropped: because others are still to be accepted, or because
+/// data is to come first (TCP_DEFER_ACCEPT of tcp(7)).
+fn dropped(folder: &OwnedFd) -> io::Result<u64> {
+    let text = file(folder, "netstat")?;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt: "));
+    let (names, numbers) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let counters = names.split_ascii_whitespace().zip(numbers.split_ascii_whitespace());
+    let counters = counters.filter(|(name, _)| ["ListenDrops", "TCPDeferAcceptDrop"].contains(name));
+    let numbers: Option<Vec<u64>> = counters.map(|(_, number)| number.parse().ok()).collect();
+    match numbers {
+        Some(numbers) if numbers.len() == 2 => Ok(numbers.iter().sum()),
+        _ => Err(unreadable("netstat", &text)),
+    }
+}
+
+/// None of a kernel without IPv6.
+fn if_there(text: io::Result<String>) -> io::Result<Option<String>> {
+    match text {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 fn unreadable(file: &str, text: &str) -> io::Error {
@@ -104,11 +177,8 @@ fn file(folder: &OwnedFd, name: &str) -> io::Result<String> {
 fn sockets(folder: &OwnedFd) -> io::Result<Sockets> {
     let text = file(folder, "sockstat")?;
     let mut all = counts(&text).ok_or_else(|| unreadable("sockstat", &text))?;
-    match file(folder, "sockstat6") {
-        Ok(text) => all.extend(counts(&text).ok_or_else(|| unreadable("sockstat6", &text))?),
-        // A kernel without IPv6.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+    if let Some(text) = if_there(file(folder, "sockstat6"))? {
+        all.extend(counts(&text).ok_or_else(|| unreadable("sockstat6", &text))?);
     }
     Ok(all)
 }
@@ -139,6 +209,21 @@ mod tests {
         let expected = [("TCP inuse", 5), ("TCP tw", 2), ("UDP inuse", 3), ("FRAG inuse", 0)];
         assert_eq!(counts(text), Some(expected.map(|(name, count)| (name.to_owned(), count)).to_vec()));
         assert_eq!((counts(""), counts("TCP: inuse\n"), counts("TCP: inuse x\n")), (None, None, None));
+    }
+
+    #[test]
+    fn what_goes_on_by_itself_is_told_from_its_line() {
+        let line = |state: &str, inode: &str| {
+            format!(
+                "   1: 0100007F:8000 0100007F:8001 {state} 00000001:00000000 01:00001770 00000000     0        0 {inode} 3 00"
+            )
+        };
+        let moves = |state, inode| moves(&line(state, inode));
+        assert_eq!(
+            (moves("03", "0"), moves("04", "0"), moves("04", "77")),
+            (Some(true), Some(true), Some(false))
+        );
+        assert_eq!((moves("01", "0"), moves("06", "0"), moves("x", "0")), (Some(false), Some(false), None));
     }
 
     #[test]

@@ -65,16 +65,41 @@ pub fn timeout(socket: BorrowedFd<'_>, sends: bool) -> Result<Option<Duration>, 
     Ok(Some(limit).filter(|limit| !limit.is_zero()))
 }
 
-/// Bytes that were sent and that the other end has not acknowledged (SIOCOUTQ of tcp(7)); none for what is no TCP socket.
-pub fn unacknowledged(socket: BorrowedFd<'_>) -> Option<i32> {
+/// Which network it is in, by a number of the kernel's (SO_NETNS_COOKIE, Linux 5.14).
+pub fn network(socket: BorrowedFd<'_>) -> Option<u64> {
+    const SO_NETNS_COOKIE: i32 = 71;
+    option(socket, libc::SOL_SOCKET, SO_NETNS_COOKIE).map(u64::from_ne_bytes)
+}
+
+/// True for an internet socket that has a peer.
+pub fn is_connected(socket: BorrowedFd<'_>) -> bool {
+    is_internet(socket) && socket::getpeername::<SockaddrStorage>(socket.as_raw_fd()).is_ok()
+}
+
+/// True if something is on its way over a TCP socket: what it has sent is not acknowledged (SIOCOUTQ of tcp(7)), or its first
+/// packet is not. What its peer has no room for is not on its way: it stays where it is until something is read there.
+pub fn is_moving(socket: BorrowedFd<'_>) -> bool {
     nix::ioctl_read_bad!(siocoutq, libc::TIOCOUTQ, i32);
+    /// Of net/tcp_states.h.
+    const SYN_SENT: u8 = 2;
+    const SYN_RECV: u8 = 3;
+    /// Where the structure that TCP_INFO fills has the window that the peer grants (`tcpi_snd_wnd` of linux/tcp.h, Linux 5.4).
+    const WINDOW: usize = 228;
     let stream = socket::getsockopt(&socket.as_fd(), sockopt::SockType) == Ok(socket::SockType::Stream);
     if !stream || !is_internet(socket) {
-        return None;
+        return false;
     }
+    let Some(info) = option::<{ WINDOW + 4 }>(socket, libc::IPPROTO_TCP, libc::TCP_INFO) else {
+        return false;
+    };
+    let [state, ..] = info;
     let mut bytes = 0;
     // SAFETY: the descriptor is a TCP socket, and the number that the request writes to lives through the call.
-    unsafe { siocoutq(socket.as_raw_fd(), &mut bytes) }.ok().map(|_| bytes)
+    let unsent = unsafe { siocoutq(socket.as_raw_fd(), &mut bytes) };
+    let full = info[WINDOW..] == [0; 4];
+    // A peer that has no room for too long is given up where this is asked for.
+    let patient = option(socket, libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT) == Some([0; 4]);
+    [SYN_SENT, SYN_RECV].contains(&state) || (unsent.is_ok() && bytes > 0 && !(full && patient))
 }
 
 #[cfg(test)]
@@ -93,10 +118,11 @@ mod tests {
         assert_eq!((listens(client.as_fd()), peer(client.as_fd())), (Ok(false), None));
         client.write_all(b"x").unwrap();
         server.read_exact(&mut [0]).unwrap();
-        assert!(unacknowledged(client.as_fd()).is_some());
+        assert!(is_connected(client.as_fd()) && !is_connected(listener.as_fd()));
+        assert!(network(client.as_fd()).is_some() && network(client.as_fd()) == network(server.as_fd()));
         let (one, other) = UnixStream::pair().unwrap();
         assert_eq!(peer(one.as_fd()), Some(std::process::id() as i32));
-        assert!(!is_internet(one.as_fd()) && unacknowledged(one.as_fd()).is_none());
+        assert!(!is_internet(one.as_fd()) && !is_moving(one.as_fd()) && !is_portless(one.as_fd()));
         other.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
         assert_eq!(timeout(other.as_fd(), true), Ok(Some(Duration::from_millis(200))));
         assert_eq!(timeout(other.as_fd(), false), Ok(None));
