@@ -300,9 +300,6 @@ fn output_pipe() -> Result<(OwnedFd, OwnedFd), CellError> {
 
 fn start(orders: &Orders) -> Result<i32, CellError> {
     let mut flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::SIGCHLD;
-    if orders.network.is_some() {
-        flags |= libc::CLONE_NEWNET;
-    }
     if orders.user_namespace {
         flags |= libc::CLONE_NEWUSER;
     }

@@ -183,8 +183,7 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
         let (proc, name) = (c"/proc".as_ptr() as usize, c"proc".as_ptr() as usize);
         check(Stage::MountProc, call(libc::SYS_mount, name, proc, name, flags, 0))?;
         if let Some(settings) = &orders.network {
-            network::set(settings)?;
-            network::loopback_up()?;
+            network::make(settings)?;
         }
         descriptors(orders, base.unwrap_or_default())?;
         let covered = match base {

@@ -68,8 +68,16 @@ pub(super) fn settings(group: Option<Gid>) -> io::Result<Vec<Setting>> {
     Ok(settings)
 }
 
-/// Gives the network these settings.
-pub(super) fn set(settings: &[Setting]) -> Result<(), (Stage, i32)> {
+/// Makes a network with these settings, in which loopback carries packets.
+pub(super) fn make(settings: &[Setting]) -> Result<(), (Stage, i32)> {
+    // SAFETY: no pointers.
+    let made = unsafe { call(libc::SYS_unshare, libc::CLONE_NEWNET as usize, 0, 0, 0, 0) };
+    check(Stage::NetworkNamespace, made)?;
+    set(settings)?;
+    loopback_up()
+}
+
+fn set(settings: &[Setting]) -> Result<(), (Stage, i32)> {
     // The ports that anybody may have and those that the kernel chooses from limit each other, whichever comes first.
     for last in [false, true] {
         for Setting { path, text } in settings {
@@ -97,7 +105,7 @@ fn socket(stage: Stage) -> Result<usize, (Stage, i32)> {
 }
 
 /// Has loopback carry packets: in a new network namespace it is down (network_namespaces(7)).
-pub(super) fn loopback_up() -> Result<(), (Stage, i32)> {
+fn loopback_up() -> Result<(), (Stage, i32)> {
     let stage = Stage::Loopback;
     let socket = socket(stage)?;
     // netdevice(7): the interface's name, and its flags.

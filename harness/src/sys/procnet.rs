@@ -7,8 +7,9 @@ use nix::sys::stat::Mode;
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::UdpSocket;
 use std::ops::RangeInclusive;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
 /// A network of a cell's own.
@@ -26,6 +27,8 @@ pub struct Network {
     /// How many packets of new connections had been dropped when nothing had happened yet.
     dropped: u64,
     cookie: u64,
+    /// A socket in it that nobody uses.
+    socket: UdpSocket,
 }
 
 /// How many sockets there are, of each kind, those that wait for late packets included (TIME_WAIT of tcp(7)).
@@ -45,7 +48,8 @@ impl Network {
         let (unused, dropped) = (sockets(&folder)?, dropped(&folder)?);
         let cookie = socket::network(socket.as_fd()).ok_or(Errno::ENOPROTOOPT)?;
         let (narrowed, used) = (Cell::new(false), Cell::new(false));
-        Ok(Network { ports, folder, usual, narrowed, used, unused, dropped, cookie })
+        let socket = socket.into();
+        Ok(Network { ports, folder, usual, narrowed, used, unused, dropped, cookie, socket })
     }
 
     /// The ports that the kernel chooses from, as the program knows them.
@@ -84,6 +88,23 @@ impl Network {
         }
         self.used.set(false);
         Ok(true)
+    }
+
+    /// Tries it out: a socket of it for which the kernel chooses this port sends something to itself. Gives the port that was
+    /// chosen, and the interfaces. The socket keeps its port.
+    pub fn examine(&self, port: u16) -> io::Result<(u16, Vec<String>)> {
+        self.narrow(port)?;
+        let loopback = nix::sys::socket::SockaddrIn::new(127, 0, 0, 1, 0);
+        nix::sys::socket::bind(self.socket.as_raw_fd(), &loopback)?;
+        self.widen()?;
+        let address = self.socket.local_addr()?;
+        // What is sent over loopback has arrived when it is sent.
+        self.socket.set_nonblocking(true)?;
+        self.socket.send_to(b"x", address)?;
+        self.socket.recv_from(&mut [0])?;
+        let interfaces = file(&self.folder, "dev")?;
+        let names = interfaces.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
+        Ok((address.port(), names.map(str::to_owned).collect()))
     }
 
     /// True if this socket is in it.

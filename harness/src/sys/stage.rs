@@ -40,6 +40,7 @@ stages! {
     PrivateMounts: "making mounts private",
     MountProc: "mounting /proc for the run's pid namespace",
     OwnFiles: "giving the run files of its own (overlayfs)",
+    NetworkNamespace: "making a network namespace",
     Loopback: "bringing up the loopback interface of the run's network",
     Acknowledgements: "having the loopback interface of the run's network acknowledge at once",
     NetworkSettings: "giving the run's network the machine's settings",
@@ -121,9 +122,14 @@ impl CellError {
             (S::UserNamespaces, E::EPERM | E::EACCES | E::EINVAL | E::ENOSYS) => {
                 Blame::Host(Some("allow user namespaces for ordinary users, or be root"))
             }
-            (S::Loopback | S::Acknowledgements | S::NetworkSettings | S::NetworkFiles, _) => {
-                Blame::Host(Some("take the machine's network (--network host)"))
-            }
+            (
+                S::NetworkNamespace
+                | S::Loopback
+                | S::Acknowledgements
+                | S::NetworkSettings
+                | S::NetworkFiles,
+                _,
+            ) => Blame::Host(Some("take the machine's network (--network host)")),
             (S::Filter, E::EINVAL) => Blame::Host(Some("Linux 5.19 is needed")),
             (_, E::EPERM | E::EACCES | E::ENOSYS | E::ENOSPC | E::EUSERS) => Blame::Host(None),
             _ => Blame::Harness,
