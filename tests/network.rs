@@ -7,6 +7,7 @@ use sigrace::supervise::{Settings, Supervise};
 use sigrace::trace::{End, Run, Status};
 use sigrace::world::{Network, World};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Three runs of `programs/network.c`, one after the other in one supervisor.
 fn three(words: &[&str], network: Network) -> [Run; 3] {
@@ -59,4 +60,18 @@ fn within_a_run_an_address_stays_in_use_for_a_while() {
         assert_eq!(said(&run), "served\nbind: Address already in use\n");
         assert_eq!(run.outcome.end, End::Ended(Status::Exited(1)));
     }
+}
+
+/// As root a program may do what it likes with its network.
+#[test]
+fn what_root_changes_of_its_network_is_gone_for_the_next_run() {
+    let script = "cat /proc/sys/net/core/somaxconn; echo 7 >/proc/sys/net/core/somaxconn; cat /proc/sys/net/core/somaxconn";
+    let settings = Settings::of(supervised::launch(&["sh", "-c", script], Path::new("/")));
+    let runs = supervised::with_settings(settings, |supervisor| {
+        [0; 2].map(|_| said(&supervisor.run(&Schedule::empty()).unwrap()))
+    });
+    let usual = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    assert!(runs[0].starts_with(&usual), "{}", runs[0]);
+    assert_eq!(runs[0].ends_with("\n7\n"), nix::unistd::geteuid().is_root());
+    assert_eq!(runs[0], runs[1]);
 }

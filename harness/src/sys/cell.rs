@@ -145,12 +145,14 @@ impl Cell {
         self.network.as_ref()
     }
 
-    /// Has what a run has written thrown away, if it has. False if the cell cannot be used any more, as when something is left
-    /// of its sockets.
+    /// Has what a run has written thrown away, if it has, and its network, if something is left of its sockets. False if the
+    /// cell cannot be used any more.
     pub fn refresh(&mut self) -> Result<bool, CellError> {
         let as_new = self.network.as_ref().map_or(Ok(true), Network::is_as_new);
         if !as_new.map_err(|error| unread(Stage::NetworkFiles, &error))? {
-            return Ok(false);
+            self.order(init::NETWORK, &[]).map_err(at(Stage::NetworkNamespace))?;
+            let sent = receive_sent(self.control.as_fd(), Kind::Network)?;
+            self.network = Some(network_of(sent.fds)?);
         }
         let numbers = self.own.changed().map_err(at(Stage::OwnFiles))?;
         if numbers.is_empty() {
@@ -363,14 +365,19 @@ fn receive_ready(
     own_network: bool,
 ) -> Result<(Listener, Option<Network>, Sent), CellError> {
     let mut sent = receive_sent(control, Kind::Ready)?;
-    let malformed = CellError { stage: Stage::Answer, errno: Errno::EBADMSG };
-    let uppers = if own_network { 1 + init::NETWORK } else { 1 };
-    if sent.fds.len() < uppers {
-        return Err(malformed);
+    let uppers = sent.fds.split_off(sent.fds.len().min(1 + if own_network { network::OPENED } else { 0 }));
+    let mut first = std::mem::replace(&mut sent.fds, uppers);
+    if first.is_empty() {
+        return Err(CellError { stage: Stage::Answer, errno: Errno::EBADMSG });
     }
-    let mut first: Vec<OwnedFd> = sent.fds.drain(..uppers).collect();
     let listener = Listener::new(first.remove(0));
-    let network = <[OwnedFd; init::NETWORK]>::try_from(first).ok().map(Network::new);
-    let network = network.transpose().map_err(|error| unread(Stage::NetworkFiles, &error))?;
+    let network = own_network.then(|| network_of(first)).transpose()?;
     Ok((listener, network, sent))
+}
+
+/// The network of which these descriptors came.
+fn network_of(sent: Vec<OwnedFd>) -> Result<Network, CellError> {
+    let sent = <[OwnedFd; network::OPENED]>::try_from(sent);
+    let sent = sent.map_err(|_| CellError { stage: Stage::Answer, errno: Errno::EBADMSG })?;
+    Network::new(sent).map_err(|error| unread(Stage::NetworkFiles, &error))
 }

@@ -35,6 +35,8 @@ pub(super) enum Kind {
     Clean,
     /// The upper layers that were asked for are fresh; their roots come with this message, and a mask of their numbers.
     Fresh,
+    /// The network is fresh, and what there is of it comes with this message.
+    Network,
 }
 
 /// Everything that the init needs, prepared before it exists.
@@ -75,15 +77,15 @@ pub(super) const GO: u8 = b'g';
 pub(super) const END: u8 = b'e';
 /// Make upper layers anew that were written to. Their numbers follow.
 pub(super) const FRESH: u8 = b'f';
+/// Make a network anew in which there were sockets.
+pub(super) const NETWORK: u8 = b'n';
 /// How many may follow. Of more, none are named.
 pub(super) const MOST_NAMED: usize = 1000;
 /// How often what was killed gets the CPU before everybody else is killed too.
 const YIELDS: u32 = 8;
 
 /// How many descriptors one message may bring: the listener, those of the network, and those of upper layers.
-pub(super) const MOST_HANDED_OVER: usize = 1 + NETWORK + overlay::MOST;
-/// How many those of a network are.
-pub(super) const NETWORK: usize = 3;
+pub(super) const MOST_HANDED_OVER: usize = 1 + network::OPENED + overlay::MOST;
 
 /// The first pid of every run is one more than this. High, because a planted `syscall` instruction makes the pid that
 /// fork returns look like a call's number, and no real call has such a number.
@@ -376,6 +378,12 @@ fn renew(covers: &[Cover], numbers: &[i32]) -> Result<(), (Stage, i32)> {
     hand_over(Kind::Fresh, &[], uppers)
 }
 
+fn renew_network(orders: &Orders) -> Result<(), (Stage, i32)> {
+    let Some(settings) = &orders.network else { return Err((Stage::NetworkNamespace, libc::EINVAL)) };
+    network::make(settings)?;
+    hand_over(Kind::Network, &network::opened()?, Uppers::NONE)
+}
+
 /// Sends descriptors to the supervisor, and closes them here.
 fn hand_over(kind: Kind, first: &[usize], uppers: Uppers) -> Result<(), (Stage, i32)> {
     let message = Report { kind, a: uppers.mask, b: uppers.errno };
@@ -436,6 +444,11 @@ fn serve(orders: &Orders) -> ! {
                 (END, Some(pids)) => end_all(pids),
                 (FRESH, Some(numbers)) => {
                     if let Err((stage, errno)) = renew(&orders.covers, numbers) {
+                        report(Kind::Failed, stage as i32, errno);
+                    }
+                }
+                (NETWORK, Some([])) => {
+                    if let Err((stage, errno)) = renew_network(orders) {
                         report(Kind::Failed, stage as i32, errno);
                     }
                 }

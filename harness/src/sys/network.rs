@@ -16,6 +16,8 @@ use std::io::{self, ErrorKind};
 const SETTINGS: &[&str] = &[
     "core/somaxconn",
     "unix/max_dgram_qlen",
+    // The ports that anybody may have and those that the kernel chooses from limit each other, whichever comes first.
+    "ipv4/ip_local_port_range",
     "ipv4/ip_unprivileged_port_start",
     "ipv4/ip_local_port_range",
     GROUPS,
@@ -78,21 +80,19 @@ pub(super) fn make(settings: &[Setting]) -> Result<(), (Stage, i32)> {
 }
 
 fn set(settings: &[Setting]) -> Result<(), (Stage, i32)> {
-    // The ports that anybody may have and those that the kernel chooses from limit each other, whichever comes first.
-    for last in [false, true] {
-        for Setting { path, text } in settings {
-            // SAFETY: both end with a zero byte and live through the calls.
-            let written = unsafe {
-                let flags = (libc::O_WRONLY | libc::O_CLOEXEC) as usize;
-                let fd = call(libc::SYS_open, path.as_ptr() as usize, flags, 0, 0, 0);
-                let fd = check(Stage::NetworkSettings, fd)?;
-                let written = call(libc::SYS_write, fd, text.as_ptr() as usize, text.as_bytes().len(), 0, 0);
-                call(libc::SYS_close, fd, 0, 0, 0, 0);
-                written
-            };
-            if last {
-                check(Stage::NetworkSettings, written)?;
-            }
+    for (number, Setting { path, text }) in settings.iter().enumerate() {
+        // SAFETY: both end with a zero byte and live through the calls.
+        let written = unsafe {
+            let flags = (libc::O_WRONLY | libc::O_CLOEXEC) as usize;
+            let fd = call(libc::SYS_open, path.as_ptr() as usize, flags, 0, 0, 0);
+            let fd = check(Stage::NetworkSettings, fd)?;
+            let written = call(libc::SYS_write, fd, text.as_ptr() as usize, text.as_bytes().len(), 0, 0);
+            call(libc::SYS_close, fd, 0, 0, 0, 0);
+            written
+        };
+        let comes_again = settings.iter().skip(number + 1).any(|other| other.path == *path);
+        if !comes_again {
+            check(Stage::NetworkSettings, written)?;
         }
     }
     Ok(())
@@ -216,8 +216,11 @@ impl Route {
     }
 }
 
-/// Opens what the supervisor is to have of the network: the range of ports, the folder of its files, and a socket.
-pub(super) fn opened() -> Result<[usize; 3], (Stage, i32)> {
+/// How many descriptors the supervisor is to have of the network.
+pub(super) const OPENED: usize = 3;
+
+/// Opens them: the range of ports, the folder of its files, and a socket.
+pub(super) fn opened() -> Result<[usize; OPENED], (Stage, i32)> {
     let stage = Stage::NetworkFiles;
     let open = |path: &CStr, flags: i32| {
         // SAFETY: the path ends with a zero byte.

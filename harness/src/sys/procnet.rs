@@ -23,6 +23,7 @@ pub struct Network {
     usual: RangeInclusive<u16>,
     narrowed: Cell<bool>,
     used: Cell<bool>,
+    changed: Cell<bool>,
     unused: Sockets,
     /// How many packets of new connections had been dropped when nothing had happened yet.
     dropped: u64,
@@ -47,9 +48,9 @@ impl Network {
         let usual = usual.ok_or_else(|| unreadable("ip_local_port_range", &text))?;
         let (unused, dropped) = (sockets(&folder)?, dropped(&folder)?);
         let cookie = socket::network(socket.as_fd()).ok_or(Errno::ENOPROTOOPT)?;
-        let (narrowed, used) = (Cell::new(false), Cell::new(false));
+        let (narrowed, used, changed) = <(Cell<bool>, Cell<bool>, Cell<bool>)>::default();
         let socket = socket.into();
-        Ok(Network { ports, folder, usual, narrowed, used, unused, dropped, cookie, socket })
+        Ok(Network { ports, folder, usual, narrowed, used, changed, unused, dropped, cookie, socket })
     }
 
     /// The ports that the kernel chooses from, as the program knows them.
@@ -81,9 +82,14 @@ impl Network {
         self.used.set(true);
     }
 
-    /// True if nothing is left of the sockets that were in it.
+    /// Its interfaces, addresses or settings may have been changed.
+    pub fn note_change(&self) {
+        self.changed.set(true);
+    }
+
+    /// True if nothing is left of the sockets that were in it, and it is what it was.
     pub fn is_as_new(&self) -> io::Result<bool> {
-        if self.used.get() && sockets(&self.folder)? != self.unused {
+        if self.changed.get() || (self.used.get() && sockets(&self.folder)? != self.unused) {
             return Ok(false);
         }
         self.used.set(false);

@@ -1,13 +1,16 @@
-//! Calls that have the kernel choose a port: what it chooses is the same in every run.
+//! What is done for the run's own network before a call: what the kernel chooses in it is the same in every run, and what
+//! a run changes of it is known.
 //!
-//! The kernel does choose, so that such a socket differs in nothing from others of its kind; but for that one call the range
-//! from which it chooses (`ip_local_port_range` of ip(7)) is a single port. Whoever reads the range finds it as it usually is.
+//! Ports are chosen by the kernel, so that such a socket differs in nothing from others of its kind; but for that one call the
+//! range from which it chooses (`ip_local_port_range` of ip(7)) is a single port. Whoever reads the range finds it as it usually is.
 
 use super::RunError;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::state::Turns;
 use crate::sys::socket;
+use nix::unistd::geteuid;
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use syscalls::Sysno;
 
@@ -16,7 +19,12 @@ type Address = Option<(i32, u16)>;
 
 impl Turns<'_> {
     /// This call is let happen next.
-    pub(super) fn leave_port(&mut self, id: ThreadId, call: Sysno, args: &[u64; 6]) -> Result<(), RunError> {
+    pub(super) fn prepare_network(
+        &mut self,
+        id: ThreadId,
+        call: Sysno,
+        args: &[u64; 6],
+    ) -> Result<(), RunError> {
         let Some(network) = self.cell.network() else { return Ok(()) };
         let fault =
             |error: io::Error| RunError::failed("changing the range of ports of the run's network", error);
@@ -24,6 +32,9 @@ impl Turns<'_> {
         if call == Sysno::socket && [libc::AF_INET, libc::AF_INET6].contains(&(args[0] as i32)) {
             network.note_use();
             self.kernel.ports.any = true;
+        }
+        if geteuid().is_root() && self.may_change_network(id, call, args) {
+            network.note_change();
         }
         if !self.kernel.ports.any {
             return Ok(());
@@ -51,6 +62,28 @@ impl Turns<'_> {
         match self.kernel.ports.next(range, port) {
             Some(port) => network.narrow(port).map_err(fault),
             None => Ok(()),
+        }
+    }
+
+    /// True if by this call, or with what it makes, root may change interfaces, addresses, rules or settings. Others may not.
+    fn may_change_network(&self, id: ThreadId, call: Sysno, args: &[u64; 6]) -> bool {
+        /// The requests of netdevice(7), and those about routes and addresses.
+        const REQUESTS: Range<u64> = 0x8900..0x8a00;
+        const KIND: i32 = 0xf;
+        let opens = |path: u64, flags: u64| {
+            flags as i32 & libc::O_ACCMODE != libc::O_RDONLY
+                && self.tree.thread(id).door.read_array(path) == Ok(*b"/proc/sys/net/")
+        };
+        match call {
+            Sysno::socket => {
+                args[1] as i32 & KIND == libc::SOCK_RAW
+                    || [libc::AF_NETLINK, libc::AF_PACKET].contains(&(args[0] as i32))
+            }
+            Sysno::ioctl => REQUESTS.contains(&args[1]),
+            Sysno::open => opens(args[0], args[1]),
+            Sysno::openat => opens(args[1], args[2]),
+            Sysno::creat => opens(args[0], libc::O_WRONLY as u64),
+            _ => false,
         }
     }
 
