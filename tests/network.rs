@@ -62,6 +62,14 @@ fn within_a_run_an_address_stays_in_use_for_a_while() {
     }
 }
 
+/// The kernel does not know that a minute has passed, so nothing is said of a program for which that matters.
+#[test]
+fn when_the_kernels_time_matters_the_run_is_no_finding() {
+    let taints = |words| three(words, Network::Own).map(|run| run.taint.is_some());
+    assert_eq!(taints(&["2", "30"]), [false; 3]);
+    assert_eq!(taints(&["2", "61"]), [true; 3]);
+}
+
 /// As root a program may do what it likes with its network.
 #[test]
 fn what_root_changes_of_its_network_is_gone_for_the_next_run() {

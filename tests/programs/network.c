@@ -109,8 +109,11 @@ static void serve(void)
 int main(int argc, char **argv)
 {
     if (argc > 1) {
-        for (int i = 0; i < atoi(argv[1]); i++)
+        for (int i = 0; i < atoi(argv[1]); i++) {
             serve();
+            if (argc > 2)
+                sleep(atoi(argv[2]));
+        }
         return 0;
     }
     char line[64];

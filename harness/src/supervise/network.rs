@@ -12,10 +12,14 @@ use nix::unistd::geteuid;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
+use std::time::Duration;
 use syscalls::Sysno;
 
 /// A socket address, as far as it matters: its family and port; none if the kernel is to refuse it.
 type Address = Option<(i32, u16)>;
+
+/// So long a connection is in that state, by the kernel's time (TCP_TIMEWAIT_LEN of the kernel's net/tcp.h).
+const TIME_WAIT: Duration = Duration::from_secs(60);
 
 impl Turns<'_> {
     /// This call is let happen next.
@@ -27,7 +31,7 @@ impl Turns<'_> {
     ) -> Result<(), RunError> {
         let Some(network) = self.cell.network() else { return Ok(()) };
         let fault =
-            |error: io::Error| RunError::failed("changing the range of ports of the run's network", error);
+            |error: io::Error| RunError::failed("reading and changing the ports of the run's network", error);
         network.widen().map_err(fault)?;
         if call == Sysno::socket && [libc::AF_INET, libc::AF_INET6].contains(&(args[0] as i32)) {
             network.note_use();
@@ -52,6 +56,16 @@ impl Turns<'_> {
         let port = self.address(id, address).map_or(0, |(_, port)| port);
         if binds && port != 0 {
             self.kernel.ports.take(port);
+            // By the program's clock it may have been over.
+            if self.clock.is_virtual()
+                && Duration::from_nanos(self.clock.now) >= TIME_WAIT
+                && network.has_time_wait().map_err(fault)?
+            {
+                let name = &self.tree.thread(id).name;
+                self.doubts.taint(format!(
+                    "{name} asks for a port while connections of a minute ago by its clock are still in TIME_WAIT"
+                ));
+            }
             return Ok(());
         }
         let Ok(copy) = self.tree.thread(id).door.duplicate(args[0] as i32) else { return Ok(()) };

@@ -118,6 +118,11 @@ impl Network {
         socket::network(socket) == Some(self.cookie)
     }
 
+    /// True if there are connections that are over and wait for late packets (TIME_WAIT of tcp(7)).
+    pub fn has_time_wait(&self) -> io::Result<bool> {
+        Ok(sockets(&self.folder)?.iter().any(|(kind, count)| kind == "TCP tw" && *count > 0))
+    }
+
     /// True if something is on its way in it that no descriptor tells of: what a closed socket has still to send, or a
     /// connection that is made by half because nobody accepts others before it.
     pub fn is_moving(&self) -> io::Result<bool> {
