@@ -1,5 +1,6 @@
 //! Each run has a network of its own, which is the same in every run.
 
+mod script;
 mod supervised;
 
 use sigrace::schedule::Schedule;
@@ -60,6 +61,27 @@ fn within_a_run_an_address_stays_in_use_for_a_while() {
         assert_eq!(said(&run), "served\nbind: Address already in use\n");
         assert_eq!(run.outcome.end, End::Ended(Status::Exited(1)));
     }
+}
+
+/// What is written is part of an outcome, and a replay compares it: with the machine's network no two runs have the same.
+#[test]
+fn a_finding_with_ports_in_it_is_confirmed_and_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    supervised::build("network.c", &[], folder.path());
+    let explored = |network: &str| {
+        let words =
+            ["explore", "--network", network, "-j", "2", "--seed", "1", "--runs", "20", "--exit", "5"];
+        script::sigrace(folder.path(), &[&words[..], &["--", "sh", "-c", "./network & wait"]].concat())
+    };
+    let found = explored("own");
+    script::ends(&found, 100);
+    let text = script::stdout(&found);
+    assert!(text.contains(", 1 distinct outcome") && text.contains("bind 32768, connect 32770"), "{text}");
+    let trace = text.lines().find_map(|line| line.strip_prefix("replay: sigrace replay ")).unwrap();
+    let replay = script::sigrace(folder.path(), &["replay", trace, "--times", "20"]);
+    script::ends(&replay, 0);
+    assert!(script::stdout(&replay).contains("20 of 20"), "{}", script::stdout(&replay));
+    script::ends(&explored("host"), 101);
 }
 
 /// The kernel does not know that a minute has passed, so nothing is said of a program for which that matters.
