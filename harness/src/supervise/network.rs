@@ -15,9 +15,6 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 use syscalls::Sysno;
 
-/// A socket address, as far as it matters: its family and port; none if the kernel is to refuse it.
-type Address = Option<(i32, u16)>;
-
 /// So long a connection is in that state, by the kernel's time (TCP_TIMEWAIT_LEN of the kernel's net/tcp.h).
 const TIME_WAIT: Duration = Duration::from_secs(60);
 
@@ -37,7 +34,7 @@ impl Turns<'_> {
             network.note_use();
             self.kernel.ports.any = true;
         }
-        if geteuid().is_root() && self.may_change_network(id, call, args) {
+        if self.may_change_network(id, call, args) && geteuid().is_root() {
             network.note_change();
         }
         if !self.kernel.ports.any {
@@ -53,7 +50,7 @@ impl Turns<'_> {
             Sysno::sendmsg | Sysno::sendmmsg if word(args[1]) != 0 => (word(args[1]), false),
             _ => return Ok(()),
         };
-        let port = self.address(id, address).map_or(0, |(_, port)| port);
+        let port = self.port(id, address);
         if binds && port != 0 {
             self.kernel.ports.take(port);
             // By the program's clock it may have been over.
@@ -101,9 +98,11 @@ impl Turns<'_> {
         }
     }
 
-    fn address(&self, id: ThreadId, address: u64) -> Address {
-        let [low, high, port @ ..] = self.tree.thread(id).door.read_array::<4>(address).ok()?;
+    /// The port of a socket address; zero if it has none.
+    fn port(&self, id: ThreadId, address: u64) -> u16 {
+        let Ok([low, high, port @ ..]) = self.tree.thread(id).door.read_array::<4>(address) else { return 0 };
         let family = i32::from(u16::from_le_bytes([low, high]));
-        [libc::AF_INET, libc::AF_INET6].contains(&family).then_some((family, u16::from_be_bytes(port)))
+        let internet = [libc::AF_UNSPEC, libc::AF_INET, libc::AF_INET6].contains(&family);
+        if internet { u16::from_be_bytes(port) } else { 0 }
     }
 }

@@ -77,7 +77,7 @@ pub(super) const GO: u8 = b'g';
 pub(super) const END: u8 = b'e';
 /// Make upper layers anew that were written to. Their numbers follow.
 pub(super) const FRESH: u8 = b'f';
-/// Make a network anew in which there were sockets.
+/// Make the network anew.
 pub(super) const NETWORK: u8 = b'n';
 /// How many may follow. Of more, none are named.
 pub(super) const MOST_NAMED: usize = 1000;
@@ -384,7 +384,7 @@ fn renew_network(orders: &Orders) -> Result<(), (Stage, i32)> {
     hand_over(Kind::Network, &network::opened()?, Uppers::NONE)
 }
 
-/// Sends descriptors to the supervisor, and closes them here.
+/// Sends descriptors to the supervisor, these and then those of the upper layers, and closes them here.
 fn hand_over(kind: Kind, first: &[usize], uppers: Uppers) -> Result<(), (Stage, i32)> {
     let message = Report { kind, a: uppers.mask, b: uppers.errno };
     let data = libc::iovec { iov_base: (&raw const message).cast_mut().cast(), iov_len: size_of::<Report>() };
@@ -417,6 +417,13 @@ fn hand_over(kind: Kind, first: &[usize], uppers: Uppers) -> Result<(), (Stage, 
     check(Stage::HandOver, sent).map(drop)
 }
 
+/// Says so if something could not be done.
+fn told(done: Result<(), (Stage, i32)>) {
+    if let Err((stage, errno)) = done {
+        report(Kind::Failed, stage as i32, errno);
+    }
+}
+
 /// Obeys orders and reaps until the supervisor is gone.
 fn serve(orders: &Orders) -> ! {
     loop {
@@ -442,16 +449,8 @@ fn serve(orders: &Orders) -> ! {
             match (order.letter, named.and_then(|named| order.pids.get(..named))) {
                 (GO, Some([])) => go(orders),
                 (END, Some(pids)) => end_all(pids),
-                (FRESH, Some(numbers)) => {
-                    if let Err((stage, errno)) = renew(&orders.covers, numbers) {
-                        report(Kind::Failed, stage as i32, errno);
-                    }
-                }
-                (NETWORK, Some([])) => {
-                    if let Err((stage, errno)) = renew_network(orders) {
-                        report(Kind::Failed, stage as i32, errno);
-                    }
-                }
+                (FRESH, Some(numbers)) => told(renew(&orders.covers, numbers)),
+                (NETWORK, Some([])) => told(renew_network(orders)),
                 _ => exit(0),
             }
         }

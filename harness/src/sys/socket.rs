@@ -89,17 +89,15 @@ pub fn is_moving(socket: BorrowedFd<'_>) -> bool {
     if !stream || !is_internet(socket) {
         return false;
     }
-    let Some(info) = option::<{ WINDOW + 4 }>(socket, libc::IPPROTO_TCP, libc::TCP_INFO) else {
-        return false;
-    };
-    let [state, ..] = info;
+    let info = option::<{ WINDOW + 4 }>(socket, libc::IPPROTO_TCP, libc::TCP_INFO);
+    let connects = info.is_some_and(|[state, ..]| [SYN_SENT, SYN_RECV].contains(&state));
+    let full = info.is_some_and(|info| info[WINDOW..] == [0; 4]);
+    // A peer that has no room for too long is given up where this is asked for.
+    let patient = option(socket, libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT) == Some([0; 4]);
     let mut bytes = 0;
     // SAFETY: the descriptor is a TCP socket, and the number that the request writes to lives through the call.
     let unsent = unsafe { siocoutq(socket.as_raw_fd(), &mut bytes) };
-    let full = info[WINDOW..] == [0; 4];
-    // A peer that has no room for too long is given up where this is asked for.
-    let patient = option(socket, libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT) == Some([0; 4]);
-    [SYN_SENT, SYN_RECV].contains(&state) || (unsent.is_ok() && bytes > 0 && !(full && patient))
+    connects || (unsent.is_ok() && bytes > 0 && !(full && patient))
 }
 
 #[cfg(test)]
