@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #ifndef IP_LOCAL_PORT_RANGE
@@ -90,6 +91,21 @@ static void ports(int family)
     }
 }
 
+/* Unix sockets that leave their name to the kernel. */
+static void names(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct sockaddr_un own = {.sun_family = AF_UNIX};
+        int fd = must(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+        must(bind(fd, (struct sockaddr *)&own, sizeof own.sun_family), "bind");
+        socklen_t size = sizeof own;
+        must(getsockname(fd, (struct sockaddr *)&own, &size), "getsockname");
+        printf("%s %.*s", i ? "," : "names", (int)size - 3, own.sun_path + 1);
+        must(bind(fd, (struct sockaddr *)&own, sizeof own.sun_family), "bind again");
+    }
+    putchar('\n');
+}
+
 /* A server's life with one client, which it sends away. */
 static void serve(void)
 {
@@ -120,6 +136,7 @@ int main(int argc, char **argv)
     FILE *range = fopen("/proc/sys/net/ipv4/ip_local_port_range", "r");
     ports(AF_INET);
     ports(AF_INET6);
+    names();
     fputs(range && fgets(line, sizeof line, range) ? line : "no range\n", stdout);
     return 0;
 }

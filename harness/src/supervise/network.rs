@@ -8,10 +8,12 @@ use super::RunError;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::state::Turns;
 use crate::sys::socket;
+use nix::errno::Errno;
+use nix::sys::socket::{UnixAddr, bind};
 use nix::unistd::geteuid;
 use std::io;
 use std::ops::Range;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 use syscalls::Sysno;
 
@@ -73,6 +75,28 @@ impl Turns<'_> {
         match self.kernel.ports.next(range, port) {
             Some(port) => network.narrow(port).map_err(fault),
             None => Ok(()),
+        }
+    }
+
+    /// Answers a bind(2) that leaves the name of a Unix socket to the kernel (unix(7), "Autobind feature"), which would choose
+    /// it at random: names come one after the other. None if the kernel is to do it.
+    pub(super) fn name_socket(&mut self, id: ThreadId, args: &[u64; 6]) -> Option<Result<i64, Errno>> {
+        let network = self.cell.network()?;
+        let door = &self.tree.thread(id).door;
+        let family = door.read_array(args[1]).map(u16::from_le_bytes);
+        let copy = door.duplicate(args[0] as i32).ok()?;
+        if family != Ok(libc::AF_UNIX as u16)
+            || !socket::is_nameless(copy.as_fd())
+            || !network.has(copy.as_fd())
+        {
+            return None;
+        }
+        loop {
+            let name = self.kernel.ports.name()?;
+            match UnixAddr::new_abstract(name.as_bytes()).and_then(|name| bind(copy.as_raw_fd(), &name)) {
+                Err(Errno::EADDRINUSE) => {}
+                done => return Some(done.map(|()| 0)),
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a duplicate of a socket tells: unix(7), tcp(7), socket(7).
 
 use nix::errno::Errno;
-use nix::sys::socket::{self, AddressFamily, SockaddrLike, SockaddrStorage, sockopt};
+use nix::sys::socket::{self, AddressFamily, SockaddrLike, SockaddrStorage, UnixAddr, sockopt};
 use std::net::UdpSocket;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -29,6 +29,11 @@ pub fn is_portless(socket: BorrowedFd<'_>) -> bool {
     // Whichever protocol it is of, its address is read like that of any other.
     let own = socket.try_clone_to_owned().map(UdpSocket::from).and_then(|socket| socket.local_addr());
     own.is_ok_and(|address| address.port() == 0)
+}
+
+/// True for a Unix socket that has no name yet.
+pub fn is_nameless(socket: BorrowedFd<'_>) -> bool {
+    socket::getsockname::<UnixAddr>(socket.as_raw_fd()).is_ok_and(|own| own.is_unnamed())
 }
 
 /// From which ports one is chosen for it, where its network has these: it may have narrowed them for itself
@@ -121,6 +126,7 @@ mod tests {
         let (one, other) = UnixStream::pair().unwrap();
         assert_eq!(peer(one.as_fd()), Some(std::process::id() as i32));
         assert!(!is_internet(one.as_fd()) && !is_moving(one.as_fd()) && !is_portless(one.as_fd()));
+        assert!(is_nameless(one.as_fd()) && !is_nameless(client.as_fd()));
         other.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
         assert_eq!(timeout(other.as_fd(), true), Ok(Some(Duration::from_millis(200))));
         assert_eq!(timeout(other.as_fd(), false), Ok(None));

@@ -1,4 +1,4 @@
-//! Ports that the kernel is left to choose.
+//! Ports that the kernel is left to choose, and names of Unix sockets.
 //!
 //! It chooses at random among those that are free, so that each run would have others. Here they come one after the other, and
 //! never one that the run has had before: what is still in use, or waits for late packets, is not known.
@@ -13,6 +13,8 @@ pub(in crate::supervise) struct Ports {
     pub(in crate::supervise) any: bool,
     /// Those that the run has asked for, or was given.
     had: BTreeSet<u16>,
+    /// So many names have been given.
+    names: u32,
 }
 
 impl Ports {
@@ -27,6 +29,13 @@ impl Ports {
         let port = range.into_iter().find(|port| *port != peer && !self.had.contains(port))?;
         self.take(port);
         Some(port)
+    }
+
+    /// The next name, as the kernel makes them: five hexadecimal digits. None if there is no more.
+    pub(in crate::supervise) fn name(&mut self) -> Option<String> {
+        let name = Some(format!("{:05x}", self.names)).filter(|name| name.len() == 5)?;
+        self.names += 1;
+        Some(name)
     }
 }
 
