@@ -5,6 +5,7 @@
 #include <mqueue.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pty.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -83,14 +84,17 @@ static void lingers(void) {
 // The queue has room for one: the first packet of the second client is sent again, until there is room.
 static void crowded(void) {
     struct sockaddr_in address;
-    int server = listens(&address);
+    int server = listens(&address), client;
     if (listen(server, 0)) perror("listen");
     for (int n = 0; n < 2; n++) {
-        int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         int got = connect(client, (void *)&address, sizeof address);
         printf("connect: %d %s\n", got, strerror(errno));
     }
-    for (int n = 0; n < 2; n++) printf("accept: %s\n", accept(server, NULL, NULL) < 0 ? strerror(errno) : "a client");
+    printf("accept: %s\n", accept(server, NULL, NULL) < 0 ? strerror(errno) : "a client");
+    struct pollfd made = {.fd = client, .events = POLLOUT};
+    printf("poll: %d\n", poll(&made, 1, -1));
+    printf("accept: %s\n", accept(server, NULL, NULL) < 0 ? strerror(errno) : "a client");
 }
 
 // A client that says nothing is let in after a while.

@@ -74,7 +74,8 @@ impl Turns<'_> {
                 Source::Descriptor(_, Kind::Outside | Kind::Connected | Kind::Listening | Kind::Timed)
             )
         };
-        if snapshot.sleepers.iter().flat_map(|sleeper| &sleeper.sources).any(internet) {
+        let sources = snapshot.sleepers.iter().flat_map(|sleeper| &sleeper.sources);
+        if sources.chain(snapshot.asynchronous.iter().map(|(_, source)| source)).any(internet) {
             let moving = self.cell.network().map_or(Ok(false), Network::is_moving);
             let moving =
                 moving.map_err(|error| RunError::failed("reading what is in the run's network", error));
