@@ -178,7 +178,7 @@ fn dropped(folder: &OwnedFd) -> io::Result<u64> {
     }
 }
 
-/// None of a kernel without IPv6.
+/// What a file says; none if there is no such file, as of IPv6 in a kernel without it.
 fn if_there(text: io::Result<String>) -> io::Result<Option<String>> {
     match text {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
