@@ -33,6 +33,7 @@ mod hang;
 mod killing;
 mod leftover;
 mod listen;
+mod network;
 mod observed;
 mod outcome;
 mod output;

@@ -154,6 +154,7 @@ impl Turns<'_> {
             return self.answered(id, answer);
         };
         let Some(held) = self.keep_off_init(id, held, sysno)? else { return Ok(()) };
+        self.prepare_network(id, sysno, &held.args())?;
         match sysno {
             Sysno::clone | Sysno::clone3 | Sysno::fork | Sysno::vfork => return self.make(id, held, sysno),
             Sysno::exit_group => self.about_to_end(id, held.args()[0])?,

@@ -8,6 +8,7 @@ use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::journal::Journal;
 use crate::supervise::books::news::Guard;
 use crate::supervise::books::pick::Picker;
+use crate::supervise::books::ports::Ports;
 use crate::supervise::books::tree::{State, Tree};
 use crate::supervise::code::ambush::Counter;
 use crate::supervise::code::lookout::Lookout;
@@ -64,6 +65,8 @@ pub(super) struct Kernel {
     pub(super) asynchronous: bool,
     /// Timers of CPU time.
     pub(super) cpu_timers: Vec<CpuTimer>,
+    /// Those that it chooses.
+    pub(super) ports: Ports,
     /// A timeout of a socket has been set.
     pub(super) socket_timeouts: bool,
     /// Since when nobody can run.

@@ -8,10 +8,11 @@ use super::init::{self, Kind, Orders, Report};
 use super::notify::{Listener, Notification};
 use super::overlay::{self, Own, Sent};
 use super::procfs;
+use super::procnet::Network;
 use super::stage::{CellError, Stage};
-use super::{descriptors, filter};
+use super::{descriptors, filter, network};
 use crate::program::Launch;
-use crate::world::{Network, World};
+use crate::world::{self, World};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -54,6 +55,7 @@ pub struct Cell {
     stderr: OwnedFd,
     listener: Listener,
     own: Own,
+    network: Option<Network>,
     /// The program's process has not executed it yet.
     starting: std::cell::Cell<bool>,
 }
@@ -100,9 +102,11 @@ impl Cell {
         let home = launch.env.get("HOME").map(Path::new);
         let overlay::Plan { covers, left } = overlay::plan(world.files, &launch.cwd, home, user_namespace)
             .map_err(|error| unread(Stage::OwnFiles, &error))?;
+        let settings =
+            (world.network == world::Network::Own).then(|| network::settings(user_namespace.then_some(gid)));
         let orders = Orders {
             user_namespace,
-            network_namespace: world.network == Network::Own,
+            network: settings.transpose().map_err(|error| unread(Stage::NetworkSettings, &error))?,
             covers,
             uid_map: text(format!("{uid} {uid} 1").as_bytes())?,
             gid_map: text(format!("{gid} {gid} 1").as_bytes())?,
@@ -121,18 +125,14 @@ impl Cell {
         };
         let pid = start(&orders)?;
         drop((theirs, stdout_in, stderr_in));
-        match receive_ready(control.as_fd()) {
-            Ok((listener, sent)) => {
-                let starting = std::cell::Cell::new(false);
-                let own = Own::new(&orders.covers, &left, sent).map_err(at(Stage::OwnFiles));
-                let cell = |own| Cell { pid, control, stdout, stderr, listener, own, starting };
-                own.map(cell).inspect_err(|_| end(pid))
-            }
-            Err(error) => {
-                end(pid);
-                Err(error)
-            }
-        }
+        let furnished = || {
+            let (listener, network, sent) = receive_ready(control.as_fd(), orders.network.is_some())?;
+            let own = Own::new(&orders.covers, &left, sent).map_err(at(Stage::OwnFiles))?;
+            Ok((listener, network, own))
+        };
+        let (listener, network, own) = furnished().inspect_err(|_| end(pid))?;
+        let starting = std::cell::Cell::new(false);
+        Ok(Cell { pid, control, stdout, stderr, listener, own, network, starting })
     }
 
     /// The files that are the run's own.
@@ -140,8 +140,20 @@ impl Cell {
         &self.own
     }
 
-    /// Has what a run has written thrown away, if it has. False if the cell cannot be used any more.
+    /// The network that is the run's own, if it is.
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
+    }
+
+    /// Has what a run has written thrown away, if it has, and its network, if something is left of its sockets. False if the
+    /// cell cannot be used any more.
     pub fn refresh(&mut self) -> Result<bool, CellError> {
+        let as_new = self.network.as_ref().map_or(Ok(true), Network::is_as_new);
+        if !as_new.map_err(|error| unread(Stage::NetworkFiles, &error))? {
+            self.order(init::NETWORK, &[]).map_err(at(Stage::NetworkNamespace))?;
+            let sent = receive_sent(self.control.as_fd(), Kind::Network)?;
+            self.network = Some(network_of(sent.fds)?);
+        }
         let numbers = self.own.changed().map_err(at(Stage::OwnFiles))?;
         if numbers.is_empty() {
             return Ok(true);
@@ -290,9 +302,6 @@ fn output_pipe() -> Result<(OwnedFd, OwnedFd), CellError> {
 
 fn start(orders: &Orders) -> Result<i32, CellError> {
     let mut flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::SIGCHLD;
-    if orders.network_namespace {
-        flags |= libc::CLONE_NEWNET;
-    }
     if orders.user_namespace {
         flags |= libc::CLONE_NEWUSER;
     }
@@ -327,7 +336,7 @@ fn receive_sent(control: BorrowedFd<'_>, kind: Kind) -> Result<Sent, CellError> 
         Err(errno) => return Err(CellError { stage, errno }),
     }
     let mut bytes = [0u8; size_of::<Report>()];
-    let mut space = nix::cmsg_space!([i32; overlay::MOST + 1]);
+    let mut space = nix::cmsg_space!([i32; init::MOST_HANDED_OVER]);
     let mut data = [IoSliceMut::new(&mut bytes)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
     let message =
@@ -350,12 +359,25 @@ fn receive_sent(control: BorrowedFd<'_>, kind: Kind) -> Result<Sent, CellError> 
     }
 }
 
-/// Waits for the init's first message, which brings the listener.
-fn receive_ready(control: BorrowedFd<'_>) -> Result<(Listener, Sent), CellError> {
+/// Waits for the init's first message, which brings the listener, and what there is of a network of its own.
+fn receive_ready(
+    control: BorrowedFd<'_>,
+    own_network: bool,
+) -> Result<(Listener, Option<Network>, Sent), CellError> {
     let mut sent = receive_sent(control, Kind::Ready)?;
-    if sent.fds.is_empty() {
+    let uppers = sent.fds.split_off(sent.fds.len().min(1 + if own_network { network::OPENED } else { 0 }));
+    let mut first = std::mem::replace(&mut sent.fds, uppers);
+    if first.is_empty() {
         return Err(CellError { stage: Stage::Answer, errno: Errno::EBADMSG });
     }
-    let listener = Listener::new(sent.fds.remove(0));
-    Ok((listener, sent))
+    let listener = Listener::new(first.remove(0));
+    let network = own_network.then(|| network_of(first)).transpose()?;
+    Ok((listener, network, sent))
+}
+
+/// The network of which these descriptors came.
+fn network_of(sent: Vec<OwnedFd>) -> Result<Network, CellError> {
+    let sent = <[OwnedFd; network::OPENED]>::try_from(sent);
+    let sent = sent.map_err(|_| CellError { stage: Stage::Answer, errno: Errno::EBADMSG })?;
+    Network::new(sent).map_err(|error| unread(Stage::NetworkFiles, &error))
 }

@@ -25,7 +25,7 @@ pub(super) struct Report {
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The listener comes with this message; the init waits for orders.
+    /// The listener comes with this message, and what there is of a network and of files of its own; the init waits for orders.
     Ready,
     /// A stage failed: its number, the error number.
     Failed,
@@ -35,12 +35,15 @@ pub(super) enum Kind {
     Clean,
     /// The upper layers that were asked for are fresh; their roots come with this message, and a mask of their numbers.
     Fresh,
+    /// The network is fresh, and what there is of it comes with this message.
+    Network,
 }
 
 /// Everything that the init needs, prepared before it exists.
 pub(super) struct Orders {
     pub(super) user_namespace: bool,
-    pub(super) network_namespace: bool,
+    /// What its network's settings are, if it has one of its own.
+    pub(super) network: Option<Vec<network::Setting>>,
     pub(super) covers: Vec<Cover>,
     pub(super) uid_map: CString,
     pub(super) gid_map: CString,
@@ -74,10 +77,15 @@ pub(super) const GO: u8 = b'g';
 pub(super) const END: u8 = b'e';
 /// Make upper layers anew that were written to. Their numbers follow.
 pub(super) const FRESH: u8 = b'f';
+/// Make the network anew.
+pub(super) const NETWORK: u8 = b'n';
 /// How many may follow. Of more, none are named.
 pub(super) const MOST_NAMED: usize = 1000;
 /// How often what was killed gets the CPU before everybody else is killed too.
 const YIELDS: u32 = 8;
+
+/// How many descriptors one message may bring: the listener, those of the network, and those of upper layers.
+pub(super) const MOST_HANDED_OVER: usize = 1 + network::OPENED + overlay::MOST;
 
 /// The first pid of every run is one more than this. High, because a planted `syscall` instruction makes the pid that
 /// fork returns look like a call's number, and no real call has such a number.
@@ -176,8 +184,8 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
         let flags = (libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC) as usize;
         let (proc, name) = (c"/proc".as_ptr() as usize, c"proc".as_ptr() as usize);
         check(Stage::MountProc, call(libc::SYS_mount, name, proc, name, flags, 0))?;
-        if orders.network_namespace {
-            network::loopback_up()?;
+        if let Some(settings) = &orders.network {
+            network::make(settings)?;
         }
         descriptors(orders, base.unwrap_or_default())?;
         let covered = match base {
@@ -307,8 +315,13 @@ unsafe fn supervised(orders: &Orders, uppers: Uppers) -> Result<(), (Stage, i32)
     // SAFETY: `program` and what it points to live through the call.
     let fd = unsafe { call(libc::SYS_seccomp, mode, flags as usize, &raw const program as usize, 0, 0) };
     let listener = check(Stage::Filter, fd)?;
-
-    hand_over(Kind::Ready, Some(listener), uppers)
+    match orders.network {
+        Some(_) => {
+            let [ports, folder, socket] = network::opened()?;
+            hand_over(Kind::Ready, &[listener, ports, folder, socket], uppers)
+        }
+        None => hand_over(Kind::Ready, &[listener], uppers),
+    }
 }
 
 /// The roots of upper layers that were mounted.
@@ -362,18 +375,24 @@ fn renew(covers: &[Cover], numbers: &[i32]) -> Result<(), (Stage, i32)> {
     for (number, cover) in numbers.iter().filter_map(chosen) {
         uppers.add(number, overlay::mount(cover, number, BASE)?);
     }
-    hand_over(Kind::Fresh, None, uppers)
+    hand_over(Kind::Fresh, &[], uppers)
 }
 
-/// Sends descriptors to the supervisor, and closes them here.
-fn hand_over(kind: Kind, listener: Option<usize>, uppers: Uppers) -> Result<(), (Stage, i32)> {
+fn renew_network(orders: &Orders) -> Result<(), (Stage, i32)> {
+    let Some(settings) = &orders.network else { return Err((Stage::NetworkNamespace, libc::EINVAL)) };
+    network::make(settings)?;
+    hand_over(Kind::Network, &network::opened()?, Uppers::NONE)
+}
+
+/// Sends descriptors to the supervisor, these and then those of the upper layers, and closes them here.
+fn hand_over(kind: Kind, first: &[usize], uppers: Uppers) -> Result<(), (Stage, i32)> {
     let message = Report { kind, a: uppers.mask, b: uppers.errno };
     let data = libc::iovec { iov_base: (&raw const message).cast_mut().cast(), iov_len: size_of::<Report>() };
     // One control message: struct cmsghdr (16 bytes), the descriptors, padding (unix(7), cmsg(3)).
-    const WORDS: usize = 2 + overlay::MOST.div_ceil(2) + 1;
+    const WORDS: usize = 2 + MOST_HANDED_OVER.div_ceil(2);
     let mut ancillary = [0u64; WORDS];
     ancillary[1] = (libc::SOL_SOCKET as u64) | ((libc::SCM_RIGHTS as u64) << 32);
-    let fds = || listener.into_iter().chain(uppers.fds.into_iter().take(uppers.count));
+    let fds = || first.iter().copied().chain(uppers.fds.into_iter().take(uppers.count));
     let mut count = 0;
     for fd in fds() {
         if let Some(word) = ancillary.get_mut(2 + count / 2) {
@@ -396,6 +415,13 @@ fn hand_over(kind: Kind, listener: Option<usize>, uppers: Uppers) -> Result<(), 
         unsafe { call(libc::SYS_close, fd, 0, 0, 0, 0) };
     }
     check(Stage::HandOver, sent).map(drop)
+}
+
+/// Says so if something could not be done.
+fn told(done: Result<(), (Stage, i32)>) {
+    if let Err((stage, errno)) = done {
+        report(Kind::Failed, stage as i32, errno);
+    }
 }
 
 /// Obeys orders and reaps until the supervisor is gone.
@@ -423,11 +449,8 @@ fn serve(orders: &Orders) -> ! {
             match (order.letter, named.and_then(|named| order.pids.get(..named))) {
                 (GO, Some([])) => go(orders),
                 (END, Some(pids)) => end_all(pids),
-                (FRESH, Some(numbers)) => {
-                    if let Err((stage, errno)) = renew(&orders.covers, numbers) {
-                        report(Kind::Failed, stage as i32, errno);
-                    }
-                }
+                (FRESH, Some(numbers)) => told(renew(&orders.covers, numbers)),
+                (NETWORK, Some([])) => told(renew_network(orders)),
                 _ => exit(0),
             }
         }

@@ -14,6 +14,7 @@ pub mod overlay;
 pub mod perf;
 pub mod pidfd;
 pub mod procfs;
+pub mod procnet;
 pub mod sched;
 pub mod socket;
 pub mod stage;
