@@ -73,7 +73,10 @@ fn a_finding_with_ports_in_it_is_confirmed_and_replayed() {
     let explored = |network: &str| {
         let words =
             ["explore", "--network", network, "-j", "2", "--seed", "1", "--runs", "20", "--exit", "5"];
-        script::sigrace(folder.path(), &[&words[..], &["--", "sh", "-c", "./network & wait"]].concat())
+        script::sigrace(
+            folder.path(),
+            &[&words[..], &["--send", "none", "--", "sh", "-c", "./network & wait"]].concat(),
+        )
     };
     let found = explored("own");
     script::ends(&found, 100);
