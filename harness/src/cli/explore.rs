@@ -10,7 +10,7 @@ use super::{host, interrupt};
 use crate::checks::{Rule, Warning};
 use crate::code::Place;
 use crate::explore::{self, Cut, Partition, Plan, Standing};
-use crate::judge::Comparison;
+use crate::judge::{Comparison, files::expected_of};
 use crate::probe::BadProbeName;
 use crate::program::Program;
 use crate::scenario::{
@@ -29,7 +29,7 @@ use std::time::Duration;
 /// Look for races in a program, without a scenario
 ///
 /// Every run is compared with one that nothing disturbed. A finding is a hang, a crash, a program that goes on for ever,
-/// more left over than the undisturbed run left, and, unless signals are sent, another exit status.
+/// more left over than the undisturbed run left, of processes or of files, a file left half written, and, unless signals are sent, another exit status.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// A signal that the outside world may send, by name or number; each run sends each once; repeatable
@@ -237,6 +237,10 @@ impl Args {
         let known =
             |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
         let warned = |warning: &Warning| Warned { rule: warning.rule, line: warning.line.clone() };
+        let findings = &done.report.findings;
+        let files = findings.iter().filter(|finding| finding.breaks == Broken::Files);
+        let files = files.map(|finding| &finding.run);
+        let files = files.clone().next().is_some().then(|| expected_of(&done.report.reference.run, files));
         let late = done.report.findings.iter().any(|finding| finding.breaks == Broken::Late);
         let checked = !job.checks.is_empty() && done.checked.runs > 1;
         // A search that only time has ended is written down with the runs that it had.
@@ -272,6 +276,7 @@ impl Args {
                 idle: matches!(outcome.end, End::Idle(_)),
                 within: late
                     .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
+                files,
                 handlers: if checked { Handlers::All } else { Handlers::Nothing },
                 ..Expect::default()
             },

@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "it hangs",
     word: "hang",
     scope: Scope::Every,
-    of_scenario: |_| Ok(Some(Arc::new(NoHang))),
+    of_scenario: |_, _| Ok(Some(Arc::new(NoHang))),
     against: |_, _| Ok(Some(Arc::new(NoHang))),
 };
 

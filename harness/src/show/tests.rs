@@ -30,6 +30,7 @@ fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &s
         seed: 7,
         limits: Limits::default(),
         world: Default::default(),
+        shared: vec![],
         always: false,
         breaks: vec![breaks],
         search: None,

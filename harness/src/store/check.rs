@@ -2,7 +2,7 @@
 
 use crate::judge;
 use crate::program::{Limits, Program};
-use crate::scenario::{Exit, Expect, Explore, Known, Scenario, Strategy, Text};
+use crate::scenario::{Exit, Expect, ExpectedFiles, Explore, Known, Scenario, Strategy, Text};
 use crate::schedule::Schedule;
 use crate::signal::Signal;
 use crate::trace::Trace;
@@ -146,7 +146,18 @@ fn expect(expect: &Expect) -> Option<Complaint> {
         }
         Some(Text::Is(_)) | None => None,
     };
-    text("stdout", &expect.stdout).or_else(|| text("stderr", &expect.stderr))
+    let globs = |name, globs: &[String]| {
+        globs.iter().enumerate().find_map(|(index, pattern)| {
+            let bad = judge::files::glob(pattern).err()?;
+            complain([Field("expect"), Field("files"), Field(name), Item(index)], bad.to_string())
+        })
+    };
+    let files = |files: &ExpectedFiles| {
+        globs("left", files.left.as_deref().unwrap_or_default()).or_else(|| globs("same", &files.same))
+    };
+    text("stdout", &expect.stdout)
+        .or_else(|| text("stderr", &expect.stderr))
+        .or_else(|| expect.files.as_ref().and_then(files))
 }
 
 fn exit(exit: &Exit) -> Option<String> {

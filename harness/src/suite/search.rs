@@ -5,7 +5,7 @@ use super::{budget, worker};
 use crate::checks::{self, Asked, Checked, Rule};
 use crate::compile;
 use crate::explore::{self, Cut, ExploreError, Finding, Plan, Progress, Reference, Report, Verdict};
-use crate::judge::{self, BadRegex, Expectations};
+use crate::judge::{self, BadPattern, Expectations};
 use crate::scenario::Expect;
 use crate::schedule::Schedule;
 use crate::show::Extent;
@@ -80,7 +80,7 @@ pub enum SearchError {
     Digest(#[from] DigestError),
     /// An expectation is none.
     #[error(transparent)]
-    Regex(#[from] BadRegex),
+    Regex(#[from] BadPattern),
     /// The search itself failed.
     #[error(transparent)]
     Explore(#[from] ExploreError),
@@ -256,9 +256,9 @@ where
     thread::scope(|scope| scope.spawn(make).join()).unwrap_or_else(died)
 }
 
-fn expectations(against: &Against, reference: &Run) -> Result<Expectations, BadRegex> {
+fn expectations(against: &Against, reference: &Run) -> Result<Expectations, BadPattern> {
     match against {
-        Against::Scenario(expect) => Expectations::of_scenario(expect),
+        Against::Scenario(expect) => Expectations::of_scenario(expect, reference),
         Against::Reference(how) => Expectations::against(reference, how),
         Against::Only(_, whole) => expectations(whole, reference),
     }

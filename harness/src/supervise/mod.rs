@@ -40,6 +40,7 @@ mod patience;
 mod probe;
 mod reach;
 mod release;
+mod remains;
 mod scheduling;
 mod settle;
 mod state;
@@ -225,8 +226,9 @@ impl Supervisor {
     fn furnish(&self) -> Result<Furnished, RunError> {
         let unnotified = self.settings.learnt.loader();
         let launch = &self.settings.launch;
-        let cell = Cell::new(launch, &self.settings.world, self.cpu, unnotified.clone())
-            .map_err(|error| unmade(error, launch))?;
+        let cell =
+            Cell::new(launch, (&self.settings.world, &self.settings.limits), self.cpu, unnotified.clone())
+                .map_err(|error| unmade(error, launch))?;
         self.settings.learnt.shared(&cell.files().shared);
         Ok(Furnished { cell, unnotified })
     }

@@ -13,6 +13,7 @@ use crate::supervise::code::ambush::Counter;
 use crate::supervise::code::lookout::Lookout;
 use crate::supervise::code::seen::Seen;
 use crate::supervise::output::Written;
+use crate::supervise::remains::Noted;
 use crate::supervise::time::armed::CpuTimer;
 use crate::supervise::time::clock::Clock;
 use crate::sys::cell::Cell;
@@ -51,6 +52,8 @@ pub(super) struct Turns<'a> {
     /// What the program has written.
     pub(super) stdout: Written,
     pub(super) stderr: Written,
+    /// What is noted of what the run leaves.
+    pub(super) noted: Noted,
     /// Beginning and end.
     pub(super) course: Course,
     /// Calls of getrandom so far, so that each gets other bytes.
@@ -142,6 +145,7 @@ impl<'a> Turns<'a> {
             doubts: Doubts::default(),
             stdout: Written::up_to(settings.limits.output),
             stderr: Written::up_to(settings.limits.output),
+            noted: Noted::default(),
             course: Course {
                 started: now,
                 most_points: settings.limits.points,

@@ -5,12 +5,14 @@
 
 use super::gate::{self, call};
 use super::init::{self, Kind, Orders, Report};
+use super::ipc;
 use super::notify::{Listener, Notification};
 use super::overlay::{self, Own, Sent};
 use super::procfs;
 use super::stage::{CellError, Stage};
 use super::{descriptors, filter};
-use crate::program::Launch;
+use crate::program::{Launch, Limits};
+use crate::trace::Change;
 use crate::world::{Network, World};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -21,7 +23,7 @@ use nix::sys::socket::{
 };
 use nix::unistd::{Uid, getegid, geteuid, pipe2};
 use std::ffi::CString;
-use std::io::IoSliceMut;
+use std::io::{self, IoSliceMut};
 use std::mem::size_of;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -56,6 +58,8 @@ pub struct Cell {
     own: Own,
     /// The program's process has not executed it yet.
     starting: std::cell::Cell<bool>,
+    /// An IPC object may have been made.
+    uses_ipc: std::cell::Cell<bool>,
 }
 
 /// Room for what a program writes between two looks at its output, in bytes: the most that an ordinary user may ask for.
@@ -75,7 +79,7 @@ impl Cell {
     /// creating thread ends (PR_SET_PDEATHSIG).
     pub fn new(
         launch: &Launch,
-        world: &World,
+        (world, limits): (&World, &Limits),
         cpu: usize,
         loader: Option<Range<u64>>,
     ) -> Result<Cell, CellError> {
@@ -98,8 +102,9 @@ impl Cell {
         let (uid, gid) = (geteuid(), getegid());
         let user_namespace = !may_make_namespaces(uid)?;
         let home = launch.env.get("HOME").map(Path::new);
-        let overlay::Plan { covers, left } = overlay::plan(world.files, &launch.cwd, home, user_namespace)
-            .map_err(|error| unread(Stage::OwnFiles, &error))?;
+        let overlay::Plan { covers, left } =
+            overlay::plan(world.files, limits.files, (&launch.cwd, home), user_namespace)
+                .map_err(|error| unread(Stage::OwnFiles, &error))?;
         let orders = Orders {
             user_namespace,
             network_namespace: world.network == Network::Own,
@@ -123,9 +128,9 @@ impl Cell {
         drop((theirs, stdout_in, stderr_in));
         match receive_ready(control.as_fd()) {
             Ok((listener, sent)) => {
-                let starting = std::cell::Cell::new(false);
-                let own = Own::new(&orders.covers, &left, sent).map_err(at(Stage::OwnFiles));
-                let cell = |own| Cell { pid, control, stdout, stderr, listener, own, starting };
+                let (starting, uses_ipc) = Default::default();
+                let own = Own::new(&orders.covers, &left, user_namespace, sent).map_err(at(Stage::OwnFiles));
+                let cell = |own| Cell { pid, control, stdout, stderr, listener, own, starting, uses_ipc };
                 own.map(cell).inspect_err(|_| end(pid))
             }
             Err(error) => {
@@ -142,6 +147,10 @@ impl Cell {
 
     /// Has what a run has written thrown away, if it has. False if the cell cannot be used any more.
     pub fn refresh(&mut self) -> Result<bool, CellError> {
+        // Its numbers count on even if nothing of it is left.
+        if self.uses_ipc.get() {
+            return Ok(false);
+        }
         let numbers = self.own.changed().map_err(at(Stage::OwnFiles))?;
         if numbers.is_empty() {
             return Ok(true);
@@ -153,6 +162,23 @@ impl Cell {
         let sent = receive_sent(self.control.as_fd(), Kind::Fresh)?;
         self.own.lay(sent).map_err(at(Stage::OwnFiles))?;
         Ok(true)
+    }
+
+    /// The program is about to make an IPC object.
+    pub fn note_ipc(&self) {
+        self.uses_ipc.set(true);
+    }
+
+    /// The IPC objects that are there. To be asked when nothing of a run is left.
+    pub fn ipc_objects(&self) -> io::Result<Vec<Change>> {
+        if !self.uses_ipc.get() {
+            return Ok(Vec::new());
+        }
+        self.order(init::IPC, &[])?;
+        let failed = |error: CellError| io::Error::from(error.errno);
+        let Sent { fds, mask, .. } = receive_sent(self.control.as_fd(), Kind::Ipc).map_err(failed)?;
+        let numbers = (0..ipc::COUNT).filter(|number| mask & (1 << number) != 0);
+        ipc::objects(&numbers.zip(fds).collect::<Vec<_>>())
     }
 
     /// The init's number, as the supervisor's pid namespace has it.
