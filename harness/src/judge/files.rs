@@ -248,3 +248,6 @@ pub fn expected_of<'a>(reference: &Run, found: impl Iterator<Item = &'a Run>) ->
     let left = made(&reference.outcome.remains).map(|(change, _)| escaped(&change.name)).collect();
     ExpectedFiles { left: Some(left), same: same.into_iter().collect() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ fn run(end: End) -> Run {
     }
 }
 
-fn ended(code: i32) -> Run {
+pub(super) fn ended(code: i32) -> Run {
     run(End::Ended(Status::Exited(code)))
 }
 

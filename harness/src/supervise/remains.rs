@@ -6,17 +6,8 @@ use crate::supervise::state::Turns;
 use crate::sys::procfs;
 use crate::sys::upper::{self, Look};
 use crate::trace::{Changing, Open, Remains};
-use std::collections::BTreeSet;
 use std::path::Path;
 use syscalls::Sysno;
-
-/// What is known of it while the run goes on.
-#[derive(Debug, Default)]
-pub(super) struct Noted {
-    /// What had been made when the schedule sent a signal, by name.
-    there: BTreeSet<String>,
-    open: Vec<Open>,
-}
 
 impl Turns<'_> {
     /// Looks at the files that are the run's own.
