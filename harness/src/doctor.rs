@@ -11,7 +11,7 @@ use crate::supervise::{Observe, Observed, RunError, Settings, Supervise, Supervi
 use crate::sys::memory::Text;
 use crate::sys::perf;
 use crate::sys::pidfd::PidFd;
-use crate::trace::{End, Run, Status, What};
+use crate::trace::{End, Outcome, Run, Status, What};
 use crate::world::{Clock, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -255,7 +255,7 @@ impl Host<'_> {
         }
     }
 
-    /// What a run writes to a file is gone for the next, and never was the machine's.
+    /// What a run writes to a file is told, is gone for the next, and never was the machine's.
     fn own_files(&self) -> Result<(), Failure> {
         let file = format!("/tmp/.sigrace-doctor-{}", std::process::id());
         let script = format!("test ! -e {file} && echo x >{file} && test -s {file}");
@@ -267,9 +267,12 @@ impl Host<'_> {
             return lost(note.clone());
         }
         for _ in 0..2 {
-            let end = supervisor.run(&Schedule::empty())?.outcome.end;
+            let Outcome { end, remains, .. } = supervisor.run(&Schedule::empty())?.outcome;
             if end != End::Ended(Status::Exited(0)) || Path::new(&file).exists() {
                 return lost(format!("a run that wrote {file} changed the machine's, or ended so: {end:?}"));
+            }
+            if remains.named(&file).is_none() {
+                return lost(format!("of a run that wrote {file} it is told that it left this: {remains:?}"));
             }
         }
         Ok(())

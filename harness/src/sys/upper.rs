@@ -57,6 +57,7 @@ impl Look<'_> {
     pub fn at(&mut self, upper: &Upper) -> io::Result<()> {
         let root = PathBuf::from(format!("/proc/self/fd/{}", upper.root.as_raw_fd()));
         let below = Below { through: Some(upper.path.clone()), hidden: None };
+        permit(&root, 0o700)?;
         self.folder(&root, &upper.path, &below, upper, 0)
     }
 
@@ -69,7 +70,7 @@ impl Look<'_> {
         depth: usize,
     ) -> io::Result<()> {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", shown.display()));
-        let names = permit(here, 0o700).and_then(|()| names(here)).map_err(named)?;
+        let names = names(here).map_err(named)?;
         if let Some(hidden) = &below.hidden {
             for name in self::names(hidden).unwrap_or_default().iter().filter(|name| !names.contains(name)) {
                 self.tell(&shown.join(name), Changing::Removed);
@@ -88,6 +89,8 @@ impl Look<'_> {
                     self.tell(&shown, Changing::Removed);
                 }
             } else if is.is_dir() {
+                // To read what the overlay has noted takes the same right as to read its names.
+                permit(&path, 0o700).map_err(named)?;
                 let (opaque, moved) = (upper.attribute(&path, "opaque"), upper.attribute(&path, "redirect"));
                 let opaque = opaque.map_err(named)?.is_some();
                 let moved = moved.map_err(named)?.map(|to| PathBuf::from(OsString::from_vec(to)));
@@ -158,7 +161,7 @@ impl Look<'_> {
         Ok(if kind.is_file() {
             let size = is.len();
             let read = self.contents && size <= LARGE && size <= self.left_to_read;
-            let content = if read { Some(content(path)?) } else { None };
+            let content = if read { Some(content(path, is)?) } else { None };
             self.left_to_read -= if read { size } else { 0 };
             let cut = content.as_ref().is_some_and(|(_, cut)| *cut);
             Object::File { size, digest: content.map(|(digest, _)| digest), cut }
@@ -222,9 +225,10 @@ fn names(folder: &Path) -> io::Result<Vec<OsString>> {
 }
 
 /// The digest of a file's content, and whether it ends in the middle of a line.
-fn content(path: &Path) -> io::Result<(String, bool)> {
+fn content(path: &Path, is: &Metadata) -> io::Result<(String, bool)> {
     let mut file = File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-    let (mut hasher, mut buffer, mut last) = (Sha256::new(), vec![0; 64 << 10], None);
+    let (mut hasher, mut buffer, mut last) =
+        (Sha256::new(), vec![0; (is.len() as usize).clamp(1, 64 << 10)], None);
     loop {
         match file.read(&mut buffer)? {
             0 => break,
