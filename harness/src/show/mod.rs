@@ -92,6 +92,9 @@ pub fn terminal(trace: &Trace, page: Page) -> String {
     }
     let (sigrace, kernel, arch) = (plain(&trace.sigrace), plain(&trace.kernel), plain(&trace.arch));
     text += &format!("recorded by sigrace {sigrace} on Linux {kernel} {arch}, seed {}\n", trace.seed);
+    for folder in &trace.shared {
+        text += &format!("note: {}\n", plain(folder));
+    }
     text += &schedule(&trace.schedule, "schedule", page);
     text += "\n";
     page.bounded(&text) + &run(trace, page)
