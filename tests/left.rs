@@ -210,3 +210,28 @@ fn a_program_that_appends_to_a_file_does_the_same_in_every_run() {
     assert!(code == 0 || text.contains("no step was taken"), "{text}");
     assert!(!text.contains("distinct outcomes of"), "{text}");
 }
+
+#[test]
+fn descriptors_are_looked_at_where_a_scenario_asks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("left.c", &[], folder.path());
+    let scenario = |expect: &str, finds: &str| {
+        let path = folder.path().join("holds.ron");
+        let text = format!(
+            "(format: 1, program: Command([{program:?}, \"holds\"]), explore: (send: [SIGTERM], strategy: [Exhaustive(bound: 1)]), \
+             expect: ({expect}), finds: [{finds}])"
+        );
+        fs::write(&path, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_sigrace")).arg("run").arg(path).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = scenario("exit: Code(0)", "");
+    assert_eq!(code, 0, "{text}");
+    // Told to stop before it closes its file again, it ends with it.
+    let finds = "(breaks: Descriptors, schedule: [(at: Before(openat), in: \"p0\", action: Send(SIGTERM))])";
+    let (code, text) = scenario("exit: Code(0), descriptors: 0", finds);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = scenario("exit: Code(0), descriptors: 0", "");
+    let words = "expected no descriptors to be open beyond those of the reference run, got /etc/passwd of p0";
+    assert!(code == 100 && text.contains(words), "{text}");
+}

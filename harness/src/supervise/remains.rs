@@ -12,10 +12,12 @@ use syscalls::Sysno;
 impl Turns<'_> {
     /// Looks at the files that are the run's own.
     fn look_at_files(&self, contents: bool) -> Result<Look<'_>, RunError> {
-        let failed = |error| RunError::failed("looking at what the run has changed of its files", error);
+        let failed = |error| RunError::failed("asking whether the run has changed any files", error);
         let mut look = Look::new(&self.settings.launch.cwd, contents);
-        for upper in self.cell.files().written().map_err(|errno| failed(errno.into()))? {
-            look.at(upper).map_err(failed)?;
+        for upper in self.cell.files().written().map_err(failed)? {
+            look.at(upper).map_err(|(path, error)| {
+                RunError::failed(format!("looking at what the run has left of {}", path.display()), error)
+            })?;
         }
         Ok(look)
     }

@@ -53,11 +53,11 @@ impl Look<'_> {
         Look { cwd, contents, left_to_read: ALL, changes: Vec::new(), more: 0 }
     }
 
-    /// Looks at one that has been written to. An error names what could not be read.
-    pub fn at(&mut self, upper: &Upper) -> io::Result<()> {
+    /// Looks at one that has been written to.
+    pub fn at(&mut self, upper: &Upper) -> Result<(), Unread> {
         let root = PathBuf::from(format!("/proc/self/fd/{}", upper.root.as_raw_fd()));
         let below = Below { through: Some(upper.path.clone()), hidden: None };
-        permit(&root, 0o700)?;
+        permit(&root, 0o700).map_err(of(&upper.path))?;
         self.folder(&root, &upper.path, &below, upper, 0)
     }
 
@@ -68,59 +68,71 @@ impl Look<'_> {
         below: &Below,
         upper: &Upper,
         depth: usize,
-    ) -> io::Result<()> {
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", shown.display()));
-        let names = names(here).map_err(named)?;
+    ) -> Result<(), Unread> {
+        if depth == DEEP {
+            self.more += 1;
+            return Ok(());
+        }
+        let names = names(here).map_err(of(shown))?;
         if let Some(hidden) = &below.hidden {
-            for name in self::names(hidden).unwrap_or_default().iter().filter(|name| !names.contains(name)) {
-                self.tell(&shown.join(name), Changing::Removed);
+            match self::names(hidden) {
+                Ok(before) => before
+                    .iter()
+                    .filter(|name| !names.contains(name))
+                    .for_each(|name| self.tell(&shown.join(name), Changing::Removed)),
+                // What cannot be read is not known.
+                Err(_) => self.more += 1,
             }
         }
         for name in names {
             let (path, shown) = (here.join(&name), shown.join(&name));
-            let named =
-                |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", shown.display()));
-            let is = path.symlink_metadata().map_err(named)?;
-            let old =
-                [&below.through, &below.hidden].into_iter().flatten().next().map(|below| below.join(&name));
-            let was = old.as_deref().and_then(|old| old.symlink_metadata().ok());
+            let is = path.symlink_metadata().map_err(of(&shown))?;
+            let old = below.through.as_ref().or(below.hidden.as_ref()).map(|below| below.join(&name));
+            let old = old.and_then(|old| Some((old.symlink_metadata().ok()?, old)));
             if is.file_type().is_char_device() && is.rdev() == 0 {
-                if was.is_some() {
+                if old.is_some() {
                     self.tell(&shown, Changing::Removed);
                 }
             } else if is.is_dir() {
                 // To read what the overlay has noted takes the same right as to read its names.
-                permit(&path, 0o700).map_err(named)?;
-                let (opaque, moved) = (upper.attribute(&path, "opaque"), upper.attribute(&path, "redirect"));
-                let opaque = opaque.map_err(named)?.is_some();
-                let moved = moved.map_err(named)?.map(|to| PathBuf::from(OsString::from_vec(to)));
-                let moved = moved.and_then(|to| match to.strip_prefix("/") {
-                    Ok(within) => Some(upper.path.join(within)),
-                    Err(_) => Some(below.through.as_ref()?.join(&to)),
-                });
-                let object =
-                    moved.as_deref().map_or(Object::Folder, |from| Object::MovedFolder(self.name(from)));
-                match &was {
-                    None => self.tell(&shown, Changing::Made(object)),
-                    Some(was) if was.is_dir() && moved.is_none() => {}
-                    Some(_) => self.tell(&shown, Changing::Changed(object)),
-                }
-                let old = old.filter(|_| was.is_some_and(|was| was.is_dir()));
-                let below = match (moved, opaque) {
-                    (None, false) => Below { through: old, hidden: None },
-                    (None, true) => Below { through: None, hidden: old },
-                    (from, _) => Below { through: from, hidden: old },
-                };
-                if depth < DEEP {
-                    self.folder(&path, &shown, &below, upper, depth + 1)?;
-                } else {
-                    self.more += 1;
-                }
+                permit(&path, 0o700).map_err(of(&shown))?;
+                let below = self.below(&path, &shown, old, below, upper).map_err(of(&shown))?;
+                self.folder(&path, &shown, &below, upper, depth + 1)?;
             } else {
-                self.file(&path, &is, &shown, old.as_deref().zip(was.as_ref())).map_err(named)?;
+                self.file(&path, &is, &shown, old).map_err(of(&shown))?;
             }
         }
         Ok(())
+    }
+
+    /// Tells of a folder itself, and gives what it lies over. `around` is that of the folder that it is in.
+    fn below(
+        &mut self,
+        path: &Path,
+        shown: &Path,
+        old: Option<(Metadata, PathBuf)>,
+        around: &Below,
+        upper: &Upper,
+    ) -> io::Result<Below> {
+        let opaque = upper.attribute(path, "opaque")?.is_some();
+        let from = upper.attribute(path, "redirect")?.map(|to| PathBuf::from(OsString::from_vec(to)));
+        // From the overlay's root, or another name in the same folder.
+        let from = from.and_then(|from| match from.strip_prefix("/") {
+            Ok(within) => Some(upper.path.join(within)),
+            Err(_) => Some(around.through.as_ref()?.join(&from)),
+        });
+        let object = from.as_deref().map_or(Object::Folder, |from| Object::MovedFolder(self.name(from)));
+        match &old {
+            None => self.tell(shown, Changing::Made(object)),
+            Some((was, _)) if was.is_dir() && from.is_none() => {}
+            Some(_) => self.tell(shown, Changing::Changed(object)),
+        }
+        let old = old.filter(|(was, _)| was.is_dir()).map(|(_, old)| old);
+        Ok(match from {
+            None if opaque => Below { through: None, hidden: old },
+            None => Below { through: old, hidden: None },
+            Some(from) => Below { through: Some(from), hidden: old },
+        })
     }
 
     /// Anything but a folder, and what was there before.
@@ -129,13 +141,13 @@ impl Look<'_> {
         path: &Path,
         is: &Metadata,
         shown: &Path,
-        was: Option<(&Path, &Metadata)>,
+        old: Option<(Metadata, PathBuf)>,
     ) -> io::Result<()> {
         if is.is_file() {
             permit(path, 0o400)?;
         }
         let object = self.object(path, is)?;
-        let Some((old, was)) = was else {
+        let Some((was, old)) = old else {
             self.tell(shown, Changing::Made(object));
             return Ok(());
         };
@@ -145,10 +157,10 @@ impl Look<'_> {
                 was.is_file()
                     && was.len() == *size
                     // A copy has the date of what it was made from, until it is written to.
-                    && (digest.is_none() && dated(was) == dated(is)
-                        || digest.is_some() && self.object(old, was).is_ok_and(|old| old == object))
+                    && (digest.is_none() && dated(&was) == dated(is)
+                        || digest.is_some() && self.object(&old, &was).is_ok_and(|old| old == object))
             }
-            _ => self.object(old, was).is_ok_and(|old| old == object),
+            _ => self.object(&old, &was).is_ok_and(|old| old == object),
         };
         if !same {
             self.tell(shown, Changing::Changed(object));
@@ -189,6 +201,13 @@ impl Look<'_> {
     fn name(&self, path: &Path) -> String {
         name(self.cwd, path)
     }
+}
+
+/// What could not be looked at, and why.
+pub type Unread = (PathBuf, io::Error);
+
+fn of(shown: &Path) -> impl Fn(io::Error) -> Unread {
+    move |error| (shown.to_owned(), error)
 }
 
 /// What a path is called: from the working directory on, if it is in it.
