@@ -23,6 +23,7 @@ use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, Done, Job};
 use crate::trace::{Broken, End, LeftHow, Output, Status};
+use crate::world::Files;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -238,9 +239,10 @@ impl Args {
             |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
         let warned = |warning: &Warning| Warned { rule: warning.rule, line: warning.line.clone() };
         let findings = &done.report.findings;
-        let files = findings.iter().filter(|finding| finding.breaks == Broken::Files);
-        let files = files.map(|finding| &finding.run);
-        let files = files.clone().next().is_some().then(|| expected_of(&done.report.reference.run, files));
+        let littered = findings.iter().filter(|finding| finding.breaks == Broken::Files);
+        let littered: Vec<_> = littered.map(|finding| &finding.run).collect();
+        let asks = !littered.is_empty() && job.settings.world.files != Files::Host;
+        let files = asks.then(|| expected_of(&done.report.reference.run, littered.into_iter()));
         let late = done.report.findings.iter().any(|finding| finding.breaks == Broken::Late);
         let checked = !job.checks.is_empty() && done.checked.runs > 1;
         // A search that only time has ended is written down with the runs that it had.

@@ -120,6 +120,11 @@ fn every_mistake_is_named_at_its_line_and_column() {
             "5:72: `b[c` is no glob: invalid range pattern at character 2",
         ),
         ("zombies: 0", "files: (same: [\"a***\"])", "5:67: `a***` is no glob"),
+        (
+            "expect: (",
+            "files: Host, expect: (files: (left: []), ",
+            "5:34: with `files: Host` it is not known what a run leaves",
+        ),
         ("zombies: 0", "zombies: x", "5:61: expected integer"),
         ("\"p0\"", "\"p1\"", "6:62: `p1` is no process or thread name"),
         ("[(at: After(Fork), in: \"p0\", action: Switch(All))]", "[]", "6:38: expected at least 1 step"),

@@ -142,6 +142,11 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
     };
     let reference = reference(plan, &factory)?;
     let expectations = expectations(&job.against, &reference.run)?;
+    if let (true, Some(note)) = (asks_for_files(&job.against), job.settings.learnt.notes().into_iter().next())
+    {
+        let doing = "comparing what runs leave".to_owned();
+        return Err(ExploreError::Run { doing, source: RunError::Unsupported(note) }.into());
+    }
     let judge = |run: &Run| {
         let mut broken = judge::broken(&expectations, run);
         if let Against::Only(kinds, _) = &job.against {
@@ -254,6 +259,15 @@ where
     };
     let died = |_| Err(doing(RunError::Fault("the thread of the reference run panicked".to_owned())));
     thread::scope(|scope| scope.spawn(make).join()).unwrap_or_else(died)
+}
+
+/// True if a scenario wants to know what runs leave, which nobody knows of the machine's files.
+fn asks_for_files(against: &Against) -> bool {
+    match against {
+        Against::Scenario(expect) => expect.files.is_some(),
+        Against::Reference(_) => false,
+        Against::Only(_, whole) => asks_for_files(whole),
+    }
 }
 
 fn expectations(against: &Against, reference: &Run) -> Result<Expectations, BadPattern> {
