@@ -214,8 +214,9 @@ fn of(shown: &Path) -> impl Fn(io::Error) -> Unread {
 pub fn name(cwd: &Path, path: &Path) -> String {
     match path.strip_prefix(cwd) {
         Ok(within) if within.as_os_str().is_empty() => ".".to_owned(),
-        Ok(within) => text(within),
-        Err(_) => text(path),
+        // Everything is in the root, and is known by its whole path.
+        Ok(within) if cwd != Path::new("/") => text(within),
+        Ok(_) | Err(_) => text(path),
     }
 }
 
