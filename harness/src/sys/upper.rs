@@ -288,3 +288,19 @@ fn attribute(path: &CStr, name: &CStr) -> io::Result<Option<Vec<u8>>> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+
+    #[test]
+    fn names_begin_at_the_working_directory_where_they_can() {
+        let name = |cwd: &str, path: &[u8]| name(Path::new(cwd), Path::new(OsStr::from_bytes(path)));
+        assert_eq!(name("/srv/a", b"/srv/a/b/c"), "b/c");
+        assert_eq!(name("/srv/a", b"/srv/ab"), "/srv/ab");
+        assert_eq!(name("/srv/a", b"/srv/a"), ".");
+        assert_eq!(name("/", b"/tmp/x"), "/tmp/x");
+        assert_eq!(name("/", b"/caf\xe9 \xc3\xa9"), "/caf\\xe9 \u{e9}");
+    }
+}
