@@ -12,7 +12,7 @@ use crate::sys::cell::Cell;
 use crate::sys::memory::Text;
 use crate::sys::perf;
 use crate::sys::pidfd::PidFd;
-use crate::trace::{End, Run, Status, What};
+use crate::trace::{End, Outcome, Run, Status, What};
 use crate::world::{Clock, Network, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -266,7 +266,7 @@ impl Host<'_> {
     /// There is nothing but loopback, over which something comes from the port that the kernel was left to choose.
     fn own_network(&self) -> Result<(), Failure> {
         const PORT: u16 = 40_000;
-        let cell = Cell::new(&launch(&["true"])?, &World::default(), self.cpu, None)
+        let cell = Cell::new(&launch(&["true"])?, (&World::default(), &Default::default()), self.cpu, None)
             .or_else(|error| lost(error.to_string()))?;
         let Some(network) = cell.network() else { return lost("the cell has none") };
         match network.examine(PORT).or_else(|error| lost(format!("a packet over loopback: {error}")))? {
@@ -277,7 +277,7 @@ impl Host<'_> {
         }
     }
 
-    /// What a run writes to a file is gone for the next, and never was the machine's.
+    /// What a run writes to a file is told, is gone for the next, and never was the machine's.
     fn own_files(&self) -> Result<(), Failure> {
         let file = format!("/tmp/.sigrace-doctor-{}", std::process::id());
         let script = format!("test ! -e {file} && echo x >{file} && test -s {file}");
@@ -290,9 +290,12 @@ impl Host<'_> {
             return lost(note.clone());
         }
         for _ in 0..2 {
-            let end = supervisor.run(&Schedule::empty())?.outcome.end;
+            let Outcome { end, remains, .. } = supervisor.run(&Schedule::empty())?.outcome;
             if end != End::Ended(Status::Exited(0)) || Path::new(&file).exists() {
                 return lost(format!("a run that wrote {file} changed the machine's, or ended so: {end:?}"));
+            }
+            if remains.named(&file).is_none() {
+                return lost(format!("of a run that wrote {file} it is told that it left this: {remains:?}"));
             }
         }
         Ok(())

@@ -153,6 +153,7 @@ impl Supervise for Model {
             stderr: Output::Text(String::new()),
             leftover: Vec::new(),
             exec_blocked: Vec::new(),
+            remains: Default::default(),
             table: Vec::new(),
             took: Default::default(),
         };

@@ -496,6 +496,7 @@ fn recording(run: &Run) -> Trace {
         seed: 0,
         limits: Default::default(),
         world: Default::default(),
+        shared: vec![],
         always: false,
         breaks: vec![],
         search: None,

@@ -11,7 +11,7 @@ pub(super) const KIND: Kind = Kind {
     title: "it hangs",
     word: "hang",
     scope: Scope::Every,
-    of_scenario: |_| Ok(Some(Arc::new(NoHang { but: None }))),
+    of_scenario: |_, _| Ok(Some(Arc::new(NoHang { but: None }))),
     against: |reference, how| Ok(Some(Arc::new(NoHang { but: waits(reference, how) }))),
 };
 

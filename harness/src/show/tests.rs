@@ -30,6 +30,7 @@ fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &s
         seed: 7,
         limits: Limits::default(),
         world: Default::default(),
+        shared: vec![],
         always: false,
         breaks: vec![breaks],
         search: None,
@@ -464,4 +465,28 @@ fn a_line_of_the_languages_own_library_is_not_the_one_that_counts() {
     assert_eq!(line(&frame).2, 3923);
     frame.line = None;
     assert_eq!(frame.line_of_program(), None);
+}
+
+#[test]
+fn what_is_left_behind_and_whose_files_were_real_is_shown() {
+    let outcome = "(
+        end: Ended(Exited(1)), stdout: Text(\"\"), stderr: Text(\"\"), leftover: [], exec_blocked: [], table: [],
+        remains: (
+            changes: [
+                (name: \"gone\", how: Removed),
+                (name: \"state\", how: Changed(File(size: 7, digest: \"00\", cut: true))),
+                (name: \"tmp\\u{1b}[31m\", how: Made(File(size: 0))),
+            ],
+            more: 2,
+            open: [(process: \"p0\", descriptors: [\"pipe\", \"tmp\"])],
+        ),
+    )";
+    let mut trace = trace("left", Broken::Files, "[]", "p0 End(Exited(1))", outcome);
+    trace.shared = vec!["files in /srv are the machine's".to_owned()];
+    let text = terminal(&trace, PAGE);
+    assert!(text.contains("\nnote: files in /srv are the machine's\n"), "{text}");
+    let left = "files that are otherwise than before:\n  removed gone\n  \
+                changed state: a file of 7 bytes that ends in the middle of a line\n  made tmp\\u{1b}[31m: an empty file\n  \
+                … 2 more\nopen when their processes ended:\n  p0: pipe, tmp\n";
+    assert!(text.contains(left), "{text}");
 }

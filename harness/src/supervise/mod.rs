@@ -42,6 +42,7 @@ mod probe;
 mod reach;
 mod receivers;
 mod release;
+mod remains;
 mod scheduling;
 mod settle;
 mod state;
@@ -233,8 +234,9 @@ impl Supervisor {
     fn furnish(&self) -> Result<Furnished, RunError> {
         let unnotified = self.settings.learnt.loader();
         let launch = &self.settings.launch;
-        let cell = Cell::new(launch, &self.settings.world, self.cpu, unnotified.clone())
-            .map_err(|error| unmade(error, launch))?;
+        let cell =
+            Cell::new(launch, (&self.settings.world, &self.settings.limits), self.cpu, unnotified.clone())
+                .map_err(|error| unmade(error, launch))?;
         self.settings.learnt.shared(&cell.files().shared);
         Ok(Furnished { cell, unnotified })
     }

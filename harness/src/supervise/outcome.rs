@@ -34,6 +34,7 @@ impl Turns<'_> {
             stdout: self.stdout.told(),
             stderr: self.stderr.told(),
             took,
+            remains: self.remains()?,
         })
     }
 

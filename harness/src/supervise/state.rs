@@ -7,6 +7,7 @@ use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::journal::Journal;
 use crate::supervise::books::news::Guard;
+use crate::supervise::books::noted::Noted;
 use crate::supervise::books::pick::Picker;
 use crate::supervise::books::ports::Ports;
 use crate::supervise::books::tree::{State, Tree};
@@ -52,6 +53,8 @@ pub(super) struct Turns<'a> {
     /// What the program has written.
     pub(super) stdout: Written,
     pub(super) stderr: Written,
+    /// What is noted of what the run leaves.
+    pub(super) noted: Noted,
     /// Beginning and end.
     pub(super) course: Course,
     /// Calls of getrandom so far, so that each gets other bytes.
@@ -145,6 +148,7 @@ impl<'a> Turns<'a> {
             doubts: Doubts::default(),
             stdout: Written::up_to(settings.limits.output),
             stderr: Written::up_to(settings.limits.output),
+            noted: Noted::default(),
             course: Course {
                 started: now,
                 most_points: settings.limits.points,

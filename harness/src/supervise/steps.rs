@@ -245,6 +245,7 @@ impl Turns<'_> {
         }
         let process = self.tree.thread(thread).process;
         self.look_where(thread);
+        self.note_there()?;
         match pidfd::kill(self.tree.process(process).pid, signal.number()) {
             Ok(()) => {}
             Err(Errno::ESRCH) => return Ok(false),

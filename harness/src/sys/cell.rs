@@ -5,13 +5,15 @@
 
 use super::gate::{self, call};
 use super::init::{self, Kind, Orders, Report};
+use super::ipc;
 use super::notify::{Listener, Notification};
 use super::overlay::{self, Own, Sent};
 use super::procfs;
 use super::procnet::Network;
 use super::stage::{CellError, Stage};
 use super::{descriptors, filter, network};
-use crate::program::Launch;
+use crate::program::{Launch, Limits};
+use crate::trace::Change;
 use crate::world::{self, World};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -22,7 +24,7 @@ use nix::sys::socket::{
 };
 use nix::unistd::{Uid, getegid, geteuid, pipe2};
 use std::ffi::CString;
-use std::io::IoSliceMut;
+use std::io::{self, IoSliceMut};
 use std::mem::size_of;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -58,6 +60,8 @@ pub struct Cell {
     network: Option<Network>,
     /// The program's process has not executed it yet.
     starting: std::cell::Cell<bool>,
+    /// An IPC object may have been made.
+    uses_ipc: std::cell::Cell<bool>,
 }
 
 /// Room for what a program writes between two looks at its output, in bytes: the most that an ordinary user may ask for.
@@ -77,7 +81,7 @@ impl Cell {
     /// creating thread ends (PR_SET_PDEATHSIG).
     pub fn new(
         launch: &Launch,
-        world: &World,
+        (world, limits): (&World, &Limits),
         cpu: usize,
         loader: Option<Range<u64>>,
     ) -> Result<Cell, CellError> {
@@ -100,8 +104,9 @@ impl Cell {
         let (uid, gid) = (geteuid(), getegid());
         let user_namespace = !may_make_namespaces(uid)?;
         let home = launch.env.get("HOME").map(Path::new);
-        let overlay::Plan { covers, left } = overlay::plan(world.files, &launch.cwd, home, user_namespace)
-            .map_err(|error| unread(Stage::OwnFiles, &error))?;
+        let overlay::Plan { covers, left } =
+            overlay::plan(world.files, limits.files, (&launch.cwd, home), user_namespace)
+                .map_err(|error| unread(Stage::OwnFiles, &error))?;
         let settings =
             (world.network == world::Network::Own).then(|| network::settings(user_namespace.then_some(gid)));
         let orders = Orders {
@@ -127,12 +132,12 @@ impl Cell {
         drop((theirs, stdout_in, stderr_in));
         let furnished = || {
             let (listener, network, sent) = receive_ready(control.as_fd(), orders.network.is_some())?;
-            let own = Own::new(&orders.covers, &left, sent).map_err(at(Stage::OwnFiles))?;
+            let own = Own::new(&orders.covers, &left, user_namespace, sent).map_err(at(Stage::OwnFiles))?;
             Ok((listener, network, own))
         };
         let (listener, network, own) = furnished().inspect_err(|_| end(pid))?;
-        let starting = std::cell::Cell::new(false);
-        Ok(Cell { pid, control, stdout, stderr, listener, own, network, starting })
+        let (starting, uses_ipc) = Default::default();
+        Ok(Cell { pid, control, stdout, stderr, listener, own, network, starting, uses_ipc })
     }
 
     /// The files that are the run's own.
@@ -148,6 +153,10 @@ impl Cell {
     /// Has what a run has written thrown away, if it has, and its network, if something is left of its sockets. False if the
     /// cell cannot be used any more.
     pub fn refresh(&mut self) -> Result<bool, CellError> {
+        // Its numbers count on even if nothing of it is left.
+        if self.uses_ipc.get() {
+            return Ok(false);
+        }
         let as_new = self.network.as_ref().map_or(Ok(true), Network::is_as_new);
         if !as_new.map_err(|error| unread(Stage::NetworkFiles, &error))? {
             self.order(init::NETWORK, &[]).map_err(at(Stage::NetworkNamespace))?;
@@ -165,6 +174,23 @@ impl Cell {
         let sent = receive_sent(self.control.as_fd(), Kind::Fresh)?;
         self.own.lay(sent).map_err(at(Stage::OwnFiles))?;
         Ok(true)
+    }
+
+    /// The program is about to make an IPC object.
+    pub fn note_ipc(&self) {
+        self.uses_ipc.set(true);
+    }
+
+    /// The IPC objects that are there. To be asked when nothing of a run is left.
+    pub fn ipc_objects(&self) -> io::Result<Vec<Change>> {
+        if !self.uses_ipc.get() {
+            return Ok(Vec::new());
+        }
+        self.order(init::IPC, &[])?;
+        let failed = |error: CellError| io::Error::from(error.errno);
+        let Sent { fds, mask, .. } = receive_sent(self.control.as_fd(), Kind::Ipc).map_err(failed)?;
+        let numbers = (0..ipc::COUNT).filter(|number| mask & (1 << number) != 0);
+        ipc::objects(&numbers.zip(fds).collect::<Vec<_>>())
     }
 
     /// The init's number, as the supervisor's pid namespace has it.

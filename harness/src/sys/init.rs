@@ -5,6 +5,7 @@
 //! allocates nor panics: an error is a message to the supervisor.
 
 use super::gate::{call, call_notified};
+use super::ipc;
 use super::network;
 use super::overlay::{self, Cover};
 use super::stage::Stage;
@@ -37,6 +38,8 @@ pub(super) enum Kind {
     Fresh,
     /// The network is fresh, and what there is of it comes with this message.
     Network,
+    /// What shows the IPC objects comes with this message, and a mask of the numbers.
+    Ipc,
 }
 
 /// Everything that the init needs, prepared before it exists.
@@ -79,6 +82,8 @@ pub(super) const END: u8 = b'e';
 pub(super) const FRESH: u8 = b'f';
 /// Make the network anew.
 pub(super) const NETWORK: u8 = b'n';
+/// Open what shows the IPC objects of the cell.
+pub(super) const IPC: u8 = b'i';
 /// How many may follow. Of more, none are named.
 pub(super) const MOST_NAMED: usize = 1000;
 /// How often what was killed gets the CPU before everybody else is killed too.
@@ -189,8 +194,8 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
         }
         descriptors(orders, base.unwrap_or_default())?;
         let covered = match base {
-            Ok(base) => Uppers::all(&orders.covers, base.is_some()),
-            Err((_, errno)) => Uppers { errno, ..Uppers::NONE },
+            Ok(base) => Numbered::all(&orders.covers, base.is_some()),
+            Err((_, errno)) => Numbered { errno, ..Numbered::NONE },
         };
         check(Stage::WorkingDirectory, call(libc::SYS_chdir, orders.cwd.as_ptr() as usize, 0, 0, 0, 0))?;
         // Nobody's folder: what is mounted over the program's changes from run to run.
@@ -307,7 +312,7 @@ unsafe fn dispositions() {
 }
 
 /// Installs the filter and sends its listener to the supervisor.
-unsafe fn supervised(orders: &Orders, uppers: Uppers) -> Result<(), (Stage, i32)> {
+unsafe fn supervised(orders: &Orders, uppers: Numbered) -> Result<(), (Stage, i32)> {
     let filter = &orders.filter;
     let program = sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
     let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
@@ -324,9 +329,9 @@ unsafe fn supervised(orders: &Orders, uppers: Uppers) -> Result<(), (Stage, i32)
     }
 }
 
-/// The roots of upper layers that were mounted.
+/// Descriptors to hand over, with numbers: the roots of upper layers that were mounted.
 #[derive(Clone, Copy)]
-struct Uppers {
+struct Numbered {
     fds: [usize; overlay::MOST],
     count: usize,
     /// A bit for each that was: that of its number.
@@ -335,11 +340,11 @@ struct Uppers {
     errno: i32,
 }
 
-impl Uppers {
-    const NONE: Uppers = Uppers { fds: [0; overlay::MOST], count: 0, mask: 0, errno: 0 };
+impl Numbered {
+    const NONE: Numbered = Numbered { fds: [0; overlay::MOST], count: 0, mask: 0, errno: 0 };
 
-    fn all(covers: &[Cover], based: bool) -> Uppers {
-        let mut uppers = Uppers::NONE;
+    fn all(covers: &[Cover], based: bool) -> Numbered {
+        let mut uppers = Numbered::NONE;
         for (number, cover) in covers.iter().enumerate().filter(|_| based) {
             if cover.inside.is_some_and(|other| uppers.mask & (1 << other) != 0) {
                 continue;
@@ -371,7 +376,7 @@ fn renew(covers: &[Cover], numbers: &[i32]) -> Result<(), (Stage, i32)> {
     for (number, cover) in numbers.iter().rev().filter_map(chosen) {
         overlay::unmount(cover, number, BASE)?;
     }
-    let mut uppers = Uppers::NONE;
+    let mut uppers = Numbered::NONE;
     for (number, cover) in numbers.iter().filter_map(chosen) {
         uppers.add(number, overlay::mount(cover, number, BASE)?);
     }
@@ -381,11 +386,20 @@ fn renew(covers: &[Cover], numbers: &[i32]) -> Result<(), (Stage, i32)> {
 fn renew_network(orders: &Orders) -> Result<(), (Stage, i32)> {
     let Some(settings) = &orders.network else { return Err((Stage::NetworkNamespace, libc::EINVAL)) };
     network::make(settings)?;
-    hand_over(Kind::Network, &network::opened()?, Uppers::NONE)
+    hand_over(Kind::Network, &network::opened()?, Numbered::NONE)
 }
 
-/// Sends descriptors to the supervisor, these and then those of the upper layers, and closes them here.
-fn hand_over(kind: Kind, first: &[usize], uppers: Uppers) -> Result<(), (Stage, i32)> {
+/// Hands over what shows the IPC objects.
+fn show_ipc() -> Result<(), (Stage, i32)> {
+    let mut shown = Numbered::NONE;
+    for (number, fd) in (0..ipc::COUNT).filter_map(|number| Some((number, ipc::open(number)?))) {
+        shown.add(number, fd);
+    }
+    hand_over(Kind::Ipc, &[], shown)
+}
+
+/// Sends descriptors to the supervisor, these and then the numbered ones, and closes them here.
+fn hand_over(kind: Kind, first: &[usize], uppers: Numbered) -> Result<(), (Stage, i32)> {
     let message = Report { kind, a: uppers.mask, b: uppers.errno };
     let data = libc::iovec { iov_base: (&raw const message).cast_mut().cast(), iov_len: size_of::<Report>() };
     // One control message: struct cmsghdr (16 bytes), the descriptors, padding (unix(7), cmsg(3)).
@@ -451,6 +465,7 @@ fn serve(orders: &Orders) -> ! {
                 (END, Some(pids)) => end_all(pids),
                 (FRESH, Some(numbers)) => told(renew(&orders.covers, numbers)),
                 (NETWORK, Some([])) => told(renew_network(orders)),
+                (IPC, Some([])) => told(show_ipc()),
                 _ => exit(0),
             }
         }

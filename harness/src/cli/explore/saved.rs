@@ -4,12 +4,14 @@ use super::Args;
 use super::sections::Section;
 use crate::checks::Warning;
 use crate::explore;
+use crate::judge::files::expected_of;
 use crate::program::Program;
 use crate::scenario::{
     Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Strategy, Text, Warned,
 };
 use crate::suite::{Done, Job};
 use crate::trace::{Broken, End, LeftHow, Output, Status};
+use crate::world::Files;
 
 impl Args {
     /// The search as a scenario, with what the reference run did as its expectation and what was found as known.
@@ -37,6 +39,10 @@ impl Args {
         let known =
             |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
         let warned = |warning: &Warning| Warned { rule: warning.rule, line: warning.line.clone() };
+        let littered = done.report.findings.iter().filter(|finding| finding.breaks == Broken::Files);
+        let littered: Vec<_> = littered.map(|finding| &finding.run).collect();
+        let asks = !littered.is_empty() && job.settings.world.files != Files::Host;
+        let files = asks.then(|| expected_of(&done.report.reference.run, littered.into_iter()));
         let late = done.report.findings.iter().any(|finding| finding.breaks == Broken::Late);
         let checked = !job.checks.is_empty() && done.checked.runs > 1;
         // A search that only time has ended is written down with the runs that it had.
@@ -72,6 +78,7 @@ impl Args {
                 idle: matches!(outcome.end, End::Idle(_)),
                 within: late
                     .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
+                files,
                 handlers: if checked { Handlers::All } else { Handlers::Nothing },
                 ..Expect::default()
             },

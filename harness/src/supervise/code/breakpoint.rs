@@ -360,6 +360,10 @@ impl<'a> Turns<'a> {
                 struck.push((ambush.place, ambush.nth, signal, registers));
             }
         }
+        if !struck.is_empty() {
+            // No call has been made since.
+            self.note_there()?;
+        }
         for (place, nth, signal, registers) in struck {
             self.look_where_struck(id, &registers);
             let site = Site::At(place);
