@@ -267,7 +267,7 @@ fn explore(row: &Row) -> Result<(u64, u64), String> {
     command.current_dir(folder.path()).env("PATH", PATH).stdin(Stdio::null());
     command.args(["explore", "-j", "1", "--seed", "1", "--format", "json", "--no-handler-checks"]);
     command.args(["--strategy", "random", "--runs", &row.runs.to_string()]);
-    command.args(row.send.map(|signal| ["--send", signal]).into_iter().flatten());
+    command.args(["--send", row.send.unwrap_or("none")]);
     let output = command.arg("--").args(row.words).output().map_err(|error| error.to_string())?;
     let human = String::from_utf8_lossy(&output.stderr);
     if output.status.code() != Some(0) {

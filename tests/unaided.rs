@@ -100,7 +100,7 @@ fn each_signal_is_sent_to_who_has_something_to_do_with_it() {
     let text = stdout(&output);
     let told = "./waits is sent in turn: nothing, SIGHUP to p0.1, SIGUSR1 and SIGTERM\n";
     assert!(text.starts_with(told), "{text}");
-    assert!(text.contains("not sent (--send, --send-to): SIGCHLD, which no person sends"), "{text}");
+    assert!(text.contains("not sent (--send, --send-to): SIGCHLD, which come by themselves"), "{text}");
     assert!(text.contains("\n./waits, sent SIGTERM: "), "{text}");
 
     // That it waits for its signals is no finding where none is sent.
@@ -122,4 +122,18 @@ fn each_search_is_written_down_as_a_scenario_of_its_own() {
     // Without a signal it waits for one, as it must.
     assert!(!folder.path().join("saved.ron").exists());
     ends(&script::sigrace(folder.path(), &["run", "saved-SIGUSR1.ron"]), 0);
+}
+
+#[test]
+fn what_the_program_leaves_in_any_case_is_no_rest_where_it_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let explore = |script: &str| {
+        let words = ["explore", "--seed", "1", "--send", "INT", "--runs", "60", "--no-handler-checks"];
+        script::sigrace(folder.path(), &[&words[..], &["--", "sh", "-c", script]].concat())
+    };
+    ends(&explore("sleep 1; date >product"), 0);
+    // This is gone when nobody interrupts it.
+    let rest = explore("sleep 1; date >rest; rm rest");
+    ends(&rest, 100);
+    assert!(stdout(&rest).contains("other files are left than should be"), "{}", stdout(&rest));
 }

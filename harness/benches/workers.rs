@@ -69,6 +69,7 @@ fn speed(source: &Path, workers: usize, slots: &Slots) -> Result<f64, Box<dyn Er
         plan,
         against: Against::Reference(Comparison {
             heard: false,
+            products: Vec::new(),
             sends: false,
             exit: None,
             same_output: false,

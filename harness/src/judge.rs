@@ -111,6 +111,9 @@ pub struct Comparison {
     /// True if the outside could send a signal that the program hears, and sends none here: then a program that sleeps as the
     /// reference run does at its end waits for that, as a server does.
     pub heard: bool,
+    /// Files that the undisturbed run leaves: they are what the program is for, and no rest where a run ends before they are
+    /// complete.
+    pub products: Vec<String>,
     /// The exit code that every run must have, whatever the reference run did.
     pub exit: Option<i32>,
     /// True if every run must write the same standard output as the reference run.

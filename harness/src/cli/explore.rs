@@ -251,6 +251,7 @@ impl Args {
         Comparison {
             sends: !section.send.is_empty(),
             heard: heard && section.send.is_empty(),
+            products: Vec::new(),
             exit: self.exit,
             same_output: self.same_output,
             late: self.late(),

@@ -10,10 +10,9 @@ use crate::signal::{Signal, SignalSet};
 use crate::supervise::{Observe, Receiver, Supervise};
 
 /// What people, service managers, terminals and other programs send; real-time signals are added.
-const OUTSIDE: [&str; 10] = [
-    "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGTSTP", "SIGCONT", "SIGWINCH",
-    "SIGPWR",
-];
+/// A shell's job control (SIGTSTP, SIGCONT) is a matter of terminals.
+const OUTSIDE: [&str; 8] =
+    ["SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGWINCH", "SIGPWR"];
 /// What is sent to a process whose language's runtime answers for it: it keeps others for itself.
 const USUAL: [&str; 4] = ["SIGHUP", "SIGINT", "SIGUSR1", "SIGTERM"];
 /// A process that has something to do with so many standard signals does not mean any of them: Go's runtime.

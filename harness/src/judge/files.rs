@@ -2,7 +2,7 @@
 //!
 //! Against a reference run only what is certain counts. A run is compared if it ended by itself, if nobody of it was ended from
 //! outside or is left at work, and if what it left was there before the signal came that disturbed it: what a handler writes
-//! down is no rest. Names that only chance decides count as the same ([`shape`]). Of content, a file is half written if it
+//! down is no rest. Nor is what the undisturbed run leaves. Names that only chance decides count as the same ([`shape`]). Of content, a file is half written if it
 //! ends in the middle of a line, or holds nothing and held something before, where the reference run left whole lines, the same
 //! every time, and did not keep the file open to its end as a log is.
 
@@ -32,9 +32,9 @@ pub(super) const KIND: Kind = Kind {
             reference: reference.outcome.remains.clone(),
         })))
     },
-    against: |reference, _| {
+    against: |reference, how| {
         let compared = matches!(reference.outcome.end, End::Ended(_)) && reference.outcome.remains.more == 0;
-        Ok(compared.then(|| Arc::new(AsReference::new(reference)) as _))
+        Ok(compared.then(|| Arc::new(AsReference::new(reference, &how.products)) as _))
     },
 };
 
@@ -57,7 +57,7 @@ fn any(globs: &[Pattern], name: &str) -> bool {
 }
 
 /// What the run made, and is still there.
-fn made(remains: &Remains) -> impl Iterator<Item = (&Change, &Object)> {
+pub(crate) fn made(remains: &Remains) -> impl Iterator<Item = (&Change, &Object)> {
     remains.changes.iter().filter_map(|change| match &change.how {
         Changing::Made(object) => Some((change, object)),
         Changing::Changed(_) | Changing::Removed => None,
@@ -134,6 +134,8 @@ impl Expectation for Asked {
 #[derive(Debug)]
 struct AsReference {
     remains: Remains,
+    /// What the program leaves in any case.
+    products: BTreeSet<String>,
     /// Orphans that it left.
     orphans: BTreeSet<ThreadName>,
     /// Processes of it that were killed from outside.
@@ -141,8 +143,9 @@ struct AsReference {
 }
 
 impl AsReference {
-    fn new(reference: &Run) -> AsReference {
+    fn new(reference: &Run, products: &[String]) -> AsReference {
         AsReference {
+            products: products.iter().cloned().collect(),
             remains: reference.outcome.remains.clone(),
             orphans: orphans(&reference.outcome),
             killed: killed(reference),
@@ -174,6 +177,7 @@ impl AsReference {
         found.retain(|(change, _)| !take(&|name| name == change.name));
         found.retain(|(change, _)| !take(&|name| shape(name) == shape(&change.name)));
         found.retain(|(change, _)| change.before_signal || !disturbed);
+        found.retain(|(change, _)| !self.products.contains(&change.name));
         found
     }
 

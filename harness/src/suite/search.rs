@@ -5,6 +5,7 @@ use super::{budget, worker};
 use crate::checks::{self, Asked, Checked, Rule};
 use crate::compile;
 use crate::explore::{self, Cut, ExploreError, Finding, Plan, Progress, Reference, Report, Verdict};
+use crate::judge::files::made;
 use crate::judge::{self, BadPattern, Expectations};
 use crate::scenario::Expect;
 use crate::schedule::Schedule;
@@ -141,7 +142,7 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
         Ok(KeepAll { supervisor, recorder: job.keep.all.then(|| recorder.clone()) })
     };
     let reference = reference(plan, &factory)?;
-    let expectations = expectations(&job.against, &reference.run)?;
+    let expectations = expectations(&job.against, &reference)?;
     if let (true, Some(note)) = (asks_for_files(&job.against), job.settings.learnt.notes().into_iter().next())
     {
         let doing = "comparing what runs leave".to_owned();
@@ -270,10 +271,14 @@ fn asks_for_files(against: &Against) -> bool {
     }
 }
 
-fn expectations(against: &Against, reference: &Run) -> Result<Expectations, BadPattern> {
+fn expectations(against: &Against, reference: &Reference) -> Result<Expectations, BadPattern> {
     match against {
-        Against::Scenario(expect) => Expectations::of_scenario(expect, reference),
-        Against::Reference(how) => Expectations::against(reference, how),
+        Against::Scenario(expect) => Expectations::of_scenario(expect, &reference.run),
+        Against::Reference(how) => {
+            let left = made(&reference.plain().outcome.remains);
+            let products = left.map(|(change, _)| change.name.clone()).collect();
+            Expectations::against(&reference.run, &judge::Comparison { products, ..how.clone() })
+        }
         Against::Only(_, whole) => expectations(whole, reference),
     }
 }

@@ -108,7 +108,7 @@ impl Sections {
         };
         let mut left = Vec::new();
         if !found.natural.is_empty() {
-            left.push(format!("{}, which no person sends", signals(found.natural)));
+            left.push(format!("{}, which come by themselves", signals(found.natural)));
         }
         for (process, set) in &found.runtime {
             left.push(format!(
