@@ -8,6 +8,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod client;
 mod crash;
 mod exec_blocked;
 mod exit;
@@ -63,6 +64,7 @@ expectations! {
     Stalled: stalled::KIND;
     Stopped: stopped::KIND;
     Exit: exit::KIND;
+    Client: client::KIND;
     Stdout: output::STDOUT;
     Stderr: output::STDERR;
     Zombies: left::ZOMBIES;

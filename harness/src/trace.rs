@@ -315,6 +315,9 @@ pub struct Outcome {
     pub stdout: Output,
     /// What it wrote to its standard error.
     pub stderr: Output,
+    /// How each client ended, in the order in which they were started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<ClientEnd>,
     /// Processes that nobody waited for.
     pub leftover: Vec<Leftover>,
     /// Programs that were started with signals blocked which their parent had blocked only for a moment.
@@ -324,6 +327,23 @@ pub struct Outcome {
     /// How long it took.
     #[serde(default)]
     pub took: Took,
+}
+
+/// How a client ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientEnd {
+    /// Its first process: `c1`.
+    pub client: ThreadName,
+    /// What it was, as a person would type it.
+    pub command: String,
+    /// None if it had not ended when the run was over: it still waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// What it wrote to its standard output.
+    pub stdout: Output,
+    /// And to its standard error.
+    pub stderr: Output,
 }
 
 /// How long a run took on the program's clock: until the first process ended, or until it was known that it would not. In
@@ -534,6 +554,8 @@ pub enum Broken {
     Stopped,
     /// The first process ended otherwise than expected.
     Exit,
+    /// A client ended otherwise than expected.
+    Client,
     /// Standard output is not as expected.
     Stdout,
     /// Standard error is not as expected.

@@ -14,7 +14,7 @@ use crate::judge::Comparison;
 use crate::probe::BadProbeName;
 use crate::program::Program;
 use crate::scenario::{
-    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Strategy, Text, Warned,
+    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Served, Strategy, Text, Warned,
 };
 use crate::schedule::{Label, Making, Site, Syscall, ThreadName};
 use crate::show::count;
@@ -22,7 +22,8 @@ use crate::signal::Signal;
 use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, Done, Job};
-use crate::trace::{Broken, End, LeftHow, Output, Status};
+use crate::supervise::Settings;
+use crate::trace::{Broken, ClientEnd, End, LeftHow, Output, Status};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -130,6 +131,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     args.search.traces.check()?;
     args.save.as_deref().map(store::writable).transpose().map_err(Stop::refused)?;
     let launch = args.target.launch()?;
+    let clients = args.target.clients(&launch)?;
     let seed = args.search.seed.or_new();
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
     let how = args.search.how(seed, jobs, &cancel)?;
@@ -148,7 +150,10 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let job = Job {
         name: launch.argv.first().cloned().unwrap_or_default(),
-        settings: suite::settings(launch, (args.target.limits(), args.target.world()), &plan, &cancel),
+        settings: Settings {
+            clients,
+            ..suite::settings(launch, (args.target.limits(), args.target.world()), &plan, &cancel)
+        },
         plan,
         against: Against::Reference(Comparison {
             sends: !args.send.is_empty(),
@@ -212,6 +217,18 @@ impl Args {
         }
     }
 
+    /// In which ways clients may end: as those of the reference run did.
+    fn served(&self, clients: &[ClientEnd]) -> Vec<Served> {
+        let exits = clients.iter().filter_map(|one| match one.status? {
+            Status::Exited(code) => Some(ExpectedExit::Code(code)),
+            Status::Killed(signal) => Some(ExpectedExit::Signal(signal)),
+            Status::Unseen => None,
+        });
+        let mut served: Vec<Served> = exits.map(|exit| Served { exit, stdout: None }).collect();
+        served.dedup();
+        served
+    }
+
     /// The search as a scenario, with what the reference run did as its expectation and what was found as known.
     ///
     /// Of the environment only the variables given on the command line are written down.
@@ -264,9 +281,12 @@ impl Args {
             network: job.settings.world.network,
             clock: job.settings.world.clock,
             files: job.settings.world.files,
+            client: Vec::new(),
+            clients: job.settings.world.clients.clone(),
             expect: Expect {
                 exit,
                 stdout,
+                clients: self.served(&outcome.clients),
                 zombies: left(LeftHow::Zombie),
                 orphans: left(LeftHow::Orphan),
                 idle: matches!(outcome.end, End::Idle(_)),

@@ -19,6 +19,7 @@ fn run(end: End) -> Run {
         end,
         stdout: text("done\n"),
         stderr: text(""),
+        clients: Vec::new(),
         leftover: Vec::new(),
         exec_blocked: Vec::new(),
         table: Vec::new(),

@@ -1,7 +1,7 @@
 //! What a notification tells: who has come to which point, and who was made on the way.
 
 use super::RunError;
-use crate::schedule::{Making, Site, Syscall};
+use crate::schedule::{Making, Site, Syscall, ThreadName};
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::news::News;
@@ -19,11 +19,21 @@ impl Turns<'_> {
     /// A thread waits for an answer: who it is, and where.
     pub(super) fn arrive(&mut self, notification: Notification) -> Result<(), RunError> {
         let known = self.known(notification.tid)?;
-        let newborn = self.tree.birth.filter(|_| known.is_none() && !self.tree.threads.is_empty());
+        let root = if known.is_some() {
+            None
+        } else if self.tree.threads.is_empty() {
+            self.cell.has_started();
+            Some(ThreadName::root())
+        } else {
+            self.clients.take_coming(self.cell)
+        };
+        let newborn = self.tree.birth.filter(|_| known.is_none() && root.is_none());
         let id = match (known, newborn) {
             (Some(id), _) => id,
             (None, Some(birth)) => self.born(birth, notification.tid)?,
-            (None, None) if self.tree.threads.is_empty() => self.tree.add_first(notification.tid)?,
+            (None, None) if root.is_some() => {
+                self.tree.add_root(root.unwrap_or_else(ThreadName::root), notification.tid)?
+            }
             (None, None) => {
                 return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
             }

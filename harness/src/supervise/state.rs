@@ -9,6 +9,7 @@ use crate::supervise::books::journal::Journal;
 use crate::supervise::books::news::Guard;
 use crate::supervise::books::pick::Picker;
 use crate::supervise::books::tree::{State, Tree};
+use crate::supervise::clients::Clients;
 use crate::supervise::code::ambush::Counter;
 use crate::supervise::code::lookout::Lookout;
 use crate::supervise::code::seen::Seen;
@@ -51,6 +52,8 @@ pub(super) struct Turns<'a> {
     /// What the program has written.
     pub(super) stdout: Written,
     pub(super) stderr: Written,
+    /// Who talks to it.
+    pub(super) clients: Clients,
     /// Beginning and end.
     pub(super) course: Course,
     /// Calls of getrandom so far, so that each gets other bytes.
@@ -142,6 +145,7 @@ impl<'a> Turns<'a> {
             doubts: Doubts::default(),
             stdout: Written::up_to(settings.limits.output),
             stderr: Written::up_to(settings.limits.output),
+            clients: Clients::default(),
             course: Course {
                 started: now,
                 most_points: settings.limits.points,

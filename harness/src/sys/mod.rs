@@ -10,6 +10,7 @@ mod init;
 pub mod memory;
 mod network;
 pub mod notify;
+mod order;
 pub mod overlay;
 pub mod perf;
 pub mod pidfd;

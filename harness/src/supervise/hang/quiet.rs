@@ -35,6 +35,7 @@ impl Turns<'_> {
         self.refresh_timers()?;
         if let Some(ended) = self.course.first_ended {
             let linger = LINGER.as_nanos() as u64;
+            let ended = ended.max(self.clients.last_started().unwrap_or(0));
             let soon =
                 self.earliest().is_some_and(|(deadline, _)| deadline.logical <= ended.saturating_add(linger));
             if !soon {
