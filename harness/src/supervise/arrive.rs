@@ -19,22 +19,20 @@ impl Turns<'_> {
     /// A thread waits for an answer: who it is, and where.
     pub(super) fn arrive(&mut self, notification: Notification) -> Result<(), RunError> {
         let known = self.known(notification.tid)?;
-        let root = if known.is_some() {
-            None
-        } else if self.tree.threads.is_empty() {
-            self.cell.has_started();
-            Some(ThreadName::root())
-        } else {
-            self.clients.take_coming(self.cell)
+        let root = match known {
+            Some(_) => None,
+            None if self.tree.threads.is_empty() => Some(ThreadName::root()),
+            None => self.clients.coming.take(),
         };
         let newborn = self.tree.birth.filter(|_| known.is_none() && root.is_none());
-        let id = match (known, newborn) {
-            (Some(id), _) => id,
-            (None, Some(birth)) => self.born(birth, notification.tid)?,
-            (None, None) if root.is_some() => {
-                self.tree.add_root(root.unwrap_or_else(ThreadName::root), notification.tid)?
+        let id = match (known, root, newborn) {
+            (Some(id), ..) => id,
+            (None, Some(root), _) => {
+                self.cell.has_started();
+                self.tree.add_root(root, notification.tid)?
             }
-            (None, None) => {
+            (None, None, Some(birth)) => self.born(birth, notification.tid)?,
+            (None, None, None) => {
                 return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
             }
         };

@@ -7,74 +7,17 @@
 //! waits for a time, or for somebody who does, no moment counts as one at which everything sleeps: a person would see it busy.
 
 use super::{RunError, unmade};
-use crate::schedule::ThreadName;
+use crate::supervise::books::clients::Started;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::output::Written;
 use crate::supervise::patience::{BIRTH, Patience};
 use crate::supervise::state::Turns;
-use crate::sys::cell::{Cell, Outputs};
 use crate::trace::ClientEnd;
-use nix::errno::Errno;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// So long after a signal a program may notice it that looks from time to time.
 const NOTICES: Duration = Duration::from_secs(1);
 /// So long after its start a client may be busy.
 const BUSY: Duration = Duration::from_secs(10);
-
-/// The clients of a run so far.
-#[derive(Debug, Default)]
-pub(super) struct Clients {
-    started: Vec<Started>,
-    /// The one that is to be seen next.
-    coming: Option<ThreadName>,
-    /// How many signals the schedule had sent when the last round began, and when that was on the run's clock.
-    last: Option<(usize, u64)>,
-    /// How many it has sent.
-    pub(super) sent: usize,
-}
-
-/// A client that was started.
-#[derive(Debug)]
-struct Started {
-    name: ThreadName,
-    /// The number of its command.
-    number: usize,
-    ends: [(Option<OwnedFd>, Written); 2],
-}
-
-impl Clients {
-    /// Where the clients' outputs come from, as long as somebody may write to them.
-    pub(super) fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let ends = self.started.iter().flat_map(|client| &client.ends);
-        ends.filter_map(|(end, _)| end.as_ref().map(OwnedFd::as_fd))
-    }
-
-    /// Reads what they have written.
-    pub(super) fn drain(&mut self) -> Result<(), Errno> {
-        for (end, written) in self.started.iter_mut().flat_map(|client| &mut client.ends) {
-            if let Some(fd) = end
-                && written.drain(fd.as_fd())?
-            {
-                *end = None;
-            }
-        }
-        Ok(())
-    }
-
-    /// The client that is to be seen next, of which this is the first call.
-    pub(super) fn take_coming(&mut self, cell: &Cell) -> Option<ThreadName> {
-        let name = self.coming.take()?;
-        cell.has_started();
-        Some(name)
-    }
-
-    /// When the last round began, on the run's clock.
-    pub(super) fn last_started(&self) -> Option<u64> {
-        self.last.map(|(_, at)| at)
-    }
-}
 
 fn nanos(time: Duration) -> u64 {
     time.as_nanos() as u64
@@ -128,27 +71,17 @@ impl Turns<'_> {
     /// Has the init start a client, and waits for its first call.
     fn start_client(&mut self, number: usize) -> Result<(), RunError> {
         let launch = &self.settings.clients[number];
-        let Outputs { stdout, stderr } =
-            self.cell.start_client(number).map_err(|error| unmade(error, launch))?;
-        let nth = u32::try_from(self.clients.started.len() + 1).unwrap_or(u32::MAX);
-        let name = ThreadName::client(nth);
-        let end = |fd| (Some(fd), Written::up_to(self.settings.limits.output));
-        self.clients.started.push(Started { name: name.clone(), number, ends: [end(stdout), end(stderr)] });
-        self.clients.coming = Some(name);
+        let outputs = self.cell.start_client(number).map_err(|error| unmade(error, launch))?;
+        let name = self.clients.add(number, outputs, self.settings.limits.output);
         let begun = Instant::now();
         while self.clients.coming.is_some() && self.course.failed_start.is_none() {
             self.listen(Patience::ForNews)?;
             self.interrupted()?;
             if begun.elapsed() > BIRTH {
-                return Err(RunError::Fault(format!("client c{nth} was not seen to start")));
+                return Err(RunError::Fault(format!("client {name} was not seen to start")));
             }
         }
         self.course.failed_start.take().map_or(Ok(()), |error| Err(unmade(error, launch)))
-    }
-
-    /// The number of the command that a thread's process is the first to run, if it is a client's first.
-    pub(super) fn client_number(&self, name: &ThreadName) -> Option<usize> {
-        self.clients.started.iter().find(|client| client.name == *name).map(|client| client.number)
     }
 
     /// How each client ended.

@@ -68,7 +68,7 @@ impl Turns<'_> {
         let inherited =
             self.tree.process(process).parent.map(|parent| self.tree.process(parent).initial_blocked);
         // The program itself goes by the name that it was started with: where its file lies is not what happened.
-        let client = self.client_number(&self.tree.thread(id).name);
+        let client = self.clients.number(&self.tree.thread(id).name);
         let launch = client.map_or(&self.settings.launch, |number| &self.settings.clients[number]);
         let name = launch.argv.first().filter(|_| own).cloned().unwrap_or_else(|| file.clone());
         let loader =

@@ -2,6 +2,7 @@
 
 use super::{Observe, RunError, Settings};
 use crate::schedule::{Schedule, Site};
+use crate::supervise::books::clients::Clients;
 use crate::supervise::books::doubts::Doubts;
 use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
@@ -9,7 +10,6 @@ use crate::supervise::books::journal::Journal;
 use crate::supervise::books::news::Guard;
 use crate::supervise::books::pick::Picker;
 use crate::supervise::books::tree::{State, Tree};
-use crate::supervise::clients::Clients;
 use crate::supervise::code::ambush::Counter;
 use crate::supervise::code::lookout::Lookout;
 use crate::supervise::code::seen::Seen;
