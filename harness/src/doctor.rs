@@ -151,6 +151,12 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
             needed: false,
         },
         Check {
+            name: "clients",
+            result: if can_run { found(host.client())? } else { Found::Untried },
+            loses: "Clients: nobody can be started beside the program, to see how it serves.",
+            needed: false,
+        },
+        Check {
             name: "exit status after the wait",
             result: found(status_after_wait())?,
             loses: "How a child ended that a signal killed and whose parent has waited for it (Linux 6.15).",
@@ -273,6 +279,18 @@ impl Host<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A client is started beside the program, is heard, and its end is known.
+    fn client(&self) -> Result<(), Failure> {
+        let clients = vec![launch(&["sh", "-c", "echo there; exit 7"])?];
+        let cancel = Arc::clone(self.cancel);
+        let settings = Settings { cancel, clients, ..Settings::of(launch(&["true"])?) };
+        let run = Supervisor::new(settings, self.cpu)?.run(&Schedule::empty())?;
+        match &run.outcome.clients[..] {
+            [one] if one.status == Some(Status::Exited(7)) && one.stdout.bytes() == b"there\n" => Ok(()),
+            others => lost(format!("a client that says `there` and ends with 7 ended so: {others:?}")),
+        }
     }
 
     /// Two shells that read from one pipe, into which only they themselves could write.
