@@ -161,7 +161,7 @@ fn explore_finds_a_client_that_is_told_otherwise_than_in_the_reference_run() {
         sigrace::compile::compile(&source, None).unwrap().to_str().unwrap().to_owned()
     };
     let explore = |kind: &str| {
-        let words = ["explore", "--send", "SIGHUP", "--client", ASKS, "--seed", "1", "--runs", "150"];
+        let words = ["explore", "--send", "SIGHUP", "--client", ASKS, "--seed", "1", "--runs", "60"];
         let program = program(kind);
         sigrace(folder.path(), &[&words[..], &["--save", "saved.ron", "--", &program]].concat())
     };
@@ -173,7 +173,7 @@ fn explore_finds_a_client_that_is_told_otherwise_than_in_the_reference_run() {
     let replay = said.lines().last().unwrap().strip_prefix("replay: sigrace replay ").unwrap();
     let (again, code) = sigrace(folder.path(), &["replay", replay, "--times", "5"]);
     assert_eq!(code, Some(0), "{again}");
-    let (said, code) = sigrace(folder.path(), &["run", "saved.ron", "--runs", "150"]);
+    let (said, code) = sigrace(folder.path(), &["run", "saved.ron", "--runs", "60"]);
     assert_eq!(code, Some(0), "{said}");
 
     let (said, code) = explore("sound");
@@ -192,4 +192,77 @@ fn a_command_that_is_none_is_wrong_usage() {
         );
     }
     assert_eq!(sigrace(folder.path(), &["explore", "--client", "no-such-client", "--", "true"]).1, Some(102));
+}
+
+/// Searches with a client and a few runs; none if this machine has no such server, or no curl.
+fn silent(server: &[&str], folder: &Path, signal: &str, page: &str) -> Option<String> {
+    for program in [server[0], "curl"] {
+        let found = Command::new("sh").args(["-c", "command -v \"$0\"", program]).output().unwrap();
+        if !found.status.success() {
+            println!("skipped: no {program} here");
+            return None;
+        }
+    }
+    let client = format!("curl -s http://127.0.0.1:8080/{page}");
+    let words = [
+        "explore",
+        "--send",
+        signal,
+        "--client",
+        &client,
+        "--seed",
+        "1",
+        "--runs",
+        "12",
+        "--no-handler-checks",
+    ];
+    // Where clients are waited for and served: the rest is how it starts.
+    let points = "--points=before:accept4,before:sendto,before:writev,before:write,before:close,before:poll,before:epoll_wait";
+    let (said, code) = sigrace(folder, &[&words[..], &[points, "--"], server].concat());
+    assert!(matches!(code, Some(0)), "{code:?} {said}");
+    assert!(said.contains("; c1 exit code 0; c2 exit code "), "{said}");
+    Some(said)
+}
+
+#[test]
+fn nginx_serves_everybody_while_it_reads_its_configuration_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(folder.path().join("index.html"), "hello\n").unwrap();
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary: String =
+        temporary.iter().map(|name| format!("{name}_temp_path {place}/{name};\n")).collect();
+    let conf = format!(
+        "daemon off;\nworker_processes 1;\npid {place}/pid;\nerror_log stderr error;\nevents {{}}\nhttp {{\naccess_log off;\n\
+         {temporary}server {{ listen 127.0.0.1:8080; root {place}; }}\n}}\n"
+    );
+    fs::write(folder.path().join("conf"), conf).unwrap();
+    let server = ["nginx", "-c", &format!("{place}/conf"), "-e", "stderr"];
+    let Some(said) = silent(&server, folder.path(), "SIGHUP", "index.html") else { return };
+    assert!(said.contains("; c1 exit code 0; c2 exit code 0"), "{said}");
+}
+
+#[test]
+fn a_server_of_pythons_ends_its_request_when_it_is_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("page"), "hello\n").unwrap();
+    let server = ["/usr/bin/python3", "-m", "http.server", "--bind", "127.0.0.1", "8080"];
+    let Some(said) = silent(&server, folder.path(), "SIGINT", "page") else { return };
+    assert!(said.contains("; c1 exit code 0; c2 exit code 7"), "{said}");
+}
+
+#[test]
+fn a_server_in_go_that_waits_for_its_shutdown_drops_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("serves");
+    let source = root().join("tests/programs/http_shutdown.go");
+    let built =
+        Command::new("go").args(["build", "-o"]).args([&program, &source]).env("CGO_ENABLED", "0").output();
+    let Ok(built) = built else {
+        println!("skipped: no go here");
+        return;
+    };
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    silent(&[program.to_str().unwrap(), "sound"], folder.path(), "SIGTERM", "");
 }

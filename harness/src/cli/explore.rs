@@ -30,7 +30,8 @@ use std::time::Duration;
 /// Look for races in a program, without a scenario
 ///
 /// Every run is compared with one that nothing disturbed. A finding is a hang, a crash, a program that goes on for ever,
-/// more left over than the undisturbed run left, and, unless signals are sent, another exit status.
+/// more left over than the undisturbed run left, a client that is served otherwise, and, unless signals are sent, another
+/// exit status.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// A signal that the outside world may send, by name or number; each run sends each once; repeatable
