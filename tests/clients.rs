@@ -128,6 +128,21 @@ fn one_that_waits_for_ever_is_told_as_waiting() {
     assert_eq!(ends(&run), [("c1".to_owned(), None)]);
 }
 
+/// A client that looks from time to time whether it is answered does not make time pass for ever.
+#[test]
+fn one_that_looks_again_and_again_in_vain_is_told_as_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let [mute, asks] = ["mute.c", "asks_on.c"].map(|name| supervised::build(name, &[], folder.path()));
+    let (mute, asks) = (mute.to_str().unwrap(), asks.to_str().unwrap());
+    let run = with(&[mute], vec![command(&[asks])], "[]");
+    assert!(matches!(run.outcome.end, End::Idle(_)), "{:?}", run.outcome.end);
+    assert_eq!(ends(&run), [("c1".to_owned(), None)]);
+    // It is waited for no longer than that before a signal is sent, either.
+    let run = with(&[mute], vec![command(&[asks])], r#"[(at:Quiet,in:"p0",action:Send(SIGTERM))]"#);
+    assert_eq!((&run.outcome.end, run.unreached.len()), (&End::Ended(Status::Exited(0)), 0));
+    assert_eq!(ends(&run), exited(&[("c1", 0), ("c2", 7)]));
+}
+
 #[test]
 fn a_client_that_cannot_be_started_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ use crate::supervise::books::clients::Started;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::patience::{BIRTH, Patience};
 use crate::supervise::state::Turns;
+use crate::supervise::time::due::Due;
 use crate::trace::ClientEnd;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ use std::time::{Duration, Instant};
 const NOTICES: Duration = Duration::from_secs(1);
 /// So long after its start a client may be busy.
 const BUSY: Duration = Duration::from_secs(10);
+
+/// So long a client may look again and again whether the program has answered, after which it would do so for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn nanos(time: Duration) -> u64 {
     time.as_nanos() as u64
@@ -66,6 +70,23 @@ impl Turns<'_> {
         self.tree.live().any(client)
             && self.clock.now < at.saturating_add(nanos(BUSY))
             && self.earliest().is_some()
+    }
+
+    /// True if nobody but clients waits for a time, and they have for long.
+    pub(super) fn clients_wait_in_vain(&self) -> bool {
+        let Some(started) = self.clients.last_started() else { return false };
+        let since = started.max(self.clients.program_went);
+        let of_client = |due: Due| {
+            let process = match due {
+                Due::Wait(id) | Due::Stretch(id) => self.tree.thread(id).process,
+                Due::Timer(index) => self.clock.timers[index].process,
+                Due::Posix(index) => self.clock.posix[index].process,
+                Due::Descriptor(index) => self.clock.descriptors[index].process,
+            };
+            self.tree.process(process).name.client_of().is_some()
+        };
+        self.clock.now >= since.saturating_add(nanos(PATIENCE))
+            && self.deadlines().all(|(_, due)| of_client(due))
     }
 
     /// Has the init start a client, and waits for its first call.

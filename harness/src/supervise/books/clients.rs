@@ -14,6 +14,8 @@ pub(in crate::supervise) struct Clients {
     pub(in crate::supervise) coming: Option<ThreadName>,
     /// How many signals the schedule had sent when the last round began, and when that was on the run's clock.
     pub(in crate::supervise) last: Option<(usize, u64)>,
+    /// When a thread of the program went on last, on the run's clock.
+    pub(in crate::supervise) program_went: u64,
     /// How many it has sent.
     pub(in crate::supervise) sent: usize,
 }
