@@ -10,7 +10,7 @@ use super::output::{Holds, Wanted, quoted, wanted};
 use super::{BadRegex, Expectation, Held, Kind, Scope};
 use crate::scenario::{Exit, Expect, Served};
 use crate::schedule::{Action, ThreadName};
-use crate::trace::{Broken, ClientEnd, Event, Output, Run, Status, What};
+use crate::trace::{Broken, ClientEnd, End, Event, Output, Run, Status, What};
 use std::sync::Arc;
 
 pub(super) const KIND: Kind = Kind {
@@ -92,17 +92,27 @@ impl AsBefore {
         AsBefore { sent: clients.iter().map(|client| client.sent).max().unwrap_or(0), clients, outputs }
     }
 
-    /// What this client of a run may be told.
+    /// What this client of a run may be told; nothing if that is not known.
     fn allowed(&self, run: &Run, client: &ClientEnd) -> Vec<&Answer> {
-        let (before, after) = sent(run, &client.client);
-        let all = || self.clients.iter().filter(|answer| answer.command == client.command);
-        let some: Vec<&Answer> = match (before, after) {
-            (_, 0) => all().filter(|answer| answer.sent == 0).collect(),
-            (before, _) if before >= self.sent => all().filter(|answer| answer.sent == self.sent).collect(),
-            _ => all().collect(),
-        };
-        if some.is_empty() { all().collect() } else { some }
+        let all = self.clients.iter().filter(|answer| answer.command == client.command);
+        match sent(run, &client.client) {
+            (_, 0) => all.filter(|answer| answer.sent == 0).collect(),
+            // The reference run did not get the signal: it neither caught nor blocked it then.
+            _ if self.sent == 0 => Vec::new(),
+            (before, _) if before >= self.sent => all.filter(|answer| answer.sent == self.sent).collect(),
+            _ => all.collect(),
+        }
     }
+}
+
+/// True if a signal that was sent has ended the program before anybody talked to it: while it starts, it does with any.
+fn ended_before_it_served(run: &Run) -> bool {
+    let End::Ended(Status::Killed(signal)) = run.outcome.end else { return false };
+    let at = |of: &dyn Fn(&Event) -> bool| run.events.iter().position(of);
+    let sent = at(&|event| event.what == What::Step(Action::Send(signal)));
+    let ended = at(&|event| event.thread == ThreadName::root() && matches!(event.what, What::End(_)));
+    let served = at(&|event| event.thread.client_of().is_some());
+    sent.is_some() && ended.is_some_and(|ended| served.is_none_or(|served| ended < served))
 }
 
 /// How many signals a run had sent when a client was started, and when that ended.
@@ -120,7 +130,8 @@ fn sent(run: &Run, client: &ThreadName) -> (usize, usize) {
 impl Expectation for AsBefore {
     fn breach(&self, run: &Run) -> Option<String> {
         // What a server does that takes too long is an outcome of its own, as with its exit.
-        if run.events.iter().any(|event| event.what == What::Step(Action::Fire)) {
+        let early = run.events.iter().any(|event| event.what == What::Step(Action::Fire));
+        if early || ended_before_it_served(run) {
             return None;
         }
         run.outcome.clients.iter().find_map(|client| {

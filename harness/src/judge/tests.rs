@@ -369,6 +369,24 @@ fn a_client_is_served_as_before_the_signal_or_refused_as_after_it() {
 }
 
 #[test]
+fn a_client_is_not_compared_where_the_signal_ends_a_program_that_has_not_served() {
+    let died = |course: &str| {
+        let mut run = served(course);
+        let at = run.events.iter().position(|event| event.thread == name("c2")).unwrap_or(1);
+        run.events.insert(at, killed("p0", "SIGTERM"));
+        run.outcome.end = End::Ended(Status::Killed(signal("SIGTERM")));
+        run
+    };
+    let reload = against(&served("c1 c1=0 ! c2 c2=0"), sends());
+    assert_eq!(broken(&reload, &died("! c1 c1=7")), []);
+    assert_eq!(broken(&reload, &died("c1 c1=0 ! c2 c2=7")), [Broken::Client]);
+    // Nor where the reference run could not be sent it.
+    let unsent = against(&served("c1 c1=0"), sends());
+    assert_eq!(broken(&unsent, &served("! c1 c1=7")), []);
+    assert_eq!(broken(&unsent, &served("c1 c1=7")), [Broken::Client]);
+}
+
+#[test]
 fn what_a_client_is_told_is_compared_where_the_reference_run_tells_it_but_one_thing() {
     let told = |reference: &str, run: &str| broken(&against(&served(reference), sends()), &served(run));
     assert_eq!(told("c1 c1=0:hello", "c1 c1=0:hello"), []);
