@@ -5,10 +5,12 @@
 
 mod alike;
 mod crash;
+mod remains;
 mod threads;
 
 pub use alike::{Essence, difference, first_difference};
 pub use crash::{Crash, crashes, last_call};
+pub use remains::{Change, Changing, Object, Open, Remains, shape};
 pub use threads::Threads;
 
 use crate::program::{Launch, Limits};
@@ -40,6 +42,9 @@ pub struct Trace {
     /// The world in which it took place.
     #[serde(default)]
     pub world: World,
+    /// Folders whose files were the machine's, although they were to be the run's own, and why: a sentence for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<String>,
     /// True if signals may be sent where the program neither catches nor blocks them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub always: bool,
@@ -327,6 +332,9 @@ pub struct Outcome {
     /// How long it took.
     #[serde(default)]
     pub took: Took,
+    /// What it left of files and IPC objects, and what its processes held at their ends.
+    #[serde(default, skip_serializing_if = "Remains::is_nothing")]
+    pub remains: Remains,
 }
 
 /// How a client ended.
@@ -564,6 +572,10 @@ pub enum Broken {
     Zombies,
     /// More orphans than expected.
     Orphans,
+    /// Files or IPC objects are left that should not be, or a file is left half written.
+    Files,
+    /// Processes held more descriptors when they ended than they should.
+    Descriptors,
     /// A program was started with signals blocked that its parent blocked only for a moment.
     ExecBlocked,
     /// More was written than is kept, and it is not known whether that is as expected.

@@ -57,6 +57,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let settings = crate::supervise::Settings { watch: plan.signals(), ..replay::settings(&trace, &cancel)? };
     let against = Against::Reference(Comparison {
         sends: !plan.send.is_empty() && !trace.breaks.contains(&Broken::Exit),
+        heard: plan.send.is_empty(),
         same_output: trace.breaks.contains(&Broken::Stdout),
         late: trace.breaks.contains(&Broken::Late).then_some(Duration::from_secs(10)),
         ..Comparison::default()

@@ -7,7 +7,7 @@
 
 use super::exit::{is_exit, words};
 use super::output::{Holds, Wanted, quoted, wanted};
-use super::{BadRegex, Expectation, Held, Kind, Scope};
+use super::{BadPattern, Expectation, Held, Kind, Scope};
 use crate::scenario::{Exit, Expect, Served};
 use crate::schedule::{Action, ThreadName};
 use crate::trace::{Broken, ClientEnd, End, Event, Output, Run, Status, What};
@@ -18,7 +18,7 @@ pub(super) const KIND: Kind = Kind {
     title: "a client ends otherwise than expected",
     word: "client",
     scope: Scope::Uncut,
-    of_scenario: |expect| of_scenario(expect),
+    of_scenario: |expect, _| of_scenario(expect),
     // Of a reference run that was cut off nobody knows what its clients would have been told.
     against: |reference, _| {
         let whole = !reference.outcome.end.is_limit();
@@ -30,7 +30,7 @@ pub(super) const KIND: Kind = Kind {
 #[derive(Debug)]
 struct OneOf(Vec<(Exit, Option<Wanted>)>);
 
-fn of_scenario(expect: &Expect) -> Result<Option<Held>, BadRegex> {
+fn of_scenario(expect: &Expect) -> Result<Option<Held>, BadPattern> {
     let way = |Served { exit, stdout }: &Served| Ok((exit.clone(), stdout.as_ref().map(wanted).transpose()?));
     let ways = expect.clients.iter().map(way).collect::<Result<Vec<_>, _>>()?;
     Ok((!ways.is_empty()).then(|| Arc::new(OneOf(ways)) as _))

@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "it waits for the outside",
     word: "idle",
     scope: Scope::Every,
-    of_scenario: |expect| Ok(unless(expect.idle)),
+    of_scenario: |expect, _| Ok(unless(expect.idle)),
     against: |reference, _| Ok(unless(matches!(reference.outcome.end, End::Idle(_)))),
 };
 

@@ -35,6 +35,7 @@ impl Turns<'_> {
             stderr: self.stderr.told(),
             clients: self.client_ends(),
             took,
+            remains: self.remains()?,
         })
     }
 

@@ -8,7 +8,9 @@ use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::journal::Journal;
 use crate::supervise::books::news::Guard;
+use crate::supervise::books::noted::Noted;
 use crate::supervise::books::pick::Picker;
+use crate::supervise::books::ports::Ports;
 use crate::supervise::books::tree::{State, Tree};
 use crate::supervise::code::ambush::Counter;
 use crate::supervise::code::lookout::Lookout;
@@ -54,6 +56,8 @@ pub(super) struct Turns<'a> {
     pub(super) stderr: Written,
     /// Who talks to it.
     pub(super) clients: Clients,
+    /// What is noted of what the run leaves.
+    pub(super) noted: Noted,
     /// Beginning and end.
     pub(super) course: Course,
     /// Calls of getrandom so far, so that each gets other bytes.
@@ -67,6 +71,8 @@ pub(super) struct Kernel {
     pub(super) asynchronous: bool,
     /// Timers of CPU time.
     pub(super) cpu_timers: Vec<CpuTimer>,
+    /// Those that it chooses.
+    pub(super) ports: Ports,
     /// A timeout of a socket has been set.
     pub(super) socket_timeouts: bool,
     /// Since when nobody can run.
@@ -146,6 +152,7 @@ impl<'a> Turns<'a> {
             stdout: Written::up_to(settings.limits.output),
             stderr: Written::up_to(settings.limits.output),
             clients: Clients::default(),
+            noted: Noted::default(),
             course: Course {
                 started: now,
                 most_points: settings.limits.points,

@@ -88,6 +88,7 @@ impl Turns<'_> {
         if self.clients_are_busy() {
             return Ok(false);
         }
+        self.note_awaited()?;
         let wanted = self.schedule.steps.iter().any(|step| step.at == Site::Quiet);
         let first = self.journal.first_quiet.is_empty();
         if self.journal.quiet_at == Some(self.journal.events.len()) || !(first || wanted) {
@@ -244,12 +245,13 @@ impl Turns<'_> {
             // It would let the thread go, or be taken away by what lets it go.
             return Ok(false);
         }
-        let Some(status) = self.proc_status(thread)? else { return Ok(false) };
-        if !self.settings.always && !status.caught.union(status.blocked).contains(signal) {
+        let Some(heard) = self.hears(thread)? else { return Ok(false) };
+        if !self.settings.always && !heard.contains(signal) {
             return Ok(false);
         }
         let process = self.tree.thread(thread).process;
         self.look_where(thread);
+        self.note_there()?;
         match pidfd::kill(self.tree.process(process).pid, signal.number()) {
             Ok(()) => {}
             Err(Errno::ESRCH) => return Ok(false),
@@ -279,8 +281,6 @@ impl Turns<'_> {
         if self.settings.always {
             return Ok(watched);
         }
-        let status = self.proc_status(thread)?;
-        Ok(status
-            .map_or(SignalSet::EMPTY, |status| status.caught.union(status.blocked).intersection(watched)))
+        Ok(self.hears(thread)?.unwrap_or(SignalSet::EMPTY).intersection(watched))
     }
 }

@@ -13,6 +13,10 @@ pub(super) const CLIENT: u8 = b'c';
 pub(super) const END: u8 = b'e';
 /// Make upper layers anew that were written to. Their numbers follow.
 pub(super) const FRESH: u8 = b'f';
+/// Make the network anew.
+pub(super) const NETWORK: u8 = b'n';
+/// Open what shows the IPC objects of the cell.
+pub(super) const IPC: u8 = b'i';
 /// How many may follow. Of more, none are named.
 pub(super) const MOST_NAMED: usize = 1000;
 

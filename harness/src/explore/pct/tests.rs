@@ -62,6 +62,7 @@ impl Supervise for Threads {
                 clients: vec![],
                 leftover: vec![],
                 exec_blocked: vec![],
+                remains: Default::default(),
                 table: vec![],
                 took: Default::default(),
             },

@@ -8,6 +8,8 @@ pub(super) mod held;
 pub(super) mod ids;
 pub(super) mod journal;
 pub(super) mod news;
+pub(super) mod noted;
 pub(super) mod pick;
 pub(super) mod plant;
+pub(super) mod ports;
 pub(super) mod tree;

@@ -1,0 +1,105 @@
+//! A search written down as a scenario.
+
+use super::Args;
+use super::sections::Section;
+use crate::checks::Warning;
+use crate::explore;
+use crate::judge::files::expected_of;
+use crate::program::Program;
+use crate::scenario::{
+    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Served, Strategy, Text, Warned,
+};
+use crate::suite::{Done, Job};
+use crate::trace::{Broken, ClientEnd, End, LeftHow, Output, Status};
+use crate::world::Files;
+
+impl Args {
+    /// The search as a scenario, with what the reference run did as its expectation and what was found as known.
+    ///
+    /// Of the environment only the variables given on the command line are written down.
+    pub(super) fn scenario(&self, section: &Section, job: &Job, done: &Done) -> Scenario {
+        let launch = &job.settings.launch;
+        let outcome = &done.report.reference.run.outcome;
+        let exit = match (&outcome.end, self.exit) {
+            (_, Some(code)) => Some(ExpectedExit::Code(code)),
+            (End::Ended(_), None) if !section.send.is_empty() => None,
+            (End::Ended(Status::Exited(code)), None) => Some(ExpectedExit::Code(*code)),
+            (End::Ended(Status::Killed(signal)), None) => Some(ExpectedExit::Signal(*signal)),
+            (_, None) => None,
+        };
+        let stdout = match (&self.stdout, &outcome.stdout) {
+            (Some(pattern), _) => Some(Text::Matches(pattern.clone())),
+            (None, Output::Text(text)) if self.same_output => Some(Text::Is(text.clone())),
+            (None, _) => None,
+        };
+        let left = |how| {
+            let left = outcome.leftover.iter().filter(|left| left.how == how).count();
+            Some(u32::try_from(left).unwrap_or(u32::MAX))
+        };
+        let known =
+            |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
+        let warned = |warning: &Warning| Warned { rule: warning.rule, line: warning.line.clone() };
+        let littered = done.report.findings.iter().filter(|finding| finding.breaks == Broken::Files);
+        let littered: Vec<_> = littered.map(|finding| &finding.run).collect();
+        let asks = !littered.is_empty() && job.settings.world.files != Files::Host;
+        let files = asks.then(|| expected_of(&done.report.reference.run, littered.into_iter()));
+        let late = done.report.findings.iter().any(|finding| finding.breaks == Broken::Late);
+        let checked = !job.checks.is_empty() && done.checked.runs > 1;
+        // A search that only time has ended is written down with the runs that it had.
+        let made = |strategy: &Strategy| match strategy.runs() {
+            Some(u64::MAX) => strategy.with_runs(done.report.runs.max(1)),
+            _ => strategy.clone(),
+        };
+        Scenario {
+            program: Program::Command(launch.argv.clone()),
+            builds: Vec::new(),
+            args: Vec::new(),
+            env: self.target.given_env(),
+            stdin: launch.stdin.clone(),
+            cwd: Some(launch.cwd.clone()),
+            explore: Explore {
+                send: section.send.clone(),
+                send_to: section.to.clone(),
+                always: self.always,
+                points: self.points.clone(),
+                sweep: self.sweep.clone(),
+                sweep_all: self.sweep_all,
+                strategy: job.plan.strategies.iter().map(made).collect(),
+            },
+            limits: job.settings.limits.clone(),
+            network: job.settings.world.network,
+            clock: job.settings.world.clock,
+            files: job.settings.world.files,
+            client: Vec::new(),
+            clients: job.settings.world.clients.clone(),
+            expect: Expect {
+                exit,
+                stdout,
+                clients: served(&outcome.clients),
+                zombies: left(LeftHow::Zombie),
+                orphans: left(LeftHow::Orphan),
+                idle: matches!(outcome.end, End::Idle(_)),
+                within: late
+                    .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
+                files,
+                handlers: if checked { Handlers::All } else { Handlers::Nothing },
+                ..Expect::default()
+            },
+            finds: done.report.findings.iter().map(known).collect(),
+            warns: done.checked.warnings.iter().map(warned).collect(),
+            kept: Vec::new(),
+        }
+    }
+}
+
+/// In which ways clients may end: as those of the reference run did.
+fn served(clients: &[ClientEnd]) -> Vec<Served> {
+    let exits = clients.iter().filter_map(|one| match one.status? {
+        Status::Exited(code) => Some(ExpectedExit::Code(code)),
+        Status::Killed(signal) => Some(ExpectedExit::Signal(signal)),
+        Status::Unseen => None,
+    });
+    let mut served: Vec<Served> = exits.map(|exit| Served { exit, stdout: None }).collect();
+    served.dedup();
+    served
+}
