@@ -11,7 +11,7 @@ use sigrace::schedule::{Action, Point, Schedule, Site, Step, Target};
 use sigrace::show::Page;
 use sigrace::slots::Slots;
 use sigrace::suite::{self, Against, Case, How, Job, Trial};
-use sigrace::supervise::{Supervise, Supervisor};
+use sigrace::supervise::{Settings, Supervise, Supervisor};
 use sigrace::trace::{Broken, Run};
 use sigrace::{resolve, store};
 use std::collections::BTreeSet;
@@ -229,13 +229,10 @@ fn no_simpler_schedule_breaks_what_a_known_finding_breaks() {
             let check = scope.spawn(|| {
                 let slot = slots.take(Duration::from_secs(600), &Default::default()).unwrap();
                 let plan = Plan { send: scenario.explore.send.clone(), ..Plan::default() };
-                let settings = suite::settings(
-                    launch,
-                    (scenario.limits.clone(), scenario.world()),
-                    &plan,
-                    &Default::default(),
-                );
-                let mut supervisor = Supervisor::new(settings, slot.cpu).unwrap();
+                let clients = resolve::clients(&scenario.world().clients, &launch).unwrap();
+                let world = (scenario.limits.clone(), scenario.world());
+                let settings = suite::settings(launch, world, &plan, &Default::default());
+                let mut supervisor = Supervisor::new(Settings { clients, ..settings }, slot.cpu).unwrap();
                 let reference = explore::reference(&plan, &mut supervisor).unwrap();
                 let expectations = Expectations::of_scenario(&scenario.expect, &reference.run).unwrap();
                 let mut broke = Broke { supervisor, expectations, scenario: &scenario };
@@ -246,7 +243,7 @@ fn no_simpler_schedule_breaks_what_a_known_finding_breaks() {
             check.join().unwrap();
         });
     }
-    assert_eq!(broken, 15);
+    assert_eq!(broken, 18);
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use crate::build::Build;
 use crate::checks::Rule;
+use crate::client::{Client, Line};
 use crate::program::{Launch, Limits, Program};
 use crate::scenario::{
-    Exit, Expect, ExpectedFiles, Explore, Handlers, Known, Length, Scenario, Strategy as Search, Text, Warned,
+    Exit, Expect, ExpectedFiles, Explore, Handlers, Known, Length, Scenario, Served, Strategy as Search,
+    Text, Warned,
 };
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
@@ -27,8 +29,8 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn thread() -> impl Strategy<Value = ThreadName> {
-    (vec(1u32..4, 0..3), 1u32..4).prop_map(|(line, nth)| {
-        line.into_iter().fold(ThreadName::root(), |name, n| name.child(n)).thread(nth)
+    (0u32..3, vec(1u32..4, 0..3), 1u32..4).prop_map(|(root, line, nth)| {
+        line.into_iter().fold(ThreadName::client(root), |name, n| name.child(n)).thread(nth)
     })
 }
 
@@ -105,9 +107,29 @@ fn world() -> impl Strategy<Value = World> {
     let start = option::of(any::<(u32, u32)>().prop_map(|(realtime, uptime)| Start { realtime, uptime }));
     // Boxed, because a strategy of many parts is large, and lives on the stack.
     let files = proptest::sample::select(vec![Files::Own, Files::Host, Files::All]);
-    (network, clock, files, start)
-        .prop_map(|(network, clock, files, start)| World { network, clock, files, start })
+    (network, clock, files, start, vec(client(), 0..2))
+        .prop_map(|(network, clock, files, start, clients)| World { network, clock, files, start, clients })
         .boxed()
+}
+
+fn line() -> impl Strategy<Value = Line> {
+    prop_oneof![given().prop_map(Line::Send), "[a-z\"]{1,4}".prop_map(Line::Expect), Just(Line::WaitEof)]
+}
+
+/// Only those with which nothing is wrong.
+fn client() -> impl Strategy<Value = Client> {
+    let connect = prop_oneof!["tcp:[1-9][0-9]{0,3}", "unix:[a-z/]{1,9}"].prop_map(Line::Connect);
+    prop_oneof![
+        ("[a-z]{1,6}", vec(given(), 0..2))
+            .prop_map(|(name, words)| Client::Command([name].into_iter().chain(words).collect())),
+        (connect, vec(line(), 0..3)).prop_map(|(connect, lines)| {
+            Client::Script([connect].into_iter().chain(lines).chain([Line::Close]).collect())
+        }),
+    ]
+}
+
+fn served() -> impl Strategy<Value = Served> {
+    (exit(), option::of(wanted())).prop_map(|(exit, stdout)| Served { exit, stdout })
 }
 
 fn broken() -> impl Strategy<Value = Broken> {
@@ -142,9 +164,10 @@ prop_compose! {
     pub(crate) fn expect()(
         exit in option::of(exit()), stdout in option::of(wanted()), stderr in option::of(wanted()),
         zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, handlers in handlers(), files in option::of(files()), descriptors in option::of(0u32..3),
+        clients in vec(served(), 0..2),
         within in option::of((0u64..1_000_000_000).prop_map(|nanos| Length(Duration::from_nanos(nanos))))
     ) -> Expect {
-        Expect { exit, stdout, stderr, zombies, orphans, exec_blocked, idle, handlers, within, files, descriptors }
+        Expect { exit, stdout, stderr, zombies, orphans, clients, exec_blocked, idle, handlers, within, files, descriptors }
     }
 }
 
@@ -196,7 +219,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             (program, args, builds),
             (stdin, cwd, env),
             explore,
-            (limits, World { network, clock, files, .. }),
+            (limits, World { network, clock, files, clients, .. }),
             expect,
             (finds, warns, kept),
         )| {
@@ -214,6 +237,8 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 network,
                 clock,
                 files,
+                client: Vec::new(),
+                clients,
                 expect,
                 finds,
                 warns,
@@ -281,6 +306,14 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn client_end()(
+        client in thread(), command in text(), status in option::of(status()), stdout in output(), stderr in output()
+    ) -> ClientEnd {
+        ClientEnd { client: client.process(), command, status, stdout, stderr }
+    }
+}
+
 fn leftover() -> impl Strategy<Value = Leftover> {
     (process(), prop_oneof![Just(LeftHow::Zombie), Just(LeftHow::Orphan)])
         .prop_map(|(process, how)| Leftover { process, how })
@@ -340,11 +373,11 @@ prop_compose! {
 prop_compose! {
     fn outcome()(
         end in end(), stdout in output(), stderr in output(), leftover in vec(leftover(), 0..3),
-        exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3), remains in remains(),
+        exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3), remains in remains(), clients in vec(client_end().boxed(), 0..2),
         took in (0u64..1_000_000_000, 0u64..1_000_000_000)
     ) -> Outcome {
         let took = Took { whole: Duration::from_micros(took.0), after: Duration::from_micros(took.1) };
-        Outcome { end, stdout, stderr, leftover, exec_blocked, table, took, remains }
+        Outcome { end, stdout, stderr, clients, leftover, exec_blocked, table, took, remains }
     }
 }
 

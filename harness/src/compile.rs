@@ -77,6 +77,19 @@ pub fn compile(source: &Path, build: Option<&Build>) -> Result<PathBuf, CompileE
     compile_into(source, build, &directories())
 }
 
+/// Builds a C file of sigrace's own, which is in itself and not on the machine, under this name.
+pub fn compile_own(stem: &str, text: &str) -> Result<PathBuf, CompileError> {
+    let name = format!("{stem}.c");
+    let written = || {
+        let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join(&name), text)?;
+        Ok(folder)
+    };
+    let folder =
+        written().map_err(|reason| CompileError::Source { source_file: PathBuf::from(&name), reason })?;
+    compile(&folder.path().join(&name), None)
+}
+
 /// The same, with the places for what is built, best first.
 fn compile_into(
     source: &Path,

@@ -159,6 +159,12 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
             needed: false,
         },
         Check {
+            name: "clients",
+            result: if can_run { found(host.client())? } else { Found::Untried },
+            loses: "Clients: nobody can be started beside the program, to see how it serves.",
+            needed: false,
+        },
+        Check {
             name: "exit status after the wait",
             result: found(status_after_wait())?,
             loses: "How a child ended that a signal killed and whose parent has waited for it (Linux 6.15).",
@@ -266,8 +272,9 @@ impl Host<'_> {
     /// There is nothing but loopback, over which something comes from the port that the kernel was left to choose.
     fn own_network(&self) -> Result<(), Failure> {
         const PORT: u16 = 40_000;
-        let cell = Cell::new(&launch(&["true"])?, (&World::default(), &Default::default()), self.cpu, None)
-            .or_else(|error| lost(error.to_string()))?;
+        let cell =
+            Cell::new((&launch(&["true"])?, &[]), (&World::default(), &Default::default()), self.cpu, None)
+                .or_else(|error| lost(error.to_string()))?;
         let Some(network) = cell.network() else { return lost("the cell has none") };
         match network.examine(PORT).or_else(|error| lost(format!("a packet over loopback: {error}")))? {
             (PORT, interfaces) if interfaces == ["lo"] => Ok(()),
@@ -299,6 +306,18 @@ impl Host<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A client is started beside the program, is heard, and its end is known.
+    fn client(&self) -> Result<(), Failure> {
+        let clients = vec![launch(&["sh", "-c", "echo there; exit 7"])?];
+        let cancel = Arc::clone(self.cancel);
+        let settings = Settings { cancel, clients, ..Settings::of(launch(&["true"])?) };
+        let run = Supervisor::new(settings, self.cpu)?.run(&Schedule::empty())?;
+        match &run.outcome.clients[..] {
+            [one] if one.status == Some(Status::Exited(7)) && one.stdout.bytes() == b"there\n" => Ok(()),
+            others => lost(format!("a client that says `there` and ends with 7 ended so: {others:?}")),
+        }
     }
 
     /// Two shells that read from one pipe, into which only they themselves could write.

@@ -8,6 +8,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod client;
 mod crash;
 mod descriptors;
 mod exec_blocked;
@@ -65,6 +66,7 @@ expectations! {
     Stalled: stalled::KIND;
     Stopped: stopped::KIND;
     Exit: exit::KIND;
+    Client: client::KIND;
     Stdout: output::STDOUT;
     Stderr: output::STDERR;
     Zombies: left::ZOMBIES;

@@ -8,6 +8,7 @@ mod arbitrary;
 pub mod build;
 pub mod checks;
 pub mod cli;
+pub mod client;
 pub mod code;
 pub mod compile;
 pub mod doctor;

@@ -4,6 +4,7 @@
 //! send to each other: nothing that may be a secret gets in unless it was named.
 
 use crate::build::Build;
+use crate::client::{self, Client};
 use crate::code::CodeError;
 use crate::compile::{self, CompileError};
 use crate::program::{Launch, Program};
@@ -123,6 +124,25 @@ pub fn command(
     let name = argv.first().ok_or(ResolveError::Empty)?;
     let file = utf8(executable(name, env.get("PATH").map_or(DEFAULT_PATH, String::as_str), &cwd)?)?;
     Ok(Launch { file, argv, env, cwd, stdin, source: None, build: None })
+}
+
+/// How the clients of a program start: in its folder, and with its environment.
+pub fn clients(asked: &[Client], program: &Launch) -> Result<Vec<Launch>, ResolveError> {
+    let start = |client: &Client| match client {
+        Client::Command(words) => command(words.clone(), program.env.clone(), &program.cwd, None),
+        Client::Script(_) => {
+            let file = utf8(compile::compile_own("script", client::SOURCE)?)?;
+            Ok(Launch {
+                file,
+                argv: client.argv(),
+                source: None,
+                build: None,
+                stdin: None,
+                ..program.clone()
+            })
+        }
+    };
+    asked.iter().map(start).collect()
 }
 
 /// The environment for a program on the command line: the few harmless variables of the harness's own, and those given, which win.

@@ -4,6 +4,7 @@
 
 use crate::build::Build;
 use crate::checks::Rule;
+use crate::client::Client;
 use crate::program::{Limits, Program};
 use crate::schedule::{Schedule, Site, ThreadName};
 use crate::signal::Signal;
@@ -50,6 +51,12 @@ pub struct Scenario {
     /// Whose files it sees and changes.
     #[serde(default)]
     pub files: Files,
+    /// One client's command: a short way to name one in `clients`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client: Vec<String>,
+    /// Who talks to the program.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<Client>,
     /// What must hold of every outcome.
     #[serde(default)]
     pub expect: Expect,
@@ -67,7 +74,9 @@ pub struct Scenario {
 impl Scenario {
     /// The world of each run.
     pub fn world(&self) -> World {
-        World { network: self.network, clock: self.clock, files: self.files, start: None }
+        let short = (!self.client.is_empty()).then(|| Client::Command(self.client.clone()));
+        let clients = short.into_iter().chain(self.clients.iter().cloned()).collect();
+        World { network: self.network, clock: self.clock, files: self.files, start: None, clients }
     }
 }
 
@@ -240,6 +249,9 @@ pub struct Expect {
     /// Orphans left, at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orphans: Option<u32>,
+    /// How clients end: each in one of these ways. In any way when empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<Served>,
     /// Programs started with signals blocked that their parent had blocked only for a moment, at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exec_blocked: Option<u32>,
@@ -336,6 +348,17 @@ pub enum Exit {
     Signal(Signal),
     /// In one of these ways.
     OneOf(Vec<Exit>),
+}
+
+/// How a client is expected to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Served {
+    /// In which way.
+    pub exit: Exit,
+    /// What it writes to its standard output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<Text>,
 }
 
 /// What a text is expected to be.

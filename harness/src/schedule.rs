@@ -11,10 +11,13 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use syscalls::Sysno;
 
-/// A thread's name, the same in every run: `p0` is the first process, `p0.1` its first child, `p0/2` a second thread.
+/// A thread's name, the same in every run: `p0` is the first process, `p0.1` its first child, `p0/2` a second thread; `c1` is
+/// the first client, which is none of the program's, and `c1.1` its first child.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ThreadName {
-    /// Which child each ancestor was of its parent, counted from 1; empty for `p0`.
+    /// 0 for the program's, else which client, counted from 1.
+    root: u32,
+    /// Which child each ancestor was of its parent, counted from 1; empty for `p0` and `c1`.
     lineage: Vec<u32>,
     /// Counted from 1, which is the process's first thread.
     thread: u32,
@@ -23,19 +26,29 @@ pub struct ThreadName {
 impl ThreadName {
     /// `p0`
     pub fn root() -> ThreadName {
-        ThreadName { lineage: Vec::new(), thread: 1 }
+        ThreadName::client(0)
+    }
+
+    /// The first process of the `nth` client, `c1`, counted from 1.
+    pub fn client(nth: u32) -> ThreadName {
+        ThreadName { root: nth, lineage: Vec::new(), thread: 1 }
+    }
+
+    /// Which client it is of, counted from 1; none if it is the program's.
+    pub fn client_of(&self) -> Option<u32> {
+        (self.root > 0).then_some(self.root)
     }
 
     /// The first thread of this process's `nth` child.
     pub fn child(&self, nth: u32) -> ThreadName {
         let mut lineage = self.lineage.clone();
         lineage.push(nth);
-        ThreadName { lineage, thread: 1 }
+        ThreadName { root: self.root, lineage, thread: 1 }
     }
 
     /// The `nth` thread of the same process.
     pub fn thread(&self, nth: u32) -> ThreadName {
-        ThreadName { lineage: self.lineage.clone(), thread: nth }
+        ThreadName { root: self.root, lineage: self.lineage.clone(), thread: nth }
     }
 
     /// The first thread of the same process: the process's own name.
@@ -48,16 +61,19 @@ impl ThreadName {
         self.thread == 1
     }
 
-    /// The process that started this one; none for `p0`.
+    /// The process that started this one; none for `p0` and for clients.
     pub fn parent(&self) -> Option<ThreadName> {
         let (_, lineage) = self.lineage.split_last()?;
-        Some(ThreadName { lineage: lineage.to_vec(), thread: 1 })
+        Some(ThreadName { root: self.root, lineage: lineage.to_vec(), thread: 1 })
     }
 }
 
 impl fmt::Display for ThreadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("p0")?;
+        match self.root {
+            0 => f.write_str("p0")?,
+            nth => write!(f, "c{nth}")?,
+        }
         self.lineage.iter().try_for_each(|nth| write!(f, ".{nth}"))?;
         if self.thread > 1 { write!(f, "/{}", self.thread) } else { Ok(()) }
     }
@@ -72,7 +88,7 @@ impl fmt::Debug for ThreadName {
 /// Why a text names no thread.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no process or thread name: expected p0, p0.1 (its first child), p0.1/2 (that one's second thread)"
+    "`{0}` is no process or thread name: expected p0, p0.1 (its first child), p0.1/2 (that one's second thread), c1 (a client)"
 )]
 pub struct BadName(String);
 
@@ -87,14 +103,14 @@ impl FromStr for ThreadName {
             Some((process, thread)) => (process, counted(thread).ok_or_else(bad)?),
             None => (text, 1),
         };
-        let children = process.strip_prefix("p0").ok_or_else(bad)?;
-        let lineage = if children.is_empty() {
-            Vec::new()
-        } else {
-            let words = children.strip_prefix('.').ok_or_else(bad)?;
-            words.split('.').map(|word| counted(word).ok_or_else(bad)).collect::<Result<_, _>>()?
+        let mut words = process.split('.');
+        let root = match words.next() {
+            Some("p0") => 0,
+            Some(client) => client.strip_prefix('c').and_then(counted).ok_or_else(bad)?,
+            None => return Err(bad()),
         };
-        Ok(ThreadName { lineage, thread })
+        let lineage = words.map(|word| counted(word).ok_or_else(bad)).collect::<Result<_, _>>()?;
+        Ok(ThreadName { root, lineage, thread })
     }
 }
 
@@ -416,10 +432,13 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for name in ["p0", "p0/2", "p0.1", "p0.1.2", "p0.3/12"] {
+        for name in ["p0", "p0/2", "p0.1", "p0.1.2", "p0.3/12", "c1", "c12.1/2"] {
             assert_eq!(name.parse::<ThreadName>().unwrap().to_string(), name);
         }
-        for bad in ["", "p", "p1", "p0.", "p0.0", "p0.01", "p0/", "p0/0", "p0/+1", "p0.1/x", " p0"] {
+        for bad in [
+            "", "p", "p1", "p0.", "p0.0", "p0.01", "p0/", "c", "c0", "c01", "c1.", "p0/0", "p0/+1", "p0.1/x",
+            " p0",
+        ] {
             assert!(bad.parse::<ThreadName>().is_err(), "{bad}");
         }
     }

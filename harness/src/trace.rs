@@ -320,6 +320,9 @@ pub struct Outcome {
     pub stdout: Output,
     /// What it wrote to its standard error.
     pub stderr: Output,
+    /// How each client ended, in the order in which they were started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<ClientEnd>,
     /// Processes that nobody waited for.
     pub leftover: Vec<Leftover>,
     /// Programs that were started with signals blocked which their parent had blocked only for a moment.
@@ -332,6 +335,23 @@ pub struct Outcome {
     /// What it left of files and IPC objects, and what its processes held at their ends.
     #[serde(default, skip_serializing_if = "Remains::is_nothing")]
     pub remains: Remains,
+}
+
+/// How a client ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientEnd {
+    /// Its first process: `c1`.
+    pub client: ThreadName,
+    /// What it was, as a person would type it.
+    pub command: String,
+    /// None if it had not ended when the run was over: it still waited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// What it wrote to its standard output.
+    pub stdout: Output,
+    /// And to its standard error.
+    pub stderr: Output,
 }
 
 /// How long a run took on the program's clock: until the first process ended, or until it was known that it would not. In
@@ -542,6 +562,8 @@ pub enum Broken {
     Stopped,
     /// The first process ended otherwise than expected.
     Exit,
+    /// A client ended otherwise than expected.
+    Client,
     /// Standard output is not as expected.
     Stdout,
     /// Standard error is not as expected.

@@ -1,6 +1,7 @@
 //! The world in which a run takes place: what of it is the run's own, so that it is the same in every run, and what is the
 //! machine's.
 
+use crate::client::Client;
 use serde::{Deserialize, Serialize};
 
 /// All of it. It is recorded in a trace, so that a replay takes place in the same one.
@@ -16,6 +17,9 @@ pub struct World {
     pub start: Option<Start>,
     /// Whose files.
     pub files: Files,
+    /// Who talks to the program: all of them are started when everything first sleeps, and again after each signal.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<Client>,
 }
 
 /// By whose time a program lives.

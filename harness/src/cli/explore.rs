@@ -32,7 +32,8 @@ use whole::{Share, Whole};
 /// Look for races in a program, without a scenario
 ///
 /// Every run is compared with one that nothing disturbed. A finding is a hang, a crash, a program that goes on for ever,
-/// more left over than the undisturbed run left, of processes or of files, a file left half written, and, unless signals are sent, another exit status.
+/// more left over than the undisturbed run left, of processes or of files, a file left half written, a client that is served
+/// otherwise, and, unless signals are sent, another exit status.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// A signal that the outside world may send, by name or number, or `none`; each run sends each once; repeatable
@@ -159,12 +160,16 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     args.search.traces.check()?;
     args.save.as_deref().map(store::writable).transpose().map_err(Stop::refused)?;
     let launch = args.target.launch()?;
+    let clients = args.target.clients(&launch)?;
     let seed = args.search.seed.or_new();
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
     let how = args.search.how(seed, jobs, &cancel)?;
     let code = suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?;
     let name = launch.argv.first().cloned().unwrap_or_default();
-    let settings = suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, &cancel);
+    let settings = Settings {
+        clients,
+        ..suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, &cancel)
+    };
     let sections = match args.sections(&settings, &slots) {
         Ok(sections) => sections,
         Err(error) => {

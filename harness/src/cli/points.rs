@@ -28,12 +28,14 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let stop = interrupt::flag()?;
     let all = || (1..=64).filter_map(Signal::from_number).collect();
+    let launch = args.target.launch()?;
     let settings = Settings {
+        clients: args.target.clients(&launch)?,
         cancel: Arc::clone(&stop),
         watch: if args.send.is_empty() { all() } else { args.send.clone() },
         limits: args.target.limits(),
         world: args.target.world(),
-        ..Settings::of(args.target.launch()?)
+        ..Settings::of(launch)
     };
     let slots = host::slots()?;
     let mut supervisor = worker::supervisor(settings, &Seats::new(&slots, slots.waited()));

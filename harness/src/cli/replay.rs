@@ -57,13 +57,15 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 /// The settings under which a trace was recorded, with the program where it is now.
 pub(super) fn settings(trace: &Trace, stop: &Arc<AtomicBool>) -> Result<Settings, Stop> {
     trace.launch.stdin.as_deref().map(resolve::input).transpose()?;
+    let launch = Launch { file: program(trace)?, ..trace.launch.clone() };
     Ok(Settings {
+        clients: resolve::clients(&trace.world.clients, &launch)?,
         limits: trace.limits.clone(),
         world: trace.world.clone(),
         seed: trace.seed,
         always: trace.always,
         cancel: Arc::clone(stop),
-        ..Settings::of(Launch { file: program(trace)?, ..trace.launch.clone() })
+        ..Settings::of(launch)
     })
 }
 

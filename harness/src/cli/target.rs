@@ -48,6 +48,11 @@ impl Target {
         self.world.world()
     }
 
+    /// How the clients of the program start.
+    pub(super) fn clients(&self, launch: &Launch) -> Result<Vec<Launch>, Stop> {
+        Ok(resolve::clients(&self.world().clients, launch)?)
+    }
+
     /// How the program starts.
     pub(super) fn launch(&self) -> Result<Launch, Stop> {
         let cwd = match &self.cwd {

@@ -1,5 +1,6 @@
 //! The world of a run, from the command line.
 
+use crate::client::Client;
 use crate::world;
 use clap::{Args, ValueEnum};
 
@@ -16,6 +17,15 @@ pub(super) struct World {
     /// Whose files the program sees and changes
     #[arg(long, env = "SIGRACE_FILES", value_enum, default_value_t)]
     files: Files,
+    /// A command that talks to the program: started, under the same control, when everything first sleeps, and again after each signal; repeatable
+    #[arg(long, value_name = "CMD", value_parser = client)]
+    client: Vec<Client>,
+}
+
+/// A command as a shell splits it into words.
+fn client(text: &str) -> Result<Client, String> {
+    let client = Client::Command(shell_words::split(text).map_err(|error| error.to_string())?);
+    client.wrong().map_or(Ok(client), Err)
 }
 
 /// Whose network.
@@ -66,6 +76,6 @@ impl World {
             Files::Host => world::Files::Host,
             Files::All => world::Files::All,
         };
-        world::World { network, clock, files, start: None }
+        world::World { network, clock, files, start: None, clients: self.client.clone() }
     }
 }

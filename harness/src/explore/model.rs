@@ -151,6 +151,7 @@ impl Supervise for Model {
             end: (self.end)(&taken),
             stdout: Output::Text(String::new()),
             stderr: Output::Text(String::new()),
+            clients: Vec::new(),
             leftover: Vec::new(),
             exec_blocked: Vec::new(),
             remains: Default::default(),

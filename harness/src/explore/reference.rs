@@ -3,7 +3,7 @@
 //! Without signals to send it is the empty schedule. With signals it sends them, in their order, when everything
 //! sleeps: every thread of every process, as a person who types `kill` a moment later would meet the program. Whether that
 //! ever is, and who gets them, is known from a run of the empty schedule, made before. Where there is but one thread, the
-//! moment is told by the call in which it sleeps.
+//! moment is told by the call in which it sleeps. Clients have ended by then, or wait for the program.
 
 use super::crew::attempt;
 use super::error::ExploreError;
@@ -12,7 +12,7 @@ use super::plan::Plan;
 use crate::schedule::{Action, Point, Schedule, Site, Step};
 use crate::signal::Signal;
 use crate::supervise::Supervise;
-use crate::trace::{End, Run, What};
+use crate::trace::{End, Event, Run, What};
 
 /// The reference run, and the run of the empty schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +85,8 @@ fn meeting(plan: &Plan, plain: &Run, signals: Vec<Signal>) -> Result<Vec<Step>, 
             asleep: quiet.iter().map(Point::to_string).collect::<Vec<_>>().join(", "),
         });
     };
-    let alone = !plain.events.iter().any(|event| matches!(event.what, What::Make(_)));
+    let another = |event: &Event| matches!(event.what, What::Make(_)) || event.thread.client_of().is_some();
+    let alone = !plain.events.iter().any(another);
     let step = |(signal, nth)| {
         let met = || Point { thread: to.clone(), site: Site::Quiet, nth };
         Step::new(if alone { sleeps.clone() } else { met() }, Action::Send(signal))

@@ -118,7 +118,8 @@ impl Space {
             let unsent = self.signals.iter().filter(|signal| !sent.contains(signal));
             actions.extend(unsent.copied().filter(can).map(Action::Send));
         }
-        if sending && *fires {
+        // How long a client is kept waiting by its own clock says nothing of the program.
+        if sending && *fires && point.thread.client_of().is_none() {
             actions.push(Action::Fire);
         }
         if switching && !others.is_empty() {

@@ -28,7 +28,9 @@ struct Holds {
 
 impl Holds {
     fn new(most: u32, reference: &Run) -> Holds {
-        let processes = reference.events.iter().map(|event| event.thread.process()).collect();
+        let threads = reference.events.iter().map(|event| &event.thread);
+        let processes =
+            threads.filter(|thread| thread.client_of().is_none()).map(ThreadName::process).collect();
         Holds { most, processes, open: reference.outcome.remains.open.clone() }
     }
 

@@ -59,7 +59,7 @@ impl Ending {
     }
 }
 
-fn is_exit(exit: &Exit, status: Status) -> bool {
+pub(super) fn is_exit(exit: &Exit, status: Status) -> bool {
     match exit {
         Exit::Code(code) => status == Status::Exited(*code),
         Exit::Signal(signal) => status == Status::Killed(*signal),
@@ -97,7 +97,7 @@ impl Expectation for Ending {
     }
 }
 
-fn words(exit: &Exit) -> String {
+pub(super) fn words(exit: &Exit) -> String {
     match exit {
         Exit::Code(code) => Status::Exited(*code).to_string(),
         Exit::Signal(signal) => Status::Killed(*signal).to_string(),

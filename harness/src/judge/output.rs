@@ -43,14 +43,14 @@ pub(super) const LIMIT: Kind = Kind {
 
 /// What a text has to be.
 #[derive(Debug)]
-enum Wanted {
+pub(super) enum Wanted {
     Exactly(Output),
     Matching(Regex),
 }
 
 /// Whether a text is as it has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holds {
+pub(super) enum Holds {
     Yes,
     No,
     /// What was kept of it does not tell.
@@ -58,7 +58,7 @@ enum Holds {
 }
 
 impl Wanted {
-    fn holds(&self, output: &Output) -> Holds {
+    pub(super) fn holds(&self, output: &Output) -> Holds {
         let bytes = output.bytes();
         let known = |holds| if holds { Holds::Yes } else { Holds::No };
         match (self, output.left_out()) {
@@ -98,12 +98,15 @@ struct Writes {
 struct Kept(Vec<Writes>);
 
 fn of_text(text: Option<&Text>, name: &'static str, which: Which) -> Result<Option<Writes>, BadPattern> {
-    let wanted = match text {
-        None => return Ok(None),
-        Some(Text::Is(text)) => Wanted::Exactly(Output::Text(text.clone())),
-        Some(Text::Matches(pattern)) => Wanted::Matching(regex(pattern)?),
-    };
-    Ok(Some(Writes { wanted, name, which }))
+    text.map(|text| Ok(Writes { wanted: wanted(text)?, name, which })).transpose()
+}
+
+/// What a scenario says of a text.
+pub(super) fn wanted(text: &Text) -> Result<Wanted, BadPattern> {
+    Ok(match text {
+        Text::Is(text) => Wanted::Exactly(Output::Text(text.clone())),
+        Text::Matches(pattern) => Wanted::Matching(regex(pattern)?),
+    })
 }
 
 fn stdout_against(reference: &Run, how: &Comparison) -> Result<Option<Writes>, BadPattern> {
@@ -153,7 +156,7 @@ impl Expectation for Kept {
 }
 
 /// A text in quotes, escaped and shortened, for the middle of a sentence.
-fn quoted(text: &[u8]) -> String {
+pub(super) fn quoted(text: &[u8]) -> String {
     const MOST: usize = 60;
     let text = String::from_utf8_lossy(text);
     let short: String = text.chars().take(MOST).collect();

@@ -1,7 +1,7 @@
 //! How a run ended: the end itself, the proof of a hang, where the threads were, the output, what is left over, and the process table.
 
-use super::Page;
 use super::layout::{padded, plain, short, width};
+use super::{Page, indented};
 use crate::schedule::ThreadName;
 use crate::signal::{Signal, SignalSet};
 use crate::trace::{Change, Changing, End, LeftHow, Open, Outcome, Output, Remains, Sleeper, Took};
@@ -20,6 +20,15 @@ pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
     text += places;
     text += &output("standard output", &outcome.stdout, page);
     text += &output("standard error", &outcome.stderr, page);
+    for client in &outcome.clients {
+        let how = client.status.map_or_else(|| "still waits".to_owned(), |status| status.to_string());
+        let name = format!("{} ({})", client.client, plain(&client.command));
+        text += &format!("{} {how}\n", page.strong(format!("{name}:")));
+        let wrote = [("standard output", &client.stdout), ("standard error", &client.stderr)];
+        for (what, wrote) in wrote.into_iter().filter(|(_, wrote)| !wrote.bytes().is_empty()) {
+            text += &indented(&output(what, wrote, page));
+        }
+    }
     if !outcome.leftover.is_empty() {
         text += &page.strong("left over:");
         text += "\n";

@@ -22,7 +22,7 @@ pub use layout::{padded, width};
 use layout::{plain, short};
 pub use place::{landings, sources};
 pub use search::{elsewhere, unstable};
-pub use words::{count, end_words, event_words, listed, made_words, step_words};
+pub use words::{count, end_words, event_words, listed, made_words, outcome_words, step_words};
 
 use crate::judge::title;
 use crate::schedule::Schedule;

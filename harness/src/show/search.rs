@@ -1,6 +1,6 @@
 //! What came of a search, in words: where else the same breaks, and what did not repeat itself.
 
-use super::words::end_words;
+use super::words::outcome_words;
 use super::{Page, diverged};
 use crate::explore::{Finding, Unstable};
 use crate::schedule::Schedule;
@@ -26,9 +26,9 @@ pub fn unstable(all: &[Unstable], page: Page) -> String {
     let mut text = String::new();
     for unstable in all {
         text += &format!("unstable ({}): {}\n", unstable.schedule, unstable.why);
-        text += &format!("  one run:     {}\n", end_words(&unstable.one.outcome.end));
+        text += &format!("  one run:     {}\n", outcome_words(&unstable.one.outcome));
         if let Some(other) = &unstable.other {
-            text += &format!("  another run: {}\n", end_words(&other.outcome.end));
+            text += &format!("  another run: {}\n", outcome_words(&other.outcome));
             if let Some(index) = unstable.differs {
                 text += &diverged(&unstable.one.events, &other.events, index, page);
             }

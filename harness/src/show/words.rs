@@ -3,7 +3,7 @@
 use super::layout::plain;
 use crate::schedule::{Action, Site, Step};
 use crate::signal::Signal;
-use crate::trace::{Changing, End, Event, Remains, Sleeper, Status, What};
+use crate::trace::{Changing, End, Event, Outcome, Remains, Sleeper, Status, What};
 
 /// A number with its noun: `1 run`, `2 runs`.
 pub fn count(number: u64, noun: &str) -> String {
@@ -78,6 +78,15 @@ pub fn end_words(end: &End) -> String {
         End::Stalled(sleepers) => format!("only lets time pass ({})", Sleeper::list(sleepers)),
         End::TimedOut => "the time limit was reached".to_owned(),
     }
+}
+
+/// How a run ended, and its clients, in a few words.
+pub fn outcome_words(outcome: &Outcome) -> String {
+    let clients = outcome.clients.iter().map(|one| match one.status {
+        Some(status) => format!("; {} {status}", one.client),
+        None => format!("; {} still waits", one.client),
+    });
+    end_words(&outcome.end) + &clients.collect::<String>()
 }
 
 /// What a run made that is still there, where it made anything: `, made a and b`.

@@ -1,5 +1,6 @@
 //! What a scenario must not say although its types allow it.
 
+use crate::client::Client;
 use crate::judge;
 use crate::program::{Limits, Program};
 use crate::scenario::{Exit, Expect, ExpectedFiles, Explore, Known, Scenario, Strategy, Text};
@@ -40,6 +41,7 @@ impl Complaint {
 /// The first thing that is wrong, if anything is.
 pub(super) fn scenario(scenario: &Scenario) -> Option<Complaint> {
     program(scenario)
+        .or_else(|| clients(scenario))
         .or_else(|| explore(&scenario.explore))
         .or_else(|| limits(&scenario.limits))
         .or_else(|| expect(&scenario.expect))
@@ -81,6 +83,23 @@ fn program(scenario: &Scenario) -> Option<Complaint> {
         return complain([Field("args"), Item(index)], "no argument can hold a NUL character");
     }
     env(&scenario.env)
+}
+
+fn clients(scenario: &Scenario) -> Option<Complaint> {
+    if !scenario.client.is_empty() && !scenario.clients.is_empty() {
+        return complain(
+            [Field("client")],
+            "`client` is short for one `Command` in `clients`: expected one of the two",
+        );
+    }
+    let wrong = |(index, client): (usize, &Client)| {
+        client.wrong().and_then(|what| complain([Field("clients"), Item(index)], what))
+    };
+    let short = Client::Command(scenario.client.clone());
+    let short = Some(short).filter(|_| !scenario.client.is_empty()).and_then(|client| client.wrong());
+    short
+        .and_then(|what| complain([Field("client")], what))
+        .or_else(|| scenario.clients.iter().enumerate().find_map(wrong))
 }
 
 fn env(env: &BTreeMap<String, String>) -> Option<Complaint> {

@@ -245,6 +245,8 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
         network,
         clock,
         files,
+        client,
+        clients,
         expect,
         finds,
         warns,
@@ -278,6 +280,12 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
     }
     if *files != Files::default() {
         text.field("files", files, 0)?;
+    }
+    if !client.is_empty() {
+        text.field("client", client, 0)?;
+    }
+    if !clients.is_empty() {
+        text.field("clients", clients, 1)?;
     }
     text.field("expect", expect, 0)?;
     if !finds.is_empty() {

@@ -382,7 +382,7 @@ impl Found {
                 .outcomes
                 .iter()
                 .map(|seen| Distinct {
-                    ending: show::end_words(&seen.outcome.end),
+                    ending: show::outcome_words(&seen.outcome),
                     digest: digest_of(&seen.outcome),
                     breaks: names(&seen.breaks),
                     runs: seen.runs,
@@ -407,7 +407,7 @@ impl Found {
                     schedule: steps(&unstable.schedule),
                     endings: std::iter::once(&unstable.one)
                         .chain(&unstable.other)
-                        .map(|run| show::end_words(&run.outcome.end))
+                        .map(|run| show::outcome_words(&run.outcome))
                         .collect(),
                     differs: unstable.differs.map(|index| index as u64),
                 })

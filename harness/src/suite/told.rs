@@ -25,7 +25,7 @@ impl Done {
         text += &format!(
             "the reference run ({}): {}\n",
             undisturbed(reference),
-            show::end_words(&reference.run.outcome.end)
+            show::outcome_words(&reference.run.outcome)
         );
         if outcomes.len() > 1 {
             let runs = outcomes.iter().map(|seen| seen.runs).sum();
@@ -34,7 +34,7 @@ impl Done {
                 text += &format!(
                     "  {:>6} x {}{}, first by {}\n",
                     seen.runs,
-                    show::end_words(&seen.outcome.end),
+                    show::outcome_words(&seen.outcome),
                     show::made_words(&seen.outcome.remains),
                     seen.example
                 );

@@ -12,6 +12,7 @@ use crate::scenario::{Explore, Strategy, Warned};
 use crate::schedule::Schedule;
 use crate::show::Page;
 use crate::slots::Slots;
+use crate::supervise::Settings;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -67,6 +68,8 @@ pub struct Trial {
     pub case: Case,
     /// How its program starts.
     pub launch: Launch,
+    /// And its clients.
+    pub clients: Vec<Launch>,
     /// The code that it sweeps.
     pub code: Code,
 }
@@ -94,7 +97,8 @@ impl Trial {
         let launch = resolve::scenario(&case.scenario, case.build.as_ref(), case.folder())?;
         let Explore { sweep, sweep_all, points, .. } = &case.scenario.explore;
         let code = code(&launch.file, sweep, *sweep_all, points)?;
-        Ok(Trial { case, launch, code })
+        let clients = resolve::clients(&case.scenario.world().clients, &launch)?;
+        Ok(Trial { case, launch, clients, code })
     }
 
     /// Runs in all that the scenario's strategies may make, as far as that is limited. How many schedules there are to
@@ -127,12 +131,15 @@ impl Trial {
         };
         let job = Job {
             name: self.case.name.clone(),
-            settings: settings(
-                self.launch.clone(),
-                (scenario.limits.clone(), scenario.world()),
-                &plan,
-                &how.cancel,
-            ),
+            settings: Settings {
+                clients: self.clients.clone(),
+                ..settings(
+                    self.launch.clone(),
+                    (scenario.limits.clone(), scenario.world()),
+                    &plan,
+                    &how.cancel,
+                )
+            },
             plan,
             against: Against::Scenario(scenario.expect.clone()),
             checks: scenario.expect.handlers.rules().to_vec(),

@@ -1,7 +1,7 @@
 //! What a notification tells: who has come to which point, and who was made on the way.
 
 use super::RunError;
-use crate::schedule::{Making, Site, Syscall};
+use crate::schedule::{Making, Site, Syscall, ThreadName};
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::news::News;
@@ -19,12 +19,20 @@ impl Turns<'_> {
     /// A thread waits for an answer: who it is, and where.
     pub(super) fn arrive(&mut self, notification: Notification) -> Result<(), RunError> {
         let known = self.known(notification.tid)?;
-        let newborn = self.tree.birth.filter(|_| known.is_none() && !self.tree.threads.is_empty());
-        let id = match (known, newborn) {
-            (Some(id), _) => id,
-            (None, Some(birth)) => self.born(birth, notification.tid)?,
-            (None, None) if self.tree.threads.is_empty() => self.tree.add_first(notification.tid)?,
-            (None, None) => {
+        let root = match known {
+            Some(_) => None,
+            None if self.tree.threads.is_empty() => Some(ThreadName::root()),
+            None => self.clients.coming.take(),
+        };
+        let newborn = self.tree.birth.filter(|_| known.is_none() && root.is_none());
+        let id = match (known, root, newborn) {
+            (Some(id), ..) => id,
+            (None, Some(root), _) => {
+                self.cell.has_started();
+                self.tree.add_root(root, notification.tid)?
+            }
+            (None, None, Some(birth)) => self.born(birth, notification.tid)?,
+            (None, None, None) => {
                 return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
             }
         };

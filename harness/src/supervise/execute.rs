@@ -57,7 +57,8 @@ impl Turns<'_> {
         self.clock.forget_posix(process);
         let file = procfs::executable(pid).map_err(|error| unreadable("file name", &error))?;
         self.privileges(id, &file)?;
-        let own = id == ThreadId(0) && self.tree.process_of(id).program.is_empty();
+        // What was started as the program or a client, not what that executes later.
+        let own = self.tree.process_of(id).parent.is_none() && self.tree.process_of(id).program.is_empty();
         let blocked = if own {
             // Read just now, when the process was first seen.
             self.tree.process(process).last_blocked
@@ -67,7 +68,8 @@ impl Turns<'_> {
         let inherited =
             self.tree.process(process).parent.map(|parent| self.tree.process(parent).initial_blocked);
         // The program itself goes by the name that it was started with: where its file lies is not what happened.
-        let launch = &self.settings.launch;
+        let client = self.clients.number(&self.tree.thread(id).name);
+        let launch = client.map_or(&self.settings.launch, |number| &self.settings.clients[number]);
         let name = launch.argv.first().filter(|_| own).cloned().unwrap_or_else(|| file.clone());
         let loader =
             if base == 0 { 0..0 } else { base..base + loader::size(&self.tree.thread(id).door, base) };

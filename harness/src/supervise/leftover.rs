@@ -45,7 +45,8 @@ impl Turns<'_> {
     /// Who was left over, once everything has been ended; `lasting` as it was before.
     pub(super) fn leftover(&self, lasting: &[bool]) -> Vec<Leftover> {
         let left = |id: ProcessId| {
-            let process = self.tree.process(id);
+            // What a client leaves is not the program's.
+            let process = Some(self.tree.process(id)).filter(|process| process.name.client_of().is_none())?;
             let parent_ended = self.tree.process(process.parent?).ended();
             let how = match (process.ended(), parent_ended) {
                 (false, true) => lasting.get(id.0)?.then_some(LeftHow::Orphan),

@@ -15,6 +15,7 @@ impl Turns<'_> {
     pub(super) fn listen(&mut self, patience: Patience) -> Result<Heard, RunError> {
         let cell = self.cell;
         let mut fds = vec![cell.listener().as_fd(), cell.control(), cell.stdout(), cell.stderr()];
+        fds.extend(self.clients.outputs());
         let told = fds.len();
         fds.extend(self.dying().map(|process| process.pidfd.as_fd()));
         let dying = fds.len();
@@ -28,7 +29,8 @@ impl Turns<'_> {
         let came = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
         // Without a call that waits it says only that nobody is left who could call: the init tells of its end itself.
         let notified = fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLIN));
-        let [ended, said, out, err] = [0, 1, 2, 3].map(|index| came(&fds[index]));
+        let [ended, said] = [0, 1].map(|index| came(&fds[index]));
+        let wrote = fds[2..told].iter().any(came);
         let died = fds[told..dying].iter().any(came);
         let sprung = fds[dying..].iter().any(came);
         self.code.parking |= sprung;
@@ -49,7 +51,7 @@ impl Turns<'_> {
         if said {
             self.hear()?;
         }
-        if out || err {
+        if wrote {
             self.drain()?;
         }
         Ok(match (notified || said, died || sprung) {
@@ -73,21 +75,12 @@ impl Turns<'_> {
 
     /// Reads what the program has written.
     pub(super) fn drain(&mut self) -> Result<(), RunError> {
-        for (fd, written) in [(self.cell.stdout(), &mut self.stdout), (self.cell.stderr(), &mut self.stderr)]
-        {
-            let mut chunk = [0u8; 65536];
-            loop {
-                match nix::unistd::read(fd, &mut chunk) {
-                    Ok(0) | Err(Errno::EAGAIN) => break,
-                    Ok(got) => written.take(&chunk[..got]),
-                    Err(Errno::EINTR) => {}
-                    Err(errno) => {
-                        return Err(RunError::Fault(format!("reading the program's output: {errno}")));
-                    }
-                }
-            }
-        }
-        Ok(())
+        let mut read = || {
+            self.stdout.drain(self.cell.stdout())?;
+            self.stderr.drain(self.cell.stderr())?;
+            self.clients.drain()
+        };
+        read().map_err(|errno| RunError::Fault(format!("reading the program's output: {errno}")))
     }
 
     /// Waits until the init says something; notifications of threads that are being ended are left alone.

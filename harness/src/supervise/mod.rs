@@ -23,6 +23,7 @@
 mod arrive;
 mod books;
 mod calls;
+mod clients;
 mod code;
 mod deliver;
 mod emulate;
@@ -76,6 +77,8 @@ pub use time::face::begun;
 pub struct Settings {
     /// How the program starts.
     pub launch: Launch,
+    /// And each of the world's clients.
+    pub clients: Vec<Launch>,
     /// How far a run may go.
     pub limits: Limits,
     /// The world of each run.
@@ -97,6 +100,7 @@ impl Settings {
     pub fn of(launch: Launch) -> Settings {
         Settings {
             launch,
+            clients: Vec::new(),
             limits: Limits::default(),
             world: World::default(),
             seed: 1,
@@ -234,9 +238,13 @@ impl Supervisor {
     fn furnish(&self) -> Result<Furnished, RunError> {
         let unnotified = self.settings.learnt.loader();
         let launch = &self.settings.launch;
-        let cell =
-            Cell::new(launch, (&self.settings.world, &self.settings.limits), self.cpu, unnotified.clone())
-                .map_err(|error| unmade(error, launch))?;
+        let cell = Cell::new(
+            (launch, &self.settings.clients),
+            (&self.settings.world, &self.settings.limits),
+            self.cpu,
+            unnotified.clone(),
+        )
+        .map_err(|error| unmade(error, launch))?;
         self.settings.learnt.shared(&cell.files().shared);
         Ok(Furnished { cell, unnotified })
     }

@@ -33,6 +33,7 @@ impl Turns<'_> {
             table,
             stdout: self.stdout.told(),
             stderr: self.stderr.told(),
+            clients: self.client_ends(),
             took,
             remains: self.remains()?,
         })
@@ -71,7 +72,7 @@ impl Turns<'_> {
                 _ => self.tree.processes[parent].last_blocked,
             };
             let left = process.exec_blocked.without(now);
-            if !left.is_empty() {
+            if !left.is_empty() && process.name.client_of().is_none() {
                 let signals = left.iter().collect();
                 found.push(ExecBlocked {
                     process: process.name.clone(),

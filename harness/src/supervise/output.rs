@@ -2,7 +2,9 @@
 
 use crate::compile::hexadecimal;
 use crate::trace::Output;
+use nix::errno::Errno;
 use sha2::{Digest, Sha256};
+use std::os::fd::BorrowedFd;
 
 /// One of the program's two outputs, as it grows.
 #[derive(Debug)]
@@ -28,6 +30,20 @@ impl Written {
         if !rest.is_empty() {
             self.left_out += rest.len() as u64;
             self.rest.update(rest);
+        }
+    }
+
+    /// Takes what there is at this end, which does not block; true if nobody can write to it any more.
+    pub(super) fn drain(&mut self, end: BorrowedFd<'_>) -> Result<bool, Errno> {
+        let mut chunk = [0u8; 65536];
+        loop {
+            match nix::unistd::read(end, &mut chunk) {
+                Ok(0) => return Ok(true),
+                Ok(got) => self.take(&chunk[..got]),
+                Err(Errno::EAGAIN) => return Ok(false),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
         }
     }
 

@@ -36,10 +36,11 @@ impl Turns<'_> {
 
     /// The thread's process has something to do with these.
     fn note_handled(&mut self, id: ThreadId, signals: SignalSet) {
-        if signals.is_empty() {
+        let process = self.tree.process_of(id).name.clone();
+        // Nobody sends signals to clients.
+        if signals.is_empty() || process.client_of().is_some() {
             return;
         }
-        let process = self.tree.process_of(id).name.clone();
         let known = self.journal.receivers.entry(process).or_insert(SignalSet::EMPTY);
         *known = known.union(signals);
     }

@@ -113,6 +113,9 @@ impl Turns<'_> {
         let thread = self.tree.thread_mut(id);
         thread.state = State::Running;
         thread.cpu_at_release = None;
+        if thread.name.client_of().is_none() {
+            self.clients.program_went = self.clock.now;
+        }
         self.going.released = Some(id);
         self.going.overtaken_by = None;
         self.kernel.quiet_since = None;

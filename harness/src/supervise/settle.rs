@@ -261,24 +261,26 @@ impl Turns<'_> {
             self.tree.process_mut(process).handlers.changed = true;
             return Ok(());
         }
-        if process == ProcessId(0) {
+        let root = self.tree.process(process).parent.is_none();
+        if root {
             // The init is its parent, and tells how it ended.
             let begun = Instant::now();
             while !self.tree.process(process).reaped_by_init {
                 self.listen(Patience::ForNews)?;
                 if begun.elapsed() > BIRTH {
-                    return Err(RunError::Fault(
-                        "the init did not tell how the first process ended".to_owned(),
-                    ));
+                    let name = &self.tree.process(process).name;
+                    return Err(RunError::Fault(format!("the init did not tell how {name} ended")));
                 }
             }
+        }
+        if process == ProcessId(0) {
             self.course.first_ended = Some(self.clock.now);
             self.course.first_ended_at = Some(Instant::now());
         }
         let ended = self.tree.process(process);
-        // The init has told of the first process. Another is known in one way until it is waited for, and then in the
+        // The init has told of its own children. Another is known in one way until it is waited for, and then in the
         // other: that may happen between two questions.
-        let told = ended.exit_code.filter(|_| process == ProcessId(0));
+        let told = ended.exit_code.filter(|_| root);
         let waited_for = || ended.pidfd.exit_status();
         let wait = match told.or_else(waited_for) {
             Some(wait) => Some(wait),

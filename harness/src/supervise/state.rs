@@ -2,6 +2,7 @@
 
 use super::{Observe, RunError, Settings};
 use crate::schedule::{Schedule, Site};
+use crate::supervise::books::clients::Clients;
 use crate::supervise::books::doubts::Doubts;
 use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
@@ -53,6 +54,8 @@ pub(super) struct Turns<'a> {
     /// What the program has written.
     pub(super) stdout: Written,
     pub(super) stderr: Written,
+    /// Who talks to it.
+    pub(super) clients: Clients,
     /// What is noted of what the run leaves.
     pub(super) noted: Noted,
     /// Beginning and end.
@@ -148,6 +151,7 @@ impl<'a> Turns<'a> {
             doubts: Doubts::default(),
             stdout: Written::up_to(settings.limits.output),
             stderr: Written::up_to(settings.limits.output),
+            clients: Clients::default(),
             noted: Noted::default(),
             course: Course {
                 started: now,

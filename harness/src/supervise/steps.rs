@@ -82,6 +82,12 @@ impl Turns<'_> {
 
     /// Everything sleeps: takes the steps for this moment, of each process once; true if one was taken.
     pub(super) fn steps_of_quiet(&mut self) -> Result<bool, RunError> {
+        if self.start_due_clients()? {
+            return Ok(true);
+        }
+        if self.clients_are_busy() {
+            return Ok(false);
+        }
         self.note_awaited()?;
         let wanted = self.schedule.steps.iter().any(|step| step.at == Site::Quiet);
         let first = self.journal.first_quiet.is_empty();
@@ -258,6 +264,7 @@ impl Turns<'_> {
         }
         self.signalled(process);
         self.course.last_sent = Some((self.clock.now, self.clock.run_out));
+        self.clients.sent += 1;
         self.step_event(thread, Action::Send(signal), &[]);
         if !self.tree.is_held(thread) {
             self.code.lookout.goes_on(thread);

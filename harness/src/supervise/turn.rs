@@ -67,6 +67,9 @@ impl Turns<'_> {
                 continue;
             }
             if self.tree.live_threads() == 0 {
+                if self.start_due_clients()? {
+                    continue;
+                }
                 return self.end_of_all();
             }
             if self.doubts.is_unsupported() || self.misplaced() {

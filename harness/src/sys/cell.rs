@@ -4,9 +4,10 @@
 //! everything in it is ended and the pid counter is set back, so every run gets the same pids.
 
 use super::gate::{self, call};
-use super::init::{self, Kind, Orders, Report};
+use super::init::{self, Kind, Orders, Report, Root};
 use super::ipc;
 use super::notify::{Listener, Notification};
+use super::order;
 use super::overlay::{self, Own, Sent};
 use super::procfs;
 use super::procnet::Network;
@@ -20,11 +21,12 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send, socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send,
+    sendmsg, socketpair,
 };
 use nix::unistd::{Uid, getegid, geteuid, pipe2};
 use std::ffi::CString;
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::size_of;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -58,10 +60,19 @@ pub struct Cell {
     listener: Listener,
     own: Own,
     network: Option<Network>,
-    /// The program's process has not executed it yet.
+    /// The process that is to be the program, or a client, has not executed it yet.
     starting: std::cell::Cell<bool>,
     /// An IPC object may have been made.
     uses_ipc: std::cell::Cell<bool>,
+}
+
+/// The ends from which the outputs of a client are read; they do not block.
+#[derive(Debug)]
+pub struct Outputs {
+    /// Its standard output.
+    pub stdout: OwnedFd,
+    /// Its standard error.
+    pub stderr: OwnedFd,
 }
 
 /// Room for what a program writes between two looks at its output, in bytes: the most that an ordinary user may ask for.
@@ -75,12 +86,33 @@ fn path(path: &Path) -> Result<CString, CellError> {
     text(path.as_os_str().as_bytes())
 }
 
+/// The arguments of a program, and its environment.
+type Words = (Vec<CString>, Vec<CString>);
+
+fn words(launch: &Launch) -> Result<Words, CellError> {
+    let argv = launch.argv.iter().map(|word| text(word.as_bytes())).collect::<Result<_, _>>()?;
+    let variables = launch.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
+    Ok((argv, variables.collect::<Result<_, _>>()?))
+}
+
+fn root(launch: &Launch, (argv, env): &Words) -> Result<Root, CellError> {
+    let pointers =
+        |words: &[CString]| words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
+    Ok(Root {
+        file: path(&launch.file)?,
+        argv: pointers(argv),
+        envp: pointers(env),
+        cwd: path(&launch.cwd)?,
+        stdin: path(launch.stdin.as_deref().unwrap_or(Path::new("/dev/null")))?,
+    })
+}
+
 impl Cell {
-    /// Makes a cell for `launch`, pinned to `cpu`, in which the calls of the dynamic loader on files are not notified if it
+    /// Makes a cell for `launch` and its clients, pinned to `cpu`, in which the calls of the dynamic loader on files are not notified if it
     /// is known where its code is. The calling thread must outlive it: the kernel ends the init when its
     /// creating thread ends (PR_SET_PDEATHSIG).
     pub fn new(
-        launch: &Launch,
+        (launch, clients): (&Launch, &[Launch]),
         (world, limits): (&World, &Limits),
         cpu: usize,
         loader: Option<Range<u64>>,
@@ -92,12 +124,10 @@ impl Cell {
         let (stdout, stdout_in) = output_pipe()?;
         let (stderr, stderr_in) = output_pipe()?;
 
-        let argv = launch.argv.iter().map(|word| text(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
-        let variables = launch.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
-        let env = variables.collect::<Result<Vec<_>, _>>()?;
-        let pointers = |words: &[CString]| {
-            words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>()
-        };
+        let all = || [launch].into_iter().chain(clients);
+        // They live until the init has its copy.
+        let words = all().map(words).collect::<Result<Vec<_>, _>>()?;
+        let roots = all().zip(&words).map(|(launch, words)| root(launch, words));
         let mut cpu_mask = [0u8; 128];
         *cpu_mask.get_mut(cpu / 8).ok_or(CellError { stage: Stage::Scheduling, errno: Errno::EINVAL })? |=
             1 << (cpu % 8);
@@ -115,11 +145,7 @@ impl Cell {
             covers,
             uid_map: text(format!("{uid} {uid} 1").as_bytes())?,
             gid_map: text(format!("{gid} {gid} 1").as_bytes())?,
-            file: path(&launch.file)?,
-            argv: pointers(&argv),
-            envp: pointers(&env),
-            cwd: path(&launch.cwd)?,
-            stdin: path(launch.stdin.as_deref().unwrap_or(Path::new("/dev/null")))?,
+            roots: roots.collect::<Result<_, _>>()?,
             cpu_mask,
             descriptors: libc::rlimit64 { rlim_cur: descriptors.soft, rlim_max: descriptors.hard },
             filter: filter::program(loader),
@@ -159,7 +185,7 @@ impl Cell {
         }
         let as_new = self.network.as_ref().map_or(Ok(true), Network::is_as_new);
         if !as_new.map_err(|error| unread(Stage::NetworkFiles, &error))? {
-            self.order(init::NETWORK, &[]).map_err(at(Stage::NetworkNamespace))?;
+            self.order(order::NETWORK, &[]).map_err(at(Stage::NetworkNamespace))?;
             let sent = receive_sent(self.control.as_fd(), Kind::Network)?;
             self.network = Some(network_of(sent.fds)?);
         }
@@ -170,7 +196,7 @@ impl Cell {
         if numbers.iter().any(|number| self.own.is_whole(*number)) {
             return Ok(false);
         }
-        self.order(init::FRESH, &numbers).map_err(at(Stage::OwnFiles))?;
+        self.order(order::FRESH, &numbers).map_err(at(Stage::OwnFiles))?;
         let sent = receive_sent(self.control.as_fd(), Kind::Fresh)?;
         self.own.lay(sent).map_err(at(Stage::OwnFiles))?;
         Ok(true)
@@ -186,7 +212,7 @@ impl Cell {
         if !self.uses_ipc.get() {
             return Ok(Vec::new());
         }
-        self.order(init::IPC, &[])?;
+        self.order(order::IPC, &[])?;
         let failed = |error: CellError| io::Error::from(error.errno);
         let Sent { fds, mask, .. } = receive_sent(self.control.as_fd(), Kind::Ipc).map_err(failed)?;
         let numbers = (0..ipc::COUNT).filter(|number| mask & (1 << number) != 0);
@@ -198,8 +224,8 @@ impl Cell {
         self.pid
     }
 
-    /// The next call that waits, as [`Listener::receive`] gives it; but what the first process still calls before it
-    /// executes the program is let happen, and is no news.
+    /// The next call that waits, as [`Listener::receive`] gives it; but what a process still calls before it executes the
+    /// program that it is to be is let happen, and is no news.
     pub fn receive(&self) -> Result<Option<Notification>, Errno> {
         let Some(notification) = self.listener.receive()? else { return Ok(None) };
         if self.starting.get()
@@ -208,8 +234,12 @@ impl Cell {
         {
             return self.listener.proceed(notification).map(|_| None);
         }
-        self.starting.set(false);
         Ok(Some(notification))
+    }
+
+    /// The process that was to be started has come to its first call.
+    pub fn has_started(&self) {
+        self.starting.set(false);
     }
 
     /// What answers the calls of everything in the cell.
@@ -249,20 +279,31 @@ impl Cell {
     /// Has the init start the program.
     pub fn go(&self) -> Result<(), Errno> {
         self.starting.set(true);
-        self.order(init::GO, &[])
+        self.order(order::GO, &[])
+    }
+
+    /// Has the init start the client of this number, from 0, beside what runs. What it writes comes from these ends.
+    pub fn start_client(&self, number: usize) -> Result<Outputs, CellError> {
+        let (stdout, stdout_in) = output_pipe()?;
+        let (stderr, stderr_in) = output_pipe()?;
+        self.starting.set(true);
+        let root = i32::try_from(number + 1).map_err(|_| at(Stage::Arguments)(Errno::EINVAL))?;
+        let bytes = order::written(order::CLIENT, &[root]);
+        let fds = [stdout_in.as_raw_fd(), stderr_in.as_raw_fd()];
+        let (data, rights) = ([IoSlice::new(&bytes)], [ControlMessage::ScmRights(&fds)]);
+        sendmsg::<()>(self.control.as_raw_fd(), &data, &rights, MsgFlags::MSG_NOSIGNAL, None)
+            .map_err(at(Stage::Fork))?;
+        Ok(Outputs { stdout, stderr })
     }
 
     /// Has the init end everything else in the cell. These are known to be left, by their numbers in the cell; it takes
     /// longer if they are not all.
     pub fn end_all(&self, known: &[i32]) -> Result<(), Errno> {
-        self.order(init::END, if known.len() > init::MOST_NAMED { &[] } else { known })
+        self.order(order::END, if known.len() > order::MOST_NAMED { &[] } else { known })
     }
 
     fn order(&self, letter: u8, pids: &[i32]) -> Result<(), Errno> {
-        let mut bytes = vec![0; init::ORDER_HEAD];
-        bytes[0] = letter;
-        bytes.extend(pids.iter().flat_map(|pid| pid.to_ne_bytes()));
-        send(self.control.as_raw_fd(), &bytes, MsgFlags::MSG_NOSIGNAL).map(drop)
+        send(self.control.as_raw_fd(), &order::written(letter, pids), MsgFlags::MSG_NOSIGNAL).map(drop)
     }
 
     /// The next message of the init; none if it has not said anything.

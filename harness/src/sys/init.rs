@@ -7,6 +7,7 @@
 use super::gate::{call, call_notified};
 use super::ipc;
 use super::network;
+use super::order;
 use super::overlay::{self, Cover};
 use super::stage::Stage;
 use libc::{c_char, c_int, sock_filter, sock_fprog};
@@ -50,11 +51,8 @@ pub(super) struct Orders {
     pub(super) covers: Vec<Cover>,
     pub(super) uid_map: CString,
     pub(super) gid_map: CString,
-    pub(super) file: CString,
-    pub(super) argv: Vec<*const c_char>,
-    pub(super) envp: Vec<*const c_char>,
-    pub(super) cwd: CString,
-    pub(super) stdin: CString,
+    /// What is started, by its number: the program, which is the first, and its clients.
+    pub(super) roots: Vec<Root>,
     pub(super) cpu_mask: [u8; 128],
     /// The limit that the program is to have; its creator's own is higher.
     pub(super) descriptors: libc::rlimit64,
@@ -63,6 +61,15 @@ pub(super) struct Orders {
     pub(super) control: c_int,
     pub(super) stdout: c_int,
     pub(super) stderr: c_int,
+}
+
+/// How a program is started.
+pub(super) struct Root {
+    pub(super) file: CString,
+    pub(super) argv: Vec<*const c_char>,
+    pub(super) envp: Vec<*const c_char>,
+    pub(super) cwd: CString,
+    pub(super) stdin: CString,
 }
 
 /// Where the init keeps its descriptors; everything else of its creator is closed.
@@ -74,18 +81,6 @@ const PIDS: usize = 7;
 const BASE: usize = 8;
 const FIRST_FREE: usize = 9;
 
-/// One order of the supervisor, a byte on the control socket.
-pub(super) const GO: u8 = b'g';
-/// End everything of the run. The numbers of the processes that are known to be left follow, in the cell's pid namespace.
-pub(super) const END: u8 = b'e';
-/// Make upper layers anew that were written to. Their numbers follow.
-pub(super) const FRESH: u8 = b'f';
-/// Make the network anew.
-pub(super) const NETWORK: u8 = b'n';
-/// Open what shows the IPC objects of the cell.
-pub(super) const IPC: u8 = b'i';
-/// How many may follow. Of more, none are named.
-pub(super) const MOST_NAMED: usize = 1000;
 /// How often what was killed gets the CPU before everybody else is killed too.
 const YIELDS: u32 = 8;
 
@@ -98,17 +93,6 @@ const PID_BEFORE_FIRST: &[u8] = b"999";
 
 /// The stack of the program's first step, until it executes.
 const STACK: usize = 64 * 1024;
-
-/// Where an order is read to: its letter, three bytes of nothing, and numbers.
-#[repr(C, align(4))]
-struct Order {
-    letter: u8,
-    padding: [u8; 3],
-    pids: [i32; MOST_NAMED],
-}
-static mut ORDER: Order = Order { letter: 0, padding: [0; 3], pids: [0; MOST_NAMED] };
-/// The bytes of an order before its numbers.
-pub(super) const ORDER_HEAD: usize = 4;
 
 fn report(kind: Kind, a: i32, b: i32) {
     let message = Report { kind, a, b };
@@ -197,7 +181,9 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
             Ok(base) => Numbered::all(&orders.covers, base.is_some()),
             Err((_, errno)) => Numbered { errno, ..Numbered::NONE },
         };
-        check(Stage::WorkingDirectory, call(libc::SYS_chdir, orders.cwd.as_ptr() as usize, 0, 0, 0, 0))?;
+        for root in &orders.roots {
+            check(Stage::WorkingDirectory, call(libc::SYS_chdir, root.cwd.as_ptr() as usize, 0, 0, 0, 0))?;
+        }
         // Nobody's folder: what is mounted over the program's changes from run to run.
         call(libc::SYS_chdir, c"/".as_ptr() as usize, 0, 0, 0, 0);
         scheduling(orders)?;
@@ -454,18 +440,19 @@ fn serve(orders: &Orders) -> ! {
             while reap(libc::WNOHANG) > 0 {}
         }
         if fds[0].revents != 0 {
-            // SAFETY: the init has one thread, and nobody else uses the static, which is as large as said.
-            let (got, order) = unsafe {
-                let (order, size) = (&raw mut ORDER, size_of::<Order>());
-                (call(libc::SYS_read, CONTROL, order as usize, size, 0, 0), &*order)
-            };
-            let named = usize::try_from(got).unwrap_or(0).checked_sub(ORDER_HEAD).map(|bytes| bytes / 4);
-            match (order.letter, named.and_then(|named| order.pids.get(..named))) {
-                (GO, Some([])) => go(orders),
-                (END, Some(pids)) => end_all(pids),
-                (FRESH, Some(numbers)) => told(renew(&orders.covers, numbers)),
-                (NETWORK, Some([])) => told(renew_network(orders)),
-                (IPC, Some([])) => told(show_ipc()),
+            match order::receive(CONTROL) {
+                (order::GO, Some([]), _) => match orders.roots.first() {
+                    Some(root) => go(root, orders, [STDOUT, STDERR], true),
+                    None => exit(0),
+                },
+                (order::CLIENT, Some([number]), Some(outputs)) => {
+                    let Some(root) = orders.roots.get(*number as usize) else { exit(0) };
+                    client(root, orders, outputs);
+                }
+                (order::END, Some(pids), _) => end_all(pids),
+                (order::FRESH, Some(numbers), _) => told(renew(&orders.covers, numbers)),
+                (order::NETWORK, Some([]), _) => told(renew_network(orders)),
+                (order::IPC, Some([]), _) => told(show_ipc()),
                 _ => exit(0),
             }
         }
@@ -529,35 +516,75 @@ fn end_all(named: &[i32]) {
 }
 
 /// What the program's first step needs, where it finds it: it has no arguments.
-static mut FIRST_STEP: (*const Orders, i32, i32) = (std::ptr::null(), 0, 0);
+static mut FIRST_STEP: FirstStep = FirstStep { start: std::ptr::null(), stage: 0, errno: 0 };
+
+#[derive(Clone, Copy)]
+struct FirstStep {
+    start: *const Start<'static>,
+    /// What of it failed, if anything did, and why.
+    stage: i32,
+    errno: i32,
+}
+
+/// A program to start, and its standard output and error.
+struct Start<'a> {
+    root: &'a Root,
+    closed_gate: &'a [sock_filter],
+    outputs: [usize; 2],
+}
 
 #[repr(align(16))]
 struct Stack(#[expect(dead_code, reason = "used by address only")] [u8; STACK]);
 static mut FIRST_STACK: Stack = Stack([0; STACK]);
 
-/// Starts the program: it shares the init's memory until it executes, and the init waits for that.
-fn go(orders: &Orders) {
-    // SAFETY: the init has one thread, so nobody else uses the two statics; the new process uses them while the init is
-    // suspended (CLONE_VFORK). Its stack has room for the entry's address at the top, 16-byte aligned as a call leaves it.
-    let (pid, stage, errno) = unsafe {
-        let lseek = call(libc::SYS_lseek, PIDS, 0, libc::SEEK_SET as usize, 0, 0);
-        let text = PID_BEFORE_FIRST;
-        let set = if lseek < 0 {
-            lseek
-        } else {
-            call(libc::SYS_write, PIDS, text.as_ptr() as usize, text.len(), 0, 0)
-        };
-        if set < 0 {
-            report(Kind::Failed, Stage::LastPid as i32, (-set) as i32);
-            return;
+/// Starts a client with these outputs.
+fn client(root: &Root, orders: &Orders, outputs: [usize; 2]) {
+    // They come at the lowest free numbers, which are those of a program's own standard files.
+    let away = outputs.map(|fd| {
+        let request = libc::F_DUPFD_CLOEXEC as usize;
+        // SAFETY: only numbers.
+        let moved = unsafe { call(libc::SYS_fcntl, fd, request, FIRST_FREE, 0, 0) };
+        // SAFETY: only a number.
+        unsafe { call(libc::SYS_close, fd, 0, 0, 0, 0) };
+        check(Stage::Descriptors, moved)
+    });
+    match away {
+        [Ok(stdout), Ok(stderr)] => go(root, orders, [stdout, stderr], false),
+        [Err((stage, errno)), _] | [_, Err((stage, errno))] => report(Kind::Failed, stage as i32, errno),
+    }
+    for fd in away.into_iter().flatten() {
+        // SAFETY: only a number.
+        unsafe { call(libc::SYS_close, fd, 0, 0, 0, 0) };
+    }
+}
+
+/// Starts a program, the `first` of a run with the first pid: it shares the init's memory until it executes, and the init
+/// waits for that.
+fn go(root: &Root, orders: &Orders, outputs: [usize; 2], first: bool) {
+    let start = Start { root, closed_gate: &orders.closed_gate, outputs };
+    // SAFETY: the init has one thread, so nobody else uses the two statics; the new process uses them, and what they point
+    // to, while the init is suspended (CLONE_VFORK). Its stack has room for the entry's address at the top, 16-byte aligned
+    // as a call leaves it.
+    let (pid, FirstStep { stage, errno, .. }) = unsafe {
+        if first {
+            let lseek = call(libc::SYS_lseek, PIDS, 0, libc::SEEK_SET as usize, 0, 0);
+            let text = PID_BEFORE_FIRST;
+            let set = if lseek < 0 {
+                lseek
+            } else {
+                call(libc::SYS_write, PIDS, text.as_ptr() as usize, text.len(), 0, 0)
+            };
+            if set < 0 {
+                report(Kind::Failed, Stage::LastPid as i32, (-set) as i32);
+                return;
+            }
         }
-        FIRST_STEP = (orders, 0, 0);
+        FIRST_STEP = FirstStep { start: (&raw const start).cast(), stage: 0, errno: 0 };
         let top = (&raw mut FIRST_STACK).cast::<u8>().add(STACK - 16).cast::<usize>();
         top.write(first_step as *const () as usize);
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
         let pid = call(libc::SYS_clone, flags as usize, top as usize, 0, 0, 0);
-        let (_, stage, errno) = (&raw const FIRST_STEP).read_volatile();
-        (pid, stage, errno)
+        (pid, (&raw const FIRST_STEP).read_volatile())
     };
     if pid < 0 {
         report(Kind::Failed, Stage::Fork as i32, (-pid) as i32);
@@ -569,10 +596,11 @@ fn go(orders: &Orders) {
 /// The new process, before it is the program.
 extern "C" fn first_step() -> ! {
     // SAFETY: `go` has set it, and waits.
-    let orders = unsafe { &*(&raw const FIRST_STEP).read_volatile().0 };
-    let (stage, errno) = execute(orders);
+    let step = unsafe { (&raw const FIRST_STEP).read_volatile() };
     // SAFETY: as above.
-    unsafe { (&raw mut FIRST_STEP).write_volatile((orders, stage as i32, errno)) };
+    let (stage, errno) = execute(unsafe { &*step.start });
+    // SAFETY: as above.
+    unsafe { (&raw mut FIRST_STEP).write_volatile(FirstStep { stage: stage as i32, errno, ..step }) };
     loop {
         // SAFETY: no pointers; the calls do not return, except the first if the gate is closed.
         unsafe {
@@ -583,35 +611,32 @@ extern "C" fn first_step() -> ! {
 }
 
 /// Returns only what went wrong.
-fn execute(orders: &Orders) -> (Stage, i32) {
+fn execute(start: &Start<'_>) -> (Stage, i32) {
+    let Start { root, closed_gate, outputs: [stdout, stderr] } = start;
     let steps = || -> Result<(), (Stage, i32)> {
-        // SAFETY: pointers come from `orders` or from locals that live through the call.
+        // SAFETY: pointers come from `start` or from locals that live through the call.
         unsafe {
             // As a shell starts a job: the leader of a process group, in a session that is not its own.
             check(Stage::ChildGroup, call(libc::SYS_setpgid, 0, 0, 0, 0, 0))?;
-            let cwd = orders.cwd.as_ptr() as usize;
+            let cwd = root.cwd.as_ptr() as usize;
             check(Stage::WorkingDirectory, call(libc::SYS_chdir, cwd, 0, 0, 0, 0))?;
-            let stdin =
-                call(libc::SYS_open, orders.stdin.as_ptr() as usize, libc::O_RDONLY as usize, 0, 0, 0);
+            let stdin = call(libc::SYS_open, root.stdin.as_ptr() as usize, libc::O_RDONLY as usize, 0, 0, 0);
             let stdin = check(Stage::StandardInput, stdin)?;
             if stdin != 0 {
                 check(Stage::Redirect, call(libc::SYS_dup2, stdin, 0, 0, 0, 0))?;
                 check(Stage::Redirect, call(libc::SYS_close, stdin, 0, 0, 0, 0))?;
             }
-            check(Stage::Redirect, call(libc::SYS_dup2, STDOUT, 1, 0, 0, 0))?;
-            check(Stage::Redirect, call(libc::SYS_dup2, STDERR, 2, 0, 0, 0))?;
+            check(Stage::Redirect, call(libc::SYS_dup2, *stdout, 1, 0, 0, 0))?;
+            check(Stage::Redirect, call(libc::SYS_dup2, *stderr, 2, 0, 0, 0))?;
             let none = 0u64;
             call(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0);
-            let filter = &orders.closed_gate;
+            let filter = closed_gate;
             let program = sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
             let mode = libc::SECCOMP_SET_MODE_FILTER as usize;
             let closed = call(libc::SYS_seccomp, mode, 0, &raw const program as usize, 0, 0);
             check(Stage::CloseGate, closed)?;
-            let (argv, envp) = (orders.argv.as_ptr() as usize, orders.envp.as_ptr() as usize);
-            check(
-                Stage::Execute,
-                call_notified(libc::SYS_execve, orders.file.as_ptr() as usize, argv, envp),
-            )?;
+            let (argv, envp) = (root.argv.as_ptr() as usize, root.envp.as_ptr() as usize);
+            check(Stage::Execute, call_notified(libc::SYS_execve, root.file.as_ptr() as usize, argv, envp))?;
         }
         Ok(())
     };

@@ -11,6 +11,7 @@ mod ipc;
 pub mod memory;
 mod network;
 pub mod notify;
+mod order;
 pub mod overlay;
 pub mod perf;
 pub mod pidfd;

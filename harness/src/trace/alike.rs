@@ -45,6 +45,7 @@ type Asleep = (ThreadName, Syscall, SignalSet);
 struct Rest<'a> {
     stdout: &'a Output,
     stderr: &'a Output,
+    clients: Vec<Answered<'a>>,
     leftover: &'a [Leftover],
     exec_blocked: &'a [ExecBlocked],
     files: Vec<(String, Did)>,
@@ -57,6 +58,9 @@ enum Did {
     Change,
     Remove,
 }
+
+/// A client, how it ended, and what it was told; what it wrote to its standard error is often how long that took.
+type Answered<'a> = (&'a ThreadName, Option<Status>, &'a Output);
 
 impl End {
     /// True if the run was cut off at a limit: of time, of points, or of what a thread may compute.
@@ -71,7 +75,8 @@ impl End {
 impl Outcome {
     /// What makes it distinct: two outcomes with equal essences count as the same.
     pub fn essence(&self) -> Essence<'_> {
-        let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _, took: _, remains } = self;
+        let Outcome { end, stdout, stderr, clients, leftover, exec_blocked, table: _, took: _, remains } =
+            self;
         let asleep = |sleepers: &[Sleeper]| {
             let one = |Sleeper { thread, call, caught, why: _ }: &Sleeper| (thread.clone(), *call, *caught);
             sleepers.iter().map(one).collect()
@@ -96,7 +101,10 @@ impl Outcome {
             files.sort();
             files
         };
-        let rest = (!end.is_limit()).then(|| Rest { stdout, stderr, leftover, exec_blocked, files: files() });
+        let rest = (!end.is_limit()).then(|| {
+            let clients = clients.iter().map(|one| (&one.client, one.status, &one.stdout)).collect();
+            Rest { stdout, stderr, clients, leftover, exec_blocked, files: files() }
+        });
         Essence { end: ending, rest }
     }
 

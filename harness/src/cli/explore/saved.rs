@@ -7,10 +7,10 @@ use crate::explore;
 use crate::judge::files::expected_of;
 use crate::program::Program;
 use crate::scenario::{
-    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Strategy, Text, Warned,
+    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Served, Strategy, Text, Warned,
 };
 use crate::suite::{Done, Job};
-use crate::trace::{Broken, End, LeftHow, Output, Status};
+use crate::trace::{Broken, ClientEnd, End, LeftHow, Output, Status};
 use crate::world::Files;
 
 impl Args {
@@ -70,9 +70,12 @@ impl Args {
             network: job.settings.world.network,
             clock: job.settings.world.clock,
             files: job.settings.world.files,
+            client: Vec::new(),
+            clients: job.settings.world.clients.clone(),
             expect: Expect {
                 exit,
                 stdout,
+                clients: served(&outcome.clients),
                 zombies: left(LeftHow::Zombie),
                 orphans: left(LeftHow::Orphan),
                 idle: matches!(outcome.end, End::Idle(_)),
@@ -87,4 +90,16 @@ impl Args {
             kept: Vec::new(),
         }
     }
+}
+
+/// In which ways clients may end: as those of the reference run did.
+fn served(clients: &[ClientEnd]) -> Vec<Served> {
+    let exits = clients.iter().filter_map(|one| match one.status? {
+        Status::Exited(code) => Some(ExpectedExit::Code(code)),
+        Status::Killed(signal) => Some(ExpectedExit::Signal(signal)),
+        Status::Unseen => None,
+    });
+    let mut served: Vec<Served> = exits.map(|exit| Served { exit, stdout: None }).collect();
+    served.dedup();
+    served
 }

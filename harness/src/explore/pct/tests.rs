@@ -59,6 +59,7 @@ impl Supervise for Threads {
                 end: exited(0),
                 stdout: text(),
                 stderr: text(),
+                clients: vec![],
                 leftover: vec![],
                 exec_blocked: vec![],
                 remains: Default::default(),

@@ -1,5 +1,6 @@
 //! The books of a run: processes, threads, what each is doing; what is told, and who goes next.
 
+pub(super) mod clients;
 pub(super) mod door;
 pub(super) mod doubts;
 pub(super) mod futexes;

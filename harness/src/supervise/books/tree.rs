@@ -292,9 +292,13 @@ impl Tree {
         self.threads.iter_mut().for_each(|thread| thread.stale = true);
     }
 
-    /// The first process, when it is first seen.
-    pub(in crate::supervise) fn add_first(&mut self, tid: i32) -> Result<ThreadId, RunError> {
-        self.add_process(ThreadName::root(), tid, None, None)
+    /// The first process of the program or of a client, when it is first seen.
+    pub(in crate::supervise) fn add_root(
+        &mut self,
+        name: ThreadName,
+        tid: i32,
+    ) -> Result<ThreadId, RunError> {
+        self.add_process(name, tid, None, None)
     }
 
     /// A process or thread that `birth` announced, when it is first seen.

@@ -20,6 +20,19 @@ pub(in crate::supervise) struct Snapshot {
     pub(in crate::supervise) in_flight: bool,
 }
 
+impl Snapshot {
+    /// The same where no client is waited for to come to the end of a time: it would only look, and wait once more. What
+    /// else could end its wait is not known.
+    pub(in crate::supervise) fn without_time_of_clients(mut self) -> Snapshot {
+        for sleeper in self.sleepers.iter_mut().filter(|sleeper| sleeper.thread.client_of().is_some()) {
+            if waker_of(&sleeper.sources) == Waker::Time {
+                sleeper.sources = vec![Source::Unknown];
+            }
+        }
+        self
+    }
+}
+
 /// A thread that sleeps.
 #[derive(Clone, Debug)]
 pub(in crate::supervise) struct Sleeping {

@@ -35,6 +35,7 @@ impl Turns<'_> {
         self.refresh_timers()?;
         if let Some(ended) = self.course.first_ended {
             let linger = LINGER.as_nanos() as u64;
+            let ended = ended.max(self.clients.last_started().unwrap_or(0));
             let soon =
                 self.earliest().is_some_and(|(deadline, _)| deadline.logical <= ended.saturating_add(linger));
             if !soon {
@@ -46,6 +47,13 @@ impl Turns<'_> {
             && self.kernel_goes_first(deadline.logical)?
         {
             return Ok(None);
+        }
+        if self.clients_wait_in_vain() {
+            match prove(&self.snapshot()?.without_time_of_clients()) {
+                Proof::Hang(sleepers) => return Ok(Some(End::Hang(sleepers))),
+                Proof::Idle(sleepers) => return Ok(Some(End::Idle(sleepers))),
+                Proof::Stopped | Proof::Time | Proof::NotYet(_) => {}
+            }
         }
         // Who sleeps once for a long time gets to its end; who does it again and again does not.
         let most = u64::try_from(self.settings.limits.clock.as_nanos()).unwrap_or(u64::MAX);
@@ -129,6 +137,11 @@ impl Turns<'_> {
 
     /// The deadline that comes first, and whose it is.
     pub(in crate::supervise) fn earliest(&self) -> Option<(Deadline, Due)> {
+        self.deadlines().min_by_key(|(deadline, _)| deadline.rank())
+    }
+
+    /// All of them.
+    pub(in crate::supervise) fn deadlines(&self) -> impl Iterator<Item = (Deadline, Due)> {
         let waits = self.tree.live().filter_map(|id| match &self.tree.thread(id).state {
             State::Waiting(_, wait) => Some((wait.deadline?, Due::Wait(id))),
             State::Asleep(_) => self
@@ -147,7 +160,7 @@ impl Turns<'_> {
         let descriptors = self.clock.descriptors.iter().enumerate();
         let descriptors =
             descriptors.filter_map(|(index, timer)| Some((timer.deadline?, Due::Descriptor(index))));
-        waits.chain(timers).chain(posix).chain(descriptors).min_by_key(|(deadline, _)| deadline.rank())
+        waits.chain(timers).chain(posix).chain(descriptors)
     }
 
     /// A deadline may have come while the program goes on: lets it run out.

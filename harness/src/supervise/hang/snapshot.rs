@@ -149,6 +149,7 @@ impl Turns<'_> {
         if let Some(number) = link.strip_prefix("pipe:[").and_then(|rest| rest.strip_suffix(']')) {
             let ours = [self.cell.stdout(), self.cell.stderr()]
                 .into_iter()
+                .chain(self.clients.outputs())
                 .any(|end| nix::sys::stat::fstat(end).is_ok_and(|stat| number.parse() == Ok(stat.st_ino)));
             return match (ours, purpose) {
                 (false, _) => Kind::Pipe,

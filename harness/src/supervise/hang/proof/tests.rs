@@ -128,3 +128,16 @@ fn nothing_is_claimed_while_something_is_on_its_way() {
     let Proof::Idle(told) = signals(Kind::Outside) else { panic!("not idle") };
     assert!(told[0].why.contains("descriptor 4"), "{told:?}");
 }
+
+#[test]
+fn time_that_only_clients_wait_for_proves_no_hang_and_hides_no_other_wait() {
+    let with = |program: Vec<Source>, client: Vec<Source>| {
+        let mut sleepers = vec![sleeping(Sysno::accept, program), sleeping(Sysno::poll, client)];
+        sleepers[1].thread = ThreadName::client(1);
+        let snapshot = Snapshot { sleepers, ..Snapshot::default() };
+        short(&prove(&snapshot.without_time_of_clients()))
+    };
+    assert_eq!(with(vec![Source::Signal], vec![Source::Time]), Short::Idle);
+    assert_eq!(with(vec![Source::Signal], vec![Source::Child]), Short::Hang);
+    assert_eq!(with(vec![Source::Time], vec![Source::Time]), Short::Time);
+}
