@@ -244,7 +244,7 @@ fn killed(run: &Run) -> BTreeSet<ThreadName> {
 /// What a scenario expects so that it finds what this search has found: the reference run's files may be left, and those
 /// are the same that were found half written.
 pub fn expected_of<'a>(reference: &Run, found: impl Iterator<Item = &'a Run>) -> ExpectedFiles {
-    let as_reference = AsReference::new(reference);
+    let as_reference = AsReference::new(reference, &[]);
     let escaped = |name: &String| Pattern::escape(name);
     let changes = found.flat_map(|run| &run.outcome.remains.changes);
     let half = changes.filter(|change| as_reference.half_written(change).is_some());
