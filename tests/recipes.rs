@@ -104,7 +104,7 @@ fn passed(report: &Path) -> Vec<String> {
 }
 
 const WAKEUP: [&str; 2] = ["wakeup/lost_wakeup_broken", "wakeup/lost_wakeup_sound"];
-const SKIP_ALL_BUT_WAKEUP: [&str; 14] = [
+const SKIP_ALL_BUT_WAKEUP: [&str; 16] = [
     "--skip",
     "children",
     "--skip",
@@ -117,6 +117,8 @@ const SKIP_ALL_BUT_WAKEUP: [&str; 14] = [
     "jobs",
     "--skip",
     "shutdown",
+    "--skip",
+    "terminal",
     "--skip",
     "timers",
 ];

@@ -6,7 +6,7 @@ use crate::program::{Launch, Limits, Program};
 use crate::scenario::{
     Exit, Expect, Explore, Handlers, Known, Length, Scenario, Strategy as Search, Text, Warned,
 };
-use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
+use crate::schedule::{Action, Label, Making, Receiver, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
 use crate::world::{Clock, Files, Network, Start, World};
@@ -64,6 +64,10 @@ fn action() -> impl Strategy<Value = Action> {
         Just(Action::Switch(Target::All)),
         thread().prop_map(|to| Action::Switch(Target::To(to))),
         signal().prop_map(Action::Send),
+        signal().prop_map(Action::SendGroup),
+        text().prop_filter_map("keys", |text| text.parse().ok().map(Action::Type)),
+        any::<(u16, u16)>().prop_map(|(columns, rows)| Action::Resize(columns, rows)),
+        Just(Action::HangUp),
         Just(Action::Fire)
     ]
 }
@@ -105,8 +109,8 @@ fn world() -> impl Strategy<Value = World> {
     let start = option::of(any::<(u32, u32)>().prop_map(|(realtime, uptime)| Start { realtime, uptime }));
     // Boxed, because a strategy of many parts is large, and lives on the stack.
     let files = proptest::sample::select(vec![Files::Own, Files::Host, Files::All]);
-    (network, clock, files, start)
-        .prop_map(|(network, clock, files, start)| World { network, clock, files, start })
+    (network, clock, files, start, any::<bool>())
+        .prop_map(|(network, clock, files, start, tty)| World { network, clock, files, start, tty })
         .boxed()
 }
 
@@ -132,9 +136,10 @@ prop_compose! {
     pub(crate) fn expect()(
         exit in option::of(exit()), stdout in option::of(wanted()), stderr in option::of(wanted()),
         zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, handlers in handlers(),
+        restored: bool, foreground in option::of(process()),
         within in option::of((0u64..1_000_000_000).prop_map(|nanos| Length(Duration::from_nanos(nanos))))
     ) -> Expect {
-        Expect { exit, stdout, stderr, zombies, orphans, exec_blocked, idle, handlers, within }
+        Expect { exit, stdout, stderr, zombies, orphans, exec_blocked, idle, handlers, within, restored, foreground }
     }
 }
 
@@ -149,11 +154,13 @@ fn search() -> impl Strategy<Value = Search> {
 
 prop_compose! {
     fn explore()(
-        send in vec(signal(), 0..3), send_to in process(), points in vec(site(), 0..3),
+        send in vec(signal(), 0..3), send_to in (process(), any::<bool>()), points in vec(site(), 0..3),
         sweep in vec("[a-z_]{1,8}", 0..2), sweep_all: bool,
         strategy in vec(search(), 1..3)
     ) -> Explore {
-        Explore { send, send_to, always: true, points, sweep, sweep_all, strategy }
+        let (process, group) = send_to;
+        let send_to = Receiver { process, group };
+        Explore { send, send_to, person: Vec::new(), always: true, points, sweep, sweep_all, strategy }
     }
 }
 
@@ -186,10 +193,15 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             (program, args, builds),
             (stdin, cwd, env),
             explore,
-            (limits, World { network, clock, files, .. }),
+            (limits, World { network, clock, files, tty, .. }),
             expect,
             (finds, warns, kept),
         )| {
+            let expect = Expect {
+                restored: expect.restored && tty,
+                foreground: expect.foreground.filter(|_| tty),
+                ..expect
+            };
             Scenario {
                 program,
                 builds,
@@ -202,6 +214,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 network,
                 clock,
                 files,
+                tty,
                 expect,
                 finds,
                 warns,
@@ -286,14 +299,24 @@ fn end() -> impl Strategy<Value = End> {
     ]
 }
 
+fn terminal() -> impl Strategy<Value = TerminalLeft> {
+    let group = prop_oneof![
+        process().prop_map(Foreground::Group),
+        process().prop_map(Foreground::Ended),
+        Just(Foreground::Nobody)
+    ];
+    (option::of(vec("[a-z=-]{1,5}", 0..3)), option::of(group))
+        .prop_map(|(modes, foreground)| TerminalLeft { modes, foreground })
+}
+
 prop_compose! {
     fn outcome()(
         end in end(), stdout in output(), stderr in output(), leftover in vec(leftover(), 0..3),
         exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3),
-        took in (0u64..1_000_000_000, 0u64..1_000_000_000)
+        took in (0u64..1_000_000_000, 0u64..1_000_000_000), terminal in option::of(terminal())
     ) -> Outcome {
         let took = Took { whole: Duration::from_micros(took.0), after: Duration::from_micros(took.1) };
-        Outcome { end, stdout, stderr, leftover, exec_blocked, table, took }
+        Outcome { end, stdout, stderr, leftover, exec_blocked, table, took, terminal }
     }
 }
 

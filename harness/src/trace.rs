@@ -5,10 +5,12 @@
 
 mod alike;
 mod crash;
+mod terminal;
 mod threads;
 
 pub use alike::{Essence, difference, first_difference};
 pub use crash::{Crash, crashes, last_call};
+pub use terminal::{Acts, Foreground, TerminalLeft};
 pub use threads::Threads;
 
 use crate::program::{Launch, Limits};
@@ -207,6 +209,8 @@ pub struct Reached {
     pub receivable: SignalSet,
     /// True if a timer of the process could have run out here, whose signal it caught or blocked.
     pub fires: bool,
+    /// What a person could do at the run's terminal that would mean something to the process; nothing without a terminal.
+    pub acts: Acts,
 }
 
 /// Something that happened, and who else could have been let run.
@@ -311,7 +315,7 @@ impl fmt::Display for Status {
 pub struct Outcome {
     /// What became of the first process.
     pub end: End,
-    /// What the program wrote to its standard output.
+    /// What the program wrote to its standard output; with a terminal all that came on its screen.
     pub stdout: Output,
     /// What it wrote to its standard error.
     pub stderr: Output,
@@ -324,6 +328,9 @@ pub struct Outcome {
     /// How long it took.
     #[serde(default)]
     pub took: Took,
+    /// How the terminal was left, if the run had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<TerminalLeft>,
 }
 
 /// How long a run took on the program's clock: until the first process ended, or until it was known that it would not. In
@@ -544,6 +551,10 @@ pub enum Broken {
     Orphans,
     /// A program was started with signals blocked that its parent blocked only for a moment.
     ExecBlocked,
+    /// The terminal is left in other modes than it should be.
+    Modes,
+    /// Another process group than expected is in the foreground of the terminal.
+    Foreground,
     /// More was written than is kept, and it is not known whether that is as expected.
     OutputLimit,
     /// The run took longer on the program's clock than it may.

@@ -16,6 +16,9 @@ pub struct World {
     pub start: Option<Start>,
     /// Whose files.
     pub files: Files,
+    /// True if the first process leads a session on a terminal of its own, of 80 columns and 24 lines.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tty: bool,
 }
 
 /// By whose time a program lives.

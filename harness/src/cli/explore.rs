@@ -16,7 +16,7 @@ use crate::program::Program;
 use crate::scenario::{
     Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Strategy, Text, Warned,
 };
-use crate::schedule::{Label, Making, Site, Syscall, ThreadName};
+use crate::schedule::{Action, BadKeys, Keys, Label, Making, Receiver, Site, Syscall};
 use crate::show::count;
 use crate::signal::Signal;
 use crate::slots::Stopwatch;
@@ -35,12 +35,24 @@ pub(super) struct Args {
     /// A signal that the outside world may send, by name or number; each run sends each once; repeatable
     #[arg(long, value_name = "SIG", help_heading = "Disturbance")]
     send: Vec<Signal>,
-    /// The process that it is sent to: p0, p0.1, ... [default: p0]
-    #[arg(long, value_name = "NAME", default_value_t = ThreadName::root(), value_parser = process, hide_default_value = true, requires = "send", help_heading = "Disturbance")]
-    send_to: ThreadName,
+    /// The process that it is sent to: p0, p0.1, ..., or its process group: group:p0 [default: p0]
+    #[arg(long, value_name = "NAME", default_value_t, value_parser = receiver, hide_default_value = true, requires = "send", help_heading = "Disturbance")]
+    send_to: Receiver,
     /// Send also where the signal is neither caught nor blocked
     #[arg(long, requires = "send", help_heading = "Disturbance")]
     always: bool,
+    /// Keys that a person types at the terminal, like `^C`, `^Z` or `q`; each run types each once; repeatable
+    ///
+    /// `^` and a capital letter or one of `@[\\]^_?` is a control character. Without this, --resize and --hang-up, each of ^C, ^\\,
+    /// ^Z, another size and a hang-up is tried by itself, wherever it means something.
+    #[arg(long = "type", value_name = "KEYS", requires = "tty", value_parser = keys, help_heading = "Disturbance")]
+    types: Vec<Keys>,
+    /// A size that a person gives the terminal, in columns and rows
+    #[arg(long, value_name = "COLSxROWS", requires = "tty", value_parser = size, help_heading = "Disturbance")]
+    resize: Option<(u16, u16)>,
+    /// A person closes the terminal's window
+    #[arg(long, requires = "tty", help_heading = "Disturbance")]
+    hang_up: bool,
     /// Disturb only at these kinds of points, like `before:read`, `in:pause`, `after:fork`, `probe:NAME`, `at:FUNCTION`, `at:FILE:LINE`; separated by commas
     #[arg(long, value_name = "POINT", value_delimiter = ',', value_parser = site, help_heading = "Disturbance")]
     points: Vec<Site>,
@@ -90,14 +102,24 @@ pub(super) struct Args {
     target: Target,
 }
 
-/// The name of a process.
-fn process(text: &str) -> Result<ThreadName, String> {
-    let name: ThreadName = text.parse().map_err(|error: crate::schedule::BadName| error.to_string())?;
-    if name.is_process() {
-        Ok(name)
+/// The name of a process, or of its group.
+fn receiver(text: &str) -> Result<Receiver, String> {
+    let to: Receiver = text.parse().map_err(|error: crate::schedule::BadName| error.to_string())?;
+    if to.process.is_process() {
+        Ok(to)
     } else {
-        Err(format!("signals are sent to processes, and {name} is a thread"))
+        Err(format!("signals are sent to processes, and {} is a thread", to.process))
     }
+}
+
+fn keys(text: &str) -> Result<Keys, String> {
+    text.parse().map_err(|error: BadKeys| error.to_string())
+}
+
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let size =
+        text.split_once('x').and_then(|(columns, rows)| Some((columns.parse().ok()?, rows.parse().ok()?)));
+    size.ok_or_else(|| "expected columns and rows, like 40x12".to_owned())
 }
 
 /// `before:CALL`, `in:CALL`, `after:fork`, `probe:NAME` or `at:PLACE`. When everything sleeps nothing is planned, so that
@@ -136,12 +158,15 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let strategies = how.strategies(&Strategy::defaults(RUNS));
     // Who asks for nothing gets an answer soon: what is missing is told, and can be asked for.
     let unasked = how.strategy.is_none() && how.plan.time.is_none();
+    let asked = args.asked(&strategies);
     let plan = Plan {
         runs: how.plan.runs.or(unasked.then_some(RUNS)),
-        send: args.send.clone(),
-        send_to: args.send_to.clone(),
-        always: args.always,
-        points: args.points.clone(),
+        may: asked.may(args.target.world().tty),
+        send: asked.send,
+        send_to: asked.send_to,
+        person: asked.person,
+        always: asked.always,
+        points: asked.points,
         code: suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?,
         part: args.partition,
         ..how.plan(&strategies)
@@ -149,14 +174,14 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let job = Job {
         name: launch.argv.first().cloned().unwrap_or_default(),
         settings: suite::settings(launch, (args.target.limits(), args.target.world()), &plan, &cancel),
-        plan,
         against: Against::Reference(Comparison {
-            sends: !args.send.is_empty(),
+            sends: plan.asks_for_an_end(),
             exit: args.exit,
             same_output: args.same_output,
             late: args.late(),
             stdout: args.stdout.clone(),
         }),
+        plan,
         checks: args.checks(),
         keep: how.keep.clone(),
     };
@@ -198,6 +223,22 @@ fn total(strategies: &[Strategy]) -> u64 {
 }
 
 impl Args {
+    /// What is asked for of the search, as a scenario says it.
+    fn asked(&self, strategies: &[Strategy]) -> Explore {
+        let typed = self.types.iter().cloned().map(Action::Type);
+        let resize = self.resize.map(|(columns, rows)| Action::Resize(columns, rows));
+        Explore {
+            send: self.send.clone(),
+            send_to: self.send_to.clone(),
+            person: typed.chain(resize).chain(self.hang_up.then_some(Action::HangUp)).collect(),
+            always: self.always,
+            points: self.points.clone(),
+            sweep: self.sweep.clone(),
+            sweep_all: self.sweep_all,
+            strategy: strategies.to_vec(),
+        }
+    }
+
     /// The rules for handlers that are checked. Of a search in parts the first does it for all.
     fn checks(&self) -> Vec<Rule> {
         let mine = self.partition.is_none_or(|part| part.part == 1);
@@ -220,7 +261,7 @@ impl Args {
         let outcome = &done.report.reference.run.outcome;
         let exit = match (&outcome.end, self.exit) {
             (_, Some(code)) => Some(ExpectedExit::Code(code)),
-            (End::Ended(_), None) if !self.send.is_empty() => None,
+            (End::Ended(_), None) if job.plan.asks_for_an_end() => None,
             (End::Ended(Status::Exited(code)), None) => Some(ExpectedExit::Code(*code)),
             (End::Ended(Status::Killed(signal)), None) => Some(ExpectedExit::Signal(*signal)),
             (_, None) => None,
@@ -251,19 +292,12 @@ impl Args {
             env: self.target.given_env(),
             stdin: launch.stdin.clone(),
             cwd: Some(launch.cwd.clone()),
-            explore: Explore {
-                send: self.send.clone(),
-                send_to: self.send_to.clone(),
-                always: self.always,
-                points: self.points.clone(),
-                sweep: self.sweep.clone(),
-                sweep_all: self.sweep_all,
-                strategy: job.plan.strategies.iter().map(made).collect(),
-            },
+            explore: self.asked(&job.plan.strategies.iter().map(made).collect::<Vec<_>>()),
             limits: job.settings.limits.clone(),
             network: job.settings.world.network,
             clock: job.settings.world.clock,
             files: job.settings.world.files,
+            tty: job.settings.world.tty,
             expect: Expect {
                 exit,
                 stdout,

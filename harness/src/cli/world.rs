@@ -16,6 +16,9 @@ pub(super) struct World {
     /// Whose files the program sees and changes
     #[arg(long, env = "SIGRACE_FILES", value_enum, default_value_t)]
     files: Files,
+    /// Run the program on a terminal of its own, as the leader of a session
+    #[arg(long, env = "SIGRACE_TTY")]
+    tty: bool,
 }
 
 /// Whose network.
@@ -66,6 +69,6 @@ impl World {
             Files::Host => world::Files::Host,
             Files::All => world::Files::All,
         };
-        world::World { network, clock, files, start: None }
+        world::World { network, clock, files, start: None, tty: self.tty }
     }
 }

@@ -47,7 +47,12 @@ fn essence(schedule: &Schedule) -> Vec<(ThreadName, Site, Action)> {
     let step = |step: &Step| {
         let action = match &step.action {
             Action::Switch(_) => Action::Switch(Target::All),
-            Action::Send(_) | Action::Fire => step.action.clone(),
+            Action::Send(_)
+            | Action::SendGroup(_)
+            | Action::Type(_)
+            | Action::Resize(..)
+            | Action::HangUp
+            | Action::Fire => step.action.clone(),
         };
         (step.thread.clone(), step.at, action)
     };

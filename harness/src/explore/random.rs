@@ -11,7 +11,7 @@ use super::chance::{below, pick, planning, runner};
 use super::error::ExploreError;
 use super::planner::{Planned, Planner};
 use super::space::Space;
-use super::steps::{sends, weight};
+use super::steps::weight;
 use super::tree::ScheduleTree;
 use crate::schedule::{Action, Schedule, Step};
 use proptest::strategy::{NewTree, Strategy, ValueTree};
@@ -119,22 +119,22 @@ impl Strategy for Schedules {
 
 /// A schedule of several steps.
 fn several(space: &Space, runner: &mut TestRunner) -> Result<Schedule, Reason> {
-    let switches = |action: &Action| sends(action).is_none();
-    let fewest = if space.signals.is_empty() { 2 } else { 1 };
+    let free = |action: &Action| !space.acts.contains(action);
+    let fewest = if space.acts.is_empty() { 2 } else { 1 };
     let mut steps: Vec<Step> = Vec::new();
     for _ in 0..fewest + below(runner, 2)? {
         let all = if steps.is_empty() { space.first() } else { space.all() };
-        if let Some(step) = later(space, runner, &steps, all, &switches)?
+        if let Some(step) = later(space, runner, &steps, all, &free)?
             && !steps.iter().any(|other| other.point() == step.point())
         {
             steps.push(step);
         }
     }
-    for &signal in &space.signals {
-        let sends_it = |action: &Action| sends(action) == Some(signal);
-        let home = space.home.steps.iter().find(|step| sends_it(&step.action));
+    for act in &space.acts {
+        let is_it = |action: &Action| action == act;
+        let home = space.home.steps.iter().find(|step| is_it(&step.action));
         let away = below(runner, 2)? == 1 || home.is_none();
-        let drawn = if away { later(space, runner, &steps, space.all(), &sends_it)? } else { None };
+        let drawn = if away { later(space, runner, &steps, space.all(), &is_it)? } else { None };
         steps.extend(drawn.or_else(|| home.cloned()));
     }
     Ok(space.sorted(steps))

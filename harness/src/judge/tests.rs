@@ -23,6 +23,7 @@ fn run(end: End) -> Run {
         exec_blocked: Vec::new(),
         table: Vec::new(),
         took: Default::default(),
+        terminal: None,
     };
     Run {
         schedule: Schedule::empty(),

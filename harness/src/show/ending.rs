@@ -4,7 +4,7 @@ use super::Page;
 use super::layout::{padded, plain, short, width};
 use crate::schedule::ThreadName;
 use crate::signal::{Signal, SignalSet};
-use crate::trace::{End, LeftHow, Outcome, Output, Sleeper, Took};
+use crate::trace::{End, LeftHow, Outcome, Output, Sleeper, TerminalLeft, Took};
 use std::time::Duration;
 
 /// Lines of output that are shown at its beginning and at its end.
@@ -16,8 +16,15 @@ pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
     let mut text = end(&outcome.end, page);
     text += &took(outcome);
     text += places;
-    text += &output("standard output", &outcome.stdout, page);
-    text += &output("standard error", &outcome.stderr, page);
+    if let Some(terminal) = &outcome.terminal {
+        text += &output("screen", &outcome.stdout, page);
+        text += &left_terminal(terminal, page);
+    } else {
+        text += &output("standard output", &outcome.stdout, page);
+    }
+    if outcome.terminal.is_none() || !outcome.stderr.bytes().is_empty() {
+        text += &output("standard error", &outcome.stderr, page);
+    }
     if !outcome.leftover.is_empty() {
         text += &page.strong("left over:");
         text += "\n";
@@ -43,6 +50,14 @@ pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
         text += &table(outcome);
     }
     text
+}
+
+/// How the terminal was left.
+fn left_terminal(terminal: &TerminalLeft, page: Page) -> String {
+    let modes = terminal.modes_words().unwrap_or_else(|| "in modes that are not known".to_owned());
+    let front = terminal.foreground.as_ref();
+    let front = front.map_or_else(String::new, |front| format!("; in its foreground is {front}"));
+    format!("{} {}{front}\n", page.strong("terminal left:"), plain(&modes))
 }
 
 /// How long it took, where that is long enough to matter.

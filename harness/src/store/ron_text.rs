@@ -245,6 +245,7 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
         network,
         clock,
         files,
+        tty,
         expect,
         finds,
         warns,
@@ -278,6 +279,9 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
     }
     if *files != Files::default() {
         text.field("files", files, 0)?;
+    }
+    if *tty {
+        text.field("tty", tty, 0)?;
     }
     text.field("expect", expect, 0)?;
     if !finds.is_empty() {

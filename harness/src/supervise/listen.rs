@@ -1,6 +1,7 @@
 //! Waiting for what the kernel, the init and the program tell.
 
 use super::{RunError, unmade};
+use crate::supervise::books::seat::Seat;
 use crate::supervise::books::tree::{Process, State, Thread};
 use crate::supervise::patience::{BIRTH, Heard, NEWS, Patience};
 use crate::supervise::state::Turns;
@@ -15,6 +16,8 @@ impl Turns<'_> {
     pub(super) fn listen(&mut self, patience: Patience) -> Result<Heard, RunError> {
         let cell = self.cell;
         let mut fds = vec![cell.listener().as_fd(), cell.control(), cell.stdout(), cell.stderr()];
+        let screen = self.seat.as_ref().and_then(Seat::heard);
+        fds.push(screen.unwrap_or(cell.stdout()));
         let told = fds.len();
         fds.extend(self.dying().map(|process| process.pidfd.as_fd()));
         let dying = fds.len();
@@ -28,7 +31,7 @@ impl Turns<'_> {
         let came = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
         // Without a call that waits it says only that nobody is left who could call: the init tells of its end itself.
         let notified = fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLIN));
-        let [ended, said, out, err] = [0, 1, 2, 3].map(|index| came(&fds[index]));
+        let [ended, said, out, err, screen] = [0, 1, 2, 3, 4].map(|index| came(&fds[index]));
         let died = fds[told..dying].iter().any(came);
         let sprung = fds[dying..].iter().any(came);
         self.code.parking |= sprung;
@@ -49,7 +52,7 @@ impl Turns<'_> {
         if said {
             self.hear()?;
         }
-        if out || err {
+        if out || err || screen {
             self.drain()?;
         }
         Ok(match (notified || said, died || sprung) {
@@ -73,6 +76,7 @@ impl Turns<'_> {
 
     /// Reads what the program has written.
     pub(super) fn drain(&mut self) -> Result<(), RunError> {
+        self.read_screen()?;
         for (fd, written) in [(self.cell.stdout(), &mut self.stdout), (self.cell.stderr(), &mut self.stderr)]
         {
             let mut chunk = [0u8; 65536];
@@ -123,9 +127,8 @@ impl Turns<'_> {
 
     /// Has the program started.
     pub(super) fn start(&mut self) -> Result<(), RunError> {
-        self.cell
-            .go()
-            .map_err(|errno| RunError::Fault(format!("telling the run's init to start: {errno}")))?;
+        let terminal = self.cell.go().map_err(|error| unmade(error, &self.settings.launch))?;
+        self.seat = terminal.map(Seat::new).transpose()?;
         while self.tree.threads.is_empty() && self.course.failed_start.is_none() {
             self.listen(Patience::ForNews)?;
             self.interrupted()?;

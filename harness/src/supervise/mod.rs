@@ -44,6 +44,7 @@ mod scheduling;
 mod settle;
 mod state;
 mod steps;
+mod terminal;
 mod time;
 mod turn;
 

@@ -23,6 +23,7 @@ impl Turns<'_> {
         let exec_blocked = self.exec_blocked(&statuses);
         let lasting = self.lasting();
         let took = self.took();
+        let terminal = self.terminal_left()?;
         self.note_end(&end);
         self.end_everything()?;
         self.drain()?;
@@ -34,6 +35,7 @@ impl Turns<'_> {
             stdout: self.stdout.told(),
             stderr: self.stderr.told(),
             took,
+            terminal,
         })
     }
 

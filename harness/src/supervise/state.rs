@@ -8,6 +8,7 @@ use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::journal::Journal;
 use crate::supervise::books::news::Guard;
 use crate::supervise::books::pick::Picker;
+use crate::supervise::books::seat::Seat;
 use crate::supervise::books::tree::{State, Tree};
 use crate::supervise::code::ambush::Counter;
 use crate::supervise::code::lookout::Lookout;
@@ -51,6 +52,8 @@ pub(super) struct Turns<'a> {
     /// What the program has written.
     pub(super) stdout: Written,
     pub(super) stderr: Written,
+    /// Its terminal, if it has one.
+    pub(super) seat: Option<Seat>,
     /// Beginning and end.
     pub(super) course: Course,
     /// Calls of getrandom so far, so that each gets other bytes.
@@ -64,6 +67,10 @@ pub(super) struct Kernel {
     pub(super) asynchronous: bool,
     /// Timers of CPU time.
     pub(super) cpu_timers: Vec<CpuTimer>,
+    /// The program has made a pseudoterminal of its own.
+    pub(super) terminals: bool,
+    /// And a call was let happen that may have written to one.
+    pub(super) terminal_written: bool,
     /// A timeout of a socket has been set.
     pub(super) socket_timeouts: bool,
     /// Since when nobody can run.
@@ -142,6 +149,7 @@ impl<'a> Turns<'a> {
             doubts: Doubts::default(),
             stdout: Written::up_to(settings.limits.output),
             stderr: Written::up_to(settings.limits.output),
+            seat: None,
             course: Course {
                 started: now,
                 most_points: settings.limits.points,

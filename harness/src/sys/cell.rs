@@ -9,6 +9,7 @@ use super::notify::{Listener, Notification};
 use super::overlay::{self, Own, Sent};
 use super::procfs;
 use super::stage::{CellError, Stage};
+use super::terminal::{self, Terminal};
 use super::{descriptors, filter};
 use crate::program::Launch;
 use crate::world::{Network, World};
@@ -54,6 +55,8 @@ pub struct Cell {
     stderr: OwnedFd,
     listener: Listener,
     own: Own,
+    /// True if each run has a terminal of its own.
+    has_terminal: bool,
     /// The program's process has not executed it yet.
     starting: std::cell::Cell<bool>,
 }
@@ -87,7 +90,10 @@ impl Cell {
         let (stderr, stderr_in) = output_pipe()?;
 
         let argv = launch.argv.iter().map(|word| text(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
-        let variables = launch.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
+        let kind = (terminal::VARIABLE.to_owned(), terminal::KIND.to_owned());
+        let kind = Some(kind).filter(|(name, _)| world.tty && !launch.env.contains_key(name));
+        let variables = launch.env.iter().chain(kind.as_ref().map(|(name, value)| (name, value)));
+        let variables = variables.map(|(name, value)| text(format!("{name}={value}").as_bytes()));
         let env = variables.collect::<Result<Vec<_>, _>>()?;
         let pointers = |words: &[CString]| {
             words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>()
@@ -103,6 +109,7 @@ impl Cell {
         let orders = Orders {
             user_namespace,
             network_namespace: world.network == Network::Own,
+            terminal: world.tty,
             covers,
             uid_map: text(format!("{uid} {uid} 1").as_bytes())?,
             gid_map: text(format!("{gid} {gid} 1").as_bytes())?,
@@ -110,7 +117,10 @@ impl Cell {
             argv: pointers(&argv),
             envp: pointers(&env),
             cwd: path(&launch.cwd)?,
-            stdin: path(launch.stdin.as_deref().unwrap_or(Path::new("/dev/null")))?,
+            stdin: match &launch.stdin {
+                None if world.tty => None,
+                file => Some(path(file.as_deref().unwrap_or(Path::new("/dev/null")))?),
+            },
             cpu_mask,
             descriptors: libc::rlimit64 { rlim_cur: descriptors.soft, rlim_max: descriptors.hard },
             filter: filter::program(loader),
@@ -125,7 +135,8 @@ impl Cell {
             Ok((listener, sent)) => {
                 let starting = std::cell::Cell::new(false);
                 let own = Own::new(&orders.covers, &left, sent).map_err(at(Stage::OwnFiles));
-                let cell = |own| Cell { pid, control, stdout, stderr, listener, own, starting };
+                let has_terminal = world.tty;
+                let cell = |own| Cell { pid, control, stdout, stderr, listener, own, has_terminal, starting };
                 own.map(cell).inspect_err(|_| end(pid))
             }
             Err(error) => {
@@ -208,10 +219,16 @@ impl Cell {
         }
     }
 
-    /// Has the init start the program.
-    pub fn go(&self) -> Result<(), Errno> {
+    /// Has the init start the program; gives its terminal, if it has one.
+    pub fn go(&self) -> Result<Option<Terminal>, CellError> {
         self.starting.set(true);
-        self.order(init::GO, &[])
+        self.order(init::GO, &[]).map_err(at(Stage::Answer))?;
+        if !self.has_terminal {
+            return Ok(None);
+        }
+        let mut sent = receive_sent(self.control.as_fd(), Kind::Terminal)?;
+        let person = sent.fds.pop().ok_or(CellError { stage: Stage::Answer, errno: Errno::EBADMSG })?;
+        Terminal::new(person).map(Some).map_err(at(Stage::Terminal))
     }
 
     /// Has the init end everything else in the cell. These are known to be left, by their numbers in the cell; it takes

@@ -5,9 +5,9 @@
 //! allocates nor panics: an error is a message to the supervisor.
 
 use super::gate::{call, call_notified};
-use super::network;
 use super::overlay::{self, Cover};
 use super::stage::Stage;
+use super::{network, pty};
 use libc::{c_char, c_int, sock_filter, sock_fprog};
 use std::ffi::CString;
 use std::mem::size_of;
@@ -35,12 +35,16 @@ pub(super) enum Kind {
     Clean,
     /// The upper layers that were asked for are fresh; their roots come with this message, and a mask of their numbers.
     Fresh,
+    /// The end of the run's terminal at which a person sits comes with this message.
+    Terminal,
 }
 
 /// Everything that the init needs, prepared before it exists.
 pub(super) struct Orders {
     pub(super) user_namespace: bool,
     pub(super) network_namespace: bool,
+    /// True if each run has a terminal of its own.
+    pub(super) terminal: bool,
     pub(super) covers: Vec<Cover>,
     pub(super) uid_map: CString,
     pub(super) gid_map: CString,
@@ -48,7 +52,8 @@ pub(super) struct Orders {
     pub(super) argv: Vec<*const c_char>,
     pub(super) envp: Vec<*const c_char>,
     pub(super) cwd: CString,
-    pub(super) stdin: CString,
+    /// None where it is the terminal.
+    pub(super) stdin: Option<CString>,
     pub(super) cpu_mask: [u8; 128],
     /// The limit that the program is to have; its creator's own is higher.
     pub(super) descriptors: libc::rlimit64,
@@ -66,7 +71,9 @@ const STDERR: usize = 5;
 const SIGNALS: usize = 6;
 const PIDS: usize = 7;
 const BASE: usize = 8;
-const FIRST_FREE: usize = 9;
+/// The program's end of the run's terminal, while it is being started.
+const TERMINAL: usize = 9;
+const FIRST_FREE: usize = 10;
 
 /// One order of the supervisor, a byte on the control socket.
 pub(super) const GO: u8 = b'g';
@@ -184,6 +191,10 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
             Ok(base) => Uppers::all(&orders.covers, base.is_some()),
             Err((_, errno)) => Uppers { errno, ..Uppers::NONE },
         };
+        // After the covers, of which one may have brought the machine's along.
+        if orders.terminal {
+            pty::mount()?;
+        }
         check(Stage::WorkingDirectory, call(libc::SYS_chdir, orders.cwd.as_ptr() as usize, 0, 0, 0, 0))?;
         // Nobody's folder: what is mounted over the program's changes from run to run.
         call(libc::SYS_chdir, c"/".as_ptr() as usize, 0, 0, 0, 0);
@@ -249,7 +260,7 @@ unsafe fn descriptors(orders: &Orders, base: Option<usize>) -> Result<(), (Stage
         if pids != PIDS {
             check(stage, call(libc::SYS_dup3, pids, PIDS, cloexec, 0, 0))?;
         }
-        for (first, last) in [(0, 2), (FIRST_FREE, u32::MAX as usize)] {
+        for (first, last) in [(0, 2), (TERMINAL, u32::MAX as usize)] {
             check(stage, call(libc::SYS_close_range, first, last, 0, 0, 0))?;
         }
     }
@@ -497,8 +508,24 @@ static mut FIRST_STEP: (*const Orders, i32, i32) = (std::ptr::null(), 0, 0);
 struct Stack(#[expect(dead_code, reason = "used by address only")] [u8; STACK]);
 static mut FIRST_STACK: Stack = Stack([0; STACK]);
 
-/// Starts the program: it shares the init's memory until it executes, and the init waits for that.
+/// Starts the program, on a terminal if it is to have one.
 fn go(orders: &Orders) {
+    if orders.terminal
+        && let Err((stage, errno)) =
+            pty::pair(TERMINAL).and_then(|person| hand_over(Kind::Terminal, Some(person), Uppers::NONE))
+    {
+        report(Kind::Failed, stage as i32, errno);
+        return;
+    }
+    start(orders);
+    if orders.terminal {
+        // SAFETY: only a number.
+        unsafe { call(libc::SYS_close, TERMINAL, 0, 0, 0, 0) };
+    }
+}
+
+/// Starts the program: it shares the init's memory until it executes, and the init waits for that.
+fn start(orders: &Orders) {
     // SAFETY: the init has one thread, so nobody else uses the two statics; the new process uses them while the init is
     // suspended (CLONE_VFORK). Its stack has room for the entry's address at the top, 16-byte aligned as a call leaves it.
     let (pid, stage, errno) = unsafe {
@@ -549,19 +576,29 @@ fn execute(orders: &Orders) -> (Stage, i32) {
     let steps = || -> Result<(), (Stage, i32)> {
         // SAFETY: pointers come from `orders` or from locals that live through the call.
         unsafe {
-            // As a shell starts a job: the leader of a process group, in a session that is not its own.
-            check(Stage::ChildGroup, call(libc::SYS_setpgid, 0, 0, 0, 0, 0))?;
+            if orders.terminal {
+                pty::lead(TERMINAL)?;
+            } else {
+                // As a shell starts a job: the leader of a process group, in a session that is not its own.
+                check(Stage::ChildGroup, call(libc::SYS_setpgid, 0, 0, 0, 0, 0))?;
+            }
             let cwd = orders.cwd.as_ptr() as usize;
             check(Stage::WorkingDirectory, call(libc::SYS_chdir, cwd, 0, 0, 0, 0))?;
-            let stdin =
-                call(libc::SYS_open, orders.stdin.as_ptr() as usize, libc::O_RDONLY as usize, 0, 0, 0);
-            let stdin = check(Stage::StandardInput, stdin)?;
-            if stdin != 0 {
-                check(Stage::Redirect, call(libc::SYS_dup2, stdin, 0, 0, 0, 0))?;
-                check(Stage::Redirect, call(libc::SYS_close, stdin, 0, 0, 0, 0))?;
+            match &orders.stdin {
+                Some(path) => {
+                    let path = path.as_ptr() as usize;
+                    let stdin = call(libc::SYS_open, path, libc::O_RDONLY as usize, 0, 0, 0);
+                    let stdin = check(Stage::StandardInput, stdin)?;
+                    if stdin != 0 {
+                        check(Stage::Redirect, call(libc::SYS_dup2, stdin, 0, 0, 0, 0))?;
+                        check(Stage::Redirect, call(libc::SYS_close, stdin, 0, 0, 0, 0))?;
+                    }
+                }
+                None => drop(check(Stage::Redirect, call(libc::SYS_dup2, TERMINAL, 0, 0, 0, 0))?),
             }
-            check(Stage::Redirect, call(libc::SYS_dup2, STDOUT, 1, 0, 0, 0))?;
-            check(Stage::Redirect, call(libc::SYS_dup2, STDERR, 2, 0, 0, 0))?;
+            let (stdout, stderr) = if orders.terminal { (TERMINAL, TERMINAL) } else { (STDOUT, STDERR) };
+            check(Stage::Redirect, call(libc::SYS_dup2, stdout, 1, 0, 0, 0))?;
+            check(Stage::Redirect, call(libc::SYS_dup2, stderr, 2, 0, 0, 0))?;
             let none = 0u64;
             call(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0);
             let filter = &orders.closed_gate;

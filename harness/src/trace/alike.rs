@@ -10,7 +10,7 @@
 //! Everything else is compared, the order of the threads above all: a longer sleep that lets another thread go first makes
 //! another run.
 
-use super::{End, Event, ExecBlocked, Leftover, Outcome, Output, Run, Sleeper, Status, What};
+use super::{End, Event, ExecBlocked, Leftover, Outcome, Output, Run, Sleeper, Status, TerminalLeft, What};
 use crate::schedule::{Site, Syscall, ThreadName};
 use crate::signal::SignalSet;
 use syscalls::Sysno;
@@ -43,6 +43,7 @@ struct Rest<'a> {
     stderr: &'a Output,
     leftover: &'a [Leftover],
     exec_blocked: &'a [ExecBlocked],
+    terminal: Option<&'a TerminalLeft>,
 }
 
 impl End {
@@ -58,7 +59,8 @@ impl End {
 impl Outcome {
     /// What makes it distinct: two outcomes with equal essences count as the same.
     pub fn essence(&self) -> Essence<'_> {
-        let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _, took: _ } = self;
+        let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _, took: _, terminal } = self;
+        let terminal = terminal.as_ref();
         let asleep = |sleepers: &[Sleeper]| {
             let one = |Sleeper { thread, call, caught, why: _ }: &Sleeper| (thread.clone(), *call, *caught);
             sleepers.iter().map(one).collect()
@@ -72,8 +74,13 @@ impl Outcome {
             End::Stalled(sleepers) => Ending::Stalled(asleep(sleepers)),
             End::TimedOut => Ending::TimedOut,
         };
-        let rest = (!end.is_limit()).then_some(Rest { stdout, stderr, leftover, exec_blocked });
+        let rest = (!end.is_limit()).then_some(Rest { stdout, stderr, leftover, exec_blocked, terminal });
         Essence { end: ending, rest }
+    }
+
+    /// True if what became of the program is the same in both, whatever it has written and left.
+    pub fn ends_like(&self, other: &Outcome) -> bool {
+        self.essence().end == other.essence().end
     }
 
     /// True if the two count as the same.

@@ -4,9 +4,9 @@
 //! its actions are left. A step is made when its turn comes. Points that many runs reach alike are kept once.
 
 use super::super::space::Space;
-use crate::schedule::{Point, Step};
-use crate::signal::{Signal, SignalSet};
-use crate::trace::{Reached, Threads};
+use crate::schedule::{Action, Point, Step};
+use crate::signal::SignalSet;
+use crate::trace::{Acts, Reached, Threads};
 use indexmap::IndexSet;
 use std::ops::Range;
 
@@ -15,8 +15,8 @@ use std::ops::Range;
 pub(super) enum Way {
     /// By a step at the point of this number: each of these actions, in the order of [`Space::actions`] before any is sent.
     Steps(u32, Range<u32>),
-    /// Without this signal.
-    Withhold(Signal),
+    /// Without this, which the outside does at home.
+    Withhold(Action),
 }
 
 /// Adds a step to the ways, which mostly end with its like.
@@ -29,13 +29,13 @@ pub(super) fn add(ways: &mut Vec<Way>, point: u32, action: u32) {
 
 /// Points at which there are ways on: which one of the space it is, and what can be done there.
 #[derive(Debug, Default)]
-pub(super) struct Points(IndexSet<(usize, Threads, SignalSet, bool)>);
+pub(super) struct Points(IndexSet<(usize, Threads, SignalSet, bool, Acts)>);
 
 impl Points {
     /// The number of a point that was reached, with what can be done there; none if the space does not have it.
     pub(super) fn number(&mut self, space: &Space, reached: &Reached) -> Option<u32> {
-        let Reached { point, others, receivable, fires } = reached;
-        let alike = (space.number(point)?, others.clone(), *receivable, *fires);
+        let Reached { point, others, receivable, fires, acts } = reached;
+        let alike = (space.number(point)?, others.clone(), *receivable, *fires, *acts);
         u32::try_from(self.0.insert_full(alike).0).ok()
     }
 
@@ -51,10 +51,11 @@ impl Points {
         number: u32,
         actions: &Range<u32>,
     ) -> impl Iterator<Item = Step> {
-        let reached = self.0.get_index(number as usize).and_then(|(point, others, receivable, fires)| {
-            let (others, receivable, fires) = (others.clone(), *receivable, *fires);
-            Some(Reached { point: space.numbered(*point)?.clone(), others, receivable, fires })
-        });
+        let reached =
+            self.0.get_index(number as usize).and_then(|(point, others, receivable, fires, acts)| {
+                let (others, receivable, fires, acts) = (others.clone(), *receivable, *fires, *acts);
+                Some(Reached { point: space.numbered(*point)?.clone(), others, receivable, fires, acts })
+            });
         let (first, count) = (actions.start as usize, actions.len());
         reached.into_iter().flat_map(move |reached| {
             let all = space.actions(&reached, &[]).into_iter().skip(first).take(count);

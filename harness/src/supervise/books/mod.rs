@@ -9,4 +9,5 @@ pub(super) mod journal;
 pub(super) mod news;
 pub(super) mod pick;
 pub(super) mod plant;
+pub(super) mod seat;
 pub(super) mod tree;

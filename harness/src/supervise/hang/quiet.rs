@@ -61,7 +61,7 @@ impl Turns<'_> {
             Time::Nothing => {}
         }
         // What a terminal passes on now wakes somebody, or nobody.
-        if self.flush_terminals() && !self.still()? {
+        if self.flush_terminals()? && !self.still()? {
             return Ok(None);
         }
         match prove(&self.snapshot()?) {
