@@ -29,6 +29,7 @@ mod emulate;
 mod execute;
 mod fire;
 mod futex;
+mod group;
 mod hang;
 mod killing;
 mod leftover;

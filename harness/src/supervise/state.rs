@@ -2,6 +2,7 @@
 
 use super::{Observe, RunError, Settings};
 use crate::schedule::{Schedule, Site};
+use crate::signal::Signal;
 use crate::supervise::books::doubts::Doubts;
 use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
@@ -103,6 +104,8 @@ pub(super) struct Going {
     pub(super) released_at: Instant,
     /// Who came to a point while that one was still on its way to its own.
     pub(super) overtaken_by: Option<ThreadId>,
+    /// Processes that are to end by a signal as soon as all have settled.
+    pub(super) to_end: Vec<(ProcessId, Signal)>,
     /// What is watched over until a process that was let end has ended.
     pub(super) guard: Option<Guard>,
 }
@@ -145,7 +148,13 @@ impl<'a> Turns<'a> {
             clock: Clock::of(&settings.world),
             kernel: Kernel::default(),
             code: Code { unnotified, ..Code::default() },
-            going: Going { released: None, released_at: now, overtaken_by: None, guard: None },
+            going: Going {
+                released: None,
+                released_at: now,
+                overtaken_by: None,
+                to_end: Vec::new(),
+                guard: None,
+            },
             doubts: Doubts::default(),
             stdout: Written::up_to(settings.limits.output),
             stderr: Written::up_to(settings.limits.output),

@@ -261,18 +261,13 @@ impl Turns<'_> {
             return Ok(false);
         }
         let process = self.tree.thread(thread).process;
-        let number = if group {
-            // Of a group that none of the program's processes has founded nothing is known: it may be the init's.
-            let founder = self.tree.with_own_pid(status.own_group);
-            let Some(number) = founder.map(|founder| -self.tree.process(founder).pid) else {
-                return Ok(false);
-            };
-            number
-        } else {
-            self.tree.process(process).pid
-        };
         self.look_where(thread);
-        match pidfd::kill(number, signal.number()) {
+        if group {
+            let members = self.members(signal, status.own_group)?;
+            self.send_to_members(signal, members)?;
+            return self.sent(thread, Action::SendGroup(signal));
+        }
+        match pidfd::kill(self.tree.process(process).pid, signal.number()) {
             Ok(()) => {}
             Err(Errno::ESRCH) => return Ok(false),
             Err(errno) => {
@@ -282,13 +277,12 @@ impl Turns<'_> {
                 )));
             }
         }
-        if group {
-            self.all_signalled();
-        } else {
-            self.signalled(process);
-        }
+        self.signalled(process);
+        self.sent(thread, Action::Send(signal))
+    }
+
+    fn sent(&mut self, thread: ThreadId, action: Action) -> Result<bool, RunError> {
         self.course.last_sent = Some((self.clock.now, self.clock.run_out));
-        let action = if group { Action::SendGroup(signal) } else { Action::Send(signal) };
         self.step_event(thread, action, &[]);
         if !self.tree.is_held(thread) {
             self.code.lookout.goes_on(thread);

@@ -12,8 +12,10 @@ use crate::schedule::Action;
 use crate::signal::Signal;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::seat::Seat;
+use crate::supervise::group::Members;
 use crate::supervise::patience::BIRTH;
 use crate::supervise::state::Turns;
+use crate::sys::modes::Modes;
 use crate::sys::sched;
 use crate::sys::terminal;
 use crate::trace::{Acts, Foreground, TerminalLeft};
@@ -168,12 +170,17 @@ impl Turns<'_> {
         }
         // A character that causes a signal throws away output that was not read.
         self.read_screen()?;
-        let Some(seat) = &mut self.seat else { return Ok(false) };
+        let Some(seat) = &self.seat else { return Ok(false) };
         let modes = seat.terminal.modes().map_err(|errno| fault("looking at", errno))?;
         let Some(first) = seat.typing.front().copied() else { return Ok(false) };
         terminal::flush(seat.terminal.program());
         let unread = seat.terminal.readable().unwrap_or(0);
         let signal = modes.signal_of(first);
+        let members = self.foreground_members(seat, signal)?;
+        if let Some((signal, members)) = members.filter(|(_, members)| members.are_mixed()) {
+            return self.type_for(signal, members, modes);
+        }
+        let Some(seat) = &mut self.seat else { return Ok(false) };
         if let Some(signal) = signal.filter(|_| unread > 0 && !modes.signals_flush()) {
             seat.typing.pop_front();
             seat.terminal.signal(signal).map_err(|errno| fault("signalling through", errno))?;
@@ -199,6 +206,32 @@ impl Turns<'_> {
             }
             sched::give_way();
         }
+        self.came_from_outside();
+        Ok(true)
+    }
+
+    /// Whom of the foreground a character reaches that causes this signal.
+    fn foreground_members(
+        &self,
+        seat: &Seat,
+        signal: Option<i32>,
+    ) -> Result<Option<(Signal, Members)>, RunError> {
+        let Some(signal) = signal.and_then(Signal::from_number) else { return Ok(None) };
+        let Ok(number) = seat.terminal.foreground() else { return Ok(None) };
+        let leader = self.tree.processes.iter().rfind(|process| process.pid == number);
+        let members = leader.map(|leader| self.members(signal, leader.own_pid)).transpose()?;
+        Ok(members.map(|members| (signal, members)))
+    }
+
+    /// Does what a character does that causes this signal, but for the order of those whom it reaches.
+    fn type_for(&mut self, signal: Signal, members: Members, modes: Modes) -> Result<bool, RunError> {
+        let Some(seat) = &mut self.seat else { return Ok(false) };
+        let Some(byte) = seat.typing.pop_front() else { return Ok(false) };
+        if modes.signals_flush() {
+            seat.terminal.throw_away().map_err(|errno| fault("emptying", errno))?;
+        }
+        self.stdout.take(&modes.echo_of(byte));
+        self.send_to_members(signal, members)?;
         self.came_from_outside();
         Ok(true)
     }

@@ -66,7 +66,7 @@ impl Turns<'_> {
             }
             self.note_terminal();
             self.tell_news();
-            if self.type_on()? || self.steps_of_sleepers()? {
+            if self.end_next()? || self.type_on()? || self.steps_of_sleepers()? {
                 continue;
             }
             if self.tree.live_threads() == 0 {

@@ -96,6 +96,16 @@ impl Modes {
         by.into_iter().find(|one| acts && is(one)).map(|(_, signal)| signal)
     }
 
+    /// What is shown of a character that causes a signal when it is typed.
+    pub fn echo_of(&self, typed: u8) -> Vec<u8> {
+        let has = |flag| self.0.c_lflag & flag != 0;
+        match typed {
+            _ if !has(libc::ECHO) => Vec::new(),
+            0..=0x1f | 0x7f if has(libc::ECHOCTL) => vec![b'^', typed ^ 0x40],
+            _ => vec![typed],
+        }
+    }
+
     /// What this character does to output when it is typed: stops it, or lets it go on.
     pub fn stops_output(&self, typed: u8) -> Option<bool> {
         let acts = typed != 0 && self.0.c_iflag & libc::IXON != 0;

@@ -11,6 +11,7 @@ nix::ioctl_read_bad!(tiocgpgrp, libc::TIOCGPGRP, i32);
 nix::ioctl_read_bad!(fionread, libc::FIONREAD, i32);
 nix::ioctl_write_ptr_bad!(tiocswinsz, libc::TIOCSWINSZ, libc::winsize);
 nix::ioctl_write_int_bad!(tiocsig, libc::TIOCSIG);
+nix::ioctl_write_int_bad!(tcflsh, libc::TCFLSH);
 nix::ioctl_write_int_bad!(tiocgptpeer, libc::TIOCGPTPEER);
 
 /// The variable that tells a program what kind of terminal it has (term(7)).
@@ -107,6 +108,12 @@ impl Terminal {
     pub fn signal(&self, signal: i32) -> Result<(), Errno> {
         // SAFETY: the descriptor is open, and the request takes a number.
         unsafe { tiocsig(self.seat()?.as_raw_fd(), signal) }.map(drop)
+    }
+
+    /// Throws away what was typed and not read, and what was written and not read.
+    pub fn throw_away(&self) -> Result<(), Errno> {
+        // SAFETY: the descriptor is open, and the request takes a number.
+        unsafe { tcflsh(self.program.as_raw_fd(), libc::TCIOFLUSH) }.map(drop)
     }
 
     /// Gives it another size; if that is another, the process group in the foreground gets SIGWINCH.
