@@ -22,7 +22,7 @@ use crate::signal::Signal;
 use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, Done, Job};
-use crate::trace::{Broken, End, LeftHow, Output, Status};
+use crate::trace::{Broken, End, Foreground, LeftHow, Output, Status};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -278,7 +278,10 @@ impl Args {
         let known =
             |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
         let warned = |warning: &Warning| Warned { rule: warning.rule, line: warning.line.clone() };
-        let late = done.report.findings.iter().any(|finding| finding.breaks == Broken::Late);
+        let found = |broken| done.report.findings.iter().any(|finding| finding.breaks == broken);
+        let front = outcome.terminal.as_ref().and_then(|terminal| terminal.foreground.as_ref());
+        let front = front.filter(|_| found(Broken::Foreground));
+        let late = found(Broken::Late);
         let checked = !job.checks.is_empty() && done.checked.runs > 1;
         // A search that only time has ended is written down with the runs that it had.
         let made = |strategy: &Strategy| match strategy.runs() {
@@ -306,6 +309,11 @@ impl Args {
                 idle: matches!(outcome.end, End::Idle(_)),
                 within: late
                     .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
+                restored: found(Broken::Modes),
+                foreground: front.and_then(|front| match front {
+                    Foreground::Group(leader) => Some(leader.clone()),
+                    Foreground::Ended(_) | Foreground::Nobody => None,
+                }),
                 handlers: if checked { Handlers::All } else { Handlers::Nothing },
                 ..Expect::default()
             },

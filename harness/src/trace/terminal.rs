@@ -85,3 +85,18 @@ impl Acts {
         self == Acts::NOTHING
     }
 }
+
+impl fmt::Display for Acts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            (Acts::INTERRUPT, "^C"),
+            (Acts::QUIT, "^\\"),
+            (Acts::SUSPEND, "^Z"),
+            (Acts::RESIZE, "another size"),
+            (Acts::HANG_UP, "a hang-up"),
+            (Acts::TEXT, "text"),
+        ];
+        let words = words.into_iter().filter(|(act, _)| self.contains(*act)).map(|(_, word)| word);
+        f.write_str(&words.collect::<Vec<_>>().join(", "))
+    }
+}
