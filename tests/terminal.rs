@@ -263,7 +263,7 @@ fn a_search_does_by_itself_what_a_person_may_do() {
 #[test]
 fn a_search_sends_to_a_process_group() {
     let folder = tempfile::tempdir().unwrap();
-    let script = "trap 'wait; exit 0' TERM; sleep 1000 & wait";
+    let script = "trap 'wait; exit 0' TERM; sleep 1 & wait";
     let words = ["explore", "--seed", "1", "--no-handler-checks", "--send", "TERM", "--send-to", "group:p0"];
     let output = sigrace(&[&words[..], &["--", "sh", "-c", script]].concat(), folder.path());
     let text = String::from_utf8_lossy(&output.stdout);
