@@ -26,7 +26,7 @@ fn shell<T: Send>(script: &str, work: impl FnOnce(&mut Supervisor) -> T + Send) 
 #[track_caller]
 fn run(supervisor: &mut Supervisor, steps: &[Step]) -> Run {
     let schedule = Schedule { steps: steps.to_vec() };
-    let mut runs = (0..5).map(|_| supervisor.run(&schedule).unwrap());
+    let mut runs = (0..12).map(|_| supervisor.run(&schedule).unwrap());
     let run = runs.find(|run| run.taint.is_none()).expect("not every run is tainted");
     assert_eq!(run.unreached, [], "{:?}", run.outcome);
     run
@@ -128,6 +128,24 @@ fn a_key_signals_those_in_the_foreground_and_nothing_of_it_is_on_its_way_afterwa
         assert!(screen(&run).contains("61 03 62"), "{}", screen(&run));
         assert!(left(&run).modes.as_ref().is_some_and(|modes| modes.contains(&"-isig".to_owned())));
     });
+}
+
+#[test]
+fn what_a_program_types_at_a_terminal_of_its_own_is_waited_for_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("own_pty.c", &[], folder.path());
+    // With a terminal of the run and without: then the machine's devpts has it.
+    for tty in [true, false] {
+        let launch = supervised::launch(&[program.to_str().unwrap()], folder.path());
+        let world = World { tty, ..World::default() };
+        supervised::with_settings(Settings { world, ..Settings::of(launch) }, |supervisor| {
+            let first = run(supervisor, &[]);
+            assert_eq!(first.outcome.end, End::Ended(Status::Exited(5)), "{:?}", first.outcome);
+            for _ in 0..30 {
+                assert_same(&run(supervisor, &[]), &first);
+            }
+        });
+    }
 }
 
 #[test]
