@@ -94,6 +94,14 @@ fn what_is_typed_is_read_and_echoed() {
         let plain = self::run(supervisor, &[]);
         assert!(matches!(plain.outcome.end, End::Idle(_)), "{:?}", plain.outcome);
         assert_eq!(left(&plain).foreground, Some(Foreground::Group(ThreadName::root())));
+        // Output that a person has stopped goes on when a person says so.
+        let stopped =
+            self::run(supervisor, &[when_quiet(1, typed("^Sone\n")), when_quiet(2, typed("two\n"))]);
+        assert!(matches!(stopped.outcome.end, End::Idle(_)), "{:?}", stopped.outcome);
+        assert_eq!(screen(&stopped), "");
+        let on = [stopped.schedule.steps.clone(), vec![when_quiet(3, typed("^Q"))]].concat();
+        let on = self::run(supervisor, &on);
+        assert_eq!((screen(&on).as_str(), &on.outcome.end), ("one\r\n[one][two]\r\n", &EXITED));
         // The end of the input, and more than one can type at once.
         let ended = self::run(supervisor, &[when_quiet(1, typed("^D")), when_quiet(2, typed("^D"))]);
         assert_eq!(screen(&ended), "[][]\r\n");

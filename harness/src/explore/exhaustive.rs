@@ -80,16 +80,11 @@ impl Node {
     /// The same with a switch to all as its last step, where that is a switch to one thread.
     fn to_all(&self) -> Option<Node> {
         let mut node = self.clone();
-        match &mut node.steps.last_mut()?.action {
-            action @ Action::Switch(Target::To(_)) => *action = Action::Switch(Target::All),
-            Action::Switch(Target::All)
-            | Action::Send(_)
-            | Action::SendGroup(_)
-            | Action::Type(_)
-            | Action::Resize(..)
-            | Action::HangUp
-            | Action::Fire => return None,
+        let action = &mut node.steps.last_mut()?.action;
+        if !matches!(action, Action::Switch(Target::To(_))) {
+            return None;
         }
+        *action = Action::Switch(Target::All);
         Some(node)
     }
 }
@@ -228,19 +223,12 @@ impl Exhaustive {
                     }
                     ours = child.is_ours(space);
                 }
-                let late = match &action {
-                    Action::Switch(Target::To(only)) => {
-                        let leaf = size == self.bound && withheld == 0;
-                        let single = *reached.others == *std::slice::from_ref(only);
-                        self.prune && leaf && single && !demoted.iter().any(|step| step.thread == *only)
-                    }
-                    Action::Switch(Target::All)
-                    | Action::Send(_)
-                    | Action::SendGroup(_)
-                    | Action::Type(_)
-                    | Action::Resize(..)
-                    | Action::HangUp
-                    | Action::Fire => false,
+                let late = if let Action::Switch(Target::To(only)) = &action {
+                    let leaf = size == self.bound && withheld == 0;
+                    let single = *reached.others == *std::slice::from_ref(only);
+                    self.prune && leaf && single && !demoted.iter().any(|step| step.thread == *only)
+                } else {
+                    false
                 };
                 if withheld == 0 && ours {
                     if size == 1 {
