@@ -221,6 +221,17 @@ fn a_shell_that_waits_while_its_job_is_stopped_waits_for_the_outside() {
         assert!(screen(&stopped).contains("back"), "{}", screen(&stopped));
         assert_eq!(left(&stopped).foreground, Some(Foreground::Group(ThreadName::root())));
     });
+    // One of the job stops, and another, which waits for it, handles the key.
+    on_terminal(
+        &["bash", "--norc", "-ic", "sh -c 'trap \"echo key\" TSTP; sleep 5; echo on'; true"],
+        |supervisor| {
+            let first = run(supervisor, &[when_quiet(1, typed("^Z"))]);
+            assert!(first.events.iter().any(|event| event.what == What::Stop), "{:?}", first.outcome);
+            for _ in 0..20 {
+                assert_same(&run(supervisor, &first.schedule.steps.clone()), &first);
+            }
+        },
+    );
 }
 
 #[test]

@@ -104,7 +104,7 @@ pub(super) struct Going {
     pub(super) released_at: Instant,
     /// Who came to a point while that one was still on its way to its own.
     pub(super) overtaken_by: Option<ThreadId>,
-    /// Processes that are to end by a signal as soon as all have settled.
+    /// Processes that are to end, or to stop, by a signal as soon as all have settled.
     pub(super) to_end: Vec<(ProcessId, Signal)>,
     /// What is watched over until a process that was let end has ended.
     pub(super) guard: Option<Guard>,
