@@ -196,7 +196,8 @@ impl Turns<'_> {
             Err(errno) => return Err(fault("typing at", errno)),
         };
         for byte in seat.typing.drain(..taken) {
-            seat.stopped = modes.stops_output(byte).unwrap_or(seat.stopped);
+            // What causes a signal has output go on as well.
+            seat.stopped = modes.stops_output(byte).unwrap_or(seat.stopped && signal.is_none());
         }
         let begun = Instant::now();
         while terminal::flush(seat.terminal.program()) && signal.is_some() {

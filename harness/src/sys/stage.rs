@@ -50,7 +50,7 @@ stages! {
     Personality: "switching off address space randomisation",
     NoNewPrivileges: "setting no_new_privs",
     Filter: "installing the seccomp filter",
-    HandOver: "handing over the seccomp listener",
+    HandOver: "handing over descriptors to the supervisor",
     SignalDescriptor: "opening a signal descriptor",
     LastPid: "setting the next pid",
     Terminal: "making the run's terminal",
