@@ -153,7 +153,7 @@ fn a_full_standard_output_is_an_error() {
 fn a_search_says_how_much_of_all_it_tried() {
     let folder = tempfile::tempdir().unwrap();
     let explore = |more: &[&str]| {
-        let mut words = vec!["explore", "--seed", "1", "--strategy", "exhaustive"];
+        let mut words = vec!["explore", "--send", "none", "--seed", "1", "--strategy", "exhaustive"];
         words.extend(more);
         words.extend(["--", "sh", "-c", "true & wait"]);
         let output = sigrace(folder.path(), &words);
@@ -205,6 +205,8 @@ fn a_short_search_ends_while_a_long_one_goes_on_at_the_same_cpu() {
     let search = |runs| {
         let mut words = vec![
             "explore",
+            "--send",
+            "none",
             "--strategy",
             "pct",
             "--seed",

@@ -69,6 +69,7 @@ impl Seen {
             seed: 0,
             limits: Limits::default(),
             world: Default::default(),
+            shared: Vec::new(),
             always: false,
             breaks: Vec::new(),
             search: None,

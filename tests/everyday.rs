@@ -295,16 +295,23 @@ fn explore(row: &Row) -> Result<(u64, u64), String> {
         return Err(format!("{}\n{human}", output.status));
     }
     let report: Value = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
-    let result = &report["searches"][0]["result"];
-    let nothing = |name: &str| result[name].as_array().is_some_and(Vec::is_empty);
-    if !nothing("findings") || !nothing("unstable") {
-        return Err(human.into_owned());
+    let searches = report["searches"].as_array().ok_or("no searches")?;
+    let (mut tainted, mut runs) = (0, 0);
+    for result in searches.iter().map(|search| &search["result"]).filter(|result| !result.is_null()) {
+        let nothing = |name: &str| result[name].as_array().is_some_and(Vec::is_empty);
+        if !nothing("findings") || !nothing("unstable") {
+            return Err(human.into_owned());
+        }
+        let (extent, of_this) = (result["extent"].as_str(), result["runs"].as_u64());
+        let (Some(extent), Some(of_this)) = (extent, of_this) else {
+            return Err(format!("no runs in {result}"));
+        };
+        // Told only if there are any: `..., 4 tainted runs`.
+        let told = extent.split(", ").find_map(|part| part.split_once(" tainted run"));
+        tainted += told.map_or(Ok(0), |(number, _)| number.parse()).map_err(|_| extent.to_owned())?;
+        runs += of_this;
     }
-    let (extent, runs) = (result["extent"].as_str(), result["runs"].as_u64());
-    let (Some(extent), Some(runs)) = (extent, runs) else { return Err(format!("no runs in {result}")) };
-    // Told only if there are any: `..., 4 tainted runs`.
-    let tainted = extent.split(", ").find_map(|part| part.split_once(" tainted run"));
-    Ok((tainted.map_or(Ok(0), |(number, _)| number.parse()).map_err(|_| extent.to_owned())?, runs))
+    Ok((tainted, runs))
 }
 
 #[test]

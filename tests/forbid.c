@@ -1,8 +1,9 @@
 /* Runs a program on a host that forbids something: a seccomp filter answers EPERM, as a strict container does.
  *
- *     forbid namespaces|perf|mem|notify PROGRAM ARGUMENT...
+ *     forbid namespaces|network|perf|mem|notify PROGRAM ARGUMENT...
  *
  * namespaces  clone(2) with CLONE_NEWUSER or CLONE_NEWPID
+ * network     unshare(2) with CLONE_NEWNET
  * perf        perf_event_open(2)
  * mem         pwrite64(2), which is how /proc/PID/mem is written
  * notify      seccomp(2) with SECCOMP_FILTER_FLAG_NEW_LISTENER
@@ -28,6 +29,7 @@ struct ban {
 
 static const struct ban bans[] = {
 	{"namespaces", SYS_clone, 0, CLONE_NEWUSER | CLONE_NEWPID},
+	{"network", SYS_unshare, 0, CLONE_NEWNET},
 	{"perf", SYS_perf_event_open, 0, 0},
 	{"mem", SYS_pwrite64, 0, 0},
 	{"notify", SYS_seccomp, 1, SECCOMP_FILTER_FLAG_NEW_LISTENER},
@@ -54,7 +56,7 @@ static int forbid(const struct ban *ban)
 int main(int argc, char **argv)
 {
 	if (argc < 3) {
-		fprintf(stderr, "usage: %s namespaces|perf|mem|notify PROGRAM ARGUMENT...\n", argv[0]);
+		fprintf(stderr, "usage: %s namespaces|network|perf|mem|notify PROGRAM ARGUMENT...\n", argv[0]);
 		return 2;
 	}
 	for (size_t i = 0; i < sizeof bans / sizeof bans[0]; i++) {

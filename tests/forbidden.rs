@@ -111,6 +111,21 @@ fn without_namespaces_nothing_runs() {
 }
 
 #[test]
+fn without_network_namespaces_runs_have_the_machines_network() {
+    for host in Host::all() {
+        let says = ["this host does not allow making a network namespace", "--network host"];
+        let text = ends(&host.forbidding("network", &DOES_NOT_FORK), 69, &says);
+        assert!(!text.contains("pass"), "{text}");
+        let on_host: Vec<&str> = [FORKS[0], "--network=host"].iter().chain(&FORKS[1..]).copied().collect();
+        ends(&host.forbidding("network", &on_host), 0, &["pass"]);
+        let report =
+            ends(&host.forbidding("network", &["doctor"]), 0, &["everything that runs need", says[1]]);
+        assert!(line(&report, "a network of its own").starts_with("missing"), "{report}");
+        assert!(line(&report, "files of its own").starts_with("ok"), "{report}");
+    }
+}
+
+#[test]
 fn without_notifications_nothing_runs() {
     for host in Host::all() {
         let sentence = "this host does not allow installing the seccomp filter";

@@ -135,7 +135,8 @@ fn neutral(output: &str) -> String {
     let seconds = Regex::new(r"in \d+\.\d s").unwrap();
     let trace = Regex::new(r"replay \S+").unwrap();
     let offset = Regex::new(r"\+0x[0-9a-f]+").unwrap();
-    let output = trace.replace(&seconds.replace(output, "in N s"), "replay TRACE").into_owned();
+    let output = seconds.replace_all(output, "in N s").into_owned();
+    let output = trace.replace_all(&output, "replay TRACE").into_owned();
     let output = offset.replace_all(&output, "+N").into_owned();
     let mut startup = false;
     let kept = output.lines().filter(|line| {

@@ -104,13 +104,15 @@ fn passed(report: &Path) -> Vec<String> {
 }
 
 const WAKEUP: [&str; 2] = ["wakeup/lost_wakeup_broken", "wakeup/lost_wakeup_sound"];
-const SKIP_ALL_BUT_WAKEUP: [&str; 16] = [
+const SKIP_ALL_BUT_WAKEUP: [&str; 18] = [
     "--skip",
     "children",
     "--skip",
     "critical",
     "--skip",
     "counter",
+    "--skip",
+    "files",
     "--skip",
     "interrupted",
     "--skip",

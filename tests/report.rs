@@ -161,7 +161,9 @@ fn each_build_is_reported_recorded_and_replayed_as_one_of_its_own() {
     fs::write(&moved, recorded.replace(file, "/no/such/program")).unwrap();
     let replay = sigrace(&["replay", "moved.ron"]);
     assert_eq!(replay.status.code(), Some(0), "{}{}", text(&replay.stdout), text(&replay.stderr));
-    assert_eq!(text(&replay.stderr), "");
+    // Another run of sigrace on this machine may have the CPUs.
+    let waits = |line: &&str| line.starts_with("sigrace: waiting for a CPU");
+    assert_eq!(text(&replay.stderr).lines().find(|line| !waits(line)), None);
     assert!(text(&replay.stdout).contains("build: -O2 -static\n"), "{}", text(&replay.stdout));
 }
 

@@ -103,6 +103,12 @@ fn sleeps_that_the_kernels_time_ends_end_by_it() {
     parts_as_bare("kernel_waits.c", parts, RUNS);
 }
 
+/// The kernel itself tries to make a connection again, a second later.
+#[test]
+fn connections_that_are_made_by_half_are_waited_for() {
+    parts_as_bare("kernel_waits.c", &[&["crowded"], &["deferred"]], 2);
+}
+
 /// Only what nothing outside the run can end, the kernel included, is a hang.
 #[test]
 fn the_last_sleep_tells_a_hang_from_a_wait() {
@@ -112,6 +118,11 @@ fn the_last_sleep_tells_a_hang_from_a_wait() {
         ("event", hangs),
         ("second thread", hangs),
         ("socket signals", waits),
+        ("connection", hangs),
+        ("full connection", hangs),
+        ("full connection that is polled", hangs),
+        ("connected datagrams", hangs),
+        ("clients", waits),
         ("lease", waits),
         ("directory", waits),
         ("request", waits),

@@ -68,6 +68,7 @@ fn speed(source: &Path, workers: usize, slots: &Slots) -> Result<f64, Box<dyn Er
         settings: suite::settings(launch, Default::default(), &plan, &Default::default()),
         plan,
         against: Against::Reference(Comparison {
+            heard: false,
             sends: false,
             exit: None,
             same_output: false,

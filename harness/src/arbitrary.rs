@@ -4,7 +4,7 @@ use crate::build::Build;
 use crate::checks::Rule;
 use crate::program::{Launch, Limits, Program};
 use crate::scenario::{
-    Exit, Expect, Explore, Handlers, Known, Length, Scenario, Strategy as Search, Text, Warned,
+    Exit, Expect, ExpectedFiles, Explore, Handlers, Known, Length, Scenario, Strategy as Search, Text, Warned,
 };
 use crate::schedule::{Action, Label, Making, Receiver, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
@@ -97,9 +97,9 @@ fn wanted() -> impl Strategy<Value = Text> {
 prop_compose! {
     fn limits()(
         time in 1u64..1_000_000_000, cpu in 1u64..1_000_000_000, clock in 1u64..1_000_000_000, points in 1..u64::MAX, turn in 1..u32::MAX,
-        processes in 1..u32::MAX, output in 1..u64::MAX
+        processes in 1..u32::MAX, output in 1..u64::MAX, files in 1..u64::MAX
     ) -> Limits {
-        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), clock: Duration::from_micros(clock), points, turn, processes, output }
+        Limits { time: Duration::from_micros(time), cpu: Duration::from_micros(cpu), clock: Duration::from_micros(clock), points, turn, processes, output, files }
     }
 }
 
@@ -133,13 +133,23 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn files()(left in option::of(vec(glob(), 0..3)), same in vec(glob(), 0..3)) -> ExpectedFiles {
+        ExpectedFiles { left, same }
+    }
+}
+
+fn glob() -> impl Strategy<Value = String> {
+    "[a-z*?]{1,4}(/[a-z]{1,3}){0,2}".prop_filter("`**` stands alone", |glob| !glob.contains("**"))
+}
+
+prop_compose! {
     pub(crate) fn expect()(
         exit in option::of(exit()), stdout in option::of(wanted()), stderr in option::of(wanted()),
-        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, handlers in handlers(),
+        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, handlers in handlers(), files in option::of(files()), descriptors in option::of(0u32..3),
         restored: bool, foreground in option::of(process()),
         within in option::of((0u64..1_000_000_000).prop_map(|nanos| Length(Duration::from_nanos(nanos))))
     ) -> Expect {
-        Expect { exit, stdout, stderr, zombies, orphans, exec_blocked, idle, handlers, within, restored, foreground }
+        Expect { exit, stdout, stderr, zombies, orphans, exec_blocked, idle, handlers, within, files, descriptors, restored, foreground }
     }
 }
 
@@ -197,6 +207,8 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             expect,
             (finds, warns, kept),
         )| {
+            // Of the machine's files nothing can be expected.
+            let expect = Expect { files: expect.files.filter(|_| files != Files::Host), ..expect };
             let expect = Expect {
                 restored: expect.restored && tty,
                 foreground: expect.foreground.filter(|_| tty),
@@ -309,14 +321,53 @@ fn terminal() -> impl Strategy<Value = TerminalLeft> {
         .prop_map(|(modes, foreground)| TerminalLeft { modes, foreground })
 }
 
+fn object() -> impl Strategy<Value = Object> {
+    let digest = || option::of("[0-9a-f]{64}");
+    prop_oneof![
+        (any::<u64>(), digest(), any::<bool>()).prop_map(|(size, digest, cut)| Object::File {
+            size,
+            digest,
+            cut
+        }),
+        Just(Object::Folder),
+        text().prop_map(Object::MovedFolder),
+        text().prop_map(Object::Link),
+        Just(Object::Fifo),
+        Just(Object::Socket),
+        Just(Object::Device),
+        any::<u64>().prop_map(Object::SharedMemory),
+        any::<u64>().prop_map(Object::Semaphores),
+        any::<u64>().prop_map(Object::Queue),
+    ]
+}
+
+fn changing() -> impl Strategy<Value = Changing> {
+    prop_oneof![
+        object().prop_map(Changing::Made),
+        object().prop_map(Changing::Changed),
+        Just(Changing::Removed)
+    ]
+}
+
+prop_compose! {
+    fn remains()(
+        changes in vec((text(), changing(), any::<bool>()), 0..3), more: u64,
+        open in vec((process(), vec(text(), 1..3)), 0..2)
+    ) -> Remains {
+        let changes = changes.into_iter().map(|(name, how, before_signal)| Change { name, how, before_signal }).collect();
+        let open = open.into_iter().map(|(process, descriptors)| Open { process, descriptors }).collect();
+        Remains { changes, more, open }
+    }
+}
+
 prop_compose! {
     fn outcome()(
         end in end(), stdout in output(), stderr in output(), leftover in vec(leftover(), 0..3),
-        exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3),
+        exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3), remains in remains(),
         took in (0u64..1_000_000_000, 0u64..1_000_000_000), terminal in option::of(terminal())
     ) -> Outcome {
         let took = Took { whole: Duration::from_micros(took.0), after: Duration::from_micros(took.1) };
-        Outcome { end, stdout, stderr, leftover, exec_blocked, table, took, terminal }
+        Outcome { end, stdout, stderr, leftover, exec_blocked, table, took, remains, terminal }
     }
 }
 
@@ -368,10 +419,10 @@ prop_compose! {
 prop_compose! {
     pub(crate) fn trace()(
         words in [text(), text(), text(), text()], launch in launch(), seed: u64, limits in limits(), world in world(),
-        always: bool, breaks in vec(broken(), 0..3), search in option::of(text()), run in run(), places in vec(whereabouts(), 0..4)
+        shared in vec(text(), 0..2), always: bool, breaks in vec(broken(), 0..3), search in option::of(text()), run in run(), places in vec(whereabouts(), 0..4)
     ) -> Trace {
         let [sigrace, kernel, arch, digest] = words;
         let Run { schedule, events, outcome, .. } = run;
-        Trace { sigrace, kernel, arch, launch, digest, seed, limits, world, always, breaks, search, schedule, events, outcome, places }
+        Trace { sigrace, kernel, arch, launch, digest, seed, limits, world, shared, always, breaks, search, schedule, events, outcome, places }
     }
 }

@@ -9,11 +9,12 @@ use crate::resolve;
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::{Observe, Observed, RunError, Settings, Supervise, Supervisor};
+use crate::sys::cell::Cell;
 use crate::sys::memory::Text;
 use crate::sys::perf;
 use crate::sys::pidfd::PidFd;
-use crate::trace::{End, Run, Status, What};
-use crate::world::{Clock, World};
+use crate::trace::{End, Outcome, Run, Status, What};
+use crate::world::{Clock, Network, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
@@ -145,6 +146,13 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
             needed: false,
         },
         Check {
+            name: "a network of its own",
+            result: if can_run { found(host.own_network())? } else { Found::Untried },
+            loses: "Networks of a run's own, in which every port is free and those that the kernel chooses are the same every \
+                    time: programs have to be run with `--network host`.",
+            needed: false,
+        },
+        Check {
             name: "files of its own",
             result: if can_run { found(host.own_files())? } else { Found::Untried },
             loses: "Runs change the machine's files, and each finds what those before it have left: overlays in namespaces of its \
@@ -197,7 +205,7 @@ impl Host<'_> {
     }
 
     fn observe(&self, words: &[&str], clock: Clock, observe: &Observe) -> Result<(Run, Observed), Failure> {
-        let world = World { clock, ..World::default() };
+        let world = World { clock, network: Network::Host, ..World::default() };
         let settings = Settings { cancel: Arc::clone(self.cancel), world, ..Settings::of(launch(words)?) };
         Ok(Supervisor::new(settings, self.cpu)?.observe(&Schedule::empty(), observe)?)
     }
@@ -262,21 +270,39 @@ impl Host<'_> {
         }
     }
 
-    /// What a run writes to a file is gone for the next, and never was the machine's.
+    /// There is nothing but loopback, over which something comes from the port that the kernel was left to choose.
+    fn own_network(&self) -> Result<(), Failure> {
+        const PORT: u16 = 40_000;
+        let cell = Cell::new(&launch(&["true"])?, (&World::default(), &Default::default()), self.cpu, None)
+            .or_else(|error| lost(error.to_string()))?;
+        let Some(network) = cell.network() else { return lost("the cell has none") };
+        match network.examine(PORT).or_else(|error| lost(format!("a packet over loopback: {error}")))? {
+            (PORT, interfaces) if interfaces == ["lo"] => Ok(()),
+            (port, interfaces) => lost(format!(
+                "of {interfaces:?} there was to be lo alone, and of the ports {PORT} was to be chosen, not {port}"
+            )),
+        }
+    }
+
+    /// What a run writes to a file is told, is gone for the next, and never was the machine's.
     fn own_files(&self) -> Result<(), Failure> {
         let file = format!("/tmp/.sigrace-doctor-{}", std::process::id());
         let script = format!("test ! -e {file} && echo x >{file} && test -s {file}");
-        let settings =
-            Settings { cancel: Arc::clone(self.cancel), ..Settings::of(launch(&["sh", "-c", &script])?) };
+        let world = World { network: Network::Host, ..World::default() };
+        let launch = launch(&["sh", "-c", &script])?;
+        let settings = Settings { cancel: Arc::clone(self.cancel), world, ..Settings::of(launch) };
         let learnt = Arc::clone(&settings.learnt);
         let mut supervisor = Supervisor::new(settings, self.cpu)?;
         if let Some(note) = learnt.notes().first() {
             return lost(note.clone());
         }
         for _ in 0..2 {
-            let end = supervisor.run(&Schedule::empty())?.outcome.end;
+            let Outcome { end, remains, .. } = supervisor.run(&Schedule::empty())?.outcome;
             if end != End::Ended(Status::Exited(0)) || Path::new(&file).exists() {
                 return lost(format!("a run that wrote {file} changed the machine's, or ended so: {end:?}"));
+            }
+            if remains.named(&file).is_none() {
+                return lost(format!("of a run that wrote {file} it is told that it left this: {remains:?}"));
             }
         }
         Ok(())

@@ -9,8 +9,10 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod crash;
+mod descriptors;
 mod exec_blocked;
 mod exit;
+pub(crate) mod files;
 mod foreground;
 mod hang;
 mod idle;
@@ -42,10 +44,10 @@ struct Kind {
     word: &'static str,
     /// Which runs it says something of.
     scope: Scope,
-    /// What a scenario expects; none if it expects nothing of this kind.
-    of_scenario: fn(&Expect) -> Result<Option<Held>, BadRegex>,
+    /// What a scenario expects, where the reference run went like this; none if it expects nothing of this kind.
+    of_scenario: fn(&Expect, &Run) -> Result<Option<Held>, BadPattern>,
     /// What follows from a reference run: no other run may do worse.
-    against: fn(&Run, &Comparison) -> Result<Option<Held>, BadRegex>,
+    against: fn(&Run, &Comparison) -> Result<Option<Held>, BadPattern>,
 }
 
 macro_rules! expectations {
@@ -70,6 +72,8 @@ expectations! {
     Stderr: output::STDERR;
     Zombies: left::ZOMBIES;
     Orphans: left::ORPHANS;
+    Files: files::KIND;
+    Descriptors: descriptors::KIND;
     ExecBlocked: exec_blocked::KIND;
     Modes: modes::KIND;
     Foreground: foreground::KIND;
@@ -109,6 +113,9 @@ pub struct Expectations(Vec<(Broken, Held)>);
 pub struct Comparison {
     /// True if the runs are sent a signal: then another exit status is an outcome of its own, and not broken.
     pub sends: bool,
+    /// True if the outside could send a signal that the program hears, and sends none here: then a program that sleeps as the
+    /// reference run does at its end waits for that, as a server does.
+    pub heard: bool,
     /// The exit code that every run must have, whatever the reference run did.
     pub exit: Option<i32>,
     /// True if every run must write the same standard output as the reference run.
@@ -120,36 +127,38 @@ pub struct Comparison {
     pub late: Option<Duration>,
 }
 
-/// A regular expression that is none.
+/// A regular expression or a glob that is none.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{pattern}` is no regular expression: {reason}")]
-pub struct BadRegex {
+#[error("`{pattern}` is no {kind}: {reason}")]
+pub struct BadPattern {
     /// What was given.
     pub pattern: String,
+    /// What it should have been.
+    pub kind: &'static str,
     /// What is wrong with it, in one line.
     pub reason: String,
 }
 
 /// Compiles a regular expression as expectations use it: over bytes, with Unicode classes.
-pub fn regex(pattern: &str) -> Result<Regex, BadRegex> {
+pub fn regex(pattern: &str) -> Result<Regex, BadPattern> {
     Regex::new(pattern).map_err(|error| {
         let text = error.to_string();
         let last = text.lines().last().unwrap_or_default();
         let reason = last.strip_prefix("error: ").unwrap_or(last).to_owned();
-        BadRegex { pattern: pattern.to_owned(), reason }
+        BadPattern { pattern: pattern.to_owned(), kind: "regular expression", reason }
     })
 }
 
 impl Expectations {
-    fn new(make: impl Fn(&Kind) -> Result<Option<Held>, BadRegex>) -> Result<Expectations, BadRegex> {
+    fn new(make: impl Fn(&Kind) -> Result<Option<Held>, BadPattern>) -> Result<Expectations, BadPattern> {
         let each =
             KINDS.iter().filter_map(|kind| make(kind).map(|held| Some((kind.broken, held?))).transpose());
         each.collect::<Result<_, _>>().map(Expectations)
     }
 
-    /// What a scenario expects.
-    pub fn of_scenario(expect: &Expect) -> Result<Expectations, BadRegex> {
-        Expectations::new(|kind| (kind.of_scenario)(expect))
+    /// What a scenario expects, where the reference run went like this.
+    pub fn of_scenario(expect: &Expect, reference: &Run) -> Result<Expectations, BadPattern> {
+        Expectations::new(|kind| (kind.of_scenario)(expect, reference))
     }
 
     /// What follows from a reference run: no other run may do worse.
@@ -157,7 +166,7 @@ impl Expectations {
     /// What is left over is compared by name, dead or alive alike: which of the two one sees is mere scheduling.
     /// Programs started with signals blocked are compared only where a scenario asks for it. A run may be cut off at a
     /// limit if the reference run was.
-    pub fn against(reference: &Run, how: &Comparison) -> Result<Expectations, BadRegex> {
+    pub fn against(reference: &Run, how: &Comparison) -> Result<Expectations, BadPattern> {
         Expectations::new(|kind| (kind.against)(reference, how))
     }
 }

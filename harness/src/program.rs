@@ -60,6 +60,8 @@ pub struct Limits {
     pub processes: u32,
     /// Bytes that are kept of each of the program's two outputs. It may write more; of that, only how much it was is told.
     pub output: u64,
+    /// Bytes that the program may have in files of its own, in each folder that is. More is more than the run can have.
+    pub files: u64,
 }
 
 impl Limits {
@@ -68,7 +70,7 @@ impl Limits {
 
     /// The first limit that is none, by its name, and what was expected.
     pub fn wrong(&self) -> Option<(&'static str, &'static str)> {
-        let Limits { time, cpu, clock, points, turn, processes, output } = self;
+        let Limits { time, cpu, clock, points, turn, processes, output, files } = self;
         let zeros = [
             ("time", time.is_zero()),
             ("cpu", cpu.is_zero()),
@@ -77,6 +79,7 @@ impl Limits {
             ("turn", *turn == 0),
             ("processes", *processes == 0),
             ("output", *output == 0),
+            ("files", *files == 0),
         ];
         let zero =
             zeros.into_iter().find(|(_, zero)| *zero).map(|(name, _)| (name, "expected a limit above 0"));
@@ -99,6 +102,7 @@ impl Default for Limits {
             // thousand take some hundred megabytes.
             processes: 1024,
             output: 64 << 20,
+            files: 1 << 30,
         }
     }
 }

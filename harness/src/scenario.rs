@@ -270,9 +270,27 @@ pub struct Expect {
     /// Whose process group is in the foreground of the terminal wherever the first process does not end: that of this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub foreground: Option<ThreadName>,
+    /// What is left of files and IPC objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<ExpectedFiles>,
+    /// How many descriptors a process may hold at its end beyond those that it held in the reference run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<u32>,
     /// Which rules the handlers of the signals that are sent must keep, or all handlers if none is sent.
     #[serde(skip_serializing_if = "Handlers::is_empty")]
     pub handlers: Handlers,
+}
+
+/// What is expected of files and IPC objects when a run has ended, by globs of their names (`trace::Change::name`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExpectedFiles {
+    /// What may be there that was not there before; anything if it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<Vec<String>>,
+    /// What must be as it was before, or as the reference run left it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub same: Vec<String>,
 }
 
 /// A length of time, written as people write it: `"100ms"`, `"1m 30s"`.

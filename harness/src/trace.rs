@@ -5,11 +5,13 @@
 
 mod alike;
 mod crash;
+mod remains;
 mod terminal;
 mod threads;
 
 pub use alike::{Essence, difference, first_difference};
 pub use crash::{Crash, crashes, last_call};
+pub use remains::{Change, Changing, Object, Open, Remains, shape};
 pub use terminal::{Acts, Foreground, TerminalLeft};
 pub use threads::Threads;
 
@@ -42,6 +44,9 @@ pub struct Trace {
     /// The world in which it took place.
     #[serde(default)]
     pub world: World,
+    /// Folders whose files were the machine's, although they were to be the run's own, and why: a sentence for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<String>,
     /// True if signals may be sent where the program neither catches nor blocks them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub always: bool,
@@ -331,6 +336,9 @@ pub struct Outcome {
     /// How the terminal was left, if the run had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<TerminalLeft>,
+    /// What it left of files and IPC objects, and what its processes held at their ends.
+    #[serde(default, skip_serializing_if = "Remains::is_nothing")]
+    pub remains: Remains,
 }
 
 /// How long a run took on the program's clock: until the first process ended, or until it was known that it would not. In
@@ -549,6 +557,10 @@ pub enum Broken {
     Zombies,
     /// More orphans than expected.
     Orphans,
+    /// Files or IPC objects are left that should not be, or a file is left half written.
+    Files,
+    /// Processes held more descriptors when they ended than they should.
+    Descriptors,
     /// A program was started with signals blocked that its parent blocked only for a moment.
     ExecBlocked,
     /// The terminal is left in other modes than it should be.

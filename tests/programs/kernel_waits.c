@@ -4,6 +4,8 @@
 #include <linux/futex.h>
 #include <mqueue.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <pty.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -79,6 +81,31 @@ static void lingers(void) {
     close(server);
 }
 
+// The queue has room for one: the first packet of the second client is sent again, until there is room.
+static void crowded(void) {
+    struct sockaddr_in address;
+    int server = listens(&address), client;
+    if (listen(server, 0)) perror("listen");
+    for (int n = 0; n < 2; n++) {
+        client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        int got = connect(client, (void *)&address, sizeof address);
+        printf("connect: %d %s\n", got, strerror(errno));
+    }
+    printf("accept: %s\n", accept(server, NULL, NULL) < 0 ? strerror(errno) : "a client");
+    struct pollfd made = {.fd = client, .events = POLLOUT};
+    printf("poll: %d\n", poll(&made, 1, -1));
+    printf("accept: %s\n", accept(server, NULL, NULL) < 0 ? strerror(errno) : "a client");
+}
+
+// A client that says nothing is let in after a while.
+static void deferred(void) {
+    struct sockaddr_in address;
+    int server = listens(&address), client = socket(AF_INET, SOCK_STREAM, 0), second = 1;
+    setsockopt(server, IPPROTO_TCP, TCP_DEFER_ACCEPT, &second, sizeof second);
+    if (connect(client, (void *)&address, sizeof address)) perror("connect");
+    printf("accept: %s\n", accept(server, NULL, NULL) < 0 ? strerror(errno) : "a client");
+}
+
 static struct timespec in(clockid_t clock, long milliseconds) {
     struct timespec time;
     clock_gettime(clock, &time);
@@ -146,6 +173,7 @@ int main(int argc, char **argv) {
         void (*does)(void);
     } all[] = {
         {"sends", sends}, {"receives", receives}, {"accepts", accepts}, {"lingers", lingers},
+        {"crowded", crowded}, {"deferred", deferred},
         {"futexes", several_futexes}, {"terminal", terminal}, {"semaphores", semaphores}, {"queues", queues},
     };
     setvbuf(stdout, NULL, _IONBF, 0);

@@ -47,6 +47,44 @@ static void signals_of_pipe(void) {
     if (!pipe(ends)) by_itself(ends[0]);
 }
 
+// Two sockets that are connected to each other, with nobody else to accept.
+static int connection(int kind) {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    int server = socket(AF_INET, kind, 0), client = socket(AF_INET, kind, 0);
+    if (bind(server, (void *)&address, length) || (kind == SOCK_STREAM && listen(server, 1))) perror("bind");
+    getsockname(server, (void *)&address, &length);
+    if (connect(client, (void *)&address, length)) perror("connect");
+    return client;
+}
+
+static void reads_from(int fd) {
+    char byte;
+    if (read(fd, &byte, 1) < 0) perror("read");
+}
+
+static void reads_connection(void) { reads_from(connection(SOCK_STREAM)); }
+
+static void reads_datagrams(void) { reads_from(connection(SOCK_DGRAM)); }
+
+// Its peer has no room any more.
+static void fills(int flags) {
+    static char bytes[1 << 16];
+    int fd = connection(SOCK_STREAM);
+    while (send(fd, bytes, sizeof bytes, flags) > 0) continue;
+    struct pollfd end = {.fd = fd, .events = POLLOUT};
+    poll(&end, 1, -1);
+}
+
+static void fills_asleep(void) { fills(0); }
+
+static void fills_polling(void) { fills(MSG_DONTWAIT); }
+
+static void clients(void) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (listen(fd, 1) || accept(fd, NULL, NULL) < 0) perror("accept");
+}
+
 // Whoever opens the file breaks the lease, and the kernel tells.
 static void lease(void) {
     int fd = open("leased", O_CREAT | O_RDONLY, 0600);
@@ -133,6 +171,8 @@ int main(int argc, char **argv) {
         void (*does)(void);
     } all[] = {
         {"socket signals", signals_of_socket}, {"pipe signals", signals_of_pipe}, {"lease", lease},
+        {"connection", reads_connection}, {"full connection", fills_asleep}, {"clients", clients},
+        {"full connection that is polled", fills_polling}, {"connected datagrams", reads_datagrams},
         {"directory", directory}, {"request", request}, {"own output", own_output}, {"event", event},
         {"second thread", second_thread}, {"second thread outside", second_thread_outside},
         {"named memory", named_memory}, {"nameless memory", nameless_memory},

@@ -1,5 +1,9 @@
 //! `sigrace explore`: look for races in a program that has no scenario, by comparing its runs with an undisturbed one.
 
+mod saved;
+mod sections;
+mod whole;
+
 use super::exit::{Exit, Stop};
 use super::options::{RUNS, Search, duration};
 use super::progress::Progress;
@@ -7,34 +11,36 @@ use super::report;
 use super::say::{page, warn};
 use super::target::Target;
 use super::{host, interrupt};
-use crate::checks::{Rule, Warning};
+use crate::checks::Rule;
 use crate::code::Place;
-use crate::explore::{self, Cut, Partition, Plan, Standing};
+use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
 use crate::judge::Comparison;
 use crate::probe::BadProbeName;
-use crate::program::Program;
-use crate::scenario::{
-    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Strategy, Text, Warned,
-};
+use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, Keys, Label, Making, Receiver, Site, Syscall};
 use crate::show::count;
-use crate::signal::Signal;
+use crate::signal::{Signal, UnknownSignal};
 use crate::slots::Stopwatch;
 use crate::store;
-use crate::suite::{self, Against, Done, Job};
-use crate::trace::{Broken, End, Foreground, LeftHow, Output, Status};
+use crate::suite::{self, Against, How, Job};
+use crate::supervise::Settings;
+use sections::Section;
 use std::path::PathBuf;
 use std::time::Duration;
+use whole::{Share, Whole};
 
 /// Look for races in a program, without a scenario
 ///
 /// Every run is compared with one that nothing disturbed. A finding is a hang, a crash, a program that goes on for ever,
-/// more left over than the undisturbed run left, and, unless signals are sent, another exit status.
+/// more left over than the undisturbed run left, of processes or of files, a file left half written, and, unless signals are sent, another exit status.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// A signal that the outside world may send, by name or number; each run sends each once; repeatable
-    #[arg(long, value_name = "SIG", help_heading = "Disturbance")]
-    send: Vec<Signal>,
+    /// A signal that the outside world may send, by name or number, or `none`; each run sends each once; repeatable
+    ///
+    /// Without it, each signal that some process of the program catches, waits for or blocks, and that comes from outside, is
+    /// sent in a search of its own, after one in which none is.
+    #[arg(long, value_name = "SIG", value_parser = sent, help_heading = "Disturbance")]
+    send: Vec<Sent>,
     /// The process that it is sent to: p0, p0.1, ..., or its process group: group:p0 [default: p0]
     #[arg(long, value_name = "NAME", default_value_t, value_parser = receiver, hide_default_value = true, requires = "send", help_heading = "Disturbance")]
     send_to: Receiver,
@@ -102,6 +108,29 @@ pub(super) struct Args {
     target: Target,
 }
 
+/// What `--send` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Nothing,
+    Signal(Signal),
+}
+
+impl Sent {
+    fn signal(&self) -> Option<Signal> {
+        match self {
+            Sent::Nothing => None,
+            Sent::Signal(signal) => Some(*signal),
+        }
+    }
+}
+
+fn sent(text: &str) -> Result<Sent, String> {
+    if text == "none" {
+        return Ok(Sent::Nothing);
+    }
+    text.parse().map(Sent::Signal).map_err(|error: UnknownSignal| error.to_string())
+}
+
 /// The name of a process, or of its group.
 fn receiver(text: &str) -> Result<Receiver, String> {
     let to: Receiver = text.parse().map_err(|error: crate::schedule::BadName| error.to_string())?;
@@ -155,67 +184,68 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let seed = args.search.seed.or_new();
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
     let how = args.search.how(seed, jobs, &cancel)?;
-    let strategies = how.strategies(&Strategy::defaults(RUNS));
-    // Who asks for nothing gets an answer soon: what is missing is told, and can be asked for.
-    let unasked = how.strategy.is_none() && how.plan.time.is_none();
-    let asked = args.asked(&strategies);
-    let plan = Plan {
-        runs: how.plan.runs.or(unasked.then_some(RUNS)),
-        may: asked.may(args.target.world().tty),
-        send: asked.send,
-        send_to: asked.send_to,
-        person: asked.person,
-        always: asked.always,
-        points: asked.points,
-        code: suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?,
-        part: args.partition,
-        ..how.plan(&strategies)
-    };
-    let job = Job {
-        name: launch.argv.first().cloned().unwrap_or_default(),
-        settings: suite::settings(launch, (args.target.limits(), args.target.world()), &plan, &cancel),
-        against: Against::Reference(Comparison {
-            sends: plan.asks_for_an_end(),
-            exit: args.exit,
-            same_output: args.same_output,
-            late: args.late(),
-            stdout: args.stdout.clone(),
-        }),
-        plan,
-        checks: args.checks(),
-        keep: how.keep.clone(),
-    };
-    let clock = Stopwatch::start(slots.waited());
-    let progress = Progress::new(Some(total(&strategies)).filter(|runs| (1..u64::MAX).contains(runs)));
-    let result = suite::search(&job, &slots, &progress);
-    drop(progress);
-    let done = match result {
-        Ok(done) => done,
+    let code = suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?;
+    let name = launch.argv.first().cloned().unwrap_or_default();
+    let settings = suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, &cancel);
+    let sections = match args.sections(&settings, &slots) {
+        Ok(sections) => sections,
         Err(error) => {
             warn(format_args!("seed {seed}"));
-            return Err(error.into());
+            return Err(error);
         }
     };
-    let saved = args.save.as_ref().map(|path| store::write_scenario(path, &args.scenario(&job, &done)));
-    let exit = match done.report.cut {
-        Some(Cut::Interrupted) => Exit::Interrupted,
-        _ if args.strict && !done.checked.warnings.is_empty() => Exit::Failed,
-        _ => done.report.verdict.into(),
-    };
     let format = args.search.output.format;
-    report::tell(format, done.text(&job.name, clock.elapsed(), page()).trim_end())?;
-    let interrupted = exit == Exit::Interrupted;
-    let search = suite::report::Search::of_program(&job.name, &done, done.report.verdict, interrupted);
-    let partition = args.partition.map(|partition| partition.to_string());
-    let report = suite::report::Report::new(seed, exit as u8, vec![search], Vec::new());
-    report::finish(format, &suite::report::Report { partition, ..report })?;
-    if let Some(Err(error)) = &saved {
-        return Err(Stop::new(Exit::Harness, error));
+    let clock = Stopwatch::start(slots.waited());
+    if let Some(told) = sections.told(&name) {
+        report::tell(format, told)?;
     }
-    if let Some(error) = done.unwritten() {
-        return Err(Stop::new(Exit::Harness, error));
+    let mut whole = Whole::default();
+    let searches = sections.each.len();
+    for (index, section) in sections.each.iter().enumerate() {
+        let share = whole.share(&how, (searches - index) as u64, clock.elapsed());
+        let plan = args.plan(section, &how, code.clone(), share);
+        let progress =
+            Progress::new(Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)));
+        let job = Job {
+            name: section.name(&name, searches),
+            settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
+            against: Against::Reference(args.comparison(&plan, sections.heard)),
+            plan,
+            checks: args.checks(),
+            keep: how.keep.clone(),
+        };
+        let begun = clock.elapsed();
+        let result = suite::search(&job, &slots, &progress);
+        drop(progress);
+        let done = match result {
+            Ok(done) => done,
+            // What cannot be sent there after all is no fault of the others.
+            Err(error) if sections.several() && error.verdict() == Some(Verdict::Unreached) => {
+                report::tell(format, format_args!("\n{}: {error}", job.name))?;
+                whole.add_error(&job.name, &error);
+                continue;
+            }
+            Err(error) => {
+                warn(format_args!("seed {seed}"));
+                return Err(error.into());
+            }
+        };
+        if sections.is_told(&done) {
+            let text = done.text(&job.name, clock.elapsed().saturating_sub(begun), page());
+            let gap = if sections.several() { "\n" } else { "" };
+            report::tell(format, format_args!("{gap}{}", text.trim_end()))?;
+        }
+        if let Some(path) = args.save.as_ref().filter(|_| sections.is_kept(section, &done)) {
+            let scenario = args.scenario(section, &job, &done);
+            store::write_scenario(&section.file(path, searches), &scenario)
+                .unwrap_or_else(|error| whole.fail(&error));
+        }
+        let found = args.search.first && !done.report.findings.is_empty();
+        if whole.add(&job, &done) || found {
+            break;
+        }
     }
-    Ok(exit)
+    whole.finish(args, seed, clock.elapsed())
 }
 
 fn total(strategies: &[Strategy]) -> u64 {
@@ -223,19 +253,53 @@ fn total(strategies: &[Strategy]) -> u64 {
 }
 
 impl Args {
-    /// What is asked for of the search, as a scenario says it.
-    fn asked(&self, strategies: &[Strategy]) -> Explore {
+    /// What one of the searches may do.
+    fn plan(&self, section: &Section, how: &How, code: Code, share: Share) -> Plan {
+        let asked = Plan { runs: how.plan.runs.and(share.runs), time: share.time, ..how.plan.clone() };
+        let how = How { plan: asked, ..how.clone() };
+        Plan {
+            runs: share.runs,
+            may: self.asked(section, &[]).may(self.target.world().tty && section.send.is_empty()),
+            person: self.person(),
+            send: section.send.clone(),
+            send_to: section.to.clone(),
+            always: self.always,
+            points: self.points.clone(),
+            code,
+            part: self.partition,
+            ..how.plan(&Strategy::defaults(share.runs.unwrap_or(RUNS)))
+        }
+    }
+
+    /// What a person does at the terminal in every run.
+    fn person(&self) -> Vec<Action> {
         let typed = self.types.iter().cloned().map(Action::Type);
         let resize = self.resize.map(|(columns, rows)| Action::Resize(columns, rows));
+        typed.chain(resize).chain(self.hang_up.then_some(Action::HangUp)).collect()
+    }
+
+    /// What is asked for of one of the searches, as a scenario says it.
+    fn asked(&self, section: &Section, strategies: &[Strategy]) -> Explore {
         Explore {
-            send: self.send.clone(),
-            send_to: self.send_to.clone(),
-            person: typed.chain(resize).chain(self.hang_up.then_some(Action::HangUp)).collect(),
+            send: section.send.clone(),
+            send_to: section.to.clone(),
+            person: self.person(),
             always: self.always,
             points: self.points.clone(),
             sweep: self.sweep.clone(),
             sweep_all: self.sweep_all,
             strategy: strategies.to_vec(),
+        }
+    }
+
+    fn comparison(&self, plan: &Plan, heard: bool) -> Comparison {
+        Comparison {
+            sends: plan.asks_for_an_end(),
+            heard: heard && plan.acts().is_empty(),
+            exit: self.exit,
+            same_output: self.same_output,
+            late: self.late(),
+            stdout: self.stdout.clone(),
         }
     }
 
@@ -250,76 +314,6 @@ impl Args {
         match self.late {
             None => Some(Duration::from_secs(10)),
             Some(Late(late)) => late,
-        }
-    }
-
-    /// The search as a scenario, with what the reference run did as its expectation and what was found as known.
-    ///
-    /// Of the environment only the variables given on the command line are written down.
-    fn scenario(&self, job: &Job, done: &Done) -> Scenario {
-        let launch = &job.settings.launch;
-        let outcome = &done.report.reference.run.outcome;
-        let exit = match (&outcome.end, self.exit) {
-            (_, Some(code)) => Some(ExpectedExit::Code(code)),
-            (End::Ended(_), None) if job.plan.asks_for_an_end() => None,
-            (End::Ended(Status::Exited(code)), None) => Some(ExpectedExit::Code(*code)),
-            (End::Ended(Status::Killed(signal)), None) => Some(ExpectedExit::Signal(*signal)),
-            (_, None) => None,
-        };
-        let stdout = match (&self.stdout, &outcome.stdout) {
-            (Some(pattern), _) => Some(Text::Matches(pattern.clone())),
-            (None, Output::Text(text)) if self.same_output => Some(Text::Is(text.clone())),
-            (None, _) => None,
-        };
-        let left = |how| {
-            let left = outcome.leftover.iter().filter(|left| left.how == how).count();
-            Some(u32::try_from(left).unwrap_or(u32::MAX))
-        };
-        let known =
-            |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
-        let warned = |warning: &Warning| Warned { rule: warning.rule, line: warning.line.clone() };
-        let found = |broken| done.report.findings.iter().any(|finding| finding.breaks == broken);
-        let front = outcome.terminal.as_ref().and_then(|terminal| terminal.foreground.as_ref());
-        let front = front.filter(|_| found(Broken::Foreground));
-        let late = found(Broken::Late);
-        let checked = !job.checks.is_empty() && done.checked.runs > 1;
-        // A search that only time has ended is written down with the runs that it had.
-        let made = |strategy: &Strategy| match strategy.runs() {
-            Some(u64::MAX) => strategy.with_runs(done.report.runs.max(1)),
-            _ => strategy.clone(),
-        };
-        Scenario {
-            program: Program::Command(launch.argv.clone()),
-            builds: Vec::new(),
-            args: Vec::new(),
-            env: self.target.given_env(),
-            stdin: launch.stdin.clone(),
-            cwd: Some(launch.cwd.clone()),
-            explore: self.asked(&job.plan.strategies.iter().map(made).collect::<Vec<_>>()),
-            limits: job.settings.limits.clone(),
-            network: job.settings.world.network,
-            clock: job.settings.world.clock,
-            files: job.settings.world.files,
-            tty: job.settings.world.tty,
-            expect: Expect {
-                exit,
-                stdout,
-                zombies: left(LeftHow::Zombie),
-                orphans: left(LeftHow::Orphan),
-                idle: matches!(outcome.end, End::Idle(_)),
-                within: late
-                    .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
-                restored: found(Broken::Modes),
-                foreground: front.and_then(|front| match front {
-                    Foreground::Group(leader) => Some(leader.clone()),
-                    Foreground::Ended(_) | Foreground::Nobody => None,
-                }),
-                handlers: if checked { Handlers::All } else { Handlers::Nothing },
-                ..Expect::default()
-            },
-            finds: done.report.findings.iter().map(known).collect(),
-            warns: done.checked.warnings.iter().map(warned).collect(),
-            kept: Vec::new(),
         }
     }
 }

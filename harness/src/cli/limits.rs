@@ -30,6 +30,9 @@ pub(super) struct Limits {
     /// Bytes that are kept of each of the program's two outputs [default: 67108864]
     #[arg(long, env = "SIGRACE_LIMIT_OUTPUT", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     limit_output: Option<u64>,
+    /// Bytes that the program may have in files of its own, in each folder that is covered [default: 1073741824]
+    #[arg(long, env = "SIGRACE_LIMIT_FILES", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    limit_files: Option<u64>,
 }
 
 impl Limits {
@@ -44,6 +47,7 @@ impl Limits {
             turn: self.limit_turn.unwrap_or(usual.turn),
             processes: self.limit_processes.unwrap_or(usual.processes),
             output: self.limit_output.unwrap_or(usual.output),
+            files: self.limit_files.unwrap_or(usual.files),
         }
     }
 }

@@ -29,6 +29,7 @@
 
 use super::error::ExploreError;
 use super::planner::{Planned, Planner};
+use super::points::Points;
 use super::reference::Reference;
 use super::report::{Coverage, Level};
 use super::space::Space;
@@ -39,7 +40,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use ways::{Points, Way, add};
+use ways::{Way, add};
 
 /// Deviations from home, in the order in which they are taken, and the signals that are not sent at all.
 #[derive(Clone, Debug, Default)]

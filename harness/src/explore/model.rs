@@ -104,6 +104,16 @@ impl Model {
         self
     }
 
+    /// Only these of its points.
+    pub(super) fn keep(&mut self, wanted: impl Fn(&Point) -> bool) {
+        self.places.retain(|place| wanted(&place.reached.point));
+    }
+
+    /// There is no other thread.
+    pub(super) fn run_alone(&mut self) {
+        self.places.iter_mut().for_each(|place| place.reached.others = Default::default());
+    }
+
     /// What a supervisor would report of a step here.
     fn allows(reached: &Reached, step: &Step) -> bool {
         step.point() == reached.point
@@ -152,6 +162,7 @@ impl Supervise for Model {
             stderr: Output::Text(String::new()),
             leftover: Vec::new(),
             exec_blocked: Vec::new(),
+            remains: Default::default(),
             table: Vec::new(),
             took: Default::default(),
             terminal: None,

@@ -52,13 +52,25 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
     let executed = executed::execute(plan, supervisor, &mut plain)?;
     let acts = plan.acts();
     if acts.is_empty() || plain.first_quiet.is_empty() {
+        steady(supervisor, &mut plain)?;
         return Ok(Reference { schedule: empty, run: plain, plain: None, executed });
     }
     let schedule = Schedule { steps: meeting(plan, &plain, acts)? };
     let doing = format!("making the reference run ({schedule})");
     let mut run = attempt(supervisor, &schedule).map_err(ExploreError::run(doing))?.run;
     executed::copy(&plain, &mut run);
+    steady(supervisor, &mut run)?;
     Ok(Reference { schedule, run, plain: Some(plain), executed })
+}
+
+/// Finds out which content of the run's files is the same every time: that of the others is of no use to compare with.
+fn steady<S: Supervise + ?Sized>(supervisor: &mut S, run: &mut Run) -> Result<(), ExploreError> {
+    if run.outcome.remains.has_content() {
+        let doing = ExploreError::run("making the reference run a second time, to compare files");
+        let again = attempt(supervisor, &run.schedule).map_err(doing)?.run;
+        run.outcome.remains.keep_steady(&again.outcome.remains);
+    }
+    Ok(())
 }
 
 /// Sends the signals when their process is met: when it and everything else first sleeps, and the next one each time that

@@ -43,8 +43,6 @@ pub(super) struct Space {
     steps: IndexSet<(usize, usize)>,
     /// How many of them, the first ones, need no other one before them.
     first: usize,
-    /// Indices of the steps that only came up in a run which took this one.
-    opened: HashMap<Step, Vec<Range<usize>>>,
     to: ThreadName,
     always: bool,
     sites: Vec<Site>,
@@ -67,7 +65,6 @@ impl Space {
             doings: IndexSet::new(),
             steps: IndexSet::new(),
             first: 0,
-            opened: HashMap::new(),
             to: plan.send_to.process.process(),
             always: plan.always,
             sites: plan.points.clone(),
@@ -86,17 +83,11 @@ impl Space {
 
     /// Takes in the points that a run reached.
     pub(super) fn absorb(&mut self, run: &Run) {
-        let new = self.note(run, |_| true);
-        if !new.is_empty() {
-            for step in taken(run) {
-                self.opened.entry(step.clone()).or_default().push(new.clone());
-            }
-        }
+        self.note(run, |_| true);
     }
 
-    /// Remembers points and steps of `run`; gives the indices of the new steps.
-    fn note(&mut self, run: &Run, wanted: impl Fn(&Action) -> bool) -> Range<usize> {
-        let start = self.steps.len();
+    /// Remembers points and steps of `run`.
+    fn note(&mut self, run: &Run, wanted: impl Fn(&Action) -> bool) {
         let mut sent: Vec<Action> = Vec::new();
         let done = taken(run);
         for reached in &run.reached {
@@ -112,7 +103,6 @@ impl Space {
             let here = done.iter().filter(|step| step.point() == reached.point);
             sent.extend(here.filter_map(|step| outside(&step.action)).cloned());
         }
-        start..self.steps.len()
     }
 
     /// What could be done at a point, when `sent` were sent before.
@@ -225,11 +215,6 @@ impl Space {
     /// Indices of the steps that need no other one before them.
     pub(super) fn first(&self) -> Range<usize> {
         0..self.first
-    }
-
-    /// Indices of the steps that only came up in runs which took this one.
-    pub(super) fn opened(&self, step: &Step) -> impl Iterator<Item = usize> {
-        self.opened.get(step).into_iter().flatten().cloned().flatten()
     }
 
     /// The step of this index.

@@ -15,7 +15,7 @@ pub(super) fn planners(plan: &Plan, space: &Space, reference: &Reference) -> Vec
     let mut planners: Vec<Box<dyn Planner>> = vec![Box::new(Fixed::new(plan.fixed.clone()))];
     for (index, strategy) in (0_u64..).zip(&plan.strategies) {
         planners.push(match strategy {
-            Strategy::Random { runs } => Box::new(Random::new(plan.seed, index, plan.share(*runs))),
+            Strategy::Random { runs } => Box::new(Random::new((plan.seed, index), plan.share(*runs), space)),
             Strategy::Pct { depth, runs } => {
                 Box::new(Pct::new((plan.seed, index), (*depth, plan.share(*runs)), space, reference))
             }

@@ -189,6 +189,25 @@ fn points_that_only_a_step_opens_are_explored_too() {
 }
 
 #[test]
+fn a_search_ends_when_nothing_is_left_and_tries_nothing_twice() {
+    // Four points, one of them behind a step; two switches at each.
+    let (mut model, _) = behind_a_step();
+    model.keep(|place| place.nth <= 1 || place.nth == 5);
+    for seed in 0..8 {
+        let report = look(&Plan { seed, shrink: false, ..plan(2_000) }, &model);
+        assert_eq!((report.irregular, report.outcomes.len()), (0, 2), "seed {seed}");
+        // As many as an exhaustive search finds.
+        let strategies = vec![Strategy::Exhaustive { bound: 3, runs: None }];
+        let all = look(&Plan { prune: false, shrink: false, strategies, ..Plan::default() }, &model);
+        assert_eq!(report.runs, all.runs, "seed {seed}");
+    }
+    // A signal that comes once, and nobody else: as many runs as there are places for it.
+    let mut alone = server(lost_before_accept);
+    alone.run_alone();
+    assert_eq!(look(&send_term(1_000), &alone).runs, 2);
+}
+
+#[test]
 fn a_signal_is_sent_once_in_every_run_and_moves_but_does_not_vanish() {
     let report = look(&send_term(64), &server(lost_before_accept));
     let reference = &report.reference;
@@ -477,6 +496,7 @@ fn recording(run: &Run) -> Trace {
         seed: 0,
         limits: Default::default(),
         world: Default::default(),
+        shared: vec![],
         always: false,
         breaks: vec![],
         search: None,

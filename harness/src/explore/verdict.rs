@@ -19,6 +19,21 @@ pub enum Verdict {
     Unsupported,
 }
 
+impl Verdict {
+    /// That of several searches of one program: the gravest. One in which nothing was controlled says nothing beside others
+    /// in which something was. None of none.
+    pub fn together(verdicts: impl Iterator<Item = Verdict> + Clone) -> Option<Verdict> {
+        let gravity = |verdict: &Verdict| match verdict {
+            Verdict::Unreached => 0,
+            Verdict::Pass => 1,
+            Verdict::Unsupported => 2,
+            Verdict::Diverged | Verdict::Unstable => 3,
+            Verdict::Fail => 4,
+        };
+        verdicts.max_by_key(gravity)
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

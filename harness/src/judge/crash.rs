@@ -12,7 +12,7 @@ pub(super) const KIND: Kind = Kind {
     title: "a process crashes",
     word: "crash",
     scope: Scope::InTime,
-    of_scenario: |expect| Ok(Some(Arc::new(NoCrash { exit: exit::of_scenario(expect) }))),
+    of_scenario: |expect, _| Ok(Some(Arc::new(NoCrash { exit: exit::of_scenario(expect) }))),
     against: |reference, how| Ok(Some(Arc::new(NoCrash { exit: exit::against(reference, how) }))),
 };
 

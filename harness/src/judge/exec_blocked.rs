@@ -11,7 +11,7 @@ pub(super) const KIND: Kind = Kind {
     title: "a program starts with signals blocked",
     word: "exec-blocked",
     scope: Scope::InTime,
-    of_scenario: |expect| Ok(expect.exec_blocked.map(|most| Arc::new(Starts(Allowed::AtMost(most))) as _)),
+    of_scenario: |expect, _| Ok(expect.exec_blocked.map(|most| Arc::new(Starts(Allowed::AtMost(most))) as _)),
     against: |_, _| Ok(None),
 };
 

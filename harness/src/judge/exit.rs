@@ -11,7 +11,7 @@ pub(super) const KIND: Kind = Kind {
     title: "another exit than expected",
     word: "exit",
     scope: Scope::Uncut,
-    of_scenario: |expect| Ok(of_scenario(expect).map(|ending| Arc::new(ending) as _)),
+    of_scenario: |expect, _| Ok(of_scenario(expect).map(|ending| Arc::new(ending) as _)),
     against: |reference, how| {
         let ending = against(reference, how);
         Ok(ending.map(|ending| match how.exit {

@@ -11,7 +11,7 @@ pub(super) const KIND: Kind = Kind {
     title: "the terminal's foreground is another's",
     word: "foreground",
     scope: Scope::Uncut,
-    of_scenario: |expect| {
+    of_scenario: |expect, _| {
         let expected = expect.foreground.clone().map(Expected::Group);
         Ok(expected.map(|expected| Arc::new(expected) as _))
     },

@@ -1,7 +1,9 @@
-//! No run hangs.
+//! No run hangs. One that sleeps until a signal comes, as the reference run does, waits for the outside.
 
-use super::{Expectation, Kind, Scope};
+use super::{Comparison, Expectation, Kind, Scope};
+use crate::schedule::{Syscall, ThreadName};
 use crate::trace::{Broken, End, Run, Sleeper};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) const KIND: Kind = Kind {
@@ -9,16 +11,41 @@ pub(super) const KIND: Kind = Kind {
     title: "it hangs",
     word: "hang",
     scope: Scope::Every,
-    of_scenario: |_| Ok(Some(Arc::new(NoHang))),
-    against: |_, _| Ok(Some(Arc::new(NoHang))),
+    of_scenario: |_, _| Ok(Some(Arc::new(NoHang { but: None }))),
+    against: |reference, how| Ok(Some(Arc::new(NoHang { but: waits(reference, how) }))),
 };
 
+/// Who sleeps at the end of the reference run, in which calls, if a signal from outside could still come.
+fn waits(reference: &Run, how: &Comparison) -> Option<Asleep> {
+    match &reference.outcome.end {
+        End::Hang(sleepers) if how.heard => Some(asleep(sleepers)),
+        End::Hang(_)
+        | End::Ended(_)
+        | End::Idle(_)
+        | End::Stopped
+        | End::Spinning(_)
+        | End::Stalled(_)
+        | End::TimedOut => None,
+    }
+}
+
+/// Threads, and the calls in which they sleep.
+type Asleep = BTreeSet<(ThreadName, Syscall)>;
+
+fn asleep(sleepers: &[Sleeper]) -> Asleep {
+    sleepers.iter().map(|sleeper| (sleeper.thread.clone(), sleeper.call)).collect()
+}
+
 #[derive(Debug)]
-struct NoHang;
+struct NoHang {
+    /// This is none.
+    but: Option<Asleep>,
+}
 
 impl Expectation for NoHang {
     fn breach(&self, run: &Run) -> Option<String> {
         match &run.outcome.end {
+            End::Hang(sleepers) if self.but.as_ref() == Some(&asleep(sleepers)) => None,
             End::Hang(sleepers) => Some(format!(
                 "every thread sleeps and nothing can wake any of them: {}",
                 Sleeper::list(sleepers)

@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "it waits for the outside",
     word: "idle",
     scope: Scope::Every,
-    of_scenario: |expect| Ok((!expect.idle).then(|| Arc::new(NoIdling { reference: None }) as _)),
+    of_scenario: |expect, _| Ok((!expect.idle).then(|| Arc::new(NoIdling { reference: None }) as _)),
     against: |reference, _| {
         let ended = !matches!(reference.outcome.end, End::Idle(_));
         Ok(ended.then(|| Arc::new(NoIdling { reference: Some(reference.clone()) }) as _))

@@ -11,7 +11,7 @@ pub(super) const KIND: Kind = Kind {
     title: "it ends late",
     word: "late",
     scope: Scope::Uncut,
-    of_scenario: |expect| {
+    of_scenario: |expect, _| {
         Ok(expect.within.map(|within| Arc::new(Within { most: within.0, reference: None }) as _))
     },
     against: |reference, how| {

@@ -11,7 +11,9 @@ pub(super) const ZOMBIES: Kind = Kind {
     title: "zombies are left",
     word: "zombies",
     scope: Scope::Uncut,
-    of_scenario: |expect| Ok(expect.zombies.map(|most| held(LeftHow::Zombie, Allowed::AtMost(most), None))),
+    of_scenario: |expect, _| {
+        Ok(expect.zombies.map(|most| held(LeftHow::Zombie, Allowed::AtMost(most), None)))
+    },
     against: |reference, _| Ok(Some(held(LeftHow::Zombie, Allowed::left_by(reference), Some(reference)))),
 };
 
@@ -20,7 +22,9 @@ pub(super) const ORPHANS: Kind = Kind {
     title: "orphans are left",
     word: "orphans",
     scope: Scope::Uncut,
-    of_scenario: |expect| Ok(expect.orphans.map(|most| held(LeftHow::Orphan, Allowed::AtMost(most), None))),
+    of_scenario: |expect, _| {
+        Ok(expect.orphans.map(|most| held(LeftHow::Orphan, Allowed::AtMost(most), None)))
+    },
     against: |reference, _| Ok(Some(held(LeftHow::Orphan, Allowed::left_by(reference), Some(reference)))),
 };
 

@@ -10,7 +10,7 @@ pub(super) const KIND: Kind = Kind {
     title: "the terminal is left in other modes",
     word: "modes",
     scope: Scope::Uncut,
-    of_scenario: |expect| Ok(expect.restored.then(|| Arc::new(Restored { like: None }) as _)),
+    of_scenario: |expect, _| Ok(expect.restored.then(|| Arc::new(Restored { like: None }) as _)),
     against: |reference, _| {
         let outcome = &reference.outcome;
         let restored = left_in(outcome).is_some_and(<[String]>::is_empty);

@@ -1,6 +1,6 @@
 //! The first process's standard output and standard error are as they should be; and enough of them was kept to tell.
 
-use super::{BadRegex, Comparison, Expectation, Held, Kind, Scope, regex};
+use super::{BadPattern, Comparison, Expectation, Held, Kind, Scope, regex};
 use crate::scenario::Text;
 use crate::trace::{Broken, Outcome, Output, Run};
 use regex::bytes::Regex;
@@ -11,7 +11,7 @@ pub(super) const STDOUT: Kind = Kind {
     title: "another standard output than expected",
     word: "stdout",
     scope: Scope::Complete,
-    of_scenario: |expect| {
+    of_scenario: |expect, _| {
         Ok(of_text(expect.stdout.as_ref(), "standard output", |outcome| &outcome.stdout)?.map(held))
     },
     against: |reference, how| Ok(stdout_against(reference, how)?.map(held)),
@@ -22,7 +22,7 @@ pub(super) const STDERR: Kind = Kind {
     title: "another standard error than expected",
     word: "stderr",
     scope: Scope::Complete,
-    of_scenario: |expect| {
+    of_scenario: |expect, _| {
         Ok(of_text(expect.stderr.as_ref(), "standard error", |outcome| &outcome.stderr)?.map(held))
     },
     against: |_, _| Ok(None),
@@ -33,7 +33,7 @@ pub(super) const LIMIT: Kind = Kind {
     title: "more output than is kept",
     word: "output-limit",
     scope: Scope::Complete,
-    of_scenario: |expect| {
+    of_scenario: |expect, _| {
         let stdout = of_text(expect.stdout.as_ref(), "standard output", |outcome| &outcome.stdout)?;
         let stderr = of_text(expect.stderr.as_ref(), "standard error", |outcome| &outcome.stderr)?;
         Ok(kept(stdout.into_iter().chain(stderr)))
@@ -97,7 +97,7 @@ struct Writes {
 #[derive(Debug)]
 struct Kept(Vec<Writes>);
 
-fn of_text(text: Option<&Text>, name: &'static str, which: Which) -> Result<Option<Writes>, BadRegex> {
+fn of_text(text: Option<&Text>, name: &'static str, which: Which) -> Result<Option<Writes>, BadPattern> {
     let wanted = match text {
         None => return Ok(None),
         Some(Text::Is(text)) => Wanted::Exactly(Output::Text(text.clone())),
@@ -106,7 +106,7 @@ fn of_text(text: Option<&Text>, name: &'static str, which: Which) -> Result<Opti
     Ok(Some(Writes { wanted, name, which }))
 }
 
-fn stdout_against(reference: &Run, how: &Comparison) -> Result<Option<Writes>, BadRegex> {
+fn stdout_against(reference: &Run, how: &Comparison) -> Result<Option<Writes>, BadPattern> {
     let wanted = match &how.stdout {
         Some(pattern) => Some(Wanted::Matching(regex(pattern)?)),
         None => how.same_output.then(|| Wanted::Exactly(reference.outcome.stdout.clone())),

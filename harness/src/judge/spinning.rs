@@ -10,7 +10,7 @@ pub(super) const KIND: Kind = Kind {
     title: "it spins for ever",
     word: "spinning",
     scope: Scope::Every,
-    of_scenario: |_| Ok(Some(Arc::new(NoSpinning))),
+    of_scenario: |_, _| Ok(Some(Arc::new(NoSpinning))),
     against: |reference, _| Ok(unless_cut(reference, NoSpinning)),
 };
 

@@ -10,7 +10,7 @@ pub(super) const KIND: Kind = Kind {
     title: "it only lets time pass",
     word: "stalled",
     scope: Scope::Every,
-    of_scenario: |_| Ok(Some(Arc::new(NoStalling))),
+    of_scenario: |_, _| Ok(Some(Arc::new(NoStalling))),
     against: |reference, _| Ok(unless_cut(reference, NoStalling)),
 };
 

@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "it is left stopped",
     word: "stopped",
     scope: Scope::Every,
-    of_scenario: |_| Ok(Some(Arc::new(NotStopped { reference: None }))),
+    of_scenario: |_, _| Ok(Some(Arc::new(NotStopped { reference: None }))),
     against: |reference, _| match reference.outcome.end {
         End::Stopped => Ok(None),
         End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Spinning(_) | End::Stalled(_) | End::TimedOut => {

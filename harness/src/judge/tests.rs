@@ -26,6 +26,7 @@ fn run(end: End) -> Run {
         table: Vec::new(),
         took: Default::default(),
         terminal: None,
+        remains: Default::default(),
     };
     Run {
         schedule: Schedule::empty(),
@@ -39,7 +40,7 @@ fn run(end: End) -> Run {
     }
 }
 
-fn ended(code: i32) -> Run {
+pub(super) fn ended(code: i32) -> Run {
     run(End::Ended(Status::Exited(code)))
 }
 
@@ -59,7 +60,7 @@ fn left(who: &str, how: LeftHow) -> Leftover {
 
 fn scenario(expect: &str) -> Expectations {
     let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-    Expectations::of_scenario(&options.from_str::<Expect>(expect).unwrap()).unwrap()
+    Expectations::of_scenario(&options.from_str::<Expect>(expect).unwrap(), &ended(0)).unwrap()
 }
 
 fn against(reference: &Run, how: Comparison) -> Expectations {
@@ -373,12 +374,12 @@ proptest! {
     #[test]
     fn a_tainted_run_breaks_nothing(expect in arbitrary::expect(), mut run in arbitrary::run()) {
         run.taint = Some("a signal reached a running thread".to_owned());
-        prop_assert_eq!(broken(&Expectations::of_scenario(&expect).unwrap(), &run), []);
+        prop_assert_eq!(broken(&Expectations::of_scenario(&expect, &ended(0)).unwrap(), &run), []);
     }
 
     #[test]
     fn what_is_broken_is_sorted_and_can_be_explained(expect in arbitrary::expect(), run in arbitrary::run()) {
-        let expect = Expectations::of_scenario(&expect).unwrap();
+        let expect = Expectations::of_scenario(&expect, &ended(0)).unwrap();
         let found = broken(&expect, &run);
         prop_assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "{found:?}");
         for kind in found {

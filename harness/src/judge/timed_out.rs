@@ -9,7 +9,7 @@ pub(super) const KIND: Kind = Kind {
     title: "the time limit was reached",
     word: "timed-out",
     scope: Scope::Every,
-    of_scenario: |_| Ok(Some(Arc::new(InTime))),
+    of_scenario: |_, _| Ok(Some(Arc::new(InTime))),
     against: |reference, _| Ok(unless_cut(reference, InTime)),
 };
 

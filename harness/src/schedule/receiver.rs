@@ -22,6 +22,12 @@ impl Default for Receiver {
     }
 }
 
+impl From<ThreadName> for Receiver {
+    fn from(process: ThreadName) -> Receiver {
+        Receiver { process, group: false }
+    }
+}
+
 impl fmt::Display for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.group { "group:" } else { "" }, self.process)

@@ -4,12 +4,16 @@ use super::Page;
 use super::layout::{padded, plain, short, width};
 use crate::schedule::ThreadName;
 use crate::signal::{Signal, SignalSet};
-use crate::trace::{End, LeftHow, Outcome, Output, Sleeper, TerminalLeft, Took};
+use crate::trace::{
+    Change, Changing, End, LeftHow, Open, Outcome, Output, Remains, Sleeper, TerminalLeft, Took,
+};
 use std::time::Duration;
 
 /// Lines of output that are shown at its beginning and at its end.
 const FIRST: usize = 5;
 const LAST: usize = 10;
+/// Files that are shown.
+const MOST_FILES: usize = 20;
 
 /// `places` tells where the threads were.
 pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
@@ -36,6 +40,7 @@ pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
             text += &format!("  {} is {how}\n", left.process);
         }
     }
+    text += &remains(&outcome.remains, page);
     if !outcome.exec_blocked.is_empty() {
         text += &page.strong("started with signals blocked that the parent blocked only for a moment:");
         text += "\n";
@@ -58,6 +63,37 @@ fn left_terminal(terminal: &TerminalLeft, page: Page) -> String {
     let front = terminal.foreground.as_ref();
     let front = front.map_or_else(String::new, |front| format!("; in its foreground is {front}"));
     format!("{} {}{front}\n", page.strong("terminal left:"), plain(&modes))
+}
+
+/// Files and IPC objects that are otherwise than before, and what processes held when they ended.
+fn remains(remains: &Remains, page: Page) -> String {
+    let Remains { changes, more, open } = remains;
+    let mut text = String::new();
+    if !changes.is_empty() {
+        text += &page.strong("files that are otherwise than before:");
+        text += "\n";
+        let line = |change: &Change| match &change.how {
+            Changing::Made(object) => format!("made {}: {object}", change.name),
+            Changing::Changed(object) => format!("changed {}: {object}", change.name),
+            Changing::Removed => format!("removed {}", change.name),
+        };
+        for change in changes.iter().take(MOST_FILES) {
+            text += &format!("  {}\n", short(&plain(&line(change)), page.width.saturating_sub(2).max(20)));
+        }
+        let left_out = more.saturating_add(changes.len().saturating_sub(MOST_FILES) as u64);
+        if left_out > 0 {
+            text += &format!("  {}\n", page.faint(format!("… {left_out} more")));
+        }
+    }
+    if !open.is_empty() {
+        text += &page.strong("open when their processes ended:");
+        text += "\n";
+        for Open { process, descriptors } in open {
+            let line = format!("{process}: {}", descriptors.join(", "));
+            text += &format!("  {}\n", short(&plain(&line), page.width.saturating_sub(2).max(20)));
+        }
+    }
+    text
 }
 
 /// How long it took, where that is long enough to matter.

@@ -9,6 +9,7 @@ mod crash;
 mod diverged;
 mod ending;
 mod extent;
+mod fold;
 mod layout;
 mod picture;
 mod place;
@@ -21,7 +22,7 @@ pub use layout::{padded, width};
 use layout::{plain, short};
 pub use place::{landings, sources};
 pub use search::{elsewhere, unstable};
-pub use words::{count, end_words, event_words, step_words};
+pub use words::{count, end_words, event_words, listed, made_words, step_words};
 
 use crate::judge::title;
 use crate::schedule::Schedule;
@@ -92,6 +93,9 @@ pub fn terminal(trace: &Trace, page: Page) -> String {
     }
     let (sigrace, kernel, arch) = (plain(&trace.sigrace), plain(&trace.kernel), plain(&trace.arch));
     text += &format!("recorded by sigrace {sigrace} on Linux {kernel} {arch}, seed {}\n", trace.seed);
+    for folder in &trace.shared {
+        text += &format!("note: {}\n", plain(folder));
+    }
     text += &schedule(&trace.schedule, "schedule", page);
     text += "\n";
     page.bounded(&text) + &run(trace, page)

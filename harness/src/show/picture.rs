@@ -1,12 +1,13 @@
 //! The picture of a run: a column for each thread, time downwards.
 
 use super::Page;
+use super::fold::{Part, fold};
 use super::layout::{padded, width, width_of};
 use super::place::{Told, of_event, of_steps};
 use super::words::{runs_handler, site_words, words_at};
 use crate::schedule::{Site, ThreadName};
 use crate::trace::{Event, Trace, What};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// A column narrower than this cannot be read.
 const NARROWEST: usize = 18;
@@ -30,6 +31,23 @@ struct Note {
     kind: Kind,
     /// Where in the source that was.
     source: String,
+    /// What it is, whichever time; none for a line about others.
+    what: Option<What>,
+}
+
+impl Note {
+    /// A line about others.
+    fn about(lane: usize, text: String) -> Note {
+        Note { lane, text, kind: Kind::Plain, source: String::new(), what: None }
+    }
+
+    /// True if the two are the same but for how often it was before.
+    fn is_like(&self, other: &Note) -> bool {
+        fn told(note: &Note) -> (usize, Kind, Option<&What>, &str) {
+            (note.lane, note.kind, note.what.as_ref(), &note.source)
+        }
+        self.what.is_some() && told(self) == told(other)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +67,7 @@ enum Kind {
 /// Draws the events; those that the schedule caused are marked.
 pub(super) fn picture(trace: &Trace, page: Page) -> String {
     let lanes = lanes(&trace.events);
-    let notes = shorten(collapse(notes(trace, &lanes)));
+    let notes = shorten(folded(collapse(notes(trace, &lanes))));
     if notes.is_empty() {
         return "(no event)\n".to_owned();
     }
@@ -124,9 +142,34 @@ fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
         };
         let lane = lanes.get(&event.thread).copied().unwrap_or_default();
         let source = of_event(events, places, index).and_then(|place| Told::new(place).short());
-        notes.push(Note { lane, text, kind, source: source.unwrap_or_default() });
+        notes.push(Note {
+            lane,
+            text,
+            kind,
+            source: source.unwrap_or_default(),
+            what: Some(any_time(&event.what)),
+        });
     }
     notes
+}
+
+/// The same event, whichever time it is.
+fn any_time(what: &What) -> What {
+    match what {
+        What::Go(site, _) => What::Go(*site, 0),
+        What::Sleep(call, _) => What::Sleep(*call, 0),
+        What::Exec(_)
+        | What::Step(_)
+        | What::Make(_)
+        | What::Signal(_)
+        | What::Stop
+        | What::Continue
+        | What::Expire(_)
+        | What::Fire(_)
+        | What::Refuse(..)
+        | What::NotHeld(..)
+        | What::End(_) => what.clone(),
+    }
 }
 
 /// Leaves the calls next to a step or a signal, and only counts those in a row that nothing happened at.
@@ -149,8 +192,7 @@ fn collapse(notes: Vec<Note>) -> Vec<Note> {
         let in_row = notes.iter().zip(&quiet).skip(index);
         let length = in_row.take_while(|(other, quiet)| **quiet && other.lane == note.lane).count();
         if length >= RUN {
-            let text = format!("… {length} calls");
-            shown.push(Note { lane: note.lane, text, kind: Kind::Plain, source: String::new() });
+            shown.push(Note::about(note.lane, format!("… {length} calls")));
             index += length;
         } else {
             shown.push(note.clone());
@@ -160,30 +202,47 @@ fn collapse(notes: Vec<Note>) -> Vec<Note> {
     shown
 }
 
+/// Shows a stretch that comes again and again once, with how often it comes; not around a step.
+fn folded(notes: Vec<Note>) -> Vec<Note> {
+    let around = around_steps(&notes);
+    let get = |index: usize| notes.get(index).filter(|_| !around.contains(&index));
+    let alike =
+        |one: usize, other: usize| get(one).zip(get(other)).is_some_and(|(one, other)| one.is_like(other));
+    let parts = fold(notes.len(), alike);
+    let mut shown = Vec::new();
+    for Part { start, length, times } in parts {
+        shown.extend(notes.iter().skip(start).take(length).cloned());
+        if let Some(first) = notes.get(start).filter(|_| times > 1) {
+            let lines = if length == 1 { "this".to_owned() } else { format!("these {length} lines") };
+            let text = format!("… {lines}, {} times more", times - 1);
+            shown.push(Note::about(first.lane, text));
+        }
+    }
+    shown
+}
+
+/// The indices of the steps, and of what is around them.
+fn around_steps(notes: &[Note]) -> HashSet<usize> {
+    let steps = notes.iter().enumerate().filter(|(_, note)| note.kind == Kind::Step);
+    steps.flat_map(|(index, _)| index.saturating_sub(AROUND)..=index + AROUND).collect()
+}
+
 /// Keeps a long picture readable: its beginning, its end, and what is around the steps.
 fn shorten(notes: Vec<Note>) -> Vec<Note> {
     let count = notes.len();
     if count <= HEAD + TAIL {
         return notes;
     }
-    let mut keep: Vec<_> = (0..count).map(|index| index < HEAD || index >= count - TAIL).collect();
-    for (index, _) in notes.iter().enumerate().filter(|(_, note)| note.kind == Kind::Step) {
-        keep.iter_mut().skip(index.saturating_sub(AROUND)).take(2 * AROUND + 1).for_each(|keep| *keep = true);
-    }
+    let around = around_steps(&notes);
     let mut shown = Vec::new();
     let mut left_out = 0;
-    for (note, keep) in notes.into_iter().zip(keep) {
-        if !keep {
+    for (index, note) in notes.into_iter().enumerate() {
+        if index >= HEAD && index < count - TAIL && !around.contains(&index) {
             left_out += 1;
             continue;
         }
         if left_out > 0 {
-            shown.push(Note {
-                lane: note.lane,
-                text: format!("… {left_out} lines left out"),
-                kind: Kind::Plain,
-                source: String::new(),
-            });
+            shown.push(Note::about(note.lane, format!("… {left_out} lines left out")));
             left_out = 0;
         }
         shown.push(note);

@@ -30,6 +30,7 @@ fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &s
         seed: 7,
         limits: Limits::default(),
         world: Default::default(),
+        shared: vec![],
         always: false,
         breaks: vec![breaks],
         search: None,
@@ -193,8 +194,10 @@ fn a_long_picture_keeps_its_ends_and_what_is_around_a_step() {
     let mut trace = pause();
     let at = |thread: &str, what| Event { thread: thread.parse().unwrap(), what, others: Default::default() };
     let switch = Action::Switch(Target::To(ThreadName::root()));
-    let calls = (1..=1000).flat_map(|nth| {
-        let go = What::Go(Site::Before(Syscall(39)), nth);
+    let calls = (1..=1000_u32).flat_map(|nth| {
+        // The sequence of Thue and Morse: no stretch of it comes three times in a row.
+        let call = if nth.count_ones() % 2 == 1 { Syscall(39) } else { Syscall(102) };
+        let go = What::Go(Site::Before(call), nth);
         let step = (nth == 500).then(|| at("p0", What::Step(switch.clone())));
         [at("p0", go.clone()), at("p0.1", go)].into_iter().chain(step)
     });
@@ -202,11 +205,36 @@ fn a_long_picture_keeps_its_ends_and_what_is_around_a_step() {
     let text = drawn(&trace, 80);
     let lines: Vec<_> = text.lines().collect();
     assert!(lines.len() < 400, "{}", lines.len());
-    for wanted in ["before getpid", "let p0 run first <<<", "before getpid #499", "before getpid #1000"] {
+    for wanted in ["before getpid", "let p0 run first <<<", "before getpid #499", "before getuid #1000"] {
         assert!(lines.iter().any(|line| line.trim() == wanted), "{wanted}");
     }
     assert!(text.contains("lines left out"), "{text}");
     assert!(!text.contains("#300"), "{text}");
+}
+
+#[test]
+fn what_comes_again_and_again_is_drawn_once_but_for_what_is_around_a_step() {
+    let mut trace = pause();
+    let at = |what| Event { thread: ThreadName::root(), what, others: Default::default() };
+    let sleeps = (1..=3600).flat_map(|nth| {
+        let step = (nth == 1800).then(|| at(What::Step(Action::Fire)));
+        let sleep = [What::Sleep(Syscall(230), nth), What::Expire(Syscall(230))];
+        step.into_iter().chain(sleep.map(at))
+    });
+    trace.events = sleeps.collect();
+    let text = drawn(&trace, 80);
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    assert!(lines.len() < 40, "{text}");
+    for wanted in [
+        "asleep in clock_nanosleep",
+        "… these 2 lines, 1795 times more",
+        "asleep in clock_nanosleep #1799",
+        "let its timer run out <<<",
+        "asleep in clock_nanosleep #1800",
+        "… these 2 lines, 1797 times more",
+    ] {
+        assert!(lines.contains(&wanted), "{wanted} in {text}");
+    }
 }
 
 #[test]
@@ -437,4 +465,28 @@ fn a_line_of_the_languages_own_library_is_not_the_one_that_counts() {
     assert_eq!(line(&frame).2, 3923);
     frame.line = None;
     assert_eq!(frame.line_of_program(), None);
+}
+
+#[test]
+fn what_is_left_behind_and_whose_files_were_real_is_shown() {
+    let outcome = "(
+        end: Ended(Exited(1)), stdout: Text(\"\"), stderr: Text(\"\"), leftover: [], exec_blocked: [], table: [],
+        remains: (
+            changes: [
+                (name: \"gone\", how: Removed),
+                (name: \"state\", how: Changed(File(size: 7, digest: \"00\", cut: true))),
+                (name: \"tmp\\u{1b}[31m\", how: Made(File(size: 0))),
+            ],
+            more: 2,
+            open: [(process: \"p0\", descriptors: [\"pipe\", \"tmp\"])],
+        ),
+    )";
+    let mut trace = trace("left", Broken::Files, "[]", "p0 End(Exited(1))", outcome);
+    trace.shared = vec!["files in /srv are the machine's".to_owned()];
+    let text = terminal(&trace, PAGE);
+    assert!(text.contains("\nnote: files in /srv are the machine's\n"), "{text}");
+    let left = "files that are otherwise than before:\n  removed gone\n  \
+                changed state: a file of 7 bytes that ends in the middle of a line\n  made tmp\\u{1b}[31m: an empty file\n  \
+                … 2 more\nopen when their processes ended:\n  p0: pipe, tmp\n";
+    assert!(text.contains(left), "{text}");
 }

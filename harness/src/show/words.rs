@@ -3,11 +3,20 @@
 use super::layout::plain;
 use crate::schedule::{Action, Site, Step};
 use crate::signal::Signal;
-use crate::trace::{End, Event, Sleeper, Status, What};
+use crate::trace::{Changing, End, Event, Remains, Sleeper, Status, What};
 
 /// A number with its noun: `1 run`, `2 runs`.
 pub fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Several things in a sentence: `one, two and three`.
+pub fn listed(things: &[String]) -> String {
+    match things {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 /// A step for a list of steps: `p0 before pause, the 2nd time: send SIGUSR1 to p0`.
@@ -71,6 +80,22 @@ pub fn end_words(end: &End) -> String {
         End::Spinning(why) => format!("goes on for ever ({why})"),
         End::Stalled(sleepers) => format!("only lets time pass ({})", Sleeper::list(sleepers)),
         End::TimedOut => "the time limit was reached".to_owned(),
+    }
+}
+
+/// What a run made that is still there, where it made anything: `, made a and b`.
+pub fn made_words(remains: &Remains) -> String {
+    const MOST: usize = 2;
+    let made = remains.changes.iter().filter(|change| matches!(change.how, Changing::Made(_)));
+    let names: Vec<String> = made.map(|change| plain(&change.name)).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!(", made {one}"),
+        [one, other] => format!(", made {one} and {other}"),
+        [first @ .., _] => {
+            let first: Vec<&str> = first.iter().take(MOST).map(String::as_str).collect();
+            format!(", made {} and {} more", first.join(", "), names.len() - first.len())
+        }
     }
 }
 

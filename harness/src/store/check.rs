@@ -2,10 +2,11 @@
 
 use crate::judge;
 use crate::program::{Limits, Program};
-use crate::scenario::{Exit, Expect, Explore, Known, Scenario, Strategy, Text};
+use crate::scenario::{Exit, Expect, ExpectedFiles, Explore, Known, Scenario, Strategy, Text};
 use crate::schedule::{Action, Schedule};
 use crate::signal::Signal;
 use crate::trace::Trace;
+use crate::world::Files;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One step on the way to a value in a file.
@@ -43,6 +44,7 @@ pub(super) fn scenario(scenario: &Scenario) -> Option<Complaint> {
         .or_else(|| terminal(scenario))
         .or_else(|| limits(&scenario.limits))
         .or_else(|| expect(&scenario.expect))
+        .or_else(|| files(scenario))
         .or_else(|| scenario.finds.iter().enumerate().find_map(|(index, known)| finds(index, known)))
 }
 
@@ -166,7 +168,25 @@ fn expect(expect: &Expect) -> Option<Complaint> {
         }
         Some(Text::Is(_)) | None => None,
     };
-    text("stdout", &expect.stdout).or_else(|| text("stderr", &expect.stderr))
+    let globs = |name, globs: &[String]| {
+        globs.iter().enumerate().find_map(|(index, pattern)| {
+            let bad = judge::files::glob(pattern).err()?;
+            complain([Field("expect"), Field("files"), Field(name), Item(index)], bad.to_string())
+        })
+    };
+    let files = |files: &ExpectedFiles| {
+        globs("left", files.left.as_deref().unwrap_or_default()).or_else(|| globs("same", &files.same))
+    };
+    text("stdout", &expect.stdout)
+        .or_else(|| text("stderr", &expect.stderr))
+        .or_else(|| expect.files.as_ref().and_then(files))
+}
+
+/// Of the machine's files nobody knows who has changed them.
+fn files(scenario: &Scenario) -> Option<Complaint> {
+    let blind = scenario.files == Files::Host && scenario.expect.files.is_some();
+    let message = "with `files: Host` it is not known what a run leaves: expected files of the run's own";
+    blind.then(|| complain([Field("expect"), Field("files")], message)).flatten()
 }
 
 fn exit(exit: &Exit) -> Option<String> {

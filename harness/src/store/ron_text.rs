@@ -307,6 +307,7 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
         seed,
         limits,
         world,
+        shared,
         always,
         breaks,
         search,
@@ -325,6 +326,9 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
     text.field("seed", seed, 0)?;
     text.field("limits", limits, 0)?;
     text.field("world", world, 0)?;
+    if !shared.is_empty() {
+        text.field("shared", shared, 1)?;
+    }
     if *always {
         text.field("always", always, 0)?;
     }

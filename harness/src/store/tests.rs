@@ -63,7 +63,7 @@ fn a_scenario_is_written_as_people_write_it() {
         points: [],
         strategy: [Random(runs: 20)],
     ),
-    limits: (time: 30.0, cpu: 5.0, clock: 3600.0, points: 200000, turn: 1000, processes: 1024, output: 67108864),
+    limits: (time: 30.0, cpu: 5.0, clock: 3600.0, points: 200000, turn: 1000, processes: 1024, output: 67108864, files: 1073741824),
     expect: (exit: Code(0), stdout: Matches(\"^a\"), zombies: 0, idle: false),
     finds: [
         (breaks: Exit, schedule: [(at: After(Fork), in: \"p0\", action: Switch(All))]),
@@ -114,6 +114,17 @@ fn every_mistake_is_named_at_its_line_and_column() {
         ("Code(0)", "Code(300)", "5:20: no process ends with exit code 300: expected 0 to 255"),
         ("Code(0)", "OneOf([])", "5:20: `OneOf([])` allows no exit at all"),
         ("\"^a\"", "\"a(b\"", "5:37: `a(b` is no regular expression: unclosed group"),
+        (
+            "zombies: 0",
+            "files: (left: [\"a\", \"b[c\"])",
+            "5:72: `b[c` is no glob: invalid range pattern at character 2",
+        ),
+        ("zombies: 0", "files: (same: [\"a***\"])", "5:67: `a***` is no glob"),
+        (
+            "expect: (",
+            "files: Host, expect: (files: (left: []), ",
+            "5:34: with `files: Host` it is not known what a run leaves",
+        ),
         ("zombies: 0", "zombies: x", "5:61: expected integer"),
         ("\"p0\"", "\"p1\"", "6:62: `p1` is no process or thread name"),
         ("[(at: After(Fork), in: \"p0\", action: Switch(All))]", "[]", "6:38: expected at least 1 step"),

@@ -3,6 +3,7 @@
 use super::parts::join;
 use super::report::{FORMAT, Report, Search};
 use crate::explore::{Partition, Verdict};
+use indexmap::IndexMap;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -28,7 +29,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// What the parts of one search come to together.
+/// What the parts of one program's searches come to together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Together {
     /// The verdict.
@@ -37,8 +38,8 @@ pub struct Together {
     pub interrupted: bool,
 }
 
-/// The reports of all parts as one, with the exit code of the first; or why they are no whole. Of the parts of one search
-/// also what they come to together: a part that reached nothing may be one to which nothing belongs.
+/// The reports of all parts as one, with the exit code of the first; or why they are no whole. Of the parts of one program's
+/// searches also what they come to together: a part that reached nothing may be one to which nothing belongs.
 pub fn merge(reports: Vec<(&Path, Report)>) -> Result<(Report, Option<Together>), String> {
     let mut parts =
         reports.into_iter().map(|(path, report)| Part::new(path, report)).collect::<Result<Vec<_>, _>>()?;
@@ -55,15 +56,20 @@ pub fn merge(reports: Vec<(&Path, Report)>) -> Result<(Report, Option<Together>)
         whole.not_begun.extend(report.not_begun);
     }
     whole.partition = None;
-    let mut together = None;
+    whole.not_begun.sort();
     if whole.suite.is_none() {
-        let (search, verdict) = join(std::mem::take(&mut whole.searches))?;
-        together = Some(Together { verdict, interrupted: search.interrupted });
-        whole.searches = vec![search];
+        let mut searches: IndexMap<String, Vec<Search>> = IndexMap::new();
+        for search in std::mem::take(&mut whole.searches) {
+            searches.entry(search.name.clone()).or_default().push(search);
+        }
+        let joined = searches.into_values().map(join).collect::<Result<Vec<_>, _>>()?;
+        let verdict = Verdict::together(joined.iter().map(|(_, verdict)| *verdict));
+        whole.searches = joined.into_iter().map(|(search, _)| search).collect();
+        let interrupted = whole.searches.iter().any(|search| search.interrupted);
+        return Ok((whole, verdict.map(|verdict| Together { verdict, interrupted })));
     }
     whole.searches.sort_by(|one, other| one.name.cmp(&other.name));
-    whole.not_begun.sort();
-    Ok((whole, together))
+    Ok((whole, None))
 }
 
 /// Each part must be there once, and be a part of the same.
@@ -86,7 +92,8 @@ fn belong_together(parts: &[Part<'_>]) -> Result<(), String> {
         same("seed", &one.report.seed, &other.report.seed)?;
         let suite = |report: &Report| report.suite.clone().unwrap_or_else(|| "none".to_owned());
         same("suite", &suite(&one.report), &suite(&other.report))?;
-        if let ([a], [b], None) = (&*one.report.searches, &*other.report.searches, &one.report.suite) {
+        let pairs = one.report.searches.iter().zip(&other.report.searches);
+        for (a, b) in pairs.filter(|_| one.report.suite.is_none()) {
             let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
             same("digest of the program", &known(&a.digest), &known(&b.digest))?;
             same("what was asked for", &known(&a.asked), &known(&b.asked))?;

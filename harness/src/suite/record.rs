@@ -61,6 +61,7 @@ impl Recorder {
             seed: self.settings.seed,
             limits: self.settings.limits.clone(),
             world: self.settings.world.clone(),
+            shared: self.settings.learnt.notes(),
             always: self.settings.always,
             breaks: breaks.to_vec(),
             search,

@@ -35,7 +35,7 @@ pub struct Report {
     pub partition: Option<String>,
     /// The exit code of the command.
     pub exit: u8,
-    /// One entry for each scenario, in the order of their names, or one for the program that was explored.
+    /// One entry for each scenario, in the order of their names, or one for each search of the program that was explored.
     pub searches: Vec<Search>,
     /// The names of scenarios that were not begun, since the user asked to stop.
     pub not_begun: Vec<String>,
@@ -321,6 +321,22 @@ impl Search {
                 notes: Vec::new(),
                 result: None,
             },
+        }
+    }
+
+    /// Of a program without a scenario, of which one search could not be made.
+    pub fn of_error(name: &str, error: &SearchError) -> Search {
+        Search {
+            name: name.to_owned(),
+            file: None,
+            verdict: error.verdict().map(|verdict| verdict.to_string()),
+            error: Some(error.to_string()),
+            interrupted: error.is_interrupt(),
+            program: None,
+            digest: None,
+            asked: None,
+            notes: Vec::new(),
+            result: None,
         }
     }
 

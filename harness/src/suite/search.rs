@@ -5,7 +5,7 @@ use super::{budget, worker};
 use crate::checks::{self, Asked, Checked, Rule};
 use crate::compile;
 use crate::explore::{self, Cut, ExploreError, Finding, Plan, Progress, Reference, Report, Verdict};
-use crate::judge::{self, BadRegex, Expectations};
+use crate::judge::{self, BadPattern, Expectations};
 use crate::scenario::Expect;
 use crate::schedule::Schedule;
 use crate::show::Extent;
@@ -80,7 +80,7 @@ pub enum SearchError {
     Digest(#[from] DigestError),
     /// An expectation is none.
     #[error(transparent)]
-    Regex(#[from] BadRegex),
+    Regex(#[from] BadPattern),
     /// The search itself failed.
     #[error(transparent)]
     Explore(#[from] ExploreError),
@@ -142,6 +142,11 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
     };
     let reference = reference(plan, &factory)?;
     let expectations = expectations(&job.against, &reference.run)?;
+    if let (true, Some(note)) = (asks_for_files(&job.against), job.settings.learnt.notes().into_iter().next())
+    {
+        let doing = "comparing what runs leave".to_owned();
+        return Err(ExploreError::Run { doing, source: RunError::Unsupported(note) }.into());
+    }
     let judge = |run: &Run| {
         let mut broken = judge::broken(&expectations, run);
         if let Against::Only(kinds, _) = &job.against {
@@ -256,9 +261,18 @@ where
     thread::scope(|scope| scope.spawn(make).join()).unwrap_or_else(died)
 }
 
-fn expectations(against: &Against, reference: &Run) -> Result<Expectations, BadRegex> {
+/// True if a scenario wants to know what runs leave, which nobody knows of the machine's files.
+fn asks_for_files(against: &Against) -> bool {
     match against {
-        Against::Scenario(expect) => Expectations::of_scenario(expect),
+        Against::Scenario(expect) => expect.files.is_some(),
+        Against::Reference(_) => false,
+        Against::Only(_, whole) => asks_for_files(whole),
+    }
+}
+
+fn expectations(against: &Against, reference: &Run) -> Result<Expectations, BadPattern> {
+    match against {
+        Against::Scenario(expect) => Expectations::of_scenario(expect, reference),
         Against::Reference(how) => Expectations::against(reference, how),
         Against::Only(_, whole) => expectations(whole, reference),
     }

@@ -32,9 +32,10 @@ impl Done {
             text += &format!("distinct outcomes of {}, the reference run included:\n", count(runs, "run"));
             for seen in outcomes {
                 text += &format!(
-                    "  {:>6} x {}, first by {}\n",
+                    "  {:>6} x {}{}, first by {}\n",
                     seen.runs,
                     show::end_words(&seen.outcome.end),
+                    show::made_words(&seen.outcome.remains),
                     seen.example
                 );
             }

@@ -35,6 +35,12 @@ impl Turns<'_> {
                     None => return Ok(Some(held)),
                 }
             }
+            Sysno::bind if args[2] == size_of::<libc::sa_family_t>() as u64 => {
+                match self.name_socket(id, &args) {
+                    Some(answer) => answer,
+                    None => return Ok(Some(held)),
+                }
+            }
             Sysno::sched_getaffinity
             | Sysno::sched_setaffinity
             | Sysno::sched_getscheduler

@@ -147,6 +147,7 @@ impl Turns<'_> {
             return self.let_time_pass();
         }
         self.clock.jumps_to = None;
+        self.note_there()?;
         // What it does from here on is what the timer brought about; that it was kept off the CPU is not its fault.
         self.course.last_sent = Some((self.clock.now, self.clock.run_out));
         Ok(Time::Nothing)

@@ -34,13 +34,16 @@ mod hang;
 mod killing;
 mod leftover;
 mod listen;
+mod network;
 mod observed;
 mod outcome;
 mod output;
 mod patience;
 mod probe;
 mod reach;
+mod receivers;
 mod release;
+mod remains;
 mod scheduling;
 mod settle;
 mod state;
@@ -57,10 +60,12 @@ use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{Run, Whereabouts};
 use crate::world::World;
+pub use calls::may_wait;
 pub use code::ambush::MOST as MOST_OBSERVED;
 pub use code::learnt::Learnt;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
 use nix::errno::Errno;
+pub use receivers::Receiver;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -119,6 +124,8 @@ pub enum Observe {
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
     /// of a run that does not end by itself. Costs time, and some memory.
     Where,
+    /// Which processes have something to do with which signals.
+    Signals,
 }
 
 impl Observe {
@@ -143,6 +150,8 @@ pub struct Observed {
     pub spins: Vec<u64>,
     /// Where the threads were, in the order of the events.
     pub places: Vec<Whereabouts>,
+    /// The processes that have something to do with signals, by name.
+    pub receivers: Vec<Receiver>,
 }
 
 /// Something that can run the program by a schedule: the supervisor, or a model of it in a test of exploration.
@@ -227,8 +236,9 @@ impl Supervisor {
     fn furnish(&self) -> Result<Furnished, RunError> {
         let unnotified = self.settings.learnt.loader();
         let launch = &self.settings.launch;
-        let cell = Cell::new(launch, &self.settings.world, self.cpu, unnotified.clone())
-            .map_err(|error| unmade(error, launch))?;
+        let cell =
+            Cell::new(launch, (&self.settings.world, &self.settings.limits), self.cpu, unnotified.clone())
+                .map_err(|error| unmade(error, launch))?;
         self.settings.learnt.shared(&cell.files().shared);
         Ok(Furnished { cell, unnotified })
     }

@@ -36,6 +36,7 @@ impl Turns<'_> {
             stderr: self.stderr.told(),
             took,
             terminal,
+            remains: self.remains()?,
         })
     }
 

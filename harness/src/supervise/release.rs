@@ -143,6 +143,7 @@ impl Turns<'_> {
         let wakes = if by_itself { Wakes::Anybody } else { row.wakes };
         self.tree.may_wake(wakes);
         self.kernel.terminal_written |= self.kernel.terminals && wakes >= Wakes::Descriptors;
+        self.note_action(id, call, &held.args());
         if self.uses_code()
             && let Some(sysno) = call.sysno()
         {
@@ -154,6 +155,8 @@ impl Turns<'_> {
             return self.answered(id, answer);
         };
         let Some(held) = self.keep_off_init(id, held, sysno)? else { return Ok(()) };
+        self.prepare_network(id, sysno, &held.args())?;
+        self.check_room(sysno)?;
         match sysno {
             Sysno::clone | Sysno::clone3 | Sysno::fork | Sysno::vfork => return self.make(id, held, sysno),
             Sysno::exit_group => self.about_to_end(id, held.args()[0])?,
@@ -193,6 +196,7 @@ impl Turns<'_> {
             Sysno::setitimer if held.args()[0] != 0 => {
                 self.note_interval_of_cpu(id, held.args()[0], held.args()[1])
             }
+            Sysno::shmget | Sysno::semget | Sysno::msgget | Sysno::mq_open => self.cell.note_ipc(),
             Sysno::fcntl | Sysno::ioctl => {
                 self.note_asynchronous(sysno, &held.args());
                 // No pseudoterminal can be used before it is unlocked (unlockpt(3)).
@@ -350,6 +354,7 @@ impl Turns<'_> {
     /// The process is about to end with this code.
     fn about_to_end(&mut self, id: ThreadId, code: u64) -> Result<(), RunError> {
         let process = self.tree.thread(id).process;
+        self.note_open(id)?;
         self.replant_for_parent(process)?;
         // Afterwards nobody knows what it has used.
         self.check_cpu_timers(process, None);

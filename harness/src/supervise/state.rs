@@ -8,7 +8,9 @@ use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::journal::Journal;
 use crate::supervise::books::news::Guard;
+use crate::supervise::books::noted::Noted;
 use crate::supervise::books::pick::Picker;
+use crate::supervise::books::ports::Ports;
 use crate::supervise::books::seat::Seat;
 use crate::supervise::books::tree::{State, Tree};
 use crate::supervise::code::ambush::Counter;
@@ -55,6 +57,8 @@ pub(super) struct Turns<'a> {
     pub(super) stderr: Written,
     /// Its terminal, if it has one.
     pub(super) seat: Option<Seat>,
+    /// What is noted of what the run leaves.
+    pub(super) noted: Noted,
     /// Beginning and end.
     pub(super) course: Course,
     /// Calls of getrandom so far, so that each gets other bytes.
@@ -72,6 +76,8 @@ pub(super) struct Kernel {
     pub(super) terminals: bool,
     /// And a call was let happen that may have written to one.
     pub(super) terminal_written: bool,
+    /// Those that it chooses.
+    pub(super) ports: Ports,
     /// A timeout of a socket has been set.
     pub(super) socket_timeouts: bool,
     /// Since when nobody can run.
@@ -159,6 +165,7 @@ impl<'a> Turns<'a> {
             stdout: Written::up_to(settings.limits.output),
             stderr: Written::up_to(settings.limits.output),
             seat: None,
+            noted: Noted::default(),
             course: Course {
                 started: now,
                 most_points: settings.limits.points,

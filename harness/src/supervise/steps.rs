@@ -82,6 +82,7 @@ impl Turns<'_> {
 
     /// Everything sleeps: takes the steps for this moment, of each process once; true if one was taken.
     pub(super) fn steps_of_quiet(&mut self) -> Result<bool, RunError> {
+        self.note_awaited()?;
         let wanted = self.schedule.steps.iter().any(|step| step.at == Site::Quiet);
         let first = self.journal.first_quiet.is_empty();
         if self.journal.quiet_at == Some(self.journal.events.len()) || !(first || wanted) {
@@ -256,13 +257,15 @@ impl Turns<'_> {
             // It would let the thread go, or be taken away by what lets it go.
             return Ok(false);
         }
-        let Some(status) = self.proc_status(thread)? else { return Ok(false) };
-        if !self.settings.always && !status.caught.union(status.blocked).contains(signal) {
+        let Some(heard) = self.hears(thread)? else { return Ok(false) };
+        if !self.settings.always && !heard.contains(signal) {
             return Ok(false);
         }
         let process = self.tree.thread(thread).process;
         self.look_where(thread);
+        self.note_there()?;
         if group {
+            let Some(status) = self.proc_status(thread)? else { return Ok(false) };
             let members = self.members(signal, status.own_group)?;
             self.send_to_members(signal, members)?;
             return self.sent(thread, Action::SendGroup(signal));
@@ -299,8 +302,6 @@ impl Turns<'_> {
         if self.settings.always {
             return Ok(watched);
         }
-        let status = self.proc_status(thread)?;
-        Ok(status
-            .map_or(SignalSet::EMPTY, |status| status.caught.union(status.blocked).intersection(watched)))
+        Ok(self.hears(thread)?.unwrap_or(SignalSet::EMPTY).intersection(watched))
     }
 }

@@ -97,7 +97,7 @@ impl Turns<'_> {
         let Some(seat) = self.seat.as_ref().filter(|seat| !seat.hung_up) else { return Ok(acts) };
         let Some(status) = self.proc_status(thread)? else { return Ok(acts) };
         let process = self.tree.thread(thread).process;
-        let handled = status.caught.union(status.blocked);
+        let Some(handled) = self.hears(thread)? else { return Ok(acts) };
         // The leader of the session gets the hang-up; who ignores it meets the end of its input instead.
         if process == ProcessId(0) && handled.union(status.ignored).contains(Signal::HUP) {
             acts.add(Acts::HANG_UP);

@@ -35,6 +35,7 @@ impl Turns<'_> {
         let mut observed = self.observed()?;
         let outcome = self.finish(end)?;
         observed.places = self.code.lookout.places();
+        observed.receivers = self.journal.receivers();
         if let Some(what) = self.doubts.take_unsupported() {
             return Err(RunError::Unsupported(what));
         }

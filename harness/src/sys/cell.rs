@@ -5,14 +5,17 @@
 
 use super::gate::{self, call};
 use super::init::{self, Kind, Orders, Report};
+use super::ipc;
 use super::notify::{Listener, Notification};
 use super::overlay::{self, Own, Sent};
 use super::procfs;
+use super::procnet::Network;
 use super::stage::{CellError, Stage};
 use super::terminal::{self, Terminal};
-use super::{descriptors, filter};
-use crate::program::Launch;
-use crate::world::{Network, World};
+use super::{descriptors, filter, network};
+use crate::program::{Launch, Limits};
+use crate::trace::Change;
+use crate::world::{self, World};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -22,7 +25,7 @@ use nix::sys::socket::{
 };
 use nix::unistd::{Uid, getegid, geteuid, pipe2};
 use std::ffi::CString;
-use std::io::IoSliceMut;
+use std::io::{self, IoSliceMut};
 use std::mem::size_of;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -57,8 +60,11 @@ pub struct Cell {
     own: Own,
     /// True if each run has a terminal of its own.
     has_terminal: bool,
+    network: Option<Network>,
     /// The program's process has not executed it yet.
     starting: std::cell::Cell<bool>,
+    /// An IPC object may have been made.
+    uses_ipc: std::cell::Cell<bool>,
 }
 
 /// Room for what a program writes between two looks at its output, in bytes: the most that an ordinary user may ask for.
@@ -78,7 +84,7 @@ impl Cell {
     /// creating thread ends (PR_SET_PDEATHSIG).
     pub fn new(
         launch: &Launch,
-        world: &World,
+        (world, limits): (&World, &Limits),
         cpu: usize,
         loader: Option<Range<u64>>,
     ) -> Result<Cell, CellError> {
@@ -104,11 +110,14 @@ impl Cell {
         let (uid, gid) = (geteuid(), getegid());
         let user_namespace = !may_make_namespaces(uid)?;
         let home = launch.env.get("HOME").map(Path::new);
-        let overlay::Plan { covers, left } = overlay::plan(world.files, &launch.cwd, home, user_namespace)
-            .map_err(|error| unread(Stage::OwnFiles, &error))?;
+        let overlay::Plan { covers, left } =
+            overlay::plan(world.files, limits.files, (&launch.cwd, home), user_namespace)
+                .map_err(|error| unread(Stage::OwnFiles, &error))?;
+        let settings =
+            (world.network == world::Network::Own).then(|| network::settings(user_namespace.then_some(gid)));
         let orders = Orders {
             user_namespace,
-            network_namespace: world.network == Network::Own,
+            network: settings.transpose().map_err(|error| unread(Stage::NetworkSettings, &error))?,
             terminal: world.tty,
             covers,
             uid_map: text(format!("{uid} {uid} 1").as_bytes())?,
@@ -131,19 +140,15 @@ impl Cell {
         };
         let pid = start(&orders)?;
         drop((theirs, stdout_in, stderr_in));
-        match receive_ready(control.as_fd()) {
-            Ok((listener, sent)) => {
-                let starting = std::cell::Cell::new(false);
-                let own = Own::new(&orders.covers, &left, sent).map_err(at(Stage::OwnFiles));
-                let has_terminal = world.tty;
-                let cell = |own| Cell { pid, control, stdout, stderr, listener, own, has_terminal, starting };
-                own.map(cell).inspect_err(|_| end(pid))
-            }
-            Err(error) => {
-                end(pid);
-                Err(error)
-            }
-        }
+        let furnished = || {
+            let (listener, network, sent) = receive_ready(control.as_fd(), orders.network.is_some())?;
+            let own = Own::new(&orders.covers, &left, user_namespace, sent).map_err(at(Stage::OwnFiles))?;
+            Ok((listener, network, own))
+        };
+        let (listener, network, own) = furnished().inspect_err(|_| end(pid))?;
+        let (starting, uses_ipc) = Default::default();
+        let has_terminal = world.tty;
+        Ok(Cell { pid, control, stdout, stderr, listener, own, network, has_terminal, starting, uses_ipc })
     }
 
     /// The files that are the run's own.
@@ -151,8 +156,24 @@ impl Cell {
         &self.own
     }
 
-    /// Has what a run has written thrown away, if it has. False if the cell cannot be used any more.
+    /// The network that is the run's own, if it is.
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
+    }
+
+    /// Has what a run has written thrown away, if it has, and its network, if something is left of its sockets. False if the
+    /// cell cannot be used any more.
     pub fn refresh(&mut self) -> Result<bool, CellError> {
+        // Its numbers count on even if nothing of it is left.
+        if self.uses_ipc.get() {
+            return Ok(false);
+        }
+        let as_new = self.network.as_ref().map_or(Ok(true), Network::is_as_new);
+        if !as_new.map_err(|error| unread(Stage::NetworkFiles, &error))? {
+            self.order(init::NETWORK, &[]).map_err(at(Stage::NetworkNamespace))?;
+            let sent = receive_sent(self.control.as_fd(), Kind::Network)?;
+            self.network = Some(network_of(sent.fds)?);
+        }
         let numbers = self.own.changed().map_err(at(Stage::OwnFiles))?;
         if numbers.is_empty() {
             return Ok(true);
@@ -164,6 +185,23 @@ impl Cell {
         let sent = receive_sent(self.control.as_fd(), Kind::Fresh)?;
         self.own.lay(sent).map_err(at(Stage::OwnFiles))?;
         Ok(true)
+    }
+
+    /// The program is about to make an IPC object.
+    pub fn note_ipc(&self) {
+        self.uses_ipc.set(true);
+    }
+
+    /// The IPC objects that are there. To be asked when nothing of a run is left.
+    pub fn ipc_objects(&self) -> io::Result<Vec<Change>> {
+        if !self.uses_ipc.get() {
+            return Ok(Vec::new());
+        }
+        self.order(init::IPC, &[])?;
+        let failed = |error: CellError| io::Error::from(error.errno);
+        let Sent { fds, mask, .. } = receive_sent(self.control.as_fd(), Kind::Ipc).map_err(failed)?;
+        let numbers = (0..ipc::COUNT).filter(|number| mask & (1 << number) != 0);
+        ipc::objects(&numbers.zip(fds).collect::<Vec<_>>())
     }
 
     /// The init's number, as the supervisor's pid namespace has it.
@@ -307,9 +345,6 @@ fn output_pipe() -> Result<(OwnedFd, OwnedFd), CellError> {
 
 fn start(orders: &Orders) -> Result<i32, CellError> {
     let mut flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::SIGCHLD;
-    if orders.network_namespace {
-        flags |= libc::CLONE_NEWNET;
-    }
     if orders.user_namespace {
         flags |= libc::CLONE_NEWUSER;
     }
@@ -344,7 +379,7 @@ fn receive_sent(control: BorrowedFd<'_>, kind: Kind) -> Result<Sent, CellError> 
         Err(errno) => return Err(CellError { stage, errno }),
     }
     let mut bytes = [0u8; size_of::<Report>()];
-    let mut space = nix::cmsg_space!([i32; overlay::MOST + 1]);
+    let mut space = nix::cmsg_space!([i32; init::MOST_HANDED_OVER]);
     let mut data = [IoSliceMut::new(&mut bytes)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
     let message =
@@ -367,12 +402,25 @@ fn receive_sent(control: BorrowedFd<'_>, kind: Kind) -> Result<Sent, CellError> 
     }
 }
 
-/// Waits for the init's first message, which brings the listener.
-fn receive_ready(control: BorrowedFd<'_>) -> Result<(Listener, Sent), CellError> {
+/// Waits for the init's first message, which brings the listener, and what there is of a network of its own.
+fn receive_ready(
+    control: BorrowedFd<'_>,
+    own_network: bool,
+) -> Result<(Listener, Option<Network>, Sent), CellError> {
     let mut sent = receive_sent(control, Kind::Ready)?;
-    if sent.fds.is_empty() {
+    let uppers = sent.fds.split_off(sent.fds.len().min(1 + if own_network { network::OPENED } else { 0 }));
+    let mut first = std::mem::replace(&mut sent.fds, uppers);
+    if first.is_empty() {
         return Err(CellError { stage: Stage::Answer, errno: Errno::EBADMSG });
     }
-    let listener = Listener::new(sent.fds.remove(0));
-    Ok((listener, sent))
+    let listener = Listener::new(first.remove(0));
+    let network = own_network.then(|| network_of(first)).transpose()?;
+    Ok((listener, network, sent))
+}
+
+/// The network of which these descriptors came.
+fn network_of(sent: Vec<OwnedFd>) -> Result<Network, CellError> {
+    let sent = <[OwnedFd; network::OPENED]>::try_from(sent);
+    let sent = sent.map_err(|_| CellError { stage: Stage::Answer, errno: Errno::EBADMSG })?;
+    Network::new(sent).map_err(|error| unread(Stage::NetworkFiles, &error))
 }

@@ -5,6 +5,7 @@
 //! allocates nor panics: an error is a message to the supervisor.
 
 use super::gate::{call, call_notified};
+use super::ipc;
 use super::overlay::{self, Cover};
 use super::stage::Stage;
 use super::{network, pty};
@@ -25,7 +26,7 @@ pub(super) struct Report {
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The listener comes with this message; the init waits for orders.
+    /// The listener comes with this message, and what there is of a network and of files of its own; the init waits for orders.
     Ready,
     /// A stage failed: its number, the error number.
     Failed,
@@ -37,12 +38,17 @@ pub(super) enum Kind {
     Fresh,
     /// The end of the run's terminal at which a person sits comes with this message.
     Terminal,
+    /// The network is fresh, and what there is of it comes with this message.
+    Network,
+    /// What shows the IPC objects comes with this message, and a mask of the numbers.
+    Ipc,
 }
 
 /// Everything that the init needs, prepared before it exists.
 pub(super) struct Orders {
     pub(super) user_namespace: bool,
-    pub(super) network_namespace: bool,
+    /// What its network's settings are, if it has one of its own.
+    pub(super) network: Option<Vec<network::Setting>>,
     /// True if each run has a terminal of its own.
     pub(super) terminal: bool,
     pub(super) covers: Vec<Cover>,
@@ -81,10 +87,17 @@ pub(super) const GO: u8 = b'g';
 pub(super) const END: u8 = b'e';
 /// Make upper layers anew that were written to. Their numbers follow.
 pub(super) const FRESH: u8 = b'f';
+/// Make the network anew.
+pub(super) const NETWORK: u8 = b'n';
+/// Open what shows the IPC objects of the cell.
+pub(super) const IPC: u8 = b'i';
 /// How many may follow. Of more, none are named.
 pub(super) const MOST_NAMED: usize = 1000;
 /// How often what was killed gets the CPU before everybody else is killed too.
 const YIELDS: u32 = 8;
+
+/// How many descriptors one message may bring: the listener, those of the network, and those of upper layers.
+pub(super) const MOST_HANDED_OVER: usize = 1 + network::OPENED + overlay::MOST;
 
 /// The first pid of every run is one more than this. High, because a planted `syscall` instruction makes the pid that
 /// fork returns look like a call's number, and no real call has such a number.
@@ -183,13 +196,13 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
         let flags = (libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC) as usize;
         let (proc, name) = (c"/proc".as_ptr() as usize, c"proc".as_ptr() as usize);
         check(Stage::MountProc, call(libc::SYS_mount, name, proc, name, flags, 0))?;
-        if orders.network_namespace {
-            network::loopback_up()?;
+        if let Some(settings) = &orders.network {
+            network::make(settings)?;
         }
         descriptors(orders, base.unwrap_or_default())?;
         let covered = match base {
-            Ok(base) => Uppers::all(&orders.covers, base.is_some()),
-            Err((_, errno)) => Uppers { errno, ..Uppers::NONE },
+            Ok(base) => Numbered::all(&orders.covers, base.is_some()),
+            Err((_, errno)) => Numbered { errno, ..Numbered::NONE },
         };
         // After the covers, of which one may have brought the machine's along.
         if orders.terminal {
@@ -310,7 +323,7 @@ unsafe fn dispositions() {
 }
 
 /// Installs the filter and sends its listener to the supervisor.
-unsafe fn supervised(orders: &Orders, uppers: Uppers) -> Result<(), (Stage, i32)> {
+unsafe fn supervised(orders: &Orders, uppers: Numbered) -> Result<(), (Stage, i32)> {
     let filter = &orders.filter;
     let program = sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
     let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
@@ -318,13 +331,18 @@ unsafe fn supervised(orders: &Orders, uppers: Uppers) -> Result<(), (Stage, i32)
     // SAFETY: `program` and what it points to live through the call.
     let fd = unsafe { call(libc::SYS_seccomp, mode, flags as usize, &raw const program as usize, 0, 0) };
     let listener = check(Stage::Filter, fd)?;
-
-    hand_over(Kind::Ready, Some(listener), uppers)
+    match orders.network {
+        Some(_) => {
+            let [ports, folder, socket] = network::opened()?;
+            hand_over(Kind::Ready, &[listener, ports, folder, socket], uppers)
+        }
+        None => hand_over(Kind::Ready, &[listener], uppers),
+    }
 }
 
-/// The roots of upper layers that were mounted.
+/// Descriptors to hand over, with numbers: the roots of upper layers that were mounted.
 #[derive(Clone, Copy)]
-struct Uppers {
+struct Numbered {
     fds: [usize; overlay::MOST],
     count: usize,
     /// A bit for each that was: that of its number.
@@ -333,11 +351,11 @@ struct Uppers {
     errno: i32,
 }
 
-impl Uppers {
-    const NONE: Uppers = Uppers { fds: [0; overlay::MOST], count: 0, mask: 0, errno: 0 };
+impl Numbered {
+    const NONE: Numbered = Numbered { fds: [0; overlay::MOST], count: 0, mask: 0, errno: 0 };
 
-    fn all(covers: &[Cover], based: bool) -> Uppers {
-        let mut uppers = Uppers::NONE;
+    fn all(covers: &[Cover], based: bool) -> Numbered {
+        let mut uppers = Numbered::NONE;
         for (number, cover) in covers.iter().enumerate().filter(|_| based) {
             if cover.inside.is_some_and(|other| uppers.mask & (1 << other) != 0) {
                 continue;
@@ -369,22 +387,37 @@ fn renew(covers: &[Cover], numbers: &[i32]) -> Result<(), (Stage, i32)> {
     for (number, cover) in numbers.iter().rev().filter_map(chosen) {
         overlay::unmount(cover, number, BASE)?;
     }
-    let mut uppers = Uppers::NONE;
+    let mut uppers = Numbered::NONE;
     for (number, cover) in numbers.iter().filter_map(chosen) {
         uppers.add(number, overlay::mount(cover, number, BASE)?);
     }
-    hand_over(Kind::Fresh, None, uppers)
+    hand_over(Kind::Fresh, &[], uppers)
 }
 
-/// Sends descriptors to the supervisor, and closes them here.
-fn hand_over(kind: Kind, listener: Option<usize>, uppers: Uppers) -> Result<(), (Stage, i32)> {
+fn renew_network(orders: &Orders) -> Result<(), (Stage, i32)> {
+    let Some(settings) = &orders.network else { return Err((Stage::NetworkNamespace, libc::EINVAL)) };
+    network::make(settings)?;
+    hand_over(Kind::Network, &network::opened()?, Numbered::NONE)
+}
+
+/// Hands over what shows the IPC objects.
+fn show_ipc() -> Result<(), (Stage, i32)> {
+    let mut shown = Numbered::NONE;
+    for (number, fd) in (0..ipc::COUNT).filter_map(|number| Some((number, ipc::open(number)?))) {
+        shown.add(number, fd);
+    }
+    hand_over(Kind::Ipc, &[], shown)
+}
+
+/// Sends descriptors to the supervisor, these and then the numbered ones, and closes them here.
+fn hand_over(kind: Kind, first: &[usize], uppers: Numbered) -> Result<(), (Stage, i32)> {
     let message = Report { kind, a: uppers.mask, b: uppers.errno };
     let data = libc::iovec { iov_base: (&raw const message).cast_mut().cast(), iov_len: size_of::<Report>() };
     // One control message: struct cmsghdr (16 bytes), the descriptors, padding (unix(7), cmsg(3)).
-    const WORDS: usize = 2 + overlay::MOST.div_ceil(2) + 1;
+    const WORDS: usize = 2 + MOST_HANDED_OVER.div_ceil(2);
     let mut ancillary = [0u64; WORDS];
     ancillary[1] = (libc::SOL_SOCKET as u64) | ((libc::SCM_RIGHTS as u64) << 32);
-    let fds = || listener.into_iter().chain(uppers.fds.into_iter().take(uppers.count));
+    let fds = || first.iter().copied().chain(uppers.fds.into_iter().take(uppers.count));
     let mut count = 0;
     for fd in fds() {
         if let Some(word) = ancillary.get_mut(2 + count / 2) {
@@ -407,6 +440,13 @@ fn hand_over(kind: Kind, listener: Option<usize>, uppers: Uppers) -> Result<(), 
         unsafe { call(libc::SYS_close, fd, 0, 0, 0, 0) };
     }
     check(Stage::HandOver, sent).map(drop)
+}
+
+/// Says so if something could not be done.
+fn told(done: Result<(), (Stage, i32)>) {
+    if let Err((stage, errno)) = done {
+        report(Kind::Failed, stage as i32, errno);
+    }
 }
 
 /// Obeys orders and reaps until the supervisor is gone.
@@ -434,11 +474,9 @@ fn serve(orders: &Orders) -> ! {
             match (order.letter, named.and_then(|named| order.pids.get(..named))) {
                 (GO, Some([])) => go(orders),
                 (END, Some(pids)) => end_all(pids),
-                (FRESH, Some(numbers)) => {
-                    if let Err((stage, errno)) = renew(&orders.covers, numbers) {
-                        report(Kind::Failed, stage as i32, errno);
-                    }
-                }
+                (FRESH, Some(numbers)) => told(renew(&orders.covers, numbers)),
+                (NETWORK, Some([])) => told(renew_network(orders)),
+                (IPC, Some([])) => told(show_ipc()),
                 _ => exit(0),
             }
         }
@@ -512,7 +550,7 @@ static mut FIRST_STACK: Stack = Stack([0; STACK]);
 fn go(orders: &Orders) {
     if orders.terminal
         && let Err((stage, errno)) =
-            pty::pair(TERMINAL).and_then(|person| hand_over(Kind::Terminal, Some(person), Uppers::NONE))
+            pty::pair(TERMINAL).and_then(|person| hand_over(Kind::Terminal, &[person], Numbered::NONE))
     {
         report(Kind::Failed, stage as i32, errno);
         return;
@@ -584,21 +622,8 @@ fn execute(orders: &Orders) -> (Stage, i32) {
             }
             let cwd = orders.cwd.as_ptr() as usize;
             check(Stage::WorkingDirectory, call(libc::SYS_chdir, cwd, 0, 0, 0, 0))?;
-            match &orders.stdin {
-                Some(path) => {
-                    let path = path.as_ptr() as usize;
-                    let stdin = call(libc::SYS_open, path, libc::O_RDONLY as usize, 0, 0, 0);
-                    let stdin = check(Stage::StandardInput, stdin)?;
-                    if stdin != 0 {
-                        check(Stage::Redirect, call(libc::SYS_dup2, stdin, 0, 0, 0, 0))?;
-                        check(Stage::Redirect, call(libc::SYS_close, stdin, 0, 0, 0, 0))?;
-                    }
-                }
-                None => drop(check(Stage::Redirect, call(libc::SYS_dup2, TERMINAL, 0, 0, 0, 0))?),
-            }
-            let (stdout, stderr) = if orders.terminal { (TERMINAL, TERMINAL) } else { (STDOUT, STDERR) };
-            check(Stage::Redirect, call(libc::SYS_dup2, stdout, 1, 0, 0, 0))?;
-            check(Stage::Redirect, call(libc::SYS_dup2, stderr, 2, 0, 0, 0))?;
+            let terminal = orders.terminal.then_some(TERMINAL);
+            pty::standard(orders.stdin.as_deref(), terminal, [STDOUT, STDERR])?;
             let none = 0u64;
             call(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0);
             let filter = &orders.closed_gate;

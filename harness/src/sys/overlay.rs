@@ -12,6 +12,7 @@ use super::stage::Stage;
 use crate::world::Files;
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
+use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{AccessFlags, access, getegid, geteuid};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -30,6 +31,8 @@ pub(super) struct Cover {
     /// Where: absolute, without symbolic links.
     pub(super) path: PathBuf,
     target: CString,
+    /// Options of the tmpfs that the upper layer lies on.
+    tmpfs: CString,
     /// Options of the overlay, the best first: what an older kernel or an ordinary user cannot have is left out in the next.
     options: Vec<CString>,
     /// Mount flags of the folder's own mount.
@@ -60,8 +63,13 @@ pub(super) struct Left {
     reason: &'static str,
 }
 
-/// The folders whose files are the run's own.
-pub(super) fn plan(files: Files, cwd: &Path, home: Option<&Path>, user: bool) -> std::io::Result<Plan> {
+/// The folders whose files are the run's own, in each of which it may write `most` bytes.
+pub(super) fn plan(
+    files: Files,
+    most: u64,
+    (cwd, home): (&Path, Option<&Path>),
+    user: bool,
+) -> std::io::Result<Plan> {
     let mut plan = Plan::default();
     if files == Files::Host {
         return Ok(plan);
@@ -78,7 +86,7 @@ pub(super) fn plan(files: Files, cwd: &Path, home: Option<&Path>, user: bool) ->
     folders.sort();
     folders.dedup();
     for folder in folders {
-        match cover(&folder, &mounts, &plan.covers, user)? {
+        match cover(&folder, most, &mounts, &plan.covers, user)? {
             Ok(cover) => plan.covers.push(cover),
             Err(Some(reason)) => {
                 let inside = inside(&folder, &mounts, &plan.covers);
@@ -93,6 +101,7 @@ pub(super) fn plan(files: Files, cwd: &Path, home: Option<&Path>, user: bool) ->
 /// How `folder` is covered; or why it cannot be, if that is of any interest.
 fn cover(
     folder: &Path,
+    most: u64,
     mounts: &[PathBuf],
     others: &[Cover],
     user: bool,
@@ -128,8 +137,11 @@ fn cover(
     let layers = [b"upperdir=u,workdir=w,lowerdir=".as_slice(), &escaped(folder)].concat();
     // What makes an overlay less visible: inode numbers and hard links that outlive a copy, one device number, folders
     // that can be renamed.
-    let sets: &[&str] =
-        if user { &[",userxattr,xino=on", ",userxattr"] } else { &[",index=on,xino=on,redirect_dir=on", ""] };
+    let sets: &[&str] = if user {
+        &[",userxattr,xino=on", ",userxattr"]
+    } else {
+        &[",index=on,xino=on,redirect_dir=on,metacopy=off", ""]
+    };
     let options = sets.iter().map(|set| text(&[&layers, set.as_bytes()].concat()));
     // An ordinary user cannot give a folder away; what it may do there stays the same.
     let rights = if writable { stat.mode() & 0o7777 } else { stat.mode() & 0o7577 };
@@ -137,6 +149,7 @@ fn cover(
     Ok(Ok(Cover {
         path: folder.to_owned(),
         target: text(folder.as_os_str().as_bytes())?,
+        tmpfs: text(format!("mode=700,size={most}").as_bytes())?,
         options: options.collect::<Result<_, _>>()?,
         flags: (statvfs.flags().bits() & (libc::ST_NOSUID | libc::ST_NODEV | libc::ST_NOEXEC)) as usize,
         inside: inside(folder, mounts, others),
@@ -201,6 +214,8 @@ pub struct Upper {
     pub path: PathBuf,
     /// The upper layer's root.
     pub root: OwnedFd,
+    /// True if it is an ordinary user's, whose overlay keeps its notes in attributes of another name.
+    pub(super) user: bool,
     fresh: Look,
 }
 
@@ -222,9 +237,9 @@ fn look(root: &OwnedFd) -> Result<Look, Errno> {
 }
 
 impl Upper {
-    pub(super) fn new(path: PathBuf, root: OwnedFd) -> Result<Upper, Errno> {
+    pub(super) fn new(path: PathBuf, root: OwnedFd, user: bool) -> Result<Upper, Errno> {
         let fresh = look(&root)?;
-        Ok(Upper { path, root, fresh })
+        Ok(Upper { path, root, user, fresh })
     }
 
     /// True if anything was made, changed or removed, even if nothing of it is left.
@@ -250,15 +265,17 @@ pub struct Own {
     paths: Vec<PathBuf>,
     /// None where a folder could not be covered or needed not to be.
     uppers: Vec<Option<Upper>>,
+    user: bool,
     /// Folders whose files were to be its own and are the machine's, and why.
     pub shared: Vec<(PathBuf, String)>,
 }
 
 impl Own {
-    pub(super) fn new(covers: &[Cover], left: &[Left], sent: Sent) -> Result<Own, Errno> {
+    pub(super) fn new(covers: &[Cover], left: &[Left], user: bool, sent: Sent) -> Result<Own, Errno> {
         let paths = covers.iter().map(|cover| cover.path.clone()).collect();
         let reason = Errno::from_raw(sent.errno).desc();
-        let mut own = Own { paths, uppers: covers.iter().map(|_| None).collect(), shared: Vec::new() };
+        let uppers = covers.iter().map(|_| None).collect();
+        let mut own = Own { paths, uppers, user, shared: Vec::new() };
         own.lay(sent)?;
         let covered = |number: usize| own.uppers.get(number).is_some_and(Option::is_some);
         let missing = covers.iter().enumerate().filter(|(number, _)| !covered(*number));
@@ -274,9 +291,26 @@ impl Own {
         let slots = self.uppers.iter_mut().zip(&self.paths).enumerate();
         let slots = slots.filter(|(number, _)| sent.mask & (1 << number) != 0);
         for ((_, (slot, path)), root) in slots.zip(sent.fds) {
-            *slot = Some(Upper::new(path.clone(), root)?);
+            *slot = Some(Upper::new(path.clone(), root, self.user)?);
         }
         Ok(())
+    }
+
+    /// The upper layers that have been written to.
+    pub fn written(&self) -> Result<Vec<&Upper>, Errno> {
+        let uppers = self.uppers.iter().flatten();
+        uppers.filter_map(|upper| upper.is_changed().map(|is| is.then_some(upper)).transpose()).collect()
+    }
+
+    /// A folder in which nothing more can be written, if there is one: what it may take is used up.
+    pub fn full(&self) -> Result<Option<&Path>, Errno> {
+        for upper in self.uppers.iter().flatten() {
+            let room = fstatvfs(&upper.root)?;
+            if room.blocks_free() == 0 || room.files_free() == 0 {
+                return Ok(Some(&upper.path));
+            }
+        }
+        Ok(None)
     }
 
     /// The numbers of those that have been written to, and of those below them, which go with them.
@@ -359,7 +393,7 @@ fn layers(cover: &Cover, number: usize, base: usize) -> Result<usize, (Stage, i3
         check(STAGE, call(libc::SYS_fchdir, base, 0, 0, 0, 0))?;
         // From the second time on it is there.
         call(libc::SYS_mkdir, own, 0o700, 0, 0, 0);
-        check(STAGE, call(libc::SYS_mount, tmpfs, own, tmpfs, 0, c"mode=700".as_ptr() as usize))?;
+        check(STAGE, call(libc::SYS_mount, tmpfs, own, tmpfs, 0, cover.tmpfs.as_ptr() as usize))?;
         check(STAGE, call(libc::SYS_chdir, own, 0, 0, 0, 0))?;
         for folder in [upper, work, below] {
             check(STAGE, call(libc::SYS_mkdir, folder, 0o700, 0, 0, 0))?;

@@ -5,6 +5,7 @@
 use super::gate::call;
 use super::init::check;
 use super::stage::Stage;
+use std::ffi::CStr;
 
 /// How large it is at first: rows, columns, and no size in pixels.
 const SIZE: libc::winsize = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
@@ -49,4 +50,32 @@ pub(super) fn lead(slave: usize) -> Result<(), (Stage, i32)> {
         let take = call(libc::SYS_ioctl, slave, libc::TIOCSCTTY as usize, 0, 0, 0);
         check(Stage::ControllingTerminal, take).map(drop)
     }
+}
+
+/// Puts the program's standard input, output and error where it expects them: this file, or else the terminal; the terminal
+/// twice, or else these two.
+pub(super) fn standard(
+    stdin: Option<&CStr>,
+    terminal: Option<usize>,
+    [stdout, stderr]: [usize; 2],
+) -> Result<(), (Stage, i32)> {
+    let put = |from: usize, to: usize| {
+        // SAFETY: only numbers.
+        check(Stage::Redirect, unsafe { call(libc::SYS_dup2, from, to, 0, 0, 0) }).map(drop)
+    };
+    if let Some(path) = stdin {
+        let path = path.as_ptr() as usize;
+        // SAFETY: the path lives through the call.
+        let opened = unsafe { call(libc::SYS_open, path, libc::O_RDONLY as usize, 0, 0, 0) };
+        let opened = check(Stage::StandardInput, opened)?;
+        if opened != 0 {
+            put(opened, 0)?;
+            // SAFETY: only a number.
+            check(Stage::Redirect, unsafe { call(libc::SYS_close, opened, 0, 0, 0, 0) })?;
+        }
+    } else if let Some(terminal) = terminal {
+        put(terminal, 0)?;
+    }
+    put(terminal.unwrap_or(stdout), 1)?;
+    put(terminal.unwrap_or(stderr), 2)
 }

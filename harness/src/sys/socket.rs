@@ -1,7 +1,9 @@
 //! What a duplicate of a socket tells: unix(7), tcp(7), socket(7).
 
 use nix::errno::Errno;
-use nix::sys::socket::{self, AddressFamily, SockaddrLike, SockaddrStorage, sockopt};
+use nix::sys::socket::{self, AddressFamily, SockaddrLike, SockaddrStorage, UnixAddr, sockopt};
+use std::net::UdpSocket;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
@@ -22,6 +24,39 @@ pub fn is_internet(socket: BorrowedFd<'_>) -> bool {
     matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
 }
 
+/// True for an internet socket that has no port yet.
+pub fn is_portless(socket: BorrowedFd<'_>) -> bool {
+    // Whichever protocol it is of, its address is read like that of any other.
+    let own = socket.try_clone_to_owned().map(UdpSocket::from).and_then(|socket| socket.local_addr());
+    own.is_ok_and(|address| address.port() == 0)
+}
+
+/// True for a Unix socket that has no name yet.
+pub fn is_nameless(socket: BorrowedFd<'_>) -> bool {
+    socket::getsockname::<UnixAddr>(socket.as_raw_fd()).is_ok_and(|own| own.is_unnamed())
+}
+
+/// From which ports one is chosen for it, where its network has these: it may have narrowed them for itself
+/// (IP_LOCAL_PORT_RANGE of ip(7), Linux 6.3).
+pub fn ports(socket: BorrowedFd<'_>, range: RangeInclusive<u16>) -> RangeInclusive<u16> {
+    const IP_LOCAL_PORT_RANGE: i32 = 51;
+    let own = option(socket, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE);
+    let own = own.map_or(0, u32::from_le_bytes);
+    // Each limit counts if it lies within the range, and is not zero.
+    let within = |limit: u16, other| if range.contains(&limit) { limit } else { other };
+    within(own as u16, *range.start())..=within((own >> 16) as u16, *range.end())
+}
+
+/// An option of so many bytes; none if the socket has none, or a shorter one.
+fn option<const N: usize>(socket: BorrowedFd<'_>, level: i32, name: i32) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut length = N as libc::socklen_t;
+    // SAFETY: the kernel writes no more than `length` bytes, and both live through the call.
+    let got =
+        unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, bytes.as_mut_ptr().cast(), &mut length) };
+    (got == 0 && length as usize == N).then_some(bytes)
+}
+
 /// SO_RCVTIMEO, or SO_SNDTIMEO; none where no limit is set.
 pub fn timeout(socket: BorrowedFd<'_>, sends: bool) -> Result<Option<Duration>, Errno> {
     let limit = match sends {
@@ -35,16 +70,39 @@ pub fn timeout(socket: BorrowedFd<'_>, sends: bool) -> Result<Option<Duration>, 
     Ok(Some(limit).filter(|limit| !limit.is_zero()))
 }
 
-/// Bytes that were sent and that the other end has not acknowledged (SIOCOUTQ of tcp(7)); none for what is no TCP socket.
-pub fn unacknowledged(socket: BorrowedFd<'_>) -> Option<i32> {
+/// Which network it is in, by a number of the kernel's (SO_NETNS_COOKIE, Linux 5.14).
+pub fn network(socket: BorrowedFd<'_>) -> Option<u64> {
+    const SO_NETNS_COOKIE: i32 = 71;
+    option(socket, libc::SOL_SOCKET, SO_NETNS_COOKIE).map(u64::from_ne_bytes)
+}
+
+/// True for an internet socket that has a peer.
+pub fn is_connected(socket: BorrowedFd<'_>) -> bool {
+    is_internet(socket) && socket::getpeername::<SockaddrStorage>(socket.as_raw_fd()).is_ok()
+}
+
+/// True if something is on its way over a TCP socket: what it has sent is not acknowledged (SIOCOUTQ of tcp(7)), or its first
+/// packet is not. What its peer has no room for is not on its way: it stays where it is until something is read there.
+pub fn is_moving(socket: BorrowedFd<'_>) -> bool {
     nix::ioctl_read_bad!(siocoutq, libc::TIOCOUTQ, i32);
+    /// Of net/tcp_states.h.
+    const SYN_SENT: u8 = 2;
+    const SYN_RECV: u8 = 3;
+    /// Where the structure that TCP_INFO fills has the window that the peer grants (`tcpi_snd_wnd` of linux/tcp.h, Linux 5.4).
+    const WINDOW: usize = 228;
     let stream = socket::getsockopt(&socket.as_fd(), sockopt::SockType) == Ok(socket::SockType::Stream);
     if !stream || !is_internet(socket) {
-        return None;
+        return false;
     }
+    let info = option::<{ WINDOW + 4 }>(socket, libc::IPPROTO_TCP, libc::TCP_INFO);
+    let connects = info.is_some_and(|[state, ..]| [SYN_SENT, SYN_RECV].contains(&state));
+    let full = info.is_some_and(|info| info[WINDOW..] == [0; 4]);
+    // A peer that has no room for too long is given up where this is asked for.
+    let patient = option(socket, libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT) == Some([0; 4]);
     let mut bytes = 0;
     // SAFETY: the descriptor is a TCP socket, and the number that the request writes to lives through the call.
-    unsafe { siocoutq(socket.as_raw_fd(), &mut bytes) }.ok().map(|_| bytes)
+    let unsent = unsafe { siocoutq(socket.as_raw_fd(), &mut bytes) };
+    connects || (unsent.is_ok() && bytes > 0 && !(full && patient))
 }
 
 #[cfg(test)]
@@ -63,10 +121,12 @@ mod tests {
         assert_eq!((listens(client.as_fd()), peer(client.as_fd())), (Ok(false), None));
         client.write_all(b"x").unwrap();
         server.read_exact(&mut [0]).unwrap();
-        assert!(unacknowledged(client.as_fd()).is_some());
+        assert!(is_connected(client.as_fd()) && !is_connected(listener.as_fd()));
+        assert!(network(client.as_fd()).is_some() && network(client.as_fd()) == network(server.as_fd()));
         let (one, other) = UnixStream::pair().unwrap();
         assert_eq!(peer(one.as_fd()), Some(std::process::id() as i32));
-        assert!(!is_internet(one.as_fd()) && unacknowledged(one.as_fd()).is_none());
+        assert!(!is_internet(one.as_fd()) && !is_moving(one.as_fd()) && !is_portless(one.as_fd()));
+        assert!(is_nameless(one.as_fd()) && !is_nameless(client.as_fd()));
         other.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
         assert_eq!(timeout(other.as_fd(), true), Ok(Some(Duration::from_millis(200))));
         assert_eq!(timeout(other.as_fd(), false), Ok(None));

@@ -41,7 +41,11 @@ stages! {
     MountProc: "mounting /proc for the run's pid namespace",
     MountTerminals: "mounting /dev/pts for the run's terminal",
     OwnFiles: "giving the run files of its own (overlayfs)",
+    NetworkNamespace: "making a network namespace",
     Loopback: "bringing up the loopback interface of the run's network",
+    Acknowledgements: "having the loopback interface of the run's network acknowledge at once",
+    NetworkSettings: "giving the run's network the machine's settings",
+    NetworkFiles: "opening what tells of the run's network under /proc",
     HideMemory: "hiding the memory of the run's init",
     Session: "starting a session for the run's init",
     WorkingDirectory: "changing to the working directory",
@@ -122,6 +126,14 @@ impl CellError {
             (S::UserNamespaces, E::EPERM | E::EACCES | E::EINVAL | E::ENOSYS) => {
                 Blame::Host(Some("allow user namespaces for ordinary users, or be root"))
             }
+            (
+                S::NetworkNamespace
+                | S::Loopback
+                | S::Acknowledgements
+                | S::NetworkSettings
+                | S::NetworkFiles,
+                _,
+            ) => Blame::Host(Some("take the machine's network (--network host)")),
             (S::Filter, E::EINVAL) => Blame::Host(Some("Linux 5.19 is needed")),
             (_, E::EPERM | E::EACCES | E::ENOSYS | E::ENOSPC | E::EUSERS) => Blame::Host(None),
             _ => Blame::Harness,

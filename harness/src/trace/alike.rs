@@ -2,7 +2,9 @@
 //!
 //! NOTE \[By design\] What may differ between two runs of one schedule, and says nothing against either:
 //!
-//! * The words that explain a sleep or what was counted, the process table, and how long it took, which are for people.
+//! * The words that explain a sleep or what was counted, the process table, what processes held when they ended, and how long
+//!   it took, which are for people.
+//! * The content of files: it may have a date in it, or random bytes. Of their names, what may be random too.
 //! * What a run that was cut off at a limit had done by then.
 //! * Whether a thread fell asleep in a call that the outside answers: it does not if the answer is already there.
 //! * How often a loop that transfers data goes round: a file may have grown since, or come in other pieces.
@@ -10,7 +12,10 @@
 //! Everything else is compared, the order of the threads above all: a longer sleep that lets another thread go first makes
 //! another run.
 
-use super::{End, Event, ExecBlocked, Leftover, Outcome, Output, Run, Sleeper, Status, TerminalLeft, What};
+use super::{
+    Changing, End, Event, ExecBlocked, Leftover, Outcome, Output, Run, Sleeper, Status, TerminalLeft, What,
+    shape,
+};
 use crate::schedule::{Site, Syscall, ThreadName};
 use crate::signal::SignalSet;
 use syscalls::Sysno;
@@ -44,6 +49,15 @@ struct Rest<'a> {
     leftover: &'a [Leftover],
     exec_blocked: &'a [ExecBlocked],
     terminal: Option<&'a TerminalLeft>,
+    files: Vec<(String, Did)>,
+}
+
+/// What was done with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Did {
+    Make,
+    Change,
+    Remove,
 }
 
 impl End {
@@ -59,7 +73,8 @@ impl End {
 impl Outcome {
     /// What makes it distinct: two outcomes with equal essences count as the same.
     pub fn essence(&self) -> Essence<'_> {
-        let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _, took: _, terminal } = self;
+        let Outcome { end, stdout, stderr, leftover, exec_blocked, table: _, took: _, terminal, remains } =
+            self;
         let terminal = terminal.as_ref();
         let asleep = |sleepers: &[Sleeper]| {
             let one = |Sleeper { thread, call, caught, why: _ }: &Sleeper| (thread.clone(), *call, *caught);
@@ -74,7 +89,25 @@ impl Outcome {
             End::Stalled(sleepers) => Ending::Stalled(asleep(sleepers)),
             End::TimedOut => Ending::TimedOut,
         };
-        let rest = (!end.is_limit()).then_some(Rest { stdout, stderr, leftover, exec_blocked, terminal });
+        let files = || {
+            let did = |how: &Changing| match how {
+                Changing::Made(_) => Did::Make,
+                Changing::Changed(_) => Did::Change,
+                Changing::Removed => Did::Remove,
+            };
+            let changes = remains.changes.iter();
+            let mut files: Vec<_> = changes.map(|change| (shape(&change.name), did(&change.how))).collect();
+            files.sort();
+            files
+        };
+        let rest = (!end.is_limit()).then(|| Rest {
+            stdout,
+            stderr,
+            leftover,
+            exec_blocked,
+            terminal,
+            files: files(),
+        });
         Essence { end: ending, rest }
     }
 

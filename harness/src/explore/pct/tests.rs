@@ -62,6 +62,7 @@ impl Supervise for Threads {
                 stderr: text(),
                 leftover: vec![],
                 exec_blocked: vec![],
+                remains: Default::default(),
                 table: vec![],
                 took: Default::default(),
                 terminal: None,

@@ -1,9 +1,12 @@
 //! What is told of a run, in order. No I/O.
 
 use crate::schedule::{Action, Point, ThreadName};
+use crate::signal::SignalSet;
+use crate::supervise::Receiver;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
 use crate::trace::{Event, Reached, Threads, What};
+use std::collections::BTreeMap;
 
 /// The events and points of a run so far, and the news that are still to be told.
 #[derive(Debug, Default)]
@@ -14,6 +17,8 @@ pub(in crate::supervise) struct Journal {
     pub(in crate::supervise) news: Vec<(ThreadId, News)>,
     /// Where every thread slept when for the first time all of them did.
     pub(in crate::supervise) first_quiet: Vec<Point>,
+    /// The signals that each process has something to do with, as far as the run is looked at for that.
+    pub(in crate::supervise) receivers: BTreeMap<ThreadName, SignalSet>,
     /// How many events there were when everything was last seen asleep: if there are no more, it is the same moment.
     pub(in crate::supervise) quiet_at: Option<usize>,
     /// The threads that were last named together: mostly they are the same at the next point.
@@ -49,6 +54,12 @@ impl Journal {
             self.last = (ids.to_vec(), ids.iter().map(|id| name(*id)).collect());
         }
         self.last.1.clone()
+    }
+
+    /// The processes that have something to do with signals, by name.
+    pub(in crate::supervise) fn receivers(&mut self) -> Vec<Receiver> {
+        let receivers = std::mem::take(&mut self.receivers).into_iter();
+        receivers.map(|(process, signals)| Receiver { process, signals }).collect()
     }
 
     /// A later moment than all before.

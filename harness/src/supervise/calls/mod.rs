@@ -177,6 +177,11 @@ pub(super) fn of(call: Syscall) -> &'static Call {
     ROWS.get(call.0 as usize).and_then(Option::as_ref).unwrap_or(&UNKNOWN)
 }
 
+/// True if the call may wait, as far as is known of it: for a signal, a child, a descriptor, a lock or time.
+pub fn may_wait(call: Syscall) -> bool {
+    !matches!(of(call).sleep, Sleep::Never | Sleep::Unknown)
+}
+
 fn rows() -> Vec<Option<Call>> {
     let numbers = table::TABLE.iter().flat_map(|(calls, _)| calls.iter()).map(|call| call.id() as usize);
     let mut rows = vec![None; numbers.max().map_or(0, |last| last + 1)];

@@ -42,7 +42,7 @@ impl<'a> Turns<'a> {
     ) -> impl Iterator<Item = Label> + use<'_, 'a> {
         let name = name.clone();
         let places = match self.observe {
-            Observe::Nothing | Observe::Handlers(_) | Observe::Where => &[][..],
+            Observe::Nothing | Observe::Handlers(_) | Observe::Where | Observe::Signals => &[][..],
             Observe::Executions(places) => places,
         };
         places.iter().filter(move |(thread, _)| *thread == name).map(|(_, place)| *place)
@@ -263,7 +263,7 @@ impl<'a> Turns<'a> {
             _ => None,
         });
         let not_held = reasons.next();
-        Ok(Observed { executions, visits, installed, not_held, spins, places: Vec::new() })
+        Ok(Observed { executions, visits, installed, not_held, spins, ..Observed::default() })
     }
 
     /// Breakpoints whose time may come.
@@ -359,6 +359,10 @@ impl<'a> Turns<'a> {
                 ambush.sprung = true;
                 struck.push((ambush.place, ambush.nth, signal, registers));
             }
+        }
+        if !struck.is_empty() {
+            // No call has been made since.
+            self.note_there()?;
         }
         for (place, nth, signal, registers) in struck {
             self.look_where_struck(id, &registers);

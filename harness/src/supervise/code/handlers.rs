@@ -21,7 +21,7 @@ impl Turns<'_> {
     fn watch(&self) -> Option<&Watch> {
         match self.observe {
             Observe::Handlers(watch) => Some(watch),
-            Observe::Nothing | Observe::Executions(_) | Observe::Where => None,
+            Observe::Nothing | Observe::Executions(_) | Observe::Where | Observe::Signals => None,
         }
     }
 

@@ -92,6 +92,8 @@ pub(in crate::supervise) enum Kind {
     Timed,
     /// A TCP connection that is being made, which the kernel tries several times (tcp(7), tcp_syn_retries).
     Connecting,
+    /// A socket that is connected to another in the run's own network.
+    Connected,
     /// A socket whose peer is a process of the run.
     Inside,
     /// A socket whose peer may be anybody.
@@ -169,6 +171,7 @@ fn waker(source: &Source) -> Waker {
             | Kind::Process
             | Kind::Timer(false)
             | Kind::EmptySet
+            | Kind::Connected
             | Kind::Inside => Waker::Inside,
             Kind::Listening | Kind::Outside | Kind::File(_) | Kind::Terminal | Kind::Unknown => {
                 Waker::Outside
@@ -225,6 +228,7 @@ fn words(source: &Source) -> String {
                 Kind::Listening => format!("waits for clients of a listening socket (descriptor {fd})"),
                 Kind::Timed => format!("waits for what has a timeout of its own (descriptor {fd})"),
                 Kind::Connecting => format!("waits for a peer to accept its connection (descriptor {fd})"),
+                Kind::Connected => inside("a connection within the run's own network"),
                 Kind::Inside => inside("a socket whose peer is in the run"),
                 Kind::Outside => {
                     format!("waits for a socket that may lead outside the run (descriptor {fd})")

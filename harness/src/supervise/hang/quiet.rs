@@ -64,7 +64,12 @@ impl Turns<'_> {
         if self.flush_terminals()? && !self.still()? {
             return Ok(None);
         }
-        match prove(&self.snapshot()?) {
+        let proof = prove(&self.snapshot()?);
+        // What was on its way may have arrived while this was found out.
+        if !matches!(proof, Proof::Time | Proof::NotYet(_)) && !self.still()? {
+            return Ok(None);
+        }
+        match proof {
             Proof::Hang(sleepers) => Ok(Some(End::Hang(sleepers))),
             Proof::Idle(sleepers) => Ok(Some(End::Idle(sleepers))),
             Proof::Stopped => Ok(Some(End::Stopped)),

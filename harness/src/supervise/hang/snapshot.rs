@@ -13,6 +13,7 @@ use crate::supervise::hang::proof::{Kind, Sleeping, Snapshot, Source};
 use crate::supervise::state::Turns;
 use crate::supervise::time::timeout;
 use crate::sys::procfs::{self, Inside};
+use crate::sys::procnet::Network;
 use crate::sys::socket;
 use crate::sys::terminal;
 use nix::poll::PollFlags;
@@ -70,10 +71,17 @@ impl Turns<'_> {
         }
         snapshot.asynchronous = self.asynchronous()?;
         let internet = |source: &Source| {
-            matches!(source, Source::Descriptor(_, Kind::Outside | Kind::Listening | Kind::Timed))
+            matches!(
+                source,
+                Source::Descriptor(_, Kind::Outside | Kind::Connected | Kind::Listening | Kind::Timed)
+            )
         };
-        if snapshot.sleepers.iter().flat_map(|sleeper| &sleeper.sources).any(internet) {
-            snapshot.in_flight = self.in_flight()?;
+        let sources = snapshot.sleepers.iter().flat_map(|sleeper| &sleeper.sources);
+        if sources.chain(snapshot.asynchronous.iter().map(|(_, source)| source)).any(internet) {
+            let moving = self.cell.network().map_or(Ok(false), Network::is_moving);
+            let moving =
+                moving.map_err(|error| RunError::failed("reading what is in the run's network", error));
+            snapshot.in_flight = self.in_flight()? || moving?;
         }
         Ok(snapshot)
     }
@@ -206,6 +214,11 @@ impl Turns<'_> {
         if purpose == Purpose::Write && connects && socket::is_internet(copy.as_fd()) {
             return Kind::Connecting;
         }
+        if socket::is_connected(copy.as_fd())
+            && self.cell.network().is_some_and(|network| network.has(copy.as_fd()))
+        {
+            return Kind::Connected;
+        }
         let in_run = |pid: i32| self.tree.processes.iter().any(|process| process.pid == pid);
         if socket::peer(copy.as_fd()).is_some_and(in_run) { Kind::Inside } else { Kind::Outside }
     }
@@ -233,14 +246,14 @@ impl Turns<'_> {
         Ok(found)
     }
 
-    /// True if something sent over TCP has not arrived: the kernel will send it again.
+    /// True if something is on its way over TCP: the kernel will send it, or send it again.
     pub(in crate::supervise) fn in_flight(&self) -> Result<bool, RunError> {
         for (process, fd) in self.open_descriptors()? {
             let door = &self.tree.thread(process).door;
             let is_socket = door.descriptor(fd).is_ok_and(|link| link.starts_with("socket:["));
             if is_socket
                 && let Ok(copy) = door.duplicate(fd)
-                && socket::unacknowledged(copy.as_fd()).is_some_and(|bytes| bytes > 0)
+                && socket::is_moving(copy.as_fd())
             {
                 return Ok(true);
             }

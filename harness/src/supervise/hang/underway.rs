@@ -58,8 +58,9 @@ impl Turns<'_> {
                 wait::Kind::Sleep { .. } | wait::Kind::Signals { .. } | wait::Kind::Futex(_) => false,
             },
             State::Asleep(inside) => {
-                let socket =
-                    |source: &Source| matches!(source, Source::Descriptor(_, Kind::Outside | Kind::Timed));
+                let socket = |source: &Source| {
+                    matches!(source, Source::Descriptor(_, Kind::Outside | Kind::Connected | Kind::Timed))
+                };
                 let descriptors = matches!(
                     calls::numbered(inside.number).sleep,
                     Sleep::Read(_)

@@ -56,6 +56,7 @@ fn each_kind_of_sleep_has_its_verdict() {
         (S::connect, fd(Kind::Connecting), Time),
         (S::recvmsg, fd(Kind::Inside), Hang),
         (S::recvfrom, fd(Kind::Outside), Idle),
+        (S::recvfrom, fd(Kind::Connected), Hang),
         (S::recvfrom, fd(Kind::Timed), Time),
         (S::sendto, fd(Kind::Timed), Time),
         (S::flock, vec![Source::Lock], Idle),

@@ -1,0 +1,91 @@
+//! A search written down as a scenario.
+
+use super::Args;
+use super::sections::Section;
+use crate::checks::Warning;
+use crate::explore;
+use crate::judge::files::expected_of;
+use crate::program::Program;
+use crate::scenario::{
+    Exit as ExpectedExit, Expect, Handlers, Known, Length, Scenario, Strategy, Text, Warned,
+};
+use crate::suite::{Done, Job};
+use crate::trace::{Broken, End, Foreground, LeftHow, Output, Status};
+use crate::world::Files;
+
+impl Args {
+    /// The search as a scenario, with what the reference run did as its expectation and what was found as known.
+    ///
+    /// Of the environment only the variables given on the command line are written down.
+    pub(super) fn scenario(&self, section: &Section, job: &Job, done: &Done) -> Scenario {
+        let launch = &job.settings.launch;
+        let outcome = &done.report.reference.run.outcome;
+        let exit = match (&outcome.end, self.exit) {
+            (_, Some(code)) => Some(ExpectedExit::Code(code)),
+            (End::Ended(_), None) if job.plan.asks_for_an_end() => None,
+            (End::Ended(Status::Exited(code)), None) => Some(ExpectedExit::Code(*code)),
+            (End::Ended(Status::Killed(signal)), None) => Some(ExpectedExit::Signal(*signal)),
+            (_, None) => None,
+        };
+        let stdout = match (&self.stdout, &outcome.stdout) {
+            (Some(pattern), _) => Some(Text::Matches(pattern.clone())),
+            (None, Output::Text(text)) if self.same_output => Some(Text::Is(text.clone())),
+            (None, _) => None,
+        };
+        let left = |how| {
+            let left = outcome.leftover.iter().filter(|left| left.how == how).count();
+            Some(u32::try_from(left).unwrap_or(u32::MAX))
+        };
+        let known =
+            |finding: &explore::Finding| Known { breaks: finding.breaks, schedule: finding.schedule.clone() };
+        let warned = |warning: &Warning| Warned { rule: warning.rule, line: warning.line.clone() };
+        let littered = done.report.findings.iter().filter(|finding| finding.breaks == Broken::Files);
+        let littered: Vec<_> = littered.map(|finding| &finding.run).collect();
+        let asks = !littered.is_empty() && job.settings.world.files != Files::Host;
+        let files = asks.then(|| expected_of(&done.report.reference.run, littered.into_iter()));
+        let found = |broken| done.report.findings.iter().any(|finding| finding.breaks == broken);
+        let front = outcome.terminal.as_ref().and_then(|terminal| terminal.foreground.as_ref());
+        let front = front.filter(|_| found(Broken::Foreground));
+        let late = found(Broken::Late);
+        let checked = !job.checks.is_empty() && done.checked.runs > 1;
+        // A search that only time has ended is written down with the runs that it had.
+        let made = |strategy: &Strategy| match strategy.runs() {
+            Some(u64::MAX) => strategy.with_runs(done.report.runs.max(1)),
+            _ => strategy.clone(),
+        };
+        Scenario {
+            program: Program::Command(launch.argv.clone()),
+            builds: Vec::new(),
+            args: Vec::new(),
+            env: self.target.given_env(),
+            stdin: launch.stdin.clone(),
+            cwd: Some(launch.cwd.clone()),
+            explore: self.asked(section, &job.plan.strategies.iter().map(made).collect::<Vec<_>>()),
+            limits: job.settings.limits.clone(),
+            network: job.settings.world.network,
+            clock: job.settings.world.clock,
+            files: job.settings.world.files,
+            tty: job.settings.world.tty,
+            expect: Expect {
+                exit,
+                stdout,
+                zombies: left(LeftHow::Zombie),
+                orphans: left(LeftHow::Orphan),
+                idle: matches!(outcome.end, End::Idle(_)),
+                within: late
+                    .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
+                files,
+                restored: found(Broken::Modes),
+                foreground: front.and_then(|front| match front {
+                    Foreground::Group(leader) => Some(leader.clone()),
+                    Foreground::Ended(_) | Foreground::Nobody => None,
+                }),
+                handlers: if checked { Handlers::All } else { Handlers::Nothing },
+                ..Expect::default()
+            },
+            finds: done.report.findings.iter().map(known).collect(),
+            warns: done.checked.warnings.iter().map(warned).collect(),
+            kept: Vec::new(),
+        }
+    }
+}

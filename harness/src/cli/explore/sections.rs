@@ -1,0 +1,157 @@
+//! Which searches are made: what is sent in each, and to whom.
+
+use super::{Args, Sent};
+use crate::cli::exit::{Exit, Stop};
+use crate::explore::{Sendable, sendable};
+use crate::schedule::Receiver;
+use crate::show::listed;
+use crate::signal::Signal;
+use crate::slots::Slots;
+use crate::suite::{self, Done};
+use crate::supervise::Settings;
+use crate::trace::End;
+use std::path::{Path, PathBuf};
+
+/// One of the searches that a command comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Section {
+    /// Signals that each run sends, once each.
+    pub(super) send: Vec<Signal>,
+    /// Who gets them.
+    pub(super) to: Receiver,
+}
+
+impl Section {
+    fn nothing() -> Section {
+        Section { send: Vec::new(), to: Receiver::default() }
+    }
+
+    /// `SIGTERM`, `SIGUSR1 to p0.1`, `nothing`.
+    fn words(&self) -> String {
+        let signals: Vec<String> = self.send.iter().map(ToString::to_string).collect();
+        match (signals.is_empty(), self.to == Receiver::default()) {
+            (true, _) => "nothing".to_owned(),
+            (false, true) => listed(&signals),
+            (false, false) => format!("{} to {}", listed(&signals), self.to),
+        }
+    }
+
+    /// What it is called among `count` of them.
+    pub(super) fn name(&self, program: &str, count: usize) -> String {
+        if count == 1 { program.to_owned() } else { format!("{program}, sent {}", self.words()) }
+    }
+
+    /// Where it is written down: `FILE.ron`, and `FILE-SIGTERM.ron` where something is sent, if there are several.
+    pub(super) fn file(&self, path: &Path, count: usize) -> PathBuf {
+        if count == 1 || self.send.is_empty() {
+            return path.to_owned();
+        }
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let signals: Vec<String> = self.send.iter().map(ToString::to_string).collect();
+        let name = format!("{stem}-{}", signals.join("-"));
+        let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
+        path.with_file_name(name + &extension.unwrap_or_default())
+    }
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Sections {
+    /// In their order.
+    pub(super) each: Vec<Section>,
+    /// What was found out, where nobody said what to send.
+    found: Option<Sendable>,
+    /// True if the outside could send something that the program hears.
+    pub(super) heard: bool,
+}
+
+impl Args {
+    /// What was asked for: these signals together; or else what the program has something to do with, found out by a run.
+    pub(super) fn sections(&self, settings: &Settings, slots: &Slots) -> Result<Sections, Stop> {
+        let signals: Vec<Signal> = self.send.iter().filter_map(|sent| sent.signal()).collect();
+        if self.send.contains(&Sent::Nothing) {
+            let alone = signals.is_empty() && !self.always && self.sweep.is_empty() && !self.sweep_all;
+            if !alone {
+                let why =
+                    "`--send none` sends nothing: it goes with no other signal, nor with --always or --sweep";
+                return Err(Stop::new(Exit::Usage, why));
+            }
+        }
+        if !signals.is_empty() {
+            let each = vec![Section { send: signals, to: self.send_to.clone() }];
+            return Ok(Sections { each, found: None, heard: false });
+        }
+        let found = sendable(&suite::receivers(settings, slots)?);
+        let heard = !found.send.is_empty();
+        // At a terminal a person types instead.
+        if self.send.contains(&Sent::Nothing) || self.target.world().tty {
+            return Ok(Sections { each: vec![Section::nothing()], found: None, heard });
+        }
+        let sent =
+            found.send.iter().map(|(signal, to)| Section { send: vec![*signal], to: to.clone().into() });
+        let each = std::iter::once(Section::nothing()).chain(sent).collect();
+        Ok(Sections { each, found: Some(found), heard })
+    }
+}
+
+impl Sections {
+    /// True if there are several.
+    pub(super) fn several(&self) -> bool {
+        self.each.len() > 1
+    }
+
+    /// What is sent in turn and what is left out, in a line or two; none if there is but one search.
+    pub(super) fn told(&self, program: &str) -> Option<String> {
+        let found = self.found.as_ref().filter(|_| self.several())?;
+        let words: Vec<String> = self.each.iter().map(Section::words).collect();
+        let mut told = format!("{program} is sent in turn: {}", listed(&words));
+        let signals = |set: crate::signal::SignalSet| {
+            listed(&set.iter().map(|signal| signal.to_string()).collect::<Vec<_>>())
+        };
+        let mut left = Vec::new();
+        if !found.natural.is_empty() {
+            left.push(format!("{}, which no person sends", signals(found.natural)));
+        }
+        for (process, set) in &found.runtime {
+            left.push(format!(
+                "{} to {process}, whose language's runtime may keep them for itself",
+                signals(*set)
+            ));
+        }
+        left.extend(found.others.iter().map(|(signal, process)| format!("{signal} to {process}")));
+        if !left.is_empty() {
+            told += &format!("\nnot sent (--send, --send-to): {}", left.join("; "));
+        }
+        Some(told)
+    }
+
+    /// True if it can be written down: a scenario in which nothing is sent has no word for runs that wait for a signal.
+    pub(super) fn is_kept(&self, section: &Section, done: &Done) -> bool {
+        let waits = matches!(done.report.reference.run.outcome.end, End::Hang(_));
+        !(self.several() && section.send.is_empty() && waits)
+    }
+
+    /// True if a person is told of this search: not of one that could do nothing, beside others.
+    pub(super) fn is_told(&self, done: &Done) -> bool {
+        !self.several() || done.report.coverage.steps > 0 || !done.report.findings.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_search_has_a_name_and_a_file_of_its_own() {
+        let term = Section { send: vec![Signal::TERM], to: Receiver::default() };
+        let child = Section { send: vec![Signal::TERM], to: "p0.1".parse().unwrap() };
+        assert_eq!(Section::nothing().name("./prog", 1), "./prog");
+        assert_eq!(Section::nothing().name("./prog", 2), "./prog, sent nothing");
+        assert_eq!(term.name("./prog", 2), "./prog, sent SIGTERM");
+        assert_eq!(child.name("./prog", 2), "./prog, sent SIGTERM to p0.1");
+        let path = Path::new("kept/prog.ron");
+        assert_eq!(term.file(path, 1), path);
+        assert_eq!(Section::nothing().file(path, 2), path);
+        assert_eq!(term.file(path, 2), Path::new("kept/prog-SIGTERM.ron"));
+    }
+}

@@ -1,0 +1,106 @@
+//! What the searches of one command come to together.
+
+use super::Args;
+use crate::cli::exit::{Exit, Stop};
+use crate::cli::options::RUNS;
+use crate::cli::report;
+use crate::cli::run::gravity;
+use crate::explore::{Cut, Verdict};
+use crate::show::count;
+use crate::store::FileError;
+use crate::suite::{self, Done, How, Job, SearchError};
+use std::time::Duration;
+
+/// The searches so far.
+#[derive(Debug, Default)]
+pub(super) struct Whole {
+    searches: Vec<suite::report::Search>,
+    exits: Vec<Exit>,
+    verdicts: Vec<Verdict>,
+    findings: u64,
+    runs: u64,
+    replay: Vec<String>,
+    warned: bool,
+    failed: Option<String>,
+}
+
+/// What one search may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    /// Runs; none if only time or the strategies' own budgets count.
+    pub(super) runs: Option<u64>,
+    /// Time.
+    pub(super) time: Option<Duration>,
+}
+
+impl Whole {
+    /// The share of the next of `left` searches of what was asked for: what those before did not need is theirs as well.
+    pub(super) fn share(&self, how: &How, left: u64, elapsed: Duration) -> Share {
+        // Who asks for nothing gets an answer soon: what is missing is told, and can be asked for.
+        let unasked = how.strategy.is_none() && how.plan.time.is_none();
+        let most = how.plan.runs.or(unasked.then_some(RUNS));
+        let runs = most.map(|most| most.saturating_sub(self.runs).div_ceil(left.max(1)).max(1));
+        let parts = u32::try_from(left.max(1)).unwrap_or(u32::MAX);
+        let time = how.plan.time.map(|time| time.saturating_sub(elapsed) / parts);
+        Share { runs, time: time.map(|time| time.max(Duration::from_millis(1))) }
+    }
+
+    /// Takes in a search that came to its end; true if the user asked to stop.
+    pub(super) fn add(&mut self, job: &Job, done: &Done) -> bool {
+        let interrupted = done.report.cut == Some(Cut::Interrupted);
+        let verdict = done.report.verdict;
+        self.findings += done.report.findings.len() as u64;
+        self.runs += done.report.runs;
+        self.warned |= !done.checked.warnings.is_empty();
+        self.replay.extend((0..done.report.findings.len()).filter_map(|index| done.replay(index)));
+        if interrupted {
+            self.exits.push(Exit::Interrupted);
+        } else {
+            self.verdicts.push(verdict);
+        }
+        if let Some(error) = done.unwritten() {
+            self.fail(error);
+        }
+        self.searches.push(suite::report::Search::of_program(&job.name, done, verdict, interrupted));
+        interrupted
+    }
+
+    /// Takes in a search that could not be made: it says nothing of the others.
+    pub(super) fn add_error(&mut self, name: &str, error: &SearchError) {
+        self.verdicts.extend(error.verdict());
+        self.searches.push(suite::report::Search::of_error(name, error));
+    }
+
+    /// A file could not be written.
+    pub(super) fn fail(&mut self, error: &FileError) {
+        self.failed.get_or_insert_with(|| error.to_string());
+    }
+
+    /// The last lines, the report for machines, and the exit code: the gravest that there was.
+    pub(super) fn finish(self, args: &Args, seed: u64, elapsed: Duration) -> Result<Exit, Stop> {
+        let format = args.search.output.format;
+        let verdict = Verdict::together(self.verdicts.iter().copied());
+        let strict = args.strict && self.warned;
+        let exits =
+            self.exits.into_iter().chain(verdict.map(Exit::from)).chain(strict.then_some(Exit::Failed));
+        let exit = exits.max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::Unclear);
+        if self.searches.len() > 1 {
+            let seconds = elapsed.as_secs_f64();
+            let (searches, runs) = (self.searches.len(), count(self.runs, "run"));
+            let findings = count(self.findings, "finding");
+            let last =
+                format_args!("\n{searches} searches: {findings}, {runs} in {seconds:.1} s; seed {seed}");
+            report::tell(format, last)?;
+            for line in &self.replay {
+                report::tell(format, line)?;
+            }
+        }
+        let partition = args.partition.map(|partition| partition.to_string());
+        let report = suite::report::Report::new(seed, exit as u8, self.searches, Vec::new());
+        report::finish(format, &suite::report::Report { partition, ..report })?;
+        match self.failed {
+            Some(error) => Err(Stop::new(Exit::Harness, error)),
+            None => Ok(exit),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Points that runs reached, by number: those that many runs reach alike are kept once.
+
+use super::space::Space;
+use crate::schedule::{Point, Step};
+use crate::signal::SignalSet;
+use crate::trace::{Acts, Reached, Threads};
+use indexmap::IndexSet;
+use std::ops::Range;
+
+/// Points at which something can be done: which one of the space it is, and what can be done there.
+#[derive(Debug, Default)]
+pub(super) struct Points(IndexSet<(usize, Threads, SignalSet, bool, Acts)>);
+
+impl Points {
+    /// The number of a point that was reached, with what can be done there; none if the space does not have it.
+    pub(super) fn number(&mut self, space: &Space, reached: &Reached) -> Option<u32> {
+        let Reached { point, others, receivable, fires, acts } = reached;
+        let alike = (space.number(point)?, others.clone(), *receivable, *fires, *acts);
+        u32::try_from(self.0.insert_full(alike).0).ok()
+    }
+
+    /// How early the point of this number is in the space.
+    pub(super) fn place(&self, number: u32) -> Option<usize> {
+        self.0.get_index(number as usize).map(|(place, ..)| *place)
+    }
+
+    /// The point of this number.
+    pub(super) fn point<'a>(&self, space: &'a Space, number: u32) -> Option<&'a Point> {
+        space.numbered(self.place(number)?)
+    }
+
+    /// All steps at the point of this number, in the order of [`Space::actions`] before any signal is sent.
+    pub(super) fn all(&self, space: &Space, number: u32) -> impl Iterator<Item = Step> {
+        let reached =
+            self.0.get_index(number as usize).and_then(|(place, others, receivable, fires, acts)| {
+                let (others, receivable, fires, acts) = (others.clone(), *receivable, *fires, *acts);
+                Some(Reached { point: space.numbered(*place)?.clone(), others, receivable, fires, acts })
+            });
+        reached.into_iter().flat_map(move |reached| {
+            let actions = space.actions(&reached, &[]).into_iter();
+            actions.map(move |action| Step::new(reached.point.clone(), action))
+        })
+    }
+
+    /// Those of them with these numbers.
+    pub(super) fn steps(
+        &self,
+        space: &Space,
+        number: u32,
+        actions: &Range<u32>,
+    ) -> impl Iterator<Item = Step> {
+        self.all(space, number).skip(actions.start as usize).take(actions.len())
+    }
+}

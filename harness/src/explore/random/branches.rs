@@ -1,0 +1,171 @@
+//! What schedules of two and three steps are made from: the runs of one and of two.
+//!
+//! NOTE \[One more step\] A schedule is made longer by a step at a point that its run has reached, so the step can be
+//! taken: up to there the longer run is the same. If the step comes before others, those may be gone. A signal is sent
+//! earlier than at home by such a step; later only by a schedule that did so with its first step.
+
+use super::super::chance::{below, pick, planning};
+use super::super::error::ExploreError;
+use super::super::points::Points;
+use super::super::space::Space;
+use super::super::steps::{can_follow, digest, outside, taken};
+use crate::schedule::{Action, Schedule, Step};
+use crate::trace::Run;
+use proptest::test_runner::TestRunner;
+use std::collections::HashSet;
+
+/// A schedule has at most so many steps, not counting the signals that are sent where the reference run sends them.
+const MOST_STEPS: usize = 3;
+/// So many reached points are kept, of all runs together: 4 bytes each.
+const MOST_REACHED: usize = 4_000_000;
+/// When chance finds nothing new, at most so many of what is left are looked up at once.
+const MOST_LEFT: usize = 4096;
+
+/// A run of one step or of two.
+struct Branch {
+    /// Where it deviates from home.
+    steps: Vec<Step>,
+    /// The points that it reached, in order, by their numbers.
+    reached: Vec<u32>,
+    /// Places in `reached` of what only its steps have made possible.
+    opened: Vec<usize>,
+    /// For each thing that the outside does, the place in `reached` where it was done as at home.
+    homes: Vec<(Action, Option<usize>)>,
+}
+
+impl Branch {
+    /// The schedule with one step more, at this place of what the run has reached; none if it says nothing new.
+    fn longer(&self, space: &Space, place: usize, step: &Step) -> Option<Schedule> {
+        if let Some(act) = outside(&step.action) {
+            let moved = self.steps.iter().any(|other| other.action == *act);
+            let gone = |(other, home): &(Action, Option<usize>)| {
+                other == act && home.is_some_and(|home| place >= home)
+            };
+            if moved || self.homes.iter().any(gone) {
+                return None;
+            }
+        }
+        let point = step.point();
+        let fits = |other: &Step| {
+            other.point() != point
+                || can_follow(&other.action, &step.action)
+                || can_follow(&step.action, &other.action)
+        };
+        let steps: Vec<Step> = self.steps.iter().chain([step]).cloned().collect();
+        self.steps.iter().all(fits).then(|| space.deviating(&steps, &[]))
+    }
+}
+
+/// The runs of one step and of two.
+pub(super) struct Branches {
+    all: Vec<Branch>,
+    points: Points,
+    known: HashSet<(u64, u64)>,
+    /// Points from this one on were not reached by the reference run.
+    baseline: usize,
+    reached: usize,
+    /// What was left when chance last found nothing new.
+    left: Vec<Schedule>,
+}
+
+impl Branches {
+    /// Of a search whose reference run has shown this space.
+    pub(super) fn new(space: &Space) -> Branches {
+        Branches {
+            all: Vec::new(),
+            points: Points::default(),
+            known: HashSet::new(),
+            baseline: space.points(),
+            reached: 0,
+            left: Vec::new(),
+        }
+    }
+
+    /// Takes in a run, if longer schedules can be made from it.
+    pub(super) fn take(&mut self, space: &Space, run: &Run) {
+        let at_home = |step: &Step| space.home.steps.contains(step);
+        let steps: Vec<Step> = taken(run).into_iter().filter(|step| !at_home(step)).collect();
+        let went = run.taint.is_none() && run.unreached.iter().all(at_home);
+        let room = (1..MOST_STEPS).contains(&steps.len()) && self.reached < MOST_REACHED;
+        if !went || !room || !self.known.insert(digest(&run.schedule)) {
+            return;
+        }
+        let (mut reached, mut opened) = (Vec::new(), Vec::new());
+        let mut homes: Vec<_> = space.acts.iter().map(|act| (act.clone(), None)).collect();
+        for here in &run.reached {
+            let Some(number) = self.points.number(space, here) else { continue };
+            if self.points.place(number).is_some_and(|place| place >= self.baseline) {
+                opened.push(reached.len());
+            }
+            let sent = taken(run).into_iter().filter(|step| at_home(step) && step.point() == here.point);
+            for act in sent.map(|step| step.action) {
+                homes.iter_mut().filter(|home| home.0 == act).for_each(|home| home.1 = Some(reached.len()));
+            }
+            reached.push(number);
+        }
+        self.reached += reached.len();
+        self.all.push(Branch { steps, reached, opened, homes });
+    }
+
+    /// A schedule for which `new` holds: drawn so many times, then looked for; none if there is none.
+    pub(super) fn draw(
+        &mut self,
+        space: &Space,
+        runner: &mut TestRunner,
+        draws: usize,
+        new: &dyn Fn(&Schedule) -> bool,
+    ) -> Result<Option<Schedule>, ExploreError> {
+        for _ in 0..draws {
+            if let Some(schedule) = self.drawn(space, runner)?
+                && new(&schedule)
+            {
+                return Ok(Some(schedule));
+            }
+        }
+        self.left.retain(new);
+        if self.left.is_empty() {
+            self.left = self.new_ones(space, new);
+        }
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let index = below(runner, self.left.len()).map_err(planning)?;
+        Ok(Some(self.left.swap_remove(index)))
+    }
+
+    /// One more step for one of the runs, by chance: half of the time where only its steps have led.
+    fn drawn(&self, space: &Space, runner: &mut TestRunner) -> Result<Option<Schedule>, ExploreError> {
+        let Some(branch) = pick(runner, &self.all).map_err(planning)? else { return Ok(None) };
+        let mut coin = || below(runner, 2).map_err(planning);
+        if space.sweeps() && coin()? == 0 {
+            // A run tells only of those instructions at which it has a step.
+            let first: Vec<usize> = space.first().collect();
+            let step = pick(runner, &first).map_err(planning)?.and_then(|index| space.step(*index));
+            return Ok(step.and_then(|step| branch.longer(space, 0, &step)));
+        }
+        let place = if !branch.opened.is_empty() && coin()? == 0 {
+            pick(runner, &branch.opened).map_err(planning)?.copied()
+        } else {
+            Some(below(runner, branch.reached.len().max(1)).map_err(planning)?)
+        };
+        let Some((place, number)) = place.and_then(|place| Some((place, *branch.reached.get(place)?))) else {
+            return Ok(None);
+        };
+        let steps: Vec<Step> = self.points.all(space, number).collect();
+        let step = pick(runner, &steps).map_err(planning)?;
+        Ok(step.and_then(|step| branch.longer(space, place, step)))
+    }
+
+    /// The first new ones of all that can be made.
+    fn new_ones(&self, space: &Space, new: &dyn Fn(&Schedule) -> bool) -> Vec<Schedule> {
+        let places = self.all.iter().flat_map(|branch| {
+            branch.reached.iter().enumerate().map(move |(place, number)| (branch, place, *number))
+        });
+        let longer = places.flat_map(|(branch, place, number)| {
+            let steps = self.points.all(space, number);
+            steps.filter_map(move |step| branch.longer(space, place, &step))
+        });
+        let mut once = HashSet::new();
+        longer.filter(|one| new(one) && once.insert(digest(one))).take(MOST_LEFT).collect()
+    }
+}

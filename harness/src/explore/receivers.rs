@@ -1,0 +1,112 @@
+//! Which signals are worth sending to a program, and to which of its processes, where nobody says so.
+//!
+//! Those that somebody outside sends on purpose: to end, to stop, to reload, to tell (signal(7), kill(1)). What the kernel
+//! sends by itself, for a child, a timer, a pipe, a fault, comes in its natural order, which is explored without any.
+
+use super::crew::attempt_by;
+use super::error::ExploreError;
+use crate::schedule::{Schedule, ThreadName};
+use crate::signal::{Signal, SignalSet};
+use crate::supervise::{Observe, Receiver, Supervise};
+
+/// What people, service managers, terminals and other programs send; real-time signals are added.
+const OUTSIDE: [&str; 10] = [
+    "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGTSTP", "SIGCONT", "SIGWINCH",
+    "SIGPWR",
+];
+/// What is sent to a process whose language's runtime answers for it: it keeps others for itself.
+const USUAL: [&str; 4] = ["SIGHUP", "SIGINT", "SIGUSR1", "SIGTERM"];
+/// A process that has something to do with so many standard signals does not mean any of them: Go's runtime.
+const EVERYTHING: usize = 20;
+/// Nor one that catches its own faults: Java's. It suspends its threads by SIGUSR2.
+const FAULTS: [&str; 3] = ["SIGSEGV", "SIGBUS", "SIGFPE"];
+
+/// What to send, and what not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sendable {
+    /// A signal, and who gets it, in the order of the signals' numbers.
+    pub send: Vec<(Signal, ThreadName)>,
+    /// Signals that some process has something to do with, but that come by themselves.
+    pub natural: SignalSet,
+    /// Further processes that have something to do with a signal that another is sent.
+    pub others: Vec<(Signal, ThreadName)>,
+    /// Signals that are left out since a runtime has something to do with them.
+    pub runtime: Vec<(ThreadName, SignalSet)>,
+}
+
+/// The processes of the program that have something to do with signals, by a run that nothing disturbs.
+pub fn receivers<S: Supervise + ?Sized>(supervisor: &mut S) -> Result<Vec<Receiver>, ExploreError> {
+    let look = || supervisor.observe(&Schedule::empty(), &Observe::Signals);
+    let (_, observed) = attempt_by(look).map_err(ExploreError::run("looking for signals"))?;
+    Ok(observed.receivers)
+}
+
+/// What to send to these processes: each signal to the first of them, p0 before its children.
+pub fn sendable(receivers: &[Receiver]) -> Sendable {
+    let named = |names: &[&str]| -> SignalSet { names.iter().filter_map(|name| name.parse().ok()).collect() };
+    let real_time = (34..=64).filter_map(Signal::from_number).collect();
+    let outside = named(&OUTSIDE).union(real_time);
+    let mut chosen = Sendable::default();
+    for Receiver { process, signals } in receivers {
+        let standard = signals.iter().filter(|signal| signal.number() < 32).count();
+        let faults = signals.intersection(named(&FAULTS)) == named(&FAULTS);
+        let runtime = faults || standard >= EVERYTHING;
+        let from_outside = signals.intersection(outside);
+        chosen.natural = chosen.natural.union(signals.without(outside));
+        let wanted = if runtime { named(&USUAL) } else { outside };
+        let left = from_outside.without(wanted);
+        if !left.is_empty() {
+            chosen.runtime.push((process.clone(), left));
+        }
+        for signal in from_outside.intersection(wanted).iter() {
+            let known = chosen.send.iter().any(|(other, _)| *other == signal);
+            let list = if known { &mut chosen.others } else { &mut chosen.send };
+            list.push((signal, process.clone()));
+        }
+    }
+    chosen.send.sort_by_key(|(signal, _)| signal.number());
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receiver(process: &str, signals: &[&str]) -> Receiver {
+        let signals = signals.iter().map(|name| name.parse::<Signal>().unwrap()).collect();
+        Receiver { process: process.parse().unwrap(), signals }
+    }
+
+    fn told(list: &[(Signal, ThreadName)]) -> Vec<String> {
+        list.iter().map(|(signal, process)| format!("{signal} to {process}")).collect()
+    }
+
+    #[test]
+    fn each_signal_from_outside_goes_to_the_first_process_that_has_something_to_do_with_it() {
+        let receivers = [
+            receiver("p0", &["TERM", "CHLD", "HUP", "ALRM"]),
+            receiver("p0.1", &["TERM", "USR1", "RTMIN+3", "PIPE"]),
+        ];
+        let Sendable { send, natural, others, runtime } = sendable(&receivers);
+        assert_eq!(told(&send), ["SIGHUP to p0", "SIGUSR1 to p0.1", "SIGTERM to p0", "SIGRTMIN+3 to p0.1"]);
+        assert_eq!(natural, receiver("p0", &["CHLD", "ALRM", "PIPE"]).signals);
+        assert_eq!(told(&others), ["SIGTERM to p0.1"]);
+        assert!(runtime.is_empty());
+        assert_eq!(sendable(&[]), Sendable::default());
+    }
+
+    #[test]
+    fn a_runtime_that_catches_everything_is_sent_the_usual_ones() {
+        let all = (1..=64).filter_map(Signal::from_number).filter(|signal| *signal != Signal::KILL).collect();
+        let go = Receiver { process: ThreadName::root(), signals: all };
+        let Sendable { send, runtime, .. } = sendable(&[go]);
+        assert_eq!(told(&send), ["SIGHUP to p0", "SIGINT to p0", "SIGUSR1 to p0", "SIGTERM to p0"]);
+        let [(process, left)] = runtime.as_slice() else { panic!("{runtime:?}") };
+        assert!(*process == ThreadName::root() && left.contains("SIGUSR2".parse().unwrap()));
+        assert!(!left.contains(Signal::CHLD));
+        let java = ["HUP", "INT", "TERM", "QUIT", "USR2", "SEGV", "BUS", "FPE"];
+        let Sendable { send, runtime, .. } = sendable(&[receiver("p0", &java)]);
+        assert_eq!(told(&send), ["SIGHUP to p0", "SIGINT to p0", "SIGTERM to p0"]);
+        assert_eq!(runtime, [(ThreadName::root(), receiver("p0", &["QUIT", "USR2"]).signals)]);
+    }
+}

@@ -1,0 +1,13 @@
+//! What is noted, while a run goes on, of what it leaves.
+
+use crate::trace::Open;
+use std::collections::BTreeSet;
+
+/// Of files and descriptors.
+#[derive(Debug, Default)]
+pub(in crate::supervise) struct Noted {
+    /// What had been made when the schedule sent a signal, by name.
+    pub(in crate::supervise) there: BTreeSet<String>,
+    /// What processes held that have ended by themselves.
+    pub(in crate::supervise) open: Vec<Open>,
+}

@@ -1,0 +1,266 @@
+//! What the network of a cell tells under `/proc/net`, and from which ports its kernel chooses.
+
+use super::socket;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::UdpSocket;
+use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+
+/// A network of a cell's own.
+#[derive(Debug)]
+pub struct Network {
+    /// `ip_local_port_range` of ip(7).
+    ports: File,
+    /// `/proc/net`
+    folder: OwnedFd,
+    /// The ports that the kernel chooses from when nobody has narrowed them.
+    usual: RangeInclusive<u16>,
+    narrowed: Cell<bool>,
+    used: Cell<bool>,
+    changed: Cell<bool>,
+    unused: Sockets,
+    /// How many packets of new connections had been dropped when nothing had happened yet.
+    dropped: u64,
+    cookie: u64,
+    /// A socket in it that nobody uses.
+    socket: UdpSocket,
+}
+
+/// How many sockets there are, of each kind, those that wait for late packets included (TIME_WAIT of tcp(7)).
+type Sockets = Vec<(String, u64)>;
+
+impl Network {
+    /// By descriptors of these two, and of a socket in the network.
+    pub(super) fn new([ports, folder, socket]: [OwnedFd; 3]) -> io::Result<Network> {
+        let mut ports = File::from(ports);
+        let mut text = String::new();
+        ports.read_to_string(&mut text)?;
+        let usual = range(&text).and_then(|range| {
+            let (first, last) = range.into_inner();
+            Some(first.try_into().ok()?..=last.try_into().ok()?)
+        });
+        let usual = usual.ok_or_else(|| unreadable("ip_local_port_range", &text))?;
+        let (unused, dropped) = (sockets(&folder)?, dropped(&folder)?);
+        let cookie = socket::network(socket.as_fd()).ok_or(Errno::ENOPROTOOPT)?;
+        let (narrowed, used, changed) = <(Cell<bool>, Cell<bool>, Cell<bool>)>::default();
+        let socket = socket.into();
+        Ok(Network { ports, folder, usual, narrowed, used, changed, unused, dropped, cookie, socket })
+    }
+
+    /// The ports that the kernel chooses from, as the program knows them.
+    pub fn usual(&self) -> RangeInclusive<u16> {
+        self.usual.clone()
+    }
+
+    /// Leaves the kernel this port alone to choose.
+    pub fn narrow(&self, port: u16) -> io::Result<()> {
+        self.narrowed.set(true);
+        self.write(port..=port)
+    }
+
+    /// Lets the kernel choose from all of them again.
+    pub fn widen(&self) -> io::Result<()> {
+        if self.narrowed.get() {
+            self.write(self.usual())?;
+            self.narrowed.set(false);
+        }
+        Ok(())
+    }
+
+    fn write(&self, range: RangeInclusive<u16>) -> io::Result<()> {
+        self.ports.write_all_at(format!("{} {}", range.start(), range.end()).as_bytes(), 0)
+    }
+
+    /// There have been sockets in it.
+    pub fn note_use(&self) {
+        self.used.set(true);
+    }
+
+    /// Its interfaces, addresses or settings may have been changed.
+    pub fn note_change(&self) {
+        self.changed.set(true);
+    }
+
+    /// True if nothing is left of the sockets that were in it, and it is what it was.
+    pub fn is_as_new(&self) -> io::Result<bool> {
+        if self.changed.get() || (self.used.get() && sockets(&self.folder)? != self.unused) {
+            return Ok(false);
+        }
+        self.used.set(false);
+        Ok(true)
+    }
+
+    /// Tries it out: a socket of it for which the kernel chooses this port sends something to itself. Gives the port that was
+    /// chosen, and the interfaces. The socket keeps its port.
+    pub fn examine(&self, port: u16) -> io::Result<(u16, Vec<String>)> {
+        self.narrow(port)?;
+        let loopback = nix::sys::socket::SockaddrIn::new(127, 0, 0, 1, 0);
+        nix::sys::socket::bind(self.socket.as_raw_fd(), &loopback)?;
+        self.widen()?;
+        let address = self.socket.local_addr()?;
+        // What is sent over loopback has arrived when it is sent.
+        self.socket.set_nonblocking(true)?;
+        self.socket.send_to(b"x", address)?;
+        self.socket.recv_from(&mut [0])?;
+        let interfaces = file(&self.folder, "dev")?;
+        let names = interfaces.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim());
+        Ok((address.port(), names.map(str::to_owned).collect()))
+    }
+
+    /// True if this socket is in it.
+    pub fn has(&self, socket: BorrowedFd<'_>) -> bool {
+        socket::network(socket) == Some(self.cookie)
+    }
+
+    /// True if there are connections that are over and wait for late packets (TIME_WAIT of tcp(7)).
+    pub fn has_time_wait(&self) -> io::Result<bool> {
+        Ok(sockets(&self.folder)?.iter().any(|(kind, count)| kind == "TCP tw" && *count > 0))
+    }
+
+    /// True if something is on its way in it that no descriptor tells of: what a closed socket has still to send, or a
+    /// connection that is made by half because nobody accepts others before it.
+    pub fn is_moving(&self) -> io::Result<bool> {
+        // To look at all sockets takes the kernel a walk through a table for the whole machine.
+        if orphans(&self.folder)? == 0 && dropped(&self.folder)? == self.dropped {
+            return Ok(false);
+        }
+        for name in ["tcp", "tcp6"] {
+            let Some(text) = if_there(file(&self.folder, name))? else { continue };
+            for line in text.lines().skip(1) {
+                if moves(line).ok_or_else(|| unreadable(name, line))? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whether this line of `tcp` is about something that goes on by itself (the states are those of net/tcp_states.h).
+fn moves(line: &str) -> Option<bool> {
+    const SYN_RECV: u8 = 3;
+    const FIN_WAIT1: u8 = 4;
+    const LAST_ACK: u8 = 9;
+    const CLOSING: u8 = 11;
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let state = u8::from_str_radix(words.get(3)?, 16).ok()?;
+    let closed = *words.get(9)? == "0";
+    Some(state == SYN_RECV || (closed && [FIN_WAIT1, LAST_ACK, CLOSING].contains(&state)))
+}
+
+/// TCP sockets of the whole machine that nobody has a descriptor of.
+fn orphans(folder: &OwnedFd) -> io::Result<u64> {
+    let text = file(folder, "sockstat")?;
+    let words = text.lines().find_map(|line| line.strip_prefix("TCP: "));
+    let mut words =
+        words.into_iter().flat_map(str::split_ascii_whitespace).skip_while(|word| *word != "orphan");
+    words.nth(1).and_then(|number| number.parse().ok()).ok_or_else(|| unreadable("sockstat", &text))
+}
+
+/// How many packets that were to make a connection have been dropped: because others are still to be accepted, or because
+/// data is to come first (TCP_DEFER_ACCEPT of tcp(7)).
+fn dropped(folder: &OwnedFd) -> io::Result<u64> {
+    let text = file(folder, "netstat")?;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("TcpExt: "));
+    let (names, numbers) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let counters = names.split_ascii_whitespace().zip(numbers.split_ascii_whitespace());
+    let counters = counters.filter(|(name, _)| ["ListenDrops", "TCPDeferAcceptDrop"].contains(name));
+    let numbers: Option<Vec<u64>> = counters.map(|(_, number)| number.parse().ok()).collect();
+    match numbers {
+        Some(numbers) if numbers.len() == 2 => Ok(numbers.iter().sum()),
+        _ => Err(unreadable("netstat", &text)),
+    }
+}
+
+/// What a file says; none if there is no such file, as of IPv6 in a kernel without it.
+fn if_there(text: io::Result<String>) -> io::Result<Option<String>> {
+    match text {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+fn unreadable(file: &str, text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{file} says {text:?}"))
+}
+
+/// A range as the kernel's settings have it: its first and its last number.
+pub(super) fn range(text: &str) -> Option<RangeInclusive<u32>> {
+    let numbers: Vec<u32> = text.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+    match numbers[..] {
+        [first, last] => Some(first..=last),
+        _ => None,
+    }
+}
+
+fn file(folder: &OwnedFd, name: &str) -> io::Result<String> {
+    let mut text = String::new();
+    let fd = openat(folder, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    File::from(fd).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn sockets(folder: &OwnedFd) -> io::Result<Sockets> {
+    let text = file(folder, "sockstat")?;
+    let mut all = counts(&text).ok_or_else(|| unreadable("sockstat", &text))?;
+    if let Some(text) = if_there(file(folder, "sockstat6"))? {
+        all.extend(counts(&text).ok_or_else(|| unreadable("sockstat6", &text))?);
+    }
+    Ok(all)
+}
+
+/// What `sockstat` says of this network: of its other numbers some are of the whole machine.
+fn counts(text: &str) -> Option<Sockets> {
+    let mut all = Vec::new();
+    for line in text.lines() {
+        let (kind, numbers) = line.split_once(": ")?;
+        let words: Vec<&str> = numbers.split_ascii_whitespace().collect();
+        for pair in words.chunks(2) {
+            let [name, number] = pair else { return None };
+            if kind != "sockets" && ["inuse", "tw"].contains(name) {
+                all.push((format!("{kind} {name}"), number.parse().ok()?));
+            }
+        }
+    }
+    all.iter().any(|(name, _)| name.ends_with("inuse")).then_some(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_counted() {
+        let text = "sockets: used 173\nTCP: inuse 5 orphan 0 tw 2 alloc 7 mem 1\nUDP: inuse 3 mem 0\nFRAG: inuse 0 memory 0\n";
+        let expected = [("TCP inuse", 5), ("TCP tw", 2), ("UDP inuse", 3), ("FRAG inuse", 0)];
+        assert_eq!(counts(text), Some(expected.map(|(name, count)| (name.to_owned(), count)).to_vec()));
+        assert_eq!((counts(""), counts("TCP: inuse\n"), counts("TCP: inuse x\n")), (None, None, None));
+    }
+
+    #[test]
+    fn what_goes_on_by_itself_is_told_from_its_line() {
+        let line = |state: &str, inode: &str| {
+            format!(
+                "   1: 0100007F:8000 0100007F:8001 {state} 00000001:00000000 01:00001770 00000000     0        0 {inode} 3 00"
+            )
+        };
+        let moves = |state, inode| moves(&line(state, inode));
+        assert_eq!(
+            (moves("03", "0"), moves("04", "0"), moves("04", "77")),
+            (Some(true), Some(true), Some(false))
+        );
+        assert_eq!((moves("01", "0"), moves("06", "0"), moves("x", "0")), (Some(false), Some(false), None));
+    }
+
+    #[test]
+    fn a_range_is_two_numbers() {
+        assert_eq!(range("32768\t60999\n"), Some(32768..=60999));
+        assert_eq!((range("1"), range("1 2 3"), range("a b")), (None, None, None));
+    }
+}

@@ -1,0 +1,113 @@
+//! Each run has a network of its own, which is the same in every run.
+
+mod script;
+mod supervised;
+
+use sigrace::schedule::Schedule;
+use sigrace::supervise::{Settings, Supervise};
+use sigrace::trace::{End, Run, Status};
+use sigrace::world::{Network, World};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Three runs of `programs/network.c`, one after the other in one supervisor.
+fn three(words: &[&str], network: Network) -> [Run; 3] {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("network.c", &[], folder.path());
+    let argv = [&[program.to_str().unwrap()], words].concat();
+    let launch = supervised::launch(&argv, folder.path());
+    let settings = Settings { world: World { network, ..World::default() }, ..Settings::of(launch) };
+    supervised::with_settings(settings, |supervisor| {
+        [0; 3].map(|_| supervisor.run(&Schedule::empty()).unwrap())
+    })
+}
+
+fn said(run: &Run) -> String {
+    [&run.outcome.stdout, &run.outcome.stderr]
+        .map(|text| String::from_utf8_lossy(text.bytes()).into_owned())
+        .concat()
+}
+
+#[test]
+fn ports_that_the_kernel_chooses_are_the_same_in_every_run() {
+    let runs = three(&[], Network::Own);
+    let text = said(&runs[0]);
+    for run in &runs {
+        assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)), "{}", said(run));
+        assert_eq!(said(run), text);
+        assert_eq!(run.taint, None);
+    }
+    let words = text.split([' ', ',', '\n']);
+    let chosen: Vec<u16> =
+        words.filter_map(|word| word.parse().ok()).filter(|port| (2..40_000).contains(port)).collect();
+    let different: BTreeSet<u16> = chosen.iter().copied().collect();
+    assert_eq!((chosen.len(), different.len()), (14, 14), "{text}");
+    assert!(!different.contains(&32769), "a port that was asked for is chosen: {text}");
+    assert_eq!(text.matches("Connection refused").count(), 2, "{text}");
+    assert!(!text.contains("another"), "{text}");
+    assert!(text.contains("names 00000, 00001\n"), "{text}");
+    let usual = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    assert!(text.ends_with(&usual), "{text}");
+}
+
+#[test]
+fn nothing_of_one_runs_connections_is_left_for_the_next() {
+    for run in three(&["1"], Network::Own) {
+        assert_eq!((said(&run).as_str(), run.outcome.end), ("served\n", End::Ended(Status::Exited(0))));
+    }
+}
+
+#[test]
+fn within_a_run_an_address_stays_in_use_for_a_while() {
+    for run in three(&["2"], Network::Own) {
+        assert_eq!(said(&run), "served\nbind: Address already in use\n");
+        assert_eq!(run.outcome.end, End::Ended(Status::Exited(1)));
+    }
+}
+
+/// What is written is part of an outcome, and a replay compares it: with the machine's network no two runs have the same.
+#[test]
+fn a_finding_with_ports_in_it_is_confirmed_and_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    supervised::build("network.c", &[], folder.path());
+    let explored = |network: &str| {
+        let words =
+            ["explore", "--network", network, "-j", "2", "--seed", "1", "--runs", "20", "--exit", "5"];
+        script::sigrace(
+            folder.path(),
+            &[&words[..], &["--send", "none", "--", "sh", "-c", "./network & wait"]].concat(),
+        )
+    };
+    let found = explored("own");
+    script::ends(&found, 100);
+    let text = script::stdout(&found);
+    assert!(text.contains(", 1 distinct outcome") && text.contains("bind 32768, connect 32770"), "{text}");
+    let trace = text.lines().find_map(|line| line.strip_prefix("replay: sigrace replay ")).unwrap();
+    let replay = script::sigrace(folder.path(), &["replay", trace, "--times", "20"]);
+    script::ends(&replay, 0);
+    assert!(script::stdout(&replay).contains("20 of 20"), "{}", script::stdout(&replay));
+    let text = script::stdout(&explored("host"));
+    assert!(text.contains(" distinct outcomes in "), "{text}");
+}
+
+/// The kernel does not know that a minute has passed, so nothing is said of a program for which that matters.
+#[test]
+fn when_the_kernels_time_matters_the_run_is_no_finding() {
+    let taints = |words| three(words, Network::Own).map(|run| run.taint.is_some());
+    assert_eq!(taints(&["2", "30"]), [false; 3]);
+    assert_eq!(taints(&["2", "61"]), [true; 3]);
+}
+
+/// As root a program may do what it likes with its network.
+#[test]
+fn what_root_changes_of_its_network_is_gone_for_the_next_run() {
+    let script = "cat /proc/sys/net/core/somaxconn; echo 7 >/proc/sys/net/core/somaxconn; cat /proc/sys/net/core/somaxconn";
+    let settings = Settings::of(supervised::launch(&["sh", "-c", script], Path::new("/")));
+    let runs = supervised::with_settings(settings, |supervisor| {
+        [0; 2].map(|_| said(&supervisor.run(&Schedule::empty()).unwrap()))
+    });
+    let usual = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    assert!(runs[0].starts_with(&usual), "{}", runs[0]);
+    assert_eq!(runs[0].ends_with("\n7\n"), nix::unistd::geteuid().is_root());
+    assert_eq!(runs[0], runs[1]);
+}

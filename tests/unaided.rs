@@ -1,0 +1,125 @@
+//! What `explore` finds with no flag but the command: nobody says what to send, to whom, or what would be wrong.
+
+mod script;
+
+use script::{ends, stdout};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The broken fixtures that are found so. The others need to be told what is wrong, or where to look.
+const FOUND: [(&str, &str); 9] = [
+    ("addjob", "another exit than expected"),
+    ("coalesced", "zombies are left"),
+    ("early_timer", "it hangs"),
+    ("given_up", "a process crashes"),
+    ("lost_update", "it hangs"),
+    ("lost_wakeup", "it hangs"),
+    ("shutdown", "it waits for the outside"),
+    ("stale_job", "it only lets time pass"),
+    ("test_then_sleep", "it ends late"),
+];
+
+fn fixtures(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(kind)
+}
+
+fn build(source: &Path, folder: &Path) {
+    let name = source.file_stem().unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-g", "-O1", "-pthread", "-o"]).arg(folder.join(name)).arg(source);
+    assert!(gcc.status().unwrap().success(), "{}", source.display());
+}
+
+fn explore(words: &[&str], program: &str, folder: &Path) -> Output {
+    let fixed = ["explore", "--seed", "1", "--trace-dir", "traces", "--no-handler-checks"];
+    script::sigrace(folder, &[&fixed, words, &["--", &format!("./{program}")]].concat())
+}
+
+#[test]
+fn what_is_broken_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, what) in FOUND {
+        build(&fixtures("broken").join(name).with_extension("c"), folder.path());
+        let output = explore(&["--first"], name, folder.path());
+        ends(&output, 100);
+        let text = stdout(&output);
+        assert!(text.contains(&format!(": {what}\n")), "{text}");
+        // The last line can be pasted.
+        let last = text.lines().last().unwrap();
+        assert!(last.starts_with("replay: sigrace replay traces/"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_sound_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sources: Vec<PathBuf> =
+        fs::read_dir(fixtures("sound")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    sources.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
+    assert!(sources.len() > FOUND.len());
+    for source in sources {
+        build(&source, folder.path());
+        let output = explore(&["--runs", "60"], source.file_stem().unwrap().to_str().unwrap(), folder.path());
+        ends(&output, 0);
+        assert!(!stdout(&output).contains("finding:"), "{}", stdout(&output));
+    }
+}
+
+/// Waits for one signal in each of three ways, in two processes, and ignores another.
+const WAITS: &str = r#"
+#include <signal.h>
+#include <unistd.h>
+static void handler(int signal) { (void)signal; }
+int main(void)
+{
+    sigset_t term;
+    int got;
+    signal(SIGUSR1, handler);
+    signal(SIGCHLD, handler);
+    signal(SIGUSR2, SIG_IGN);
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    if (fork() == 0) {
+        signal(SIGUSR1, SIG_DFL);
+        signal(SIGHUP, handler);
+        for (;;) pause();
+    }
+    sigprocmask(SIG_BLOCK, &term, 0);
+    return sigwait(&term, &got);
+}
+"#;
+
+#[test]
+fn each_signal_is_sent_to_who_has_something_to_do_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("waits.c");
+    fs::write(&source, WAITS).unwrap();
+    build(&source, folder.path());
+    let output = explore(&["--runs", "8"], "waits", folder.path());
+    let text = stdout(&output);
+    let told = "./waits is sent in turn: nothing, SIGHUP to p0.1, SIGUSR1 and SIGTERM\n";
+    assert!(text.starts_with(told), "{text}");
+    assert!(text.contains("not sent (--send, --send-to): SIGCHLD, which no person sends"), "{text}");
+    assert!(text.contains("\n./waits, sent SIGTERM: "), "{text}");
+
+    // That it waits for its signals is no finding where none is sent.
+    let output = explore(&["--send", "none", "--runs", "8"], "waits", folder.path());
+    ends(&output, 0);
+    assert!(!stdout(&output).contains("SIGTERM:"), "{}", stdout(&output));
+    for words in [&["--send", "none", "--send", "HUP"][..], &["--send", "none", "--sweep", "main"]] {
+        ends(&explore(words, "waits", folder.path()), 2);
+    }
+}
+
+#[test]
+fn each_search_is_written_down_as_a_scenario_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("lost_wakeup.c"), folder.path());
+    ends(&explore(&["--save", "saved.ron"], "lost_wakeup", folder.path()), 100);
+    let saved = fs::read_to_string(folder.path().join("saved-SIGUSR1.ron")).unwrap();
+    assert!(saved.contains("send: [SIGUSR1]") && saved.contains("breaks: Hang"), "{saved}");
+    // Without a signal it waits for one, as it must.
+    assert!(!folder.path().join("saved.ron").exists());
+    ends(&script::sigrace(folder.path(), &["run", "saved-SIGUSR1.ron"]), 0);
+}
