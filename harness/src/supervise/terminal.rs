@@ -132,6 +132,7 @@ impl Turns<'_> {
             return Ok(false);
         }
         self.read_screen()?;
+        self.note_there()?;
         let Some(seat) = &mut self.seat else { return Ok(false) };
         match action {
             Action::Type(keys) => seat.typing.extend(keys.bytes()),
