@@ -8,21 +8,27 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What is explored: how it is called, the commands that it takes, how many runs, the signal that ends it if one does, and
-/// the words. Of a shell's row the last word is a script.
+/// What is explored: how it is called, the commands that it takes, how many runs, the signal that ends it if one does, whether
+/// it has a terminal, and the words. Of a shell's row the last word is a script.
 struct Row {
     needs: &'static str,
     runs: u32,
     send: Option<&'static str>,
+    tty: bool,
     words: &'static [&'static str],
 }
 
 const fn row(needs: &'static str, runs: u32, words: &'static [&'static str]) -> Row {
-    Row { needs, runs, send: None, words }
+    Row { needs, runs, send: None, tty: false, words }
 }
 
 const fn ended(needs: &'static str, runs: u32, words: &'static [&'static str]) -> Row {
-    Row { needs, runs, send: Some("SIGTERM"), words }
+    Row { needs, runs, send: Some("SIGTERM"), tty: false, words }
+}
+
+/// On a terminal: keys, other sizes and hang-ups.
+const fn typed(needs: &'static str, runs: u32, words: &'static [&'static str]) -> Row {
+    Row { needs, runs, send: None, tty: true, words }
 }
 
 const ROWS: &[Row] = &[
@@ -69,6 +75,12 @@ const ROWS: &[Row] = &[
     row("zsh", 8, &["zsh", "-c", "a=(3 1 2); print ${(o)a} | cat; (exit 2) & wait $!; echo $?"]),
     row("mksh", 8, &["mksh", "-c", "seq 3 | while read -r n; do echo $n; done; true & wait"]),
     row("busybox", 8, &["busybox", "ash", "-c", "seq 5 | busybox sort -r | busybox head -n 1; true & wait"]),
+    // On a terminal
+    typed("bash", 40, &["bash", "--norc", "-i"]),
+    typed("bash", 20, &["bash", "--norc", "-ic", "less Makefile; true"]),
+    typed("less", 40, &["less", "Makefile"]),
+    typed("python3", 30, &["python3", "-q", "-S", "-E"]),
+    typed("python3", 20, &["python3", "-S", "-c", PYTHON_CURSES]),
     // Languages: python3, perl, nodejs, default-jdk, tcl, lua5.4; and a server in Go below
     row("python3", 10, &["python3", "-c", PYTHON_THREADS]),
     row("python3", 6, &["python3", "-c", PYTHON_POOL]),
@@ -115,6 +127,14 @@ const ROWS: &[Row] = &[
     row("tini", 10, &["tini", "-s", "--", "sh", "-c", "true & wait; exit 2"]),
     ended("dbus-daemon", 6, &["dbus-daemon", "--session", "--nofork", "--address=unix:path=./bus"]),
 ];
+
+const PYTHON_CURSES: &str = "
+import curses
+def main(screen):
+    while (key := screen.getch()) not in (ord('q'), -1):
+        screen.addstr(1, 1, f'{key} of {curses.LINES}')
+curses.wrapper(main)
+";
 
 const PYTHON_THREADS: &str = "
 import threading, queue
@@ -267,7 +287,10 @@ fn explore(row: &Row) -> Result<(u64, u64), String> {
     command.current_dir(folder.path()).env("PATH", PATH).stdin(Stdio::null());
     command.args(["explore", "-j", "1", "--seed", "1", "--format", "json", "--no-handler-checks"]);
     command.args(["--strategy", "random", "--runs", &row.runs.to_string()]);
-    command.args(["--send", row.send.unwrap_or("none")]);
+    command.args(row.tty.then_some("--tty"));
+    // On a terminal it is a person who does something.
+    command
+        .args(row.send.or((!row.tty).then_some("none")).map(|sent| ["--send", sent]).into_iter().flatten());
     let output = command.arg("--").args(row.words).output().map_err(|error| error.to_string())?;
     let human = String::from_utf8_lossy(&output.stderr);
     if output.status.code() != Some(0) {

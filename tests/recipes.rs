@@ -104,7 +104,7 @@ fn passed(report: &Path) -> Vec<String> {
 }
 
 const WAKEUP: [&str; 2] = ["wakeup/lost_wakeup_broken", "wakeup/lost_wakeup_sound"];
-const SKIP_ALL_BUT_WAKEUP: [&str; 18] = [
+const SKIP_ALL_BUT_WAKEUP: [&str; 20] = [
     "--skip",
     "children",
     "--skip",
@@ -121,6 +121,8 @@ const SKIP_ALL_BUT_WAKEUP: [&str; 18] = [
     "jobs",
     "--skip",
     "shutdown",
+    "--skip",
+    "terminal",
     "--skip",
     "timers",
 ];

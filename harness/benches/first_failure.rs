@@ -50,7 +50,8 @@ fn measure() -> Result<(), Box<dyn Error>> {
     let slots = Slots::new()?;
     for found in suite::cases(&[scenarios])? {
         let case = Case::read(found)?;
-        if case.scenario.finds.is_empty() {
+        // What a person does at a terminal is not done without control.
+        if case.scenario.finds.is_empty() || case.scenario.tty {
             continue;
         }
         let launch = sigrace::resolve::scenario(&case.scenario, case.build.as_ref(), case.folder())?;

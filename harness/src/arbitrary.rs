@@ -8,7 +8,7 @@ use crate::scenario::{
     Exit, Expect, ExpectedFiles, Explore, Handlers, Known, Length, Scenario, Served, Strategy as Search,
     Text, Warned,
 };
-use crate::schedule::{Action, Label, Making, Schedule, Site, Step, Syscall, Target, ThreadName};
+use crate::schedule::{Action, Label, Making, Receiver, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
 use crate::world::{Clock, Files, Network, Start, World};
@@ -66,6 +66,10 @@ fn action() -> impl Strategy<Value = Action> {
         Just(Action::Switch(Target::All)),
         thread().prop_map(|to| Action::Switch(Target::To(to))),
         signal().prop_map(Action::Send),
+        signal().prop_map(Action::SendGroup),
+        text().prop_filter_map("keys", |text| text.parse().ok().map(Action::Type)),
+        any::<(u16, u16)>().prop_map(|(columns, rows)| Action::Resize(columns, rows)),
+        Just(Action::HangUp),
         Just(Action::Fire)
     ]
 }
@@ -107,8 +111,15 @@ fn world() -> impl Strategy<Value = World> {
     let start = option::of(any::<(u32, u32)>().prop_map(|(realtime, uptime)| Start { realtime, uptime }));
     // Boxed, because a strategy of many parts is large, and lives on the stack.
     let files = proptest::sample::select(vec![Files::Own, Files::Host, Files::All]);
-    (network, clock, files, start, vec(client(), 0..2))
-        .prop_map(|(network, clock, files, start, clients)| World { network, clock, files, start, clients })
+    (network, clock, files, start, vec(client(), 0..2), any::<bool>())
+        .prop_map(|(network, clock, files, start, clients, tty)| World {
+            network,
+            clock,
+            files,
+            start,
+            clients,
+            tty,
+        })
         .boxed()
 }
 
@@ -164,10 +175,11 @@ prop_compose! {
     pub(crate) fn expect()(
         exit in option::of(exit()), stdout in option::of(wanted()), stderr in option::of(wanted()),
         zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, handlers in handlers(), files in option::of(files()), descriptors in option::of(0u32..3),
-        clients in vec(served(), 0..2),
+        clients in vec(served(), 0..2), terminal in (any::<bool>(), option::of(process())),
         within in option::of((0u64..1_000_000_000).prop_map(|nanos| Length(Duration::from_nanos(nanos))))
     ) -> Expect {
-        Expect { exit, stdout, stderr, zombies, orphans, clients, exec_blocked, idle, handlers, within, files, descriptors }
+        let (restored, foreground) = terminal;
+        Expect { exit, stdout, stderr, zombies, orphans, clients, exec_blocked, idle, handlers, within, files, descriptors, restored, foreground }
     }
 }
 
@@ -182,11 +194,13 @@ fn search() -> impl Strategy<Value = Search> {
 
 prop_compose! {
     fn explore()(
-        send in vec(signal(), 0..3), send_to in process(), points in vec(site(), 0..3),
+        send in vec(signal(), 0..3), send_to in (process(), any::<bool>()), points in vec(site(), 0..3),
         sweep in vec("[a-z_]{1,8}", 0..2), sweep_all: bool,
         strategy in vec(search(), 1..3)
     ) -> Explore {
-        Explore { send, send_to, always: true, points, sweep, sweep_all, strategy }
+        let (process, group) = send_to;
+        let send_to = Receiver { process, group };
+        Explore { send, send_to, person: Vec::new(), always: true, points, sweep, sweep_all, strategy }
     }
 }
 
@@ -219,12 +233,17 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
             (program, args, builds),
             (stdin, cwd, env),
             explore,
-            (limits, World { network, clock, files, clients, .. }),
+            (limits, World { network, clock, files, clients, tty, .. }),
             expect,
             (finds, warns, kept),
         )| {
             // Of the machine's files nothing can be expected.
             let expect = Expect { files: expect.files.filter(|_| files != Files::Host), ..expect };
+            let expect = Expect {
+                restored: expect.restored && tty,
+                foreground: expect.foreground.filter(|_| tty),
+                ..expect
+            };
             Scenario {
                 program,
                 builds,
@@ -239,6 +258,7 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
                 files,
                 client: Vec::new(),
                 clients,
+                tty,
                 expect,
                 finds,
                 warns,
@@ -331,6 +351,16 @@ fn end() -> impl Strategy<Value = End> {
     ]
 }
 
+fn terminal() -> impl Strategy<Value = TerminalLeft> {
+    let group = prop_oneof![
+        process().prop_map(Foreground::Group),
+        process().prop_map(Foreground::Ended),
+        Just(Foreground::Nobody)
+    ];
+    (option::of(vec("[a-z=-]{1,5}", 0..3)), option::of(group))
+        .prop_map(|(modes, foreground)| TerminalLeft { modes, foreground })
+}
+
 fn object() -> impl Strategy<Value = Object> {
     let digest = || option::of("[0-9a-f]{64}");
     prop_oneof![
@@ -374,10 +404,10 @@ prop_compose! {
     fn outcome()(
         end in end(), stdout in output(), stderr in output(), leftover in vec(leftover(), 0..3),
         exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3), remains in remains(), clients in vec(client_end().boxed(), 0..2),
-        took in (0u64..1_000_000_000, 0u64..1_000_000_000)
+        took in (0u64..1_000_000_000, 0u64..1_000_000_000), terminal in option::of(terminal())
     ) -> Outcome {
         let took = Took { whole: Duration::from_micros(took.0), after: Duration::from_micros(took.1) };
-        Outcome { end, stdout, stderr, clients, leftover, exec_blocked, table, took, remains }
+        Outcome { end, stdout, stderr, clients, leftover, exec_blocked, table, took, remains, terminal }
     }
 }
 

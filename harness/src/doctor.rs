@@ -6,7 +6,8 @@
 use crate::code::{Image, Place};
 use crate::program::Launch;
 use crate::resolve;
-use crate::schedule::{Label, Making, Schedule, Site, ThreadName};
+use crate::schedule::{Action, Label, Making, Schedule, Site, Step, ThreadName};
+use crate::signal::Signal;
 use crate::supervise::{Observe, Observed, RunError, Settings, Supervise, Supervisor};
 use crate::sys::cell::Cell;
 use crate::sys::memory::Text;
@@ -165,6 +166,12 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
             needed: false,
         },
         Check {
+            name: "a terminal of its own",
+            result: if can_run { found(host.own_terminal())? } else { Found::Untried },
+            loses: "Programs on a terminal (`--tty`): a devpts of the run's own is needed.",
+            needed: false,
+        },
+        Check {
             name: "exit status after the wait",
             result: found(status_after_wait())?,
             loses: "How a child ended that a signal killed and whose parent has waited for it (Linux 6.15).",
@@ -317,6 +324,39 @@ impl Host<'_> {
         match &run.outcome.clients[..] {
             [one] if one.status == Some(Status::Exited(7)) && one.stdout.bytes() == b"there\n" => Ok(()),
             others => lost(format!("a client that says `there` and ends with 7 ended so: {others:?}")),
+        }
+    }
+
+    /// A shell leads a session on a terminal of the right size, and ends when that hangs up.
+    fn own_terminal(&self) -> Result<(), Failure> {
+        let script = "test -t 0 && test -t 1 && stty size </dev/tty && read line";
+        let world = World { clock: Clock::Real, tty: true, ..World::default() };
+        let settings = Settings {
+            cancel: Arc::clone(self.cancel),
+            world,
+            ..Settings::of(launch(&["sh", "-c", script])?)
+        };
+        let mut supervisor = Supervisor::new(settings, self.cpu)?;
+        let plain = supervisor.run(&Schedule::empty())?;
+        let Some(asleep) = plain.first_quiet.first() else {
+            return lost(format!(
+                "a shell was to wait at its terminal, and ended so: {:?}",
+                plain.outcome.end
+            ));
+        };
+        let hangup = Schedule { steps: vec![Step::new(asleep.clone(), Action::HangUp)] };
+        let outcome = supervisor.run(&hangup)?.outcome;
+        let hangup = Signal::HUP;
+        match outcome.end {
+            End::Ended(Status::Killed(signal))
+                if signal == hangup && outcome.stdout.bytes() == b"24 80\r\n" =>
+            {
+                Ok(())
+            }
+            end => lost(format!(
+                "a shell was to end by {hangup} on a terminal of 24 lines and 80 columns: {end:?}, {:?}",
+                outcome.stdout
+            )),
         }
     }
 

@@ -14,10 +14,12 @@ mod descriptors;
 mod exec_blocked;
 mod exit;
 pub(crate) mod files;
+mod foreground;
 mod hang;
 mod idle;
 mod late;
 mod left;
+mod modes;
 mod output;
 mod spinning;
 mod stalled;
@@ -25,7 +27,8 @@ mod stopped;
 mod timed_out;
 
 use crate::scenario::Expect;
-use crate::trace::{Broken, End, Run, Status};
+use crate::schedule::Action;
+use crate::trace::{Broken, End, Run, Status, What};
 use regex::bytes::Regex;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -74,6 +77,8 @@ expectations! {
     Files: files::KIND;
     Descriptors: descriptors::KIND;
     ExecBlocked: exec_blocked::KIND;
+    Modes: modes::KIND;
+    Foreground: foreground::KIND;
     OutputLimit: output::LIMIT;
     Late: late::KIND;
     TimedOut: timed_out::KIND;
@@ -169,6 +174,22 @@ impl Expectations {
     pub fn against(reference: &Run, how: &Comparison) -> Result<Expectations, BadPattern> {
         Expectations::new(|kind| (kind.against)(reference, how))
     }
+}
+
+/// True if a person has done something at the terminal that was not done in the reference run, and that may call for another
+/// end: typed, or hung up.
+fn answers_more(run: &Run, reference: &Run) -> bool {
+    let acts = |run: &Run| -> Vec<Action> {
+        let mut actions = Vec::new();
+        for event in &run.events {
+            if let What::Step(action @ (Action::Type(_) | Action::HangUp)) = &event.what {
+                actions.push(action.clone());
+            }
+        }
+        actions
+    };
+    let known = acts(reference);
+    acts(run).iter().any(|act| !known.contains(act))
 }
 
 /// The expectations that a run breaks, the most telling first; none for a tainted run, which proves nothing.

@@ -6,7 +6,7 @@ use crate::build::Build;
 use crate::checks::Rule;
 use crate::client::Client;
 use crate::program::{Limits, Program};
-use crate::schedule::{Schedule, Site, ThreadName};
+use crate::schedule::{Action, Receiver, Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::trace::Broken;
 use crate::world::{Clock, Files, Network, World};
@@ -57,6 +57,9 @@ pub struct Scenario {
     /// Who talks to the program.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<Client>,
+    /// True if it has a terminal of its own.
+    #[serde(default)]
+    pub tty: bool,
     /// What must hold of every outcome.
     #[serde(default)]
     pub expect: Expect,
@@ -76,7 +79,8 @@ impl Scenario {
     pub fn world(&self) -> World {
         let short = (!self.client.is_empty()).then(|| Client::Command(self.client.clone()));
         let clients = short.into_iter().chain(self.clients.iter().cloned()).collect();
-        World { network: self.network, clock: self.clock, files: self.files, start: None, clients }
+        let Scenario { network, clock, files, tty, .. } = *self;
+        World { network, clock, files, start: None, clients, tty }
     }
 }
 
@@ -86,8 +90,11 @@ impl Scenario {
 pub struct Explore {
     /// Signals that the outside world may send; each run sends each once.
     pub send: Vec<Signal>,
-    /// To which process.
-    pub send_to: ThreadName,
+    /// To whom.
+    pub send_to: Receiver,
+    /// What a person does at the terminal; each run does each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub person: Vec<Action>,
     /// Send also where the signal is neither caught nor blocked.
     pub always: bool,
     /// Only these kinds of points; all when empty.
@@ -106,13 +113,23 @@ impl Default for Explore {
     fn default() -> Explore {
         Explore {
             send: Vec::new(),
-            send_to: ThreadName::root(),
+            send_to: Receiver::default(),
+            person: Vec::new(),
             always: false,
             points: Vec::new(),
             sweep: Vec::new(),
             sweep_all: false,
             strategy: Strategy::defaults(200),
         }
+    }
+}
+
+impl Explore {
+    /// What a person may do at the terminal, if there is one and it is not said what is done there: each is tried by itself.
+    pub fn may(&self, tty: bool) -> Vec<Action> {
+        let keys = ["^C", "^\\", "^Z"].into_iter().filter_map(|keys| keys.parse().ok().map(Action::Type));
+        let all = || keys.chain([Action::Resize(40, 12), Action::HangUp]).collect();
+        if tty && self.person.is_empty() { all() } else { Vec::new() }
     }
 }
 
@@ -260,6 +277,12 @@ pub struct Expect {
     /// How long the first process may take to end, on its own clock: from the last signal that is sent, or from the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within: Option<Length>,
+    /// True if the terminal is to be left in the modes in which it was found, wherever the first process ends.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub restored: bool,
+    /// Whose process group is in the foreground of the terminal wherever the first process does not end: that of this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreground: Option<ThreadName>,
     /// What is left of files and IPC objects.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<ExpectedFiles>,

@@ -1,5 +1,11 @@
 //! Point, action, step, schedule: what the harness does in a run that it would not have done by itself.
 
+mod keys;
+mod receiver;
+
+pub use keys::{BadKeys, Keys};
+pub use receiver::Receiver;
+
 use crate::probe::ProbeName;
 use crate::signal::{Signal, Word};
 use serde::de::{self, Deserializer, EnumAccess, VariantAccess, Visitor};
@@ -336,6 +342,14 @@ pub enum Action {
     Switch(Target),
     /// The outside world sends this signal to the thread's process now, process-directed as kill(2) does.
     Send(Signal),
+    /// The same to all processes of the thread's process group, as kill(2) does with a negative number.
+    SendGroup(Signal),
+    /// A person types these keys at the run's terminal now.
+    Type(Keys),
+    /// A person gives the terminal another size now: so many columns, so many rows.
+    Resize(u16, u16),
+    /// The line to the terminal breaks now, or a person closes its window.
+    HangUp,
     /// The earliest armed timer of the thread's process that sends a signal runs out here: the process was kept off the CPU
     /// for that long. What was to run out before it has then run out too.
     Fire,
@@ -347,7 +361,25 @@ impl fmt::Display for Action {
             Action::Switch(Target::All) => f.write_str("let all others run first"),
             Action::Switch(Target::To(thread)) => write!(f, "let {thread} run first"),
             Action::Send(signal) => write!(f, "send {signal}"),
+            Action::SendGroup(signal) => write!(f, "send {signal} to its process group"),
+            Action::Type(keys) => write!(f, "type {keys}"),
+            Action::Resize(columns, rows) => write!(f, "resize the terminal to {columns} by {rows}"),
+            Action::HangUp => f.write_str("hang up"),
             Action::Fire => f.write_str("let its timer run out"),
+        }
+    }
+}
+
+impl Action {
+    /// True if it is what the outside does, not what the kernel or the scheduler may.
+    pub fn is_from_outside(&self) -> bool {
+        match self {
+            Action::Send(_)
+            | Action::SendGroup(_)
+            | Action::Type(_)
+            | Action::Resize(..)
+            | Action::HangUp => true,
+            Action::Switch(_) | Action::Fire => false,
         }
     }
 }

@@ -69,6 +69,10 @@ const RTMIN: u8 = 34;
 const MAX: u8 = 64;
 
 impl Signal {
+    /// SIGHUP
+    pub const HUP: Signal = Signal(1);
+    /// SIGWINCH
+    pub const WINCH: Signal = Signal(28);
     /// SIGKILL
     pub const KILL: Signal = Signal(9);
     /// SIGALRM

@@ -6,11 +6,13 @@
 mod alike;
 mod crash;
 mod remains;
+mod terminal;
 mod threads;
 
 pub use alike::{Essence, difference, first_difference};
 pub use crash::{Crash, crashes, last_call};
 pub use remains::{Change, Changing, Object, Open, Remains, shape};
+pub use terminal::{Acts, Foreground, TerminalLeft};
 pub use threads::Threads;
 
 use crate::program::{Launch, Limits};
@@ -212,6 +214,8 @@ pub struct Reached {
     pub receivable: SignalSet,
     /// True if a timer of the process could have run out here, whose signal it caught or blocked.
     pub fires: bool,
+    /// What a person could do at the run's terminal that would mean something to the process; nothing without a terminal.
+    pub acts: Acts,
 }
 
 /// Something that happened, and who else could have been let run.
@@ -316,7 +320,7 @@ impl fmt::Display for Status {
 pub struct Outcome {
     /// What became of the first process.
     pub end: End,
-    /// What the program wrote to its standard output.
+    /// What the program wrote to its standard output; with a terminal all that came on its screen.
     pub stdout: Output,
     /// What it wrote to its standard error.
     pub stderr: Output,
@@ -332,6 +336,9 @@ pub struct Outcome {
     /// How long it took.
     #[serde(default)]
     pub took: Took,
+    /// How the terminal was left, if the run had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<TerminalLeft>,
     /// What it left of files and IPC objects, and what its processes held at their ends.
     #[serde(default, skip_serializing_if = "Remains::is_nothing")]
     pub remains: Remains,
@@ -578,6 +585,10 @@ pub enum Broken {
     Descriptors,
     /// A program was started with signals blocked that its parent blocked only for a moment.
     ExecBlocked,
+    /// The terminal is left in other modes than it should be.
+    Modes,
+    /// Another process group than expected is in the foreground of the terminal.
+    Foreground,
     /// More was written than is kept, and it is not known whether that is as expected.
     OutputLimit,
     /// The run took longer on the program's clock than it may.

@@ -20,6 +20,9 @@ pub struct World {
     /// Who talks to the program: all of them are started when everything first sleeps, and again after each signal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<Client>,
+    /// True if the first process leads a session on a terminal of its own, of 80 columns and 24 lines.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tty: bool,
 }
 
 /// By whose time a program lives.

@@ -16,8 +16,8 @@ use crate::code::Place;
 use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
 use crate::judge::Comparison;
 use crate::probe::BadProbeName;
-use crate::scenario::Strategy;
-use crate::schedule::{Label, Making, Site, Syscall, ThreadName};
+use crate::scenario::{Explore, Strategy};
+use crate::schedule::{Action, BadKeys, Keys, Label, Making, Receiver, Site, Syscall};
 use crate::show::count;
 use crate::signal::{Signal, UnknownSignal};
 use crate::slots::Stopwatch;
@@ -42,12 +42,24 @@ pub(super) struct Args {
     /// sent in a search of its own, after one in which none is.
     #[arg(long, value_name = "SIG", value_parser = sent, help_heading = "Disturbance")]
     send: Vec<Sent>,
-    /// The process that it is sent to: p0, p0.1, ... [default: p0]
-    #[arg(long, value_name = "NAME", default_value_t = ThreadName::root(), value_parser = process, hide_default_value = true, requires = "send", help_heading = "Disturbance")]
-    send_to: ThreadName,
+    /// The process that it is sent to: p0, p0.1, ..., or its process group: group:p0 [default: p0]
+    #[arg(long, value_name = "NAME", default_value_t, value_parser = receiver, hide_default_value = true, requires = "send", help_heading = "Disturbance")]
+    send_to: Receiver,
     /// Send also where the signal is neither caught nor blocked
     #[arg(long, requires = "send", help_heading = "Disturbance")]
     always: bool,
+    /// Keys that a person types at the terminal, like `^C`, `^Z` or `q`; each run types each once; repeatable
+    ///
+    /// `^` and a capital letter or one of `@[\\]^_?` is a control character. Without this, --resize and --hang-up, each of ^C, ^\\,
+    /// ^Z, another size and a hang-up is tried by itself, wherever it means something.
+    #[arg(long = "type", value_name = "KEYS", requires = "tty", value_parser = keys, help_heading = "Disturbance")]
+    types: Vec<Keys>,
+    /// A size that a person gives the terminal, in columns and rows
+    #[arg(long, value_name = "COLSxROWS", requires = "tty", value_parser = size, help_heading = "Disturbance")]
+    resize: Option<(u16, u16)>,
+    /// A person closes the terminal's window
+    #[arg(long, requires = "tty", help_heading = "Disturbance")]
+    hang_up: bool,
     /// Disturb only at these kinds of points, like `before:read`, `in:pause`, `after:fork`, `probe:NAME`, `at:FUNCTION`, `at:FILE:LINE`; separated by commas
     #[arg(long, value_name = "POINT", value_delimiter = ',', value_parser = site, help_heading = "Disturbance")]
     points: Vec<Site>,
@@ -120,14 +132,24 @@ fn sent(text: &str) -> Result<Sent, String> {
     text.parse().map(Sent::Signal).map_err(|error: UnknownSignal| error.to_string())
 }
 
-/// The name of a process.
-fn process(text: &str) -> Result<ThreadName, String> {
-    let name: ThreadName = text.parse().map_err(|error: crate::schedule::BadName| error.to_string())?;
-    if name.is_process() {
-        Ok(name)
+/// The name of a process, or of its group.
+fn receiver(text: &str) -> Result<Receiver, String> {
+    let to: Receiver = text.parse().map_err(|error: crate::schedule::BadName| error.to_string())?;
+    if to.process.is_process() {
+        Ok(to)
     } else {
-        Err(format!("signals are sent to processes, and {name} is a thread"))
+        Err(format!("signals are sent to processes, and {} is a thread", to.process))
     }
+}
+
+fn keys(text: &str) -> Result<Keys, String> {
+    text.parse().map_err(|error: BadKeys| error.to_string())
+}
+
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let size =
+        text.split_once('x').and_then(|(columns, rows)| Some((columns.parse().ok()?, rows.parse().ok()?)));
+    size.ok_or_else(|| "expected columns and rows, like 40x12".to_owned())
 }
 
 /// `before:CALL`, `in:CALL`, `after:fork`, `probe:NAME` or `at:PLACE`. When everything sleeps nothing is planned, so that
@@ -192,7 +214,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         let job = Job {
             name: section.name(&name, searches),
             settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
-            against: Against::Reference(args.comparison(section, sections.heard)),
+            against: Against::Reference(args.comparison(&plan, sections.heard)),
             plan,
             checks: args.checks(),
             keep: how.keep.clone(),
@@ -242,6 +264,8 @@ impl Args {
         let how = How { plan: asked, ..how.clone() };
         Plan {
             runs: share.runs,
+            may: self.asked(section, &[]).may(self.target.world().tty && section.send.is_empty()),
+            person: self.person(),
             send: section.send.clone(),
             send_to: section.to.clone(),
             always: self.always,
@@ -252,10 +276,31 @@ impl Args {
         }
     }
 
-    fn comparison(&self, section: &Section, heard: bool) -> Comparison {
+    /// What a person does at the terminal in every run.
+    fn person(&self) -> Vec<Action> {
+        let typed = self.types.iter().cloned().map(Action::Type);
+        let resize = self.resize.map(|(columns, rows)| Action::Resize(columns, rows));
+        typed.chain(resize).chain(self.hang_up.then_some(Action::HangUp)).collect()
+    }
+
+    /// What is asked for of one of the searches, as a scenario says it.
+    fn asked(&self, section: &Section, strategies: &[Strategy]) -> Explore {
+        Explore {
+            send: section.send.clone(),
+            send_to: section.to.clone(),
+            person: self.person(),
+            always: self.always,
+            points: self.points.clone(),
+            sweep: self.sweep.clone(),
+            sweep_all: self.sweep_all,
+            strategy: strategies.to_vec(),
+        }
+    }
+
+    fn comparison(&self, plan: &Plan, heard: bool) -> Comparison {
         Comparison {
-            sends: !section.send.is_empty(),
-            heard: heard && section.send.is_empty(),
+            sends: plan.asks_for_an_end(),
+            heard: heard && plan.acts().is_empty(),
             products: Vec::new(),
             exit: self.exit,
             same_output: self.same_output,

@@ -86,6 +86,9 @@ fn possible(reached: &Reached) -> String {
     if reached.fires {
         text.push_str("  a timer could run out");
     }
+    if !reached.acts.is_empty() {
+        let _ = write!(text, "  at the terminal: {}", reached.acts);
+    }
     text
 }
 

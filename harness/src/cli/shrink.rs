@@ -56,8 +56,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let settings = crate::supervise::Settings { watch: plan.signals(), ..replay::settings(&trace, &cancel)? };
     let against = Against::Reference(Comparison {
-        sends: !plan.send.is_empty() && !trace.breaks.contains(&Broken::Exit),
-        heard: plan.send.is_empty(),
+        sends: plan.asks_for_an_end() && !trace.breaks.contains(&Broken::Exit),
+        heard: !plan.asks_for_an_end(),
         same_output: trace.breaks.contains(&Broken::Stdout),
         late: trace.breaks.contains(&Broken::Late).then_some(Duration::from_secs(10)),
         ..Comparison::default()

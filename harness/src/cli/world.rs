@@ -20,6 +20,9 @@ pub(super) struct World {
     /// A command that talks to the program: started, under the same control, when everything first sleeps, and again after each signal; repeatable
     #[arg(long, value_name = "CMD", value_parser = client)]
     client: Vec<Client>,
+    /// Run the program on a terminal of its own, as the leader of a session
+    #[arg(long, env = "SIGRACE_TTY")]
+    tty: bool,
 }
 
 /// A command as a shell splits it into words.
@@ -76,6 +79,6 @@ impl World {
             Files::Host => world::Files::Host,
             Files::All => world::Files::All,
         };
-        world::World { network, clock, files, start: None, clients: self.client.clone() }
+        world::World { network, clock, files, start: None, clients: self.client.clone(), tty: self.tty }
     }
 }

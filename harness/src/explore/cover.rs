@@ -34,7 +34,11 @@ pub(super) fn cover(
     for step in space.first_steps() {
         let made = usize::from(taken.contains(&step));
         let (all, done) = match step.action {
-            Action::Send(_) => (&mut coverage.sends, &mut coverage.sends_taken),
+            Action::Send(_)
+            | Action::SendGroup(_)
+            | Action::Type(_)
+            | Action::Resize(..)
+            | Action::HangUp => (&mut coverage.sends, &mut coverage.sends_taken),
             Action::Fire => (&mut coverage.fires, &mut coverage.fires_taken),
             Action::Switch(_) => (&mut coverage.switches, &mut coverage.switches_taken),
         };

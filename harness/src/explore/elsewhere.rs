@@ -45,10 +45,8 @@ pub(super) struct Races(Vec<Race>);
 /// What a race is, but for the times at which its threads get there.
 fn essence(schedule: &Schedule) -> Vec<(ThreadName, Site, Action)> {
     let step = |step: &Step| {
-        let action = match &step.action {
-            Action::Switch(_) => Action::Switch(Target::All),
-            Action::Send(_) | Action::Fire => step.action.clone(),
-        };
+        let switches = matches!(step.action, Action::Switch(_));
+        let action = if switches { Action::Switch(Target::All) } else { step.action.clone() };
         (step.thread.clone(), step.at, action)
     };
     let mut race: Vec<_> = schedule.steps.iter().map(step).collect();

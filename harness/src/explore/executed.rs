@@ -144,7 +144,7 @@ fn visits<'a, S: Supervise + ?Sized>(
     supervisor: &mut S,
     stretches: &[&'a Stretch],
 ) -> Result<Vec<Found<'a>>, ExploreError> {
-    let thread = plan.send_to.process();
+    let thread = plan.send_to.process.process();
     let mut found = Vec::new();
     for stretches in stretches.chunks(MOST_OBSERVED) {
         let firsts = stretches.iter().filter_map(|stretch| Some(stretch.spots.first()?.place));

@@ -33,9 +33,8 @@ use super::points::Points;
 use super::reference::Reference;
 use super::report::{Coverage, Level};
 use super::space::Space;
-use super::steps::{can_follow, digest, sends, taken};
+use super::steps::{can_follow, digest, outside, taken};
 use crate::schedule::{Action, Schedule, Step, Target};
-use crate::signal::Signal;
 use crate::trace::{Event, Run, What};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -47,7 +46,7 @@ use ways::{Way, add};
 #[derive(Clone, Debug, Default)]
 struct Node {
     steps: Vec<Step>,
-    withheld: Vec<Signal>,
+    withheld: Vec<Action>,
 }
 
 impl Node {
@@ -58,14 +57,14 @@ impl Node {
 
     fn extended(&self, step: &Step) -> Node {
         let mut node = self.clone();
-        node.withheld.retain(|signal| sends(&step.action) != Some(*signal));
+        node.withheld.retain(|act| outside(&step.action) != Some(act));
         node.steps.push(step.clone());
         node
     }
 
-    fn withholding(&self, signal: Signal) -> Node {
+    fn withholding(&self, act: &Action) -> Node {
         let mut node = self.clone();
-        node.withheld.push(signal);
+        node.withheld.push(act.clone());
         node
     }
 
@@ -82,10 +81,11 @@ impl Node {
     /// The same with a switch to all as its last step, where that is a switch to one thread.
     fn to_all(&self) -> Option<Node> {
         let mut node = self.clone();
-        match &mut node.steps.last_mut()?.action {
-            action @ Action::Switch(Target::To(_)) => *action = Action::Switch(Target::All),
-            Action::Switch(Target::All) | Action::Send(_) | Action::Fire => return None,
+        let action = &mut node.steps.last_mut()?.action;
+        if !matches!(action, Action::Switch(Target::To(_))) {
+            return None;
         }
+        *action = Action::Switch(Target::All);
         Some(node)
     }
 }
@@ -175,12 +175,12 @@ impl Exhaustive {
             run.reached.iter().position(|reached| reached.point == point)
         };
         let done = taken(run);
-        let at_home = |signal: Signal| {
-            let step = space.home.steps.iter().find(|step| sends(&step.action) == Some(signal));
+        let at_home = |act: &Action| {
+            let step = space.home.steps.iter().find(|step| step.action == *act);
             step.filter(|step| done.contains(step)).and_then(place)
         };
         // Looked up once: there are many points.
-        let homes: Vec<Option<usize>> = space.signals.iter().map(|signal| at_home(*signal)).collect();
+        let homes: Vec<Option<usize>> = space.acts.iter().map(at_home).collect();
         let last = node.steps.last();
         let after = last.and_then(place);
         if last.is_some_and(|last| after.is_none() || !done.contains(last)) {
@@ -188,19 +188,19 @@ impl Exhaustive {
             self.unknown(size + 1);
             return;
         }
-        let is_sent = |signal: Signal| node.steps.iter().any(|step| sends(&step.action) == Some(signal));
+        let is_done = |act: &Action| node.steps.iter().any(|step| step.action == *act);
         let demoted: Vec<_> =
             node.steps.iter().filter(|step| step.action == Action::Switch(Target::All)).collect();
         let shared = Rc::new(node.clone());
         let mut batches: BTreeMap<Turn, Vec<Way>> = BTreeMap::new();
         for (index, reached) in run.reached.iter().enumerate().skip(after.unwrap_or(0)) {
             let here = last.filter(|_| Some(index) == after);
-            let sent_before = |(signal, home): &(Signal, Option<usize>)| {
-                let waits = node.withheld.contains(signal);
-                is_sent(*signal) || (!waits && home.is_some_and(|home| index >= home))
+            let done_before = |(act, home): &(&Action, &Option<usize>)| {
+                let waits = node.withheld.contains(act);
+                is_done(act) || (!waits && home.is_some_and(|home| index >= home))
             };
-            let signals = space.signals.iter().copied().zip(homes.iter().copied());
-            let sent: Vec<Signal> = signals.filter(sent_before).map(|(signal, _)| signal).collect();
+            let acts = space.acts.iter().zip(&homes);
+            let done: Vec<&Action> = acts.filter(done_before).map(|(act, _)| act).collect();
             // The space has taken in every run that is extended.
             let Some(point) = self.points.number(space, reached) else {
                 self.unknown(size + 1);
@@ -210,27 +210,26 @@ impl Exhaustive {
                 if here.is_some_and(|last| !can_follow(&last.action, &action)) {
                     continue;
                 }
-                let signal = sends(&action);
-                let withheld = node.withheld.iter().filter(|other| signal != Some(**other)).count();
+                let act = outside(&action);
+                let withheld = node.withheld.iter().filter(|other| act != Some(*other)).count();
                 let size = node.steps.len() + 1 + withheld;
-                if size > self.bound || signal.is_some_and(|signal| sent.contains(&signal)) {
+                if size > self.bound || act.is_some_and(|act| done.contains(&act) || is_done(act)) {
                     continue;
                 }
                 let mut ours = true;
-                if !space.signals.is_empty() || space.part().is_some() {
+                if !space.acts.is_empty() || space.part().is_some() {
                     let child = node.extended(&Step::new(reached.point.clone(), action.clone()));
                     if self.is_known(space, &child) {
                         continue;
                     }
                     ours = child.is_ours(space);
                 }
-                let late = match &action {
-                    Action::Switch(Target::To(only)) => {
-                        let leaf = size == self.bound && withheld == 0;
-                        let single = *reached.others == *std::slice::from_ref(only);
-                        self.prune && leaf && single && !demoted.iter().any(|step| step.thread == *only)
-                    }
-                    Action::Switch(Target::All) | Action::Send(_) | Action::Fire => false,
+                let late = if let Action::Switch(Target::To(only)) = &action {
+                    let leaf = size == self.bound && withheld == 0;
+                    let single = *reached.others == *std::slice::from_ref(only);
+                    self.prune && leaf && single && !demoted.iter().any(|step| step.thread == *only)
+                } else {
+                    false
                 };
                 if withheld == 0 && ours {
                     if size == 1 {
@@ -243,17 +242,17 @@ impl Exhaustive {
                 add(batches.entry(Turn::new(size, withheld, late)).or_default(), point, number);
             }
         }
-        for (&signal, home) in space.signals.iter().zip(homes) {
-            let child = node.withholding(signal);
-            let here = !is_sent(signal) && !node.withheld.contains(&signal) && home.is_some();
+        for (act, home) in space.acts.iter().zip(homes) {
+            let child = node.withholding(act);
+            let here = !is_done(act) && !node.withheld.contains(act) && home.is_some();
             if !here || child.size() > self.bound || self.is_known(space, &child) {
                 continue;
             }
-            match plain.filter(|plain| child.withheld.len() == space.signals.len() && plain.taint.is_none()) {
+            match plain.filter(|plain| child.withheld.len() == space.acts.len() && plain.taint.is_none()) {
                 Some(plain) => self.expand(space, &child, plain, None),
                 None => {
                     let turn = Turn::new(child.size(), child.withheld.len(), false);
-                    batches.entry(turn).or_default().push(Way::Withhold(signal));
+                    batches.entry(turn).or_default().push(Way::Withhold(act.clone()));
                 }
             }
         }
@@ -269,7 +268,7 @@ impl Exhaustive {
 
     /// True if another way has led to the same schedule before.
     fn is_known(&mut self, space: &Space, node: &Node) -> bool {
-        !space.signals.is_empty() && !self.planned.insert(digest(&node.schedule(space)))
+        !space.acts.is_empty() && !self.planned.insert(digest(&node.schedule(space)))
     }
 
     /// Schedules of so many steps and more cannot all be known.
@@ -298,8 +297,8 @@ impl Exhaustive {
                     }
                 }
                 Some(Way::Steps(..)) => drop(ways.pop_front()),
-                Some(Way::Withhold(signal)) => {
-                    let next = node.withholding(*signal);
+                Some(Way::Withhold(act)) => {
+                    let next = node.withholding(act);
                     ways.pop_front();
                     return Some((turn, next));
                 }

@@ -3,7 +3,7 @@
 use crate::schedule::{Action, Point, Schedule, Step, Target};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::{RunError, Supervise};
-use crate::trace::{Broken, End, Event, Outcome, Output, Reached, Run, Status, What};
+use crate::trace::{Acts, Broken, End, Event, Outcome, Output, Reached, Run, Status, What};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,13 +37,19 @@ pub(super) fn place(thread: &str, site: &str, nth: u32, others: &[&str], signals
     let point = point(thread, site, nth);
     let others = others.iter().map(|name| name.parse().unwrap()).collect();
     let receivable: SignalSet = signals.iter().map(|name| name.parse::<Signal>().unwrap()).collect();
-    Place { reached: Reached { point, others, receivable, fires: false }, needs: None }
+    Place { reached: Reached { point, others, receivable, fires: false, acts: Acts::NOTHING }, needs: None }
 }
 
 impl Place {
     /// A timer could run out there.
     pub(super) fn with_timer(mut self) -> Place {
         self.reached.fires = true;
+        self
+    }
+
+    /// A person could do this there.
+    pub(super) fn with_acts(mut self, acts: Acts) -> Place {
+        self.reached.acts.add(acts);
         self
     }
 
@@ -114,7 +120,10 @@ impl Model {
             && match &step.action {
                 Action::Switch(Target::All) => !reached.others.is_empty(),
                 Action::Switch(Target::To(thread)) => reached.others.contains(thread),
-                Action::Send(signal) => reached.receivable.contains(*signal),
+                Action::Send(signal) | Action::SendGroup(signal) => reached.receivable.contains(*signal),
+                Action::Type(_) => reached.acts.contains(Acts::INTERRUPT),
+                Action::Resize(..) => reached.acts.contains(Acts::RESIZE),
+                Action::HangUp => reached.acts.contains(Acts::HANG_UP),
                 Action::Fire => reached.fires,
             }
     }
@@ -157,6 +166,7 @@ impl Supervise for Model {
             remains: Default::default(),
             table: Vec::new(),
             took: Default::default(),
+            terminal: None,
         };
         Ok(Run {
             verdict_after: Default::default(),

@@ -18,7 +18,8 @@
 //! bug that needs d orderings of threads and each signal right at one moment. At a point where its thread has already
 //! been held back for another no signal is sent. A sample that never sends its signal sends it where the reference run does.
 //!
-//! NOTE \[Timers\] A sample has no timer run out early: they run out in the order of the run's clock.
+//! NOTE \[Timers\] A sample has no timer run out early: they run out in the order of the run's clock. Nor does a person do
+//! anything that only may be done.
 //!
 //! NOTE \[What the bound says\] It is about orderings of moments, since between two of them a thread is not interrupted. It is
 //! of each sample, not of each run. n and k are the most that the search has seen, so it holds as long as no run has more,
@@ -32,9 +33,8 @@ use super::planner::{Planned, Planner};
 use super::reference::Reference;
 use super::report::{Chance, Coverage};
 use super::space::Space;
-use super::steps::sends;
+use super::steps::outside;
 use crate::schedule::{Action, Point, Schedule, Step, Target, ThreadName};
-use crate::signal::Signal;
 use crate::trace::{Reached, Run, What};
 use proptest::test_runner::TestRunner;
 use std::collections::{HashMap, HashSet};
@@ -52,7 +52,7 @@ struct Sample {
     /// The moments at which a priority is lowered; the lower its index, the lower the priority.
     changes: Vec<usize>,
     /// The moment from which on each signal is sent.
-    sends: Vec<(Signal, usize)>,
+    sends: Vec<(Action, usize)>,
     /// Among how many moments that was drawn.
     moments: usize,
     steps: Vec<Step>,
@@ -95,7 +95,7 @@ impl Pct {
             moments: 1,
             samples: Vec::new(),
             asked: 0,
-            signals: space.signals.len(),
+            signals: space.acts.len(),
             everywhere: space.is_everywhere(),
             done: 0,
             given_up: 0,
@@ -122,7 +122,7 @@ impl Pct {
         let moments = self.moments;
         let mut moment = || below(&mut self.runner, moments).map(|drawn| drawn + 1).map_err(planning);
         let changes = (1..self.depth).map(|_| moment()).collect::<Result<_, _>>()?;
-        let sends = space.signals.iter().map(|signal| Ok::<_, ExploreError>((*signal, moment()?)));
+        let sends = space.acts.iter().map(|act| Ok::<_, ExploreError>((act.clone(), moment()?)));
         let sends = sends.collect::<Result<_, _>>()?;
         Ok(Sample { priorities: HashMap::new(), changes, sends, moments, steps: Vec::new(), last: false })
     }
@@ -133,12 +133,14 @@ impl Pct {
             run.reached.iter().map(|reached| (&reached.point, reached)).collect();
         let mut lowered: HashMap<&ThreadName, usize> = HashMap::new();
         let mut changed = vec![false; sample.changes.len()];
-        let mut sent: Vec<Signal> = Vec::new();
+        let mut sent: Vec<Action> = Vec::new();
         let mut moment = 1;
         for event in &run.events {
             let thread = &event.thread;
-            if let What::Step(Action::Send(signal)) = event.what {
-                sent.push(signal);
+            if let What::Step(action) = &event.what
+                && action.is_from_outside()
+            {
+                sent.push(action.clone());
                 continue;
             }
             let site = event.what.visit();
@@ -157,15 +159,16 @@ impl Pct {
             let Some((site, nth)) = site else { continue };
             let point = Point { thread: thread.clone(), site, nth };
             if let Some(reached) = reached.get(&point)
-                && !sample.steps.iter().any(|step| step.point() == point && sends(&step.action).is_none())
+                && !sample.steps.iter().any(|step| step.point() == point && outside(&step.action).is_none())
             {
                 let can = space.actions(reached, &sent);
                 // One that is among the steps is sent at its place; of a thread that falls asleep, the run tells that first.
-                let due = sample.sends.iter().find(|(signal, from)| {
-                    *from <= moment && !sample.sent(*signal) && can.contains(&Action::Send(*signal))
-                });
-                if let Some((signal, _)) = due {
-                    return Ok(Some(Step::new(point, Action::Send(*signal))));
+                let due = sample
+                    .sends
+                    .iter()
+                    .find(|(act, from)| *from <= moment && !sample.sent(act) && can.contains(act));
+                if let Some((act, _)) = due {
+                    return Ok(Some(Step::new(point, act.clone())));
                 }
             }
             if goes {
@@ -228,7 +231,7 @@ impl Pct {
             }
             return Ok(Some(sample));
         }
-        let unsent = sample.sends.iter().any(|(signal, _)| !sample.sent(*signal));
+        let unsent = sample.sends.iter().any(|(act, _)| !sample.sent(act));
         if unsent {
             sample.last = true;
             return Ok(Some(sample));
@@ -239,8 +242,8 @@ impl Pct {
 }
 
 impl Sample {
-    fn sent(&self, signal: Signal) -> bool {
-        self.steps.iter().any(|step| sends(&step.action) == Some(signal))
+    fn sent(&self, act: &Action) -> bool {
+        self.steps.iter().any(|step| step.action == *act)
     }
 
     /// The next schedule to run for it.
@@ -248,7 +251,7 @@ impl Sample {
         if self.last {
             return Planned::judged(space, space.deviating(&self.steps, &[]));
         }
-        let probe = self.sends.iter().any(|(signal, _)| !self.sent(*signal));
+        let probe = self.sends.iter().any(|(act, _)| !self.sent(act));
         Planned { probe, ..Planned::judged(space, space.sorted(self.steps.clone())) }
     }
 }

@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::partition::Partition;
 use crate::scenario::{Known, Strategy};
-use crate::schedule::{Action, Schedule, Site, ThreadName};
+use crate::schedule::{Action, Receiver, Schedule, Site};
 use crate::signal::Signal;
 use crate::slots::Waited;
 use std::time::Duration;
@@ -13,8 +13,12 @@ use std::time::Duration;
 pub struct Plan {
     /// Signals that the outside world sends, once each in every run. `Settings::watch` is to hold the same.
     pub send: Vec<Signal>,
-    /// The process that they are sent to.
-    pub send_to: ThreadName,
+    /// To whom they are sent.
+    pub send_to: Receiver,
+    /// What a person does at the run's terminal, once each in every run.
+    pub person: Vec<Action>,
+    /// What a person may do there: each is tried by itself, at points where it means something to the process.
+    pub may: Vec<Action>,
     /// Send also where the signal is neither caught nor blocked; `Settings::always` is to say the same.
     pub always: bool,
     /// Steps are planned only at these kinds of points; at all when empty.
@@ -68,7 +72,9 @@ impl Default for Plan {
     fn default() -> Plan {
         Plan {
             send: Vec::new(),
-            send_to: ThreadName::root(),
+            send_to: Receiver::default(),
+            person: Vec::new(),
+            may: Vec::new(),
             always: false,
             points: Vec::new(),
             code: Code::default(),
@@ -99,9 +105,16 @@ impl Plan {
     pub fn to_shrink(schedule: Schedule) -> Plan {
         let mut plan = Plan { strategies: Vec::new(), ..Plan::default() };
         for step in &schedule.steps {
-            if let Action::Send(signal) = step.action {
-                plan.send.push(signal);
-                plan.send_to = step.thread.process();
+            match &step.action {
+                Action::Send(signal) | Action::SendGroup(signal) => {
+                    plan.send.push(*signal);
+                    let group = matches!(step.action, Action::SendGroup(_));
+                    plan.send_to = Receiver { process: step.thread.process(), group };
+                }
+                Action::Type(_) | Action::Resize(..) | Action::HangUp => {
+                    plan.person.push(step.action.clone());
+                }
+                Action::Switch(_) | Action::Fire => {}
             }
         }
         plan.fixed.push(schedule);
@@ -111,6 +124,23 @@ impl Plan {
     /// What of so many runs is made here.
     pub(super) fn share(&self, runs: u64) -> u64 {
         self.part.map_or(runs, |part| part.share(runs))
+    }
+
+    /// What the outside does in every run, each once.
+    pub fn acts(&self) -> Vec<Action> {
+        let send = if self.send_to.group { Action::SendGroup } else { Action::Send };
+        let mut acts: Vec<Action> = self.signals().into_iter().map(send).collect();
+        for act in &self.person {
+            if !acts.contains(act) {
+                acts.push(act.clone());
+            }
+        }
+        acts
+    }
+
+    /// True if what the outside does calls for an end of its own. Another size of a window does not.
+    pub fn asks_for_an_end(&self) -> bool {
+        self.acts().iter().any(|act| !matches!(act, Action::Resize(..)))
     }
 
     /// The signals to send, each once.

@@ -3,19 +3,19 @@
 use super::space::Space;
 use crate::schedule::{Point, Step};
 use crate::signal::SignalSet;
-use crate::trace::{Reached, Threads};
+use crate::trace::{Acts, Reached, Threads};
 use indexmap::IndexSet;
 use std::ops::Range;
 
 /// Points at which something can be done: which one of the space it is, and what can be done there.
 #[derive(Debug, Default)]
-pub(super) struct Points(IndexSet<(usize, Threads, SignalSet, bool)>);
+pub(super) struct Points(IndexSet<(usize, Threads, SignalSet, bool, Acts)>);
 
 impl Points {
     /// The number of a point that was reached, with what can be done there; none if the space does not have it.
     pub(super) fn number(&mut self, space: &Space, reached: &Reached) -> Option<u32> {
-        let Reached { point, others, receivable, fires } = reached;
-        let alike = (space.number(point)?, others.clone(), *receivable, *fires);
+        let Reached { point, others, receivable, fires, acts } = reached;
+        let alike = (space.number(point)?, others.clone(), *receivable, *fires, *acts);
         u32::try_from(self.0.insert_full(alike).0).ok()
     }
 
@@ -31,10 +31,11 @@ impl Points {
 
     /// All steps at the point of this number, in the order of [`Space::actions`] before any signal is sent.
     pub(super) fn all(&self, space: &Space, number: u32) -> impl Iterator<Item = Step> {
-        let reached = self.0.get_index(number as usize).and_then(|(place, others, receivable, fires)| {
-            let (others, receivable, fires) = (others.clone(), *receivable, *fires);
-            Some(Reached { point: space.numbered(*place)?.clone(), others, receivable, fires })
-        });
+        let reached =
+            self.0.get_index(number as usize).and_then(|(place, others, receivable, fires, acts)| {
+                let (others, receivable, fires, acts) = (others.clone(), *receivable, *fires, *acts);
+                Some(Reached { point: space.numbered(*place)?.clone(), others, receivable, fires, acts })
+            });
         reached.into_iter().flat_map(move |reached| {
             let actions = space.actions(&reached, &[]).into_iter();
             actions.map(move |action| Step::new(reached.point.clone(), action))

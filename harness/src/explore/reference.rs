@@ -1,6 +1,6 @@
 //! The reference run: what the program does when the harness adds nothing of its own to it.
 //!
-//! Without signals to send it is the empty schedule. With signals it sends them, in their order, when everything
+//! Without signals to send it is the empty schedule. With signals, or anything else that the outside does, it sends them, in their order, when everything
 //! sleeps: every thread of every process, as a person who types `kill` a moment later would meet the program. Whether that
 //! ever is, and who gets them, is known from a run of the empty schedule, made before. Where there is but one thread, the
 //! moment is told by the call in which it sleeps. Clients have ended by then, or wait for the program.
@@ -10,7 +10,6 @@ use super::error::ExploreError;
 use super::executed::{self, Executed};
 use super::plan::Plan;
 use crate::schedule::{Action, Point, Schedule, Site, Step};
-use crate::signal::Signal;
 use crate::supervise::Supervise;
 use crate::trace::{End, Event, Run, What};
 
@@ -51,12 +50,12 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
         }
     }
     let executed = executed::execute(plan, supervisor, &mut plain)?;
-    let signals = plan.signals();
-    if signals.is_empty() || plain.first_quiet.is_empty() {
+    let acts = plan.acts();
+    if acts.is_empty() || plain.first_quiet.is_empty() {
         steady(supervisor, &mut plain)?;
         return Ok(Reference { schedule: empty, run: plain, plain: None, executed });
     }
-    let schedule = Schedule { steps: meeting(plan, &plain, signals)? };
+    let schedule = Schedule { steps: meeting(plan, &plain, acts)? };
     let doing = format!("making the reference run ({schedule})");
     let mut run = attempt(supervisor, &schedule).map_err(ExploreError::run(doing))?.run;
     executed::copy(&plain, &mut run);
@@ -76,20 +75,20 @@ fn steady<S: Supervise + ?Sized>(supervisor: &mut S, run: &mut Run) -> Result<()
 
 /// Sends the signals when their process is met: when it and everything else first sleeps, and the next one each time that
 /// everything sleeps again. One thread alone is sent all of them at once.
-fn meeting(plan: &Plan, plain: &Run, signals: Vec<Signal>) -> Result<Vec<Step>, ExploreError> {
+fn meeting(plan: &Plan, plain: &Run, acts: Vec<Action>) -> Result<Vec<Step>, ExploreError> {
     let quiet = &plain.first_quiet;
-    let to = plan.send_to.process();
+    let to = plan.send_to.process.process();
     let Some(sleeps) = quiet.iter().find(|point| point.thread.process() == to) else {
         return Err(ExploreError::NoReceiver {
-            to: plan.send_to.clone(),
+            to: plan.send_to.process.clone(),
             asleep: quiet.iter().map(Point::to_string).collect::<Vec<_>>().join(", "),
         });
     };
     let another = |event: &Event| matches!(event.what, What::Make(_)) || event.thread.client_of().is_some();
     let alone = !plain.events.iter().any(another);
-    let step = |(signal, nth)| {
+    let step = |(act, nth)| {
         let met = || Point { thread: to.clone(), site: Site::Quiet, nth };
-        Step::new(if alone { sleeps.clone() } else { met() }, Action::Send(signal))
+        Step::new(if alone { sleeps.clone() } else { met() }, act)
     };
-    Ok(signals.into_iter().zip(1..).map(step).collect())
+    Ok(acts.into_iter().zip(1..).map(step).collect())
 }

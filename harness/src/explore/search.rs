@@ -15,11 +15,11 @@ use super::progress::{Doing, Progress, Standing};
 use super::reference::Reference;
 use super::report::{Coverage, Cut, Report, Seen, Unstable};
 use super::space::Space;
-use super::steps::{same, sends, taken};
+use super::steps::{outside, same, taken};
 use super::strategy::planners;
 use super::tree::ScheduleTree;
 use crate::scenario::Known;
-use crate::schedule::{Schedule, Step};
+use crate::schedule::{Action, Schedule, Step};
 use crate::slots::Stopwatch;
 use crate::supervise::{RunError, Supervise};
 use crate::trace::{Broken, Run};
@@ -48,7 +48,7 @@ struct Search<'a, 'env> {
     budget: u64,
     taken: HashSet<Step>,
     steps: u64,
-    sent: HashSet<i32>,
+    sent: HashSet<Action>,
 }
 
 /// Looks for schedules whose outcome `judge` finds fault with.
@@ -111,7 +111,7 @@ impl<'a, 'env> Search<'a, 'env> {
         let tried = |schedule: &Schedule| self.ledger.knows(schedule);
         let coverage = cover(&self.space, &reached, &self.taken, &tried, &planners);
         self.report.coverage = Coverage { steps: self.steps, ..coverage };
-        let unsent = self.space.signals.iter().filter(|signal| !self.sent.contains(&signal.number()));
+        let unsent = self.space.acts.iter().filter(|act| !self.sent.contains(act));
         self.report.signals_unsent = unsent.count();
         self.findings.order(&self.space);
         if self.report.cut != Some(Cut::Interrupted) {
@@ -227,7 +227,7 @@ impl<'a, 'env> Search<'a, 'env> {
         }
         let steps = taken(run);
         self.steps += steps.len() as u64;
-        self.sent.extend(steps.iter().filter_map(|step| sends(&step.action)).map(|signal| signal.number()));
+        self.sent.extend(steps.iter().filter_map(|step| outside(&step.action)).cloned());
         self.taken.extend(steps);
         self.tally(run);
         match entry.breaks {

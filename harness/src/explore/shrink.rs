@@ -11,10 +11,9 @@ use super::error::Halt;
 use super::ledger::Ledger;
 use super::progress::Doing;
 use super::space::Space;
-use super::steps::{sends, within};
+use super::steps::{outside, within};
 use super::tree::ScheduleTree;
-use crate::schedule::Schedule;
-use crate::signal::Signal;
+use crate::schedule::{Action, Schedule};
 use crate::trace::Broken;
 use proptest::strategy::ValueTree;
 
@@ -58,19 +57,19 @@ pub(super) fn shrink(
     Ok(Shrunk { schedule: tree.best().clone(), part, runs: ledger.extra_runs() - before, cut })
 }
 
-/// False if the schedule leaves a signal out, and leaving it out alone breaks the same.
+/// False if the schedule leaves out what the outside does, and leaving that out alone breaks the same.
 pub(super) fn counts(
     ledger: &mut Ledger<'_, '_>,
     space: &Space,
     schedule: &Schedule,
     breaks: Broken,
 ) -> Result<bool, Halt> {
-    let sent: Vec<Signal> = schedule.steps.iter().filter_map(|step| sends(&step.action)).collect();
-    if space.signals.iter().all(|signal| sent.contains(signal)) {
+    let done: Vec<&Action> = schedule.steps.iter().filter_map(|step| outside(&step.action)).collect();
+    if space.acts.iter().all(|act| done.contains(&act)) {
         return Ok(true);
     }
     let home = space.home.steps.iter();
-    let steps = home.filter(|step| sends(&step.action).is_none_or(|signal| sent.contains(&signal)));
+    let steps = home.filter(|step| outside(&step.action).is_none_or(|act| done.contains(&act)));
     let control = Schedule { steps: steps.cloned().collect() };
     Ok(ledger.look(&control)?.breaks != Some(breaks))
 }

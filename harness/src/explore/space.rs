@@ -2,7 +2,8 @@
 //!
 //! NOTE \[Legal steps\] A `Switch` is planned only before or after a call, where another thread could run; a `Send` only
 //! at points of the receiving process that come before the signal was sent in that run, where it is caught or blocked
-//! (or anywhere, if the plan says so); a `Fire` at points where the run says that a timer could run out. The plan may narrow the kinds of points. When everything sleeps, a signal is sent
+//! (or anywhere, if the plan says so); what a person does at the terminal, where it means something to the process at the
+//! point; a `Fire` at points where the run says that a timer could run out. The plan may narrow the kinds of points. When everything sleeps, a signal is sent
 //! only where the reference run sends one: the calls in which the receiver's threads sleep are points of their own.
 //!
 //! NOTE \[Order of points\] A point is earlier than another if it was seen first: the run of the empty schedule comes
@@ -15,10 +16,9 @@
 use super::partition::Partition;
 use super::plan::Plan;
 use super::reference::Reference;
-use super::steps::{rank, sends, taken, weight};
+use super::steps::{outside, rank, taken, weight};
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
-use crate::signal::Signal;
-use crate::trace::{Reached, Run};
+use crate::trace::{Acts, Reached, Run};
 use indexmap::IndexSet;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -29,8 +29,10 @@ const MOST_STEPS: usize = 100_000;
 /// What could be done, as far as completed rounds have shown.
 #[derive(Clone, Debug)]
 pub(super) struct Space {
-    /// Signals that each run sends once.
-    pub(super) signals: Vec<Signal>,
+    /// What the outside does in each run once: signals that it sends, and what a person does.
+    pub(super) acts: Vec<Action>,
+    /// What a person may do.
+    may: Vec<Action>,
     /// The schedule of the reference run: signals are sent there unless a schedule says otherwise.
     pub(super) home: Schedule,
     /// Points, in their order.
@@ -56,13 +58,14 @@ impl Space {
     /// The space that the reference run shows.
     pub(super) fn new(plan: &Plan, reference: &Reference) -> Space {
         let mut space = Space {
-            signals: plan.signals(),
+            acts: plan.acts(),
+            may: plan.may.clone(),
             home: reference.schedule.clone(),
             points: IndexSet::new(),
             doings: IndexSet::new(),
             steps: IndexSet::new(),
             first: 0,
-            to: plan.send_to.process(),
+            to: plan.send_to.process.process(),
             always: plan.always,
             sites: plan.points.clone(),
             ranks: plan.code.spots().map(|spot| (spot.place, spot.rank)).collect(),
@@ -71,8 +74,9 @@ impl Space {
         // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; a switch
         // leaves the signals at home.
         let sends = !reference.schedule.steps.is_empty();
-        space.note(reference.plain(), |action| !sends || matches!(action, Action::Send(_)));
-        space.note(&reference.run, |action| !sends || !matches!(action, Action::Send(_)));
+        let acts = space.acts.clone();
+        space.note(reference.plain(), |action| !sends || acts.contains(action));
+        space.note(&reference.run, |action| !sends || !acts.contains(action));
         space.first = space.steps.len();
         space
     }
@@ -84,7 +88,7 @@ impl Space {
 
     /// Remembers points and steps of `run`.
     fn note(&mut self, run: &Run, wanted: impl Fn(&Action) -> bool) {
-        let mut sent: Vec<Signal> = Vec::new();
+        let mut sent: Vec<Action> = Vec::new();
         let done = taken(run);
         for reached in &run.reached {
             let (point, _) = self.points.insert_full(reached.point.clone());
@@ -97,13 +101,13 @@ impl Space {
                 }
             }
             let here = done.iter().filter(|step| step.point() == reached.point);
-            sent.extend(here.filter_map(|step| sends(&step.action)));
+            sent.extend(here.filter_map(|step| outside(&step.action)).cloned());
         }
     }
 
     /// What could be done at a point, when `sent` were sent before.
-    pub(super) fn actions(&self, reached: &Reached, sent: &[Signal]) -> Vec<Action> {
-        let Reached { point, others, receivable, fires } = reached;
+    pub(super) fn actions(&self, reached: &Reached, sent: &[Action]) -> Vec<Action> {
+        let Reached { point, others, fires, .. } = reached;
         let mut actions = Vec::new();
         let (sending, switching) = match point.site {
             Site::Before(_) | Site::After(_) | Site::At(_) | Site::Probe(_) => (true, true),
@@ -113,10 +117,9 @@ impl Space {
         if !self.allows(&point.site) {
             return actions;
         }
-        if sending && point.thread.process() == self.to {
-            let can = |signal: &Signal| self.always || receivable.contains(*signal);
-            let unsent = self.signals.iter().filter(|signal| !sent.contains(signal));
-            actions.extend(unsent.copied().filter(can).map(Action::Send));
+        if sending {
+            let all = self.acts.iter().chain(&self.may).filter(|act| !sent.contains(act));
+            actions.extend(all.filter(|act| self.is_of_use(act, reached)).cloned());
         }
         // How long a client is kept waiting by its own clock says nothing of the program.
         if sending && *fires && point.thread.client_of().is_none() {
@@ -127,6 +130,32 @@ impl Space {
             actions.extend(others.iter().cloned().map(Target::To).map(Action::Switch));
         }
         actions
+    }
+
+    /// True if what the outside does may mean something here.
+    fn is_of_use(&self, act: &Action, reached: &Reached) -> bool {
+        let Reached { point, receivable, acts, .. } = reached;
+        let at_code = matches!(point.site, Site::At(_));
+        match act {
+            Action::Send(signal) | Action::SendGroup(signal) => {
+                point.thread.process() == self.to && (self.always || receivable.contains(*signal))
+            }
+            Action::Resize(..) => !at_code && acts.contains(Acts::RESIZE),
+            Action::HangUp => !at_code && acts.contains(Acts::HANG_UP),
+            Action::Type(keys) => {
+                let key = keys.single();
+                let known = Acts::KEYS.into_iter().find(|(byte, _)| Some(*byte) == key);
+                let is_text = acts.contains(Acts::TEXT);
+                let means = match known {
+                    Some((_, signal)) if acts.contains(signal) => true,
+                    // Where it causes no signal it is read like any other, so one moment is as good as another.
+                    Some(_) => is_text && acts.contains(Acts::PLAIN) && self.acts.contains(act),
+                    None => is_text,
+                };
+                !at_code && means
+            }
+            Action::Switch(_) | Action::Fire => false,
+        }
     }
 
     /// True if steps may be planned at this kind of point.
@@ -214,18 +243,16 @@ impl Space {
         self.first().filter_map(|index| self.step(index))
     }
 
-    /// The schedule that deviates from home by this step only: a `Send` takes the place of the one at home.
+    /// The schedule that deviates from home by this step only: what the outside does takes the place of the same at home.
     pub(super) fn one(&self, step: &Step) -> Schedule {
         let home = self.home.steps.iter().filter(|other| other.action != step.action);
         self.sorted(home.cloned().chain([step.clone()]).collect())
     }
 
-    /// The schedule that deviates from home by these steps, and sends these signals not at all.
-    pub(super) fn deviating(&self, steps: &[Step], withheld: &[Signal]) -> Schedule {
-        let moved = |signal| {
-            withheld.contains(&signal) || steps.iter().any(|step| sends(&step.action) == Some(signal))
-        };
-        let home = self.home.steps.iter().filter(|step| !sends(&step.action).is_some_and(moved));
+    /// The schedule that deviates from home by these steps, and does this of what the outside does not at all.
+    pub(super) fn deviating(&self, steps: &[Step], withheld: &[Action]) -> Schedule {
+        let moved = |act: &Action| withheld.contains(act) || steps.iter().any(|step| step.action == *act);
+        let home = self.home.steps.iter().filter(|step| !moved(&step.action));
         self.sorted(home.chain(steps).cloned().collect())
     }
 

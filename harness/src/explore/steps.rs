@@ -1,7 +1,6 @@
 //! Small questions about steps and schedules.
 
 use crate::schedule::{Action, Schedule, Step, Target};
-use crate::signal::Signal;
 use crate::trace::Run;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -10,16 +9,18 @@ pub(super) fn weight(action: &Action) -> usize {
     match action {
         Action::Switch(Target::All) => 0,
         Action::Switch(Target::To(_)) => 1,
-        Action::Send(_) | Action::Fire => 2,
+        Action::Send(_)
+        | Action::SendGroup(_)
+        | Action::Type(_)
+        | Action::Resize(..)
+        | Action::HangUp
+        | Action::Fire => 2,
     }
 }
 
-/// The signal that the action sends, if it sends one.
-pub(super) fn sends(action: &Action) -> Option<Signal> {
-    match action {
-        Action::Send(signal) => Some(*signal),
-        Action::Switch(_) | Action::Fire => None,
-    }
+/// The action, if it is what the outside does: it sends a signal, or a person types.
+pub(super) fn outside(action: &Action) -> Option<&Action> {
+    Some(action).filter(|action| action.is_from_outside())
 }
 
 /// The steps of the run's schedule that were taken.
@@ -72,10 +73,10 @@ pub(super) fn digest(schedule: &Schedule) -> (u64, u64) {
 }
 
 /// Kinds of steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A signal comes from outside: which.
-    Send(i32),
+    /// The outside does something: what.
+    Outside(Action),
     /// A timer runs out.
     Fire,
     /// Somebody else goes first.
@@ -85,7 +86,9 @@ pub(super) enum Kind {
 /// Steps of one kind can take each other's place.
 pub(super) fn kind(action: &Action) -> Kind {
     match action {
-        Action::Send(signal) => Kind::Send(signal.number()),
+        Action::Send(_) | Action::SendGroup(_) | Action::Type(_) | Action::Resize(..) | Action::HangUp => {
+            Kind::Outside(action.clone())
+        }
         Action::Fire => Kind::Fire,
         Action::Switch(_) => Kind::Switch,
     }
@@ -94,7 +97,7 @@ pub(super) fn kind(action: &Action) -> Kind {
 /// The place of an action among those at one point: signals from outside come first, in any order.
 pub(super) fn rank(action: &Action) -> u8 {
     match action {
-        Action::Send(_) => 0,
+        Action::Send(_) | Action::SendGroup(_) | Action::Type(_) | Action::Resize(..) | Action::HangUp => 0,
         Action::Fire => 1,
         Action::Switch(_) => 2,
     }

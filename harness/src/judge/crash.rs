@@ -26,7 +26,13 @@ impl Expectation for NoCrash {
     fn breach(&self, run: &Run) -> Option<String> {
         let sent = |process: &ThreadName, signal: Signal| {
             let mut steps = run.schedule.steps.iter();
-            steps.any(|step| step.thread.process() == *process && step.action == Action::Send(signal))
+            steps.any(|step| match step.action {
+                Action::Send(other) => step.thread.process() == *process && other == signal,
+                Action::SendGroup(other) => other == signal,
+                Action::Switch(_) | Action::Fire | Action::Type(_) | Action::Resize(..) | Action::HangUp => {
+                    false
+                }
+            })
         };
         let asked = |process: &ThreadName, status: Status| {
             *process == ThreadName::root()

@@ -1,6 +1,6 @@
 //! The first process ends as it should, if it does.
 
-use super::{Comparison, Expectation, Kind, Scope};
+use super::{Comparison, Expectation, Kind, Scope, answers_more};
 use crate::scenario::{Exit, Expect};
 use crate::schedule::Action;
 use crate::trace::{Broken, End, Run, Status, What};
@@ -16,7 +16,7 @@ pub(super) const KIND: Kind = Kind {
         let ending = against(reference, how);
         Ok(ending.map(|ending| match how.exit {
             Some(_) => Arc::new(ending) as _,
-            None => Arc::new(InTime(ending)) as _,
+            None => Arc::new(Undisturbed { ending, reference: reference.clone() }) as _,
         }))
     },
 };
@@ -68,14 +68,17 @@ pub(super) fn is_exit(exit: &Exit, status: Status) -> bool {
 }
 
 /// The same where no timer ran out early: what a program does then is what it does when it takes too long, an outcome of its
-/// own, as after a signal.
+/// own, as after a signal; and where nobody typed what was not typed in the reference run.
 #[derive(Debug)]
-struct InTime(Ending);
+struct Undisturbed {
+    ending: Ending,
+    reference: Run,
+}
 
-impl Expectation for InTime {
+impl Expectation for Undisturbed {
     fn breach(&self, run: &Run) -> Option<String> {
         let early = run.events.iter().any(|event| event.what == What::Step(Action::Fire));
-        self.0.breach(run).filter(|_| !early)
+        self.ending.breach(run).filter(|_| !early && !answers_more(run, &self.reference))
     }
 }
 

@@ -171,8 +171,10 @@ impl AsReference {
             let at = known.iter().position(|name| like(name));
             at.map(|at| known.swap_remove(at)).is_some()
         };
-        let disturbed =
-            run.events.iter().any(|event| matches!(event.what, What::Step(Action::Send(_) | Action::Fire)));
+        let disturbed = run
+            .events
+            .iter()
+            .any(|event| matches!(&event.what, What::Step(action) if !matches!(action, Action::Switch(_))));
         let mut found: Vec<_> = made(&run.outcome.remains).collect();
         found.retain(|(change, _)| !take(&|name| name == change.name));
         found.retain(|(change, _)| !take(&|name| shape(name) == shape(&change.name)));

@@ -1,6 +1,6 @@
 //! No run ends up waiting for the outside, unless a scenario or the reference run says that it may.
 
-use super::{Expectation, Held, Kind, Scope};
+use super::{Expectation, Kind, Scope, answers_more};
 use crate::trace::{Broken, End, Run, Sleeper};
 use std::sync::Arc;
 
@@ -9,20 +9,23 @@ pub(super) const KIND: Kind = Kind {
     title: "it waits for the outside",
     word: "idle",
     scope: Scope::Every,
-    of_scenario: |expect, _| Ok(unless(expect.idle)),
-    against: |reference, _| Ok(unless(matches!(reference.outcome.end, End::Idle(_)))),
+    of_scenario: |expect, _| Ok((!expect.idle).then(|| Arc::new(NoIdling { reference: None }) as _)),
+    against: |reference, _| {
+        let ended = !matches!(reference.outcome.end, End::Idle(_));
+        Ok(ended.then(|| Arc::new(NoIdling { reference: Some(reference.clone()) }) as _))
+    },
 };
 
-fn unless(allowed: bool) -> Option<Held> {
-    if allowed { None } else { Some(Arc::new(NoIdling)) }
-}
-
 #[derive(Debug)]
-struct NoIdling;
+struct NoIdling {
+    /// Who is typed at may ask back, which this run was not.
+    reference: Option<Run>,
+}
 
 impl Expectation for NoIdling {
     fn breach(&self, run: &Run) -> Option<String> {
         match &run.outcome.end {
+            End::Idle(_) if self.reference.as_ref().is_some_and(|other| answers_more(run, other)) => None,
             End::Idle(sleepers) => Some(format!(
                 "expected an end, but only the outside could go on: {}",
                 Sleeper::list(sleepers)

@@ -2,7 +2,9 @@ use super::*;
 use crate::arbitrary;
 use crate::schedule::{Action, Making, Point, Schedule, Site, Step, Syscall, ThreadName};
 use crate::signal::Signal;
-use crate::trace::{ClientEnd, Event, LeftHow, Leftover, Outcome, Output, Sleeper, Took, What};
+use crate::trace::{
+    ClientEnd, Event, Foreground, LeftHow, Leftover, Outcome, Output, Sleeper, TerminalLeft, Took, What,
+};
 use proptest::prelude::*;
 
 fn signal(name: &str) -> Signal {
@@ -24,6 +26,7 @@ fn run(end: End) -> Run {
         exec_blocked: Vec::new(),
         table: Vec::new(),
         took: Default::default(),
+        terminal: None,
         remains: Default::default(),
     };
     Run {
@@ -271,6 +274,89 @@ fn another_output_is_broken_only_when_asked_for() {
 #[test]
 fn a_bad_regular_expression_is_told_in_one_line() {
     assert_eq!(regex("a(b").unwrap_err().to_string(), "`a(b` is no regular expression: unclosed group");
+}
+
+/// A run on a terminal: how it ended, in which modes it left the terminal, and who was in the foreground.
+fn on_terminal(end: End, modes: &[&str], foreground: Option<Foreground>) -> Run {
+    let modes = Some(modes.iter().map(|word| (*word).to_owned()).collect());
+    let mut run = run(end);
+    run.outcome.terminal = Some(TerminalLeft { modes, foreground });
+    run
+}
+
+fn exited(code: i32) -> End {
+    End::Ended(Status::Exited(code))
+}
+
+/// The same after this was done at the terminal.
+fn after(action: Action, mut run: Run) -> Run {
+    run.events.push(Event { thread: name("p0"), what: What::Step(action), others: Default::default() });
+    run
+}
+
+fn typed() -> Action {
+    Action::Type("^C".parse().unwrap())
+}
+
+#[test]
+fn other_modes_break_where_the_reference_run_ended_alike_and_restored_them() {
+    let raw = || on_terminal(exited(0), &["-echo"], None);
+    let expect = against(&on_terminal(exited(0), &[], None), sends());
+    assert_eq!(broken(&expect, &raw()), [Broken::Modes]);
+    assert!(explain(&expect, Broken::Modes, &raw()).ends_with("got -echo"));
+    assert_eq!(broken(&expect, &on_terminal(exited(0), &[], None)), []);
+    assert_eq!(broken(&expect, &on_terminal(exited(1), &["-echo"], None)), [], "another end");
+    assert_eq!(broken(&against(&raw(), sends()), &raw()), []);
+    let mut unknown = raw();
+    unknown.outcome.terminal = Some(TerminalLeft::default());
+    assert_eq!(broken(&expect, &unknown), []);
+    // A scenario's word holds for every end.
+    assert_eq!(
+        broken(&scenario("(restored:true)"), &on_terminal(exited(1), &["-echo"], None)),
+        [Broken::Modes]
+    );
+    let waits = || End::Idle(sleeping());
+    assert_eq!(broken(&scenario("(restored:true,idle:true)"), &on_terminal(waits(), &["-echo"], None)), []);
+}
+
+#[test]
+fn a_foreground_that_was_lost_breaks() {
+    let waits = |group| on_terminal(End::Idle(sleeping()), &[], Some(group));
+    let (own, job) = (Foreground::Group(name("p0")), Foreground::Group(name("p0.1")));
+    let expect = against(&waits(own.clone()), Comparison::default());
+    assert_eq!(broken(&expect, &waits(own.clone())), []);
+    assert_eq!(broken(&expect, &waits(job.clone())), [Broken::Foreground]);
+    assert_eq!(broken(&expect, &waits(Foreground::Ended(name("p0.1")))), [Broken::Foreground]);
+    // Somewhere else another may have it, if anybody of it lives.
+    let elsewhere = |group| {
+        let mut run = waits(group);
+        run.outcome.end = End::Idle(Vec::new());
+        run
+    };
+    assert_eq!(broken(&expect, &elsewhere(job.clone())), []);
+    assert_eq!(broken(&expect, &elsewhere(Foreground::Ended(name("p0.1")))), [Broken::Foreground]);
+    assert_eq!(broken(&scenario("(foreground:\"p0\",idle:true)"), &waits(job)), [Broken::Foreground]);
+    assert_eq!(broken(&scenario("(foreground:\"p0\",idle:true)"), &waits(own)), []);
+}
+
+#[test]
+fn who_is_typed_at_may_end_ask_back_or_stop() {
+    let expect = against(&ended(0), Comparison::default());
+    for end in [exited(130), End::Idle(sleeping()), End::Stopped] {
+        assert_ne!(broken(&expect, &run(end.clone())), []);
+        assert_eq!(broken(&expect, &after(typed(), run(end.clone()))), [], "{end:?}");
+        // Another size calls for nothing of the kind, nor does what was typed in the reference run too.
+        assert_ne!(broken(&expect, &after(Action::Resize(40, 12), run(end.clone()))), []);
+        let same = against(&after(typed(), ended(0)), Comparison::default());
+        assert_ne!(broken(&same, &after(typed(), run(end))), []);
+    }
+    assert_ne!(broken(&expect, &after(typed(), run(End::Hang(sleeping())))), []);
+    // What is left over counts where it ended alike.
+    let mut left_one = after(typed(), ended(0));
+    left_one.outcome.leftover.push(left("p0.1", LeftHow::Orphan));
+    assert_eq!(broken(&expect, &left_one), [Broken::Orphans]);
+    left_one.outcome.end = exited(1);
+    assert_eq!(broken(&expect, &left_one), []);
 }
 
 proptest! {

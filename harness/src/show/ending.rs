@@ -4,7 +4,9 @@ use super::layout::{padded, plain, short, width};
 use super::{Page, indented};
 use crate::schedule::ThreadName;
 use crate::signal::{Signal, SignalSet};
-use crate::trace::{Change, Changing, End, LeftHow, Open, Outcome, Output, Remains, Sleeper, Took};
+use crate::trace::{
+    Change, Changing, End, LeftHow, Open, Outcome, Output, Remains, Sleeper, TerminalLeft, Took,
+};
 use std::time::Duration;
 
 /// Lines of output that are shown at its beginning and at its end.
@@ -18,8 +20,15 @@ pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
     let mut text = end(&outcome.end, page);
     text += &took(outcome);
     text += places;
-    text += &output("standard output", &outcome.stdout, page);
-    text += &output("standard error", &outcome.stderr, page);
+    if let Some(terminal) = &outcome.terminal {
+        text += &output("screen", &outcome.stdout, page);
+        text += &left_terminal(terminal, page);
+    } else {
+        text += &output("standard output", &outcome.stdout, page);
+    }
+    if outcome.terminal.is_none() || !outcome.stderr.bytes().is_empty() {
+        text += &output("standard error", &outcome.stderr, page);
+    }
     for client in &outcome.clients {
         let how = client.status.map_or_else(|| "still waits".to_owned(), |status| status.to_string());
         let name = format!("{} ({})", client.client, plain(&client.command));
@@ -55,6 +64,14 @@ pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
         text += &table(outcome);
     }
     text
+}
+
+/// How the terminal was left.
+fn left_terminal(terminal: &TerminalLeft, page: Page) -> String {
+    let modes = terminal.modes_words().unwrap_or_else(|| "in modes that are not known".to_owned());
+    let front = terminal.foreground.as_ref();
+    let front = front.map_or_else(String::new, |front| format!("; in its foreground is {front}"));
+    format!("{} {}{front}\n", page.strong("terminal left:"), plain(&modes))
 }
 
 /// Files and IPC objects that are otherwise than before, and what processes held when they ended.

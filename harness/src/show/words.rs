@@ -24,7 +24,10 @@ pub fn step_words(step: &Step) -> String {
     let nth = if step.nth > 1 { format!(", the {} time", ordinal(step.nth)) } else { String::new() };
     let to = match step.action {
         Action::Send(_) => format!(" to {}", step.thread.process()),
-        Action::Switch(_) | Action::Fire => String::new(),
+        Action::SendGroup(_) => format!(" (that of {})", step.thread.process()),
+        Action::Switch(_) | Action::Fire | Action::Type(_) | Action::Resize(..) | Action::HangUp => {
+            String::new()
+        }
     };
     format!("{} {}{nth}: {}{to}", step.thread, site_words(step.at), step.action)
 }

@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::judge;
 use crate::program::{Limits, Program};
 use crate::scenario::{Exit, Expect, ExpectedFiles, Explore, Known, Scenario, Strategy, Text};
-use crate::schedule::Schedule;
+use crate::schedule::{Action, Schedule};
 use crate::signal::Signal;
 use crate::trace::Trace;
 use crate::world::Files;
@@ -43,6 +43,7 @@ pub(super) fn scenario(scenario: &Scenario) -> Option<Complaint> {
     program(scenario)
         .or_else(|| clients(scenario))
         .or_else(|| explore(&scenario.explore))
+        .or_else(|| terminal(scenario))
         .or_else(|| limits(&scenario.limits))
         .or_else(|| expect(&scenario.expect))
         .or_else(|| files(scenario))
@@ -113,6 +114,18 @@ fn env(env: &BTreeMap<String, String>) -> Option<Complaint> {
     )
 }
 
+/// What needs a terminal has one.
+fn terminal(scenario: &Scenario) -> Option<Complaint> {
+    let at = match scenario {
+        Scenario { tty: true, .. } => return None,
+        _ if !scenario.explore.person.is_empty() => [Field("explore"), Field("person")],
+        _ if scenario.expect.restored => [Field("expect"), Field("restored")],
+        _ if scenario.expect.foreground.is_some() => [Field("expect"), Field("foreground")],
+        _ => return None,
+    };
+    complain(at, "there is no terminal without `tty: true`")
+}
+
 fn explore(explore: &Explore) -> Option<Complaint> {
     let uncatchable = |signal: &Signal| matches!(*signal, Signal::KILL | Signal::STOP);
     if let Some(index) = explore.send.iter().position(uncatchable).filter(|_| !explore.always) {
@@ -121,10 +134,17 @@ fn explore(explore: &Explore) -> Option<Complaint> {
             "no program can catch or block this signal: it is sent only with `always: true`",
         );
     }
-    if !explore.send_to.is_process() {
+    if !explore.send_to.process.is_process() {
         return complain(
             [Field("explore"), Field("send_to")],
             "signals are sent to a process: expected a name without `/`",
+        );
+    }
+    let typed = |act: &Action| matches!(act, Action::Type(_) | Action::Resize(..) | Action::HangUp);
+    if let Some(index) = explore.person.iter().position(|act| !typed(act)) {
+        return complain(
+            [Field("explore"), Field("person"), Item(index)],
+            "expected what a person does at a terminal: `Type(\"^C\")`, `Resize(40, 12)` or `HangUp`",
         );
     }
     if explore.strategy.is_empty() {

@@ -247,6 +247,7 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
         files,
         client,
         clients,
+        tty,
         expect,
         finds,
         warns,
@@ -286,6 +287,9 @@ pub(super) fn scenario(scenario: &Scenario, path: &Path) -> ron::Result<String> 
     }
     if !clients.is_empty() {
         text.field("clients", clients, 1)?;
+    }
+    if *tty {
+        text.field("tty", tty, 0)?;
     }
     text.field("expect", expect, 0)?;
     if !finds.is_empty() {

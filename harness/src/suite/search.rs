@@ -201,7 +201,7 @@ where
     let asked = Asked {
         rules: &job.checks,
         signals: &job.plan.send,
-        process: &job.plan.send_to,
+        process: &job.plan.send_to.process,
         base,
         runs: checks::MOST_RUNS,
     };

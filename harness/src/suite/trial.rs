@@ -122,6 +122,8 @@ impl Trial {
         let plan = Plan {
             send: scenario.explore.send.clone(),
             send_to: scenario.explore.send_to.clone(),
+            person: scenario.explore.person.clone(),
+            may: scenario.explore.may(scenario.tty),
             always: scenario.explore.always,
             points: scenario.explore.points.clone(),
             code: self.code.clone(),

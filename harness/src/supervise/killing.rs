@@ -78,7 +78,7 @@ impl Turns<'_> {
         Ok(None)
     }
 
-    fn all_signalled(&mut self) {
+    pub(super) fn all_signalled(&mut self) {
         self.tree.process_ids().for_each(|process| self.signalled(process));
     }
 

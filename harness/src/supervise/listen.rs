@@ -1,6 +1,7 @@
 //! Waiting for what the kernel, the init and the program tell.
 
 use super::{RunError, unmade};
+use crate::supervise::books::seat::Seat;
 use crate::supervise::books::tree::{Process, State, Thread};
 use crate::supervise::patience::{BIRTH, Heard, NEWS, Patience};
 use crate::supervise::state::Turns;
@@ -16,6 +17,7 @@ impl Turns<'_> {
         let cell = self.cell;
         let mut fds = vec![cell.listener().as_fd(), cell.control(), cell.stdout(), cell.stderr()];
         fds.extend(self.clients.outputs());
+        fds.extend(self.seat.as_ref().and_then(Seat::heard));
         let told = fds.len();
         fds.extend(self.dying().map(|process| process.pidfd.as_fd()));
         let dying = fds.len();
@@ -75,6 +77,7 @@ impl Turns<'_> {
 
     /// Reads what the program has written.
     pub(super) fn drain(&mut self) -> Result<(), RunError> {
+        self.read_screen()?;
         let mut read = || {
             self.stdout.drain(self.cell.stdout())?;
             self.stderr.drain(self.cell.stderr())?;
@@ -116,9 +119,8 @@ impl Turns<'_> {
 
     /// Has the program started.
     pub(super) fn start(&mut self) -> Result<(), RunError> {
-        self.cell
-            .go()
-            .map_err(|errno| RunError::Fault(format!("telling the run's init to start: {errno}")))?;
+        let terminal = self.cell.go().map_err(|error| unmade(error, &self.settings.launch))?;
+        self.seat = terminal.map(Seat::new).transpose()?;
         while self.tree.threads.is_empty() && self.course.failed_start.is_none() {
             self.listen(Patience::ForNews)?;
             self.interrupted()?;

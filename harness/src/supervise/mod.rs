@@ -30,6 +30,7 @@ mod emulate;
 mod execute;
 mod fire;
 mod futex;
+mod group;
 mod hang;
 mod killing;
 mod leftover;
@@ -48,6 +49,7 @@ mod scheduling;
 mod settle;
 mod state;
 mod steps;
+mod terminal;
 mod time;
 mod turn;
 

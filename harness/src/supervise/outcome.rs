@@ -23,6 +23,7 @@ impl Turns<'_> {
         let exec_blocked = self.exec_blocked(&statuses);
         let lasting = self.lasting();
         let took = self.took();
+        let terminal = self.terminal_left()?;
         self.note_end(&end);
         self.end_everything()?;
         self.drain()?;
@@ -35,6 +36,7 @@ impl Turns<'_> {
             stderr: self.stderr.told(),
             clients: self.client_ends(),
             took,
+            terminal,
             remains: self.remains()?,
         })
     }

@@ -145,6 +145,7 @@ impl Turns<'_> {
         let by_itself = self.kernel.asynchronous && row.wakes != Wakes::Nobody;
         let wakes = if by_itself { Wakes::Anybody } else { row.wakes };
         self.tree.may_wake(wakes);
+        self.kernel.terminal_written |= self.kernel.terminals && wakes >= Wakes::Descriptors;
         self.note_action(id, call, &held.args());
         if self.uses_code()
             && let Some(sysno) = call.sysno()
@@ -199,7 +200,12 @@ impl Turns<'_> {
                 self.note_interval_of_cpu(id, held.args()[0], held.args()[1])
             }
             Sysno::shmget | Sysno::semget | Sysno::msgget | Sysno::mq_open => self.cell.note_ipc(),
-            Sysno::fcntl | Sysno::ioctl => self.note_asynchronous(sysno, &held.args()),
+            Sysno::fcntl | Sysno::ioctl => {
+                self.note_asynchronous(sysno, &held.args());
+                // No pseudoterminal can be used before it is unlocked (unlockpt(3)).
+                let unlocks = sysno == Sysno::ioctl && held.args()[1] == libc::TIOCSPTLCK;
+                self.kernel.terminals |= unlocks;
+            }
             _ => {
                 let Some(held) = self.emulate(id, held, sysno)? else { return Ok(()) };
                 let Some(held) = self.futex(id, held, call, loading)? else { return Ok(()) };

@@ -219,6 +219,10 @@ impl Turns<'_> {
                 Found::Stopped => {
                     self.tree.thread_mut(id).state = State::Stopped;
                     self.journal.news.push((id, News::Told(What::Stop)));
+                    // Terminals stop whole process groups.
+                    if self.seat.is_some() || self.kernel.terminals {
+                        self.all_signalled();
+                    }
                     // Its parent may get SIGCHLD for it.
                     let process = self.tree.thread(id).process;
                     self.signal_parent(process);
@@ -276,6 +280,7 @@ impl Turns<'_> {
         if process == ProcessId(0) {
             self.course.first_ended = Some(self.clock.now);
             self.course.first_ended_at = Some(Instant::now());
+            self.session_ended();
         }
         let ended = self.tree.process(process);
         // The init has told of its own children. Another is known in one way until it is waited for, and then in the

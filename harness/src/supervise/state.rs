@@ -2,6 +2,7 @@
 
 use super::{Observe, RunError, Settings};
 use crate::schedule::{Schedule, Site};
+use crate::signal::Signal;
 use crate::supervise::books::clients::Clients;
 use crate::supervise::books::doubts::Doubts;
 use crate::supervise::books::held::Held;
@@ -11,6 +12,7 @@ use crate::supervise::books::news::Guard;
 use crate::supervise::books::noted::Noted;
 use crate::supervise::books::pick::Picker;
 use crate::supervise::books::ports::Ports;
+use crate::supervise::books::seat::Seat;
 use crate::supervise::books::tree::{State, Tree};
 use crate::supervise::code::ambush::Counter;
 use crate::supervise::code::lookout::Lookout;
@@ -56,6 +58,8 @@ pub(super) struct Turns<'a> {
     pub(super) stderr: Written,
     /// Who talks to it.
     pub(super) clients: Clients,
+    /// Its terminal, if it has one.
+    pub(super) seat: Option<Seat>,
     /// What is noted of what the run leaves.
     pub(super) noted: Noted,
     /// Beginning and end.
@@ -71,6 +75,10 @@ pub(super) struct Kernel {
     pub(super) asynchronous: bool,
     /// Timers of CPU time.
     pub(super) cpu_timers: Vec<CpuTimer>,
+    /// The program has made a pseudoterminal of its own.
+    pub(super) terminals: bool,
+    /// And a call was let happen that may have written to one.
+    pub(super) terminal_written: bool,
     /// Those that it chooses.
     pub(super) ports: Ports,
     /// A timeout of a socket has been set.
@@ -105,6 +113,8 @@ pub(super) struct Going {
     pub(super) released_at: Instant,
     /// Who came to a point while that one was still on its way to its own.
     pub(super) overtaken_by: Option<ThreadId>,
+    /// Processes that are to end, or to stop, by a signal as soon as all have settled.
+    pub(super) to_end: Vec<(ProcessId, Signal)>,
     /// What is watched over until a process that was let end has ended.
     pub(super) guard: Option<Guard>,
 }
@@ -147,11 +157,18 @@ impl<'a> Turns<'a> {
             clock: Clock::of(&settings.world),
             kernel: Kernel::default(),
             code: Code { unnotified, ..Code::default() },
-            going: Going { released: None, released_at: now, overtaken_by: None, guard: None },
+            going: Going {
+                released: None,
+                released_at: now,
+                overtaken_by: None,
+                to_end: Vec::new(),
+                guard: None,
+            },
             doubts: Doubts::default(),
             stdout: Written::up_to(settings.limits.output),
             stderr: Written::up_to(settings.limits.output),
             clients: Clients::default(),
+            seat: None,
             noted: Noted::default(),
             course: Course {
                 started: now,

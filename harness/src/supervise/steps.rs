@@ -62,14 +62,14 @@ impl Turns<'_> {
                 let receivable = self.receivable(id)?;
                 // Where nobody else could go, it runs out next in any case.
                 let fires = self.tree.held().next().is_some() && self.could_fire(id)?;
+                let acts = self.meaningful_acts(id)?;
                 let (point, others) = (point.clone(), Threads::default());
-                self.journal.reach(Reached { point, others, receivable, fires });
+                self.journal.reach(Reached { point, others, receivable, fires, acts });
             }
             for (index, step) in self.steps_for(&point) {
                 let done = match step.action {
-                    Action::Send(signal) => self.send(id, signal)?,
                     Action::Fire => self.fire_early(id)?,
-                    Action::Switch(_) => false,
+                    _ => self.act_outside(id, &step.action)?,
                 };
                 if done {
                     self.taken[index] = true;
@@ -110,15 +110,15 @@ impl Turns<'_> {
             let point = Point { thread: name, site: Site::Quiet, nth };
             let steps = self.steps_for(&point);
             // Where there is but one thread, the call in which it sleeps says as much.
-            let telling = first && self.tree.threads.len() > 1 && !self.settings.watch.is_empty();
+            let looks = !self.settings.watch.is_empty() || self.seat.is_some();
+            let telling = first && self.tree.threads.len() > 1 && looks;
             if telling || !steps.is_empty() {
                 let receivable = self.receivable(thread)?;
-                self.journal.reach(Reached { point, others: Threads::default(), receivable, fires: false });
+                let (others, acts) = (Threads::default(), self.meaningful_acts(thread)?);
+                self.journal.reach(Reached { point, others, receivable, fires: false, acts });
             }
             for (index, step) in steps {
-                if let Action::Send(signal) = step.action
-                    && self.send(thread, signal)?
-                {
+                if self.act_outside(thread, &step.action)? {
                     self.taken[index] = true;
                     taken = true;
                 }
@@ -171,9 +171,9 @@ impl Turns<'_> {
             held.iter().map(|other| other.id).filter(|other| *other != thread).collect();
         if !told {
             let receivable = self.receivable(thread)?;
-            let fires = self.could_fire(thread)?;
+            let (fires, acts) = (self.could_fire(thread)?, self.meaningful_acts(thread)?);
             let (point, others) = (point.clone(), self.names(&others));
-            self.journal.reach(Reached { point, others, receivable, fires });
+            self.journal.reach(Reached { point, others, receivable, fires, acts });
             self.picker.point();
             if let State::Held(held) = &mut self.tree.thread_mut(thread).state {
                 held.told = true;
@@ -181,9 +181,9 @@ impl Turns<'_> {
         }
         for (index, step) in self.steps_for(&point) {
             let done = match &step.action {
-                Action::Send(signal) => self.send(thread, *signal)?,
                 Action::Switch(target) => self.switch(thread, target, &others),
                 Action::Fire => self.fire_early(thread)?,
+                action => self.act_outside(thread, action)?,
             };
             // One that can do nothing here is left untaken, so that the run says so.
             if done {
@@ -200,7 +200,7 @@ impl Turns<'_> {
         journal.names(ids, |id| tree.thread(id).name.clone())
     }
 
-    fn point_of(&self, id: ThreadId) -> (Point, bool) {
+    pub(super) fn point_of(&self, id: ThreadId) -> (Point, bool) {
         let thread = self.tree.thread(id);
         let (site, nth, told) = match &thread.state {
             State::Held(held) => {
@@ -237,10 +237,28 @@ impl Turns<'_> {
         self.note_where(thread);
     }
 
-    /// Sends a signal to the thread's process, as kill(2) does; false if it is neither caught nor blocked there (and the
-    /// run was not asked to send it all the same), or if the process has ended.
-    fn send(&mut self, thread: ThreadId, signal: Signal) -> Result<bool, RunError> {
-        let parked = matches!(self.point_of(thread).0.site, Site::At(_));
+    /// Does what the outside does; false if nothing comes of it here, or it is no such action.
+    fn act_outside(&mut self, thread: ThreadId, action: &Action) -> Result<bool, RunError> {
+        match action {
+            Action::Send(signal) => self.send(thread, *signal, false),
+            Action::SendGroup(signal) => self.send(thread, *signal, true),
+            Action::Type(_) | Action::Resize(..) | Action::HangUp => self.act(thread, action),
+            Action::Switch(_) | Action::Fire => Ok(false),
+        }
+    }
+
+    /// True if a thread is stopped at an instruction.
+    pub(super) fn anybody_parked(&self) -> bool {
+        self.tree.held().any(|id| matches!(self.point_of(id).0.site, Site::At(_)))
+    }
+
+    /// Sends a signal to the thread's process, or to its process group, as kill(2) does; false if it is neither caught nor
+    /// blocked in the process (and the run was not asked to send it all the same), or if that has ended.
+    fn send(&mut self, thread: ThreadId, signal: Signal, group: bool) -> Result<bool, RunError> {
+        let parked = match group {
+            true => self.anybody_parked(),
+            false => matches!(self.point_of(thread).0.site, Site::At(_)),
+        };
         if parked && (signal == Signal::CONT || deliver::stops().contains(signal)) {
             // It would let the thread go, or be taken away by what lets it go.
             return Ok(false);
@@ -252,6 +270,12 @@ impl Turns<'_> {
         let process = self.tree.thread(thread).process;
         self.look_where(thread);
         self.note_there()?;
+        if group {
+            let Some(status) = self.proc_status(thread)? else { return Ok(false) };
+            let members = self.members(signal, status.own_group)?;
+            self.send_to_members(signal, members)?;
+            return self.sent(thread, Action::SendGroup(signal));
+        }
         match pidfd::kill(self.tree.process(process).pid, signal.number()) {
             Ok(()) => {}
             Err(Errno::ESRCH) => return Ok(false),
@@ -263,9 +287,13 @@ impl Turns<'_> {
             }
         }
         self.signalled(process);
+        self.sent(thread, Action::Send(signal))
+    }
+
+    fn sent(&mut self, thread: ThreadId, action: Action) -> Result<bool, RunError> {
         self.course.last_sent = Some((self.clock.now, self.clock.run_out));
         self.clients.sent += 1;
-        self.step_event(thread, Action::Send(signal), &[]);
+        self.step_event(thread, action, &[]);
         if !self.tree.is_held(thread) {
             self.code.lookout.goes_on(thread);
         }

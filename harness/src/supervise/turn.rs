@@ -62,8 +62,12 @@ impl Turns<'_> {
             if self.clock.is_virtual() && self.answer_glances()? {
                 continue;
             }
+            if self.flush_own_terminals()? {
+                continue;
+            }
+            self.note_terminal();
             self.tell_news();
-            if self.steps_of_sleepers()? {
+            if self.end_next()? || self.type_on()? || self.steps_of_sleepers()? {
                 continue;
             }
             if self.tree.live_threads() == 0 {

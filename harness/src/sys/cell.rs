@@ -12,6 +12,7 @@ use super::overlay::{self, Own, Sent};
 use super::procfs;
 use super::procnet::Network;
 use super::stage::{CellError, Stage};
+use super::terminal::{self, Terminal};
 use super::{descriptors, filter, network};
 use crate::program::{Launch, Limits};
 use crate::trace::Change;
@@ -59,6 +60,8 @@ pub struct Cell {
     stderr: OwnedFd,
     listener: Listener,
     own: Own,
+    /// True if each run has a terminal of its own.
+    has_terminal: bool,
     network: Option<Network>,
     /// The process that is to be the program, or a client, has not executed it yet.
     starting: std::cell::Cell<bool>,
@@ -89,13 +92,16 @@ fn path(path: &Path) -> Result<CString, CellError> {
 /// The arguments of a program, and its environment.
 type Words = (Vec<CString>, Vec<CString>);
 
-fn words(launch: &Launch) -> Result<Words, CellError> {
+fn words(launch: &Launch, on_terminal: bool) -> Result<Words, CellError> {
     let argv = launch.argv.iter().map(|word| text(word.as_bytes())).collect::<Result<_, _>>()?;
-    let variables = launch.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
+    let kind = (terminal::VARIABLE.to_owned(), terminal::KIND.to_owned());
+    let kind = Some(kind).filter(|(name, _)| on_terminal && !launch.env.contains_key(name));
+    let variables = launch.env.iter().chain(kind.as_ref().map(|(name, value)| (name, value)));
+    let variables = variables.map(|(name, value)| text(format!("{name}={value}").as_bytes()));
     Ok((argv, variables.collect::<Result<_, _>>()?))
 }
 
-fn root(launch: &Launch, (argv, env): &Words) -> Result<Root, CellError> {
+fn root(launch: &Launch, (argv, env): &Words, on_terminal: bool) -> Result<Root, CellError> {
     let pointers =
         |words: &[CString]| words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
     Ok(Root {
@@ -103,7 +109,10 @@ fn root(launch: &Launch, (argv, env): &Words) -> Result<Root, CellError> {
         argv: pointers(argv),
         envp: pointers(env),
         cwd: path(&launch.cwd)?,
-        stdin: path(launch.stdin.as_deref().unwrap_or(Path::new("/dev/null")))?,
+        stdin: match &launch.stdin {
+            None if on_terminal => None,
+            file => Some(path(file.as_deref().unwrap_or(Path::new("/dev/null")))?),
+        },
     })
 }
 
@@ -124,10 +133,13 @@ impl Cell {
         let (stdout, stdout_in) = output_pipe()?;
         let (stderr, stderr_in) = output_pipe()?;
 
-        let all = || [launch].into_iter().chain(clients);
         // They live until the init has its copy.
-        let words = all().map(words).collect::<Result<Vec<_>, _>>()?;
-        let roots = all().zip(&words).map(|(launch, words)| root(launch, words));
+        let (program, others) =
+            (words(launch, world.tty)?, clients.iter().map(|client| words(client, false)));
+        let others = others.collect::<Result<Vec<_>, _>>()?;
+        let first = root(launch, &program, world.tty);
+        let roots = clients.iter().zip(&others).map(|(client, words)| root(client, words, false));
+        let roots = std::iter::once(first).chain(roots);
         let mut cpu_mask = [0u8; 128];
         *cpu_mask.get_mut(cpu / 8).ok_or(CellError { stage: Stage::Scheduling, errno: Errno::EINVAL })? |=
             1 << (cpu % 8);
@@ -142,6 +154,7 @@ impl Cell {
         let orders = Orders {
             user_namespace,
             network: settings.transpose().map_err(|error| unread(Stage::NetworkSettings, &error))?,
+            terminal: world.tty,
             covers,
             uid_map: text(format!("{uid} {uid} 1").as_bytes())?,
             gid_map: text(format!("{gid} {gid} 1").as_bytes())?,
@@ -163,7 +176,8 @@ impl Cell {
         };
         let (listener, network, own) = furnished().inspect_err(|_| end(pid))?;
         let (starting, uses_ipc) = Default::default();
-        Ok(Cell { pid, control, stdout, stderr, listener, own, network, starting, uses_ipc })
+        let has_terminal = world.tty;
+        Ok(Cell { pid, control, stdout, stderr, listener, own, network, has_terminal, starting, uses_ipc })
     }
 
     /// The files that are the run's own.
@@ -276,10 +290,16 @@ impl Cell {
         }
     }
 
-    /// Has the init start the program.
-    pub fn go(&self) -> Result<(), Errno> {
+    /// Has the init start the program; gives its terminal, if it has one.
+    pub fn go(&self) -> Result<Option<Terminal>, CellError> {
         self.starting.set(true);
-        self.order(order::GO, &[])
+        self.order(order::GO, &[]).map_err(at(Stage::Answer))?;
+        if !self.has_terminal {
+            return Ok(None);
+        }
+        let mut sent = receive_sent(self.control.as_fd(), Kind::Terminal)?;
+        let person = sent.fds.pop().ok_or(CellError { stage: Stage::Answer, errno: Errno::EBADMSG })?;
+        Terminal::new(person).map(Some).map_err(at(Stage::Terminal))
     }
 
     /// Has the init start the client of this number, from 0, beside what runs. What it writes comes from these ends.

@@ -6,10 +6,10 @@
 
 use super::gate::{call, call_notified};
 use super::ipc;
-use super::network;
 use super::order;
 use super::overlay::{self, Cover};
 use super::stage::Stage;
+use super::{network, pty};
 use libc::{c_char, c_int, sock_filter, sock_fprog};
 use std::ffi::CString;
 use std::mem::size_of;
@@ -37,6 +37,8 @@ pub(super) enum Kind {
     Clean,
     /// The upper layers that were asked for are fresh; their roots come with this message, and a mask of their numbers.
     Fresh,
+    /// The end of the run's terminal at which a person sits comes with this message.
+    Terminal,
     /// The network is fresh, and what there is of it comes with this message.
     Network,
     /// What shows the IPC objects comes with this message, and a mask of the numbers.
@@ -48,6 +50,8 @@ pub(super) struct Orders {
     pub(super) user_namespace: bool,
     /// What its network's settings are, if it has one of its own.
     pub(super) network: Option<Vec<network::Setting>>,
+    /// True if each run has a terminal of its own.
+    pub(super) terminal: bool,
     pub(super) covers: Vec<Cover>,
     pub(super) uid_map: CString,
     pub(super) gid_map: CString,
@@ -69,7 +73,8 @@ pub(super) struct Root {
     pub(super) argv: Vec<*const c_char>,
     pub(super) envp: Vec<*const c_char>,
     pub(super) cwd: CString,
-    pub(super) stdin: CString,
+    /// None where it is the terminal.
+    pub(super) stdin: Option<CString>,
 }
 
 /// Where the init keeps its descriptors; everything else of its creator is closed.
@@ -79,7 +84,9 @@ const STDERR: usize = 5;
 const SIGNALS: usize = 6;
 const PIDS: usize = 7;
 const BASE: usize = 8;
-const FIRST_FREE: usize = 9;
+/// The program's end of the run's terminal, while it is being started.
+const TERMINAL: usize = 9;
+const FIRST_FREE: usize = 10;
 
 /// How often what was killed gets the CPU before everybody else is killed too.
 const YIELDS: u32 = 8;
@@ -181,6 +188,10 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
             Ok(base) => Numbered::all(&orders.covers, base.is_some()),
             Err((_, errno)) => Numbered { errno, ..Numbered::NONE },
         };
+        // After the covers, of which one may have brought the machine's along.
+        if orders.terminal {
+            pty::mount()?;
+        }
         for root in &orders.roots {
             check(Stage::WorkingDirectory, call(libc::SYS_chdir, root.cwd.as_ptr() as usize, 0, 0, 0, 0))?;
         }
@@ -248,7 +259,7 @@ unsafe fn descriptors(orders: &Orders, base: Option<usize>) -> Result<(), (Stage
         if pids != PIDS {
             check(stage, call(libc::SYS_dup3, pids, PIDS, cloexec, 0, 0))?;
         }
-        for (first, last) in [(0, 2), (FIRST_FREE, u32::MAX as usize)] {
+        for (first, last) in [(0, 2), (TERMINAL, u32::MAX as usize)] {
             check(stage, call(libc::SYS_close_range, first, last, 0, 0, 0))?;
         }
     }
@@ -442,7 +453,7 @@ fn serve(orders: &Orders) -> ! {
         if fds[0].revents != 0 {
             match order::receive(CONTROL) {
                 (order::GO, Some([]), _) => match orders.roots.first() {
-                    Some(root) => go(root, orders, [STDOUT, STDERR], true),
+                    Some(root) => program(root, orders),
                     None => exit(0),
                 },
                 (order::CLIENT, Some([number]), Some(outputs)) => {
@@ -531,11 +542,29 @@ struct Start<'a> {
     root: &'a Root,
     closed_gate: &'a [sock_filter],
     outputs: [usize; 2],
+    /// The terminal whose session it leads.
+    terminal: Option<usize>,
 }
 
 #[repr(align(16))]
 struct Stack(#[expect(dead_code, reason = "used by address only")] [u8; STACK]);
 static mut FIRST_STACK: Stack = Stack([0; STACK]);
+
+/// Starts the program, on a terminal if it is to have one.
+fn program(root: &Root, orders: &Orders) {
+    if orders.terminal
+        && let Err((stage, errno)) =
+            pty::pair(TERMINAL).and_then(|person| hand_over(Kind::Terminal, &[person], Numbered::NONE))
+    {
+        report(Kind::Failed, stage as i32, errno);
+        return;
+    }
+    go(root, orders, [STDOUT, STDERR], true);
+    if orders.terminal {
+        // SAFETY: only a number.
+        unsafe { call(libc::SYS_close, TERMINAL, 0, 0, 0, 0) };
+    }
+}
 
 /// Starts a client with these outputs.
 fn client(root: &Root, orders: &Orders, outputs: [usize; 2]) {
@@ -561,7 +590,8 @@ fn client(root: &Root, orders: &Orders, outputs: [usize; 2]) {
 /// Starts a program, the `first` of a run with the first pid: it shares the init's memory until it executes, and the init
 /// waits for that.
 fn go(root: &Root, orders: &Orders, outputs: [usize; 2], first: bool) {
-    let start = Start { root, closed_gate: &orders.closed_gate, outputs };
+    let terminal = (first && orders.terminal).then_some(TERMINAL);
+    let start = Start { root, closed_gate: &orders.closed_gate, outputs, terminal };
     // SAFETY: the init has one thread, so nobody else uses the two statics; the new process uses them, and what they point
     // to, while the init is suspended (CLONE_VFORK). Its stack has room for the entry's address at the top, 16-byte aligned
     // as a call leaves it.
@@ -612,22 +642,18 @@ extern "C" fn first_step() -> ! {
 
 /// Returns only what went wrong.
 fn execute(start: &Start<'_>) -> (Stage, i32) {
-    let Start { root, closed_gate, outputs: [stdout, stderr] } = start;
+    let Start { root, closed_gate, outputs, terminal } = start;
     let steps = || -> Result<(), (Stage, i32)> {
         // SAFETY: pointers come from `start` or from locals that live through the call.
         unsafe {
-            // As a shell starts a job: the leader of a process group, in a session that is not its own.
-            check(Stage::ChildGroup, call(libc::SYS_setpgid, 0, 0, 0, 0, 0))?;
+            match terminal {
+                Some(terminal) => pty::lead(*terminal)?,
+                // As a shell starts a job: the leader of a process group, in a session that is not its own.
+                None => check(Stage::ChildGroup, call(libc::SYS_setpgid, 0, 0, 0, 0, 0)).map(drop)?,
+            }
             let cwd = root.cwd.as_ptr() as usize;
             check(Stage::WorkingDirectory, call(libc::SYS_chdir, cwd, 0, 0, 0, 0))?;
-            let stdin = call(libc::SYS_open, root.stdin.as_ptr() as usize, libc::O_RDONLY as usize, 0, 0, 0);
-            let stdin = check(Stage::StandardInput, stdin)?;
-            if stdin != 0 {
-                check(Stage::Redirect, call(libc::SYS_dup2, stdin, 0, 0, 0, 0))?;
-                check(Stage::Redirect, call(libc::SYS_close, stdin, 0, 0, 0, 0))?;
-            }
-            check(Stage::Redirect, call(libc::SYS_dup2, *stdout, 1, 0, 0, 0))?;
-            check(Stage::Redirect, call(libc::SYS_dup2, *stderr, 2, 0, 0, 0))?;
+            pty::standard(root.stdin.as_deref(), *terminal, *outputs)?;
             let none = 0u64;
             call(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0);
             let filter = closed_gate;

@@ -39,6 +39,7 @@ stages! {
     MapUsers: "mapping the user into the run's user namespace",
     PrivateMounts: "making mounts private",
     MountProc: "mounting /proc for the run's pid namespace",
+    MountTerminals: "mounting /dev/pts for the run's terminal",
     OwnFiles: "giving the run files of its own (overlayfs)",
     NetworkNamespace: "making a network namespace",
     Loopback: "bringing up the loopback interface of the run's network",
@@ -53,12 +54,14 @@ stages! {
     Personality: "switching off address space randomisation",
     NoNewPrivileges: "setting no_new_privs",
     Filter: "installing the seccomp filter",
-    HandOver: "handing over the seccomp listener",
+    HandOver: "handing over descriptors to the supervisor",
     SignalDescriptor: "opening a signal descriptor",
     LastPid: "setting the next pid",
+    Terminal: "making the run's terminal",
     // Of the program's first process.
     Fork: "forking",
     ChildGroup: "making the program's process group",
+    ControllingTerminal: "making the run's terminal the program's controlling terminal",
     StandardInput: "opening standard input",
     Redirect: "redirecting standard input and output",
     CloseGate: "closing the init's gate",
@@ -115,6 +118,7 @@ impl CellError {
             }
             (S::Arguments | S::WorkingDirectory | S::StandardInput | S::Execute, _) => Blame::Launch,
             (S::Capabilities | S::MountProc, E::ENOENT) => Blame::Host(Some("mount /proc")),
+            (S::MountTerminals, E::ENOENT | E::ENODEV) => Blame::Host(None),
             (S::LastPid, E::ENOENT) => Blame::Host(Some("take a kernel with CONFIG_CHECKPOINT_RESTORE")),
             (S::Namespaces | S::UserNamespaces, E::ENOSPC | E::EUSERS) => {
                 Blame::Host(Some("raise user.max_user_namespaces and user.max_pid_namespaces (sysctl)"))

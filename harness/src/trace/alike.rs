@@ -13,7 +13,8 @@
 //! another run.
 
 use super::{
-    Changing, End, Event, ExecBlocked, Leftover, Outcome, Output, Run, Sleeper, Status, What, shape,
+    Changing, End, Event, ExecBlocked, Leftover, Outcome, Output, Run, Sleeper, Status, TerminalLeft, What,
+    shape,
 };
 use crate::schedule::{Site, Syscall, ThreadName};
 use crate::signal::SignalSet;
@@ -48,6 +49,7 @@ struct Rest<'a> {
     clients: Vec<Answered<'a>>,
     leftover: &'a [Leftover],
     exec_blocked: &'a [ExecBlocked],
+    terminal: Option<&'a TerminalLeft>,
     files: Vec<(String, Did)>,
 }
 
@@ -75,8 +77,19 @@ impl End {
 impl Outcome {
     /// What makes it distinct: two outcomes with equal essences count as the same.
     pub fn essence(&self) -> Essence<'_> {
-        let Outcome { end, stdout, stderr, clients, leftover, exec_blocked, table: _, took: _, remains } =
-            self;
+        let Outcome {
+            end,
+            stdout,
+            stderr,
+            clients,
+            leftover,
+            exec_blocked,
+            table: _,
+            took: _,
+            terminal,
+            remains,
+        } = self;
+        let terminal = terminal.as_ref();
         let asleep = |sleepers: &[Sleeper]| {
             let one = |Sleeper { thread, call, caught, why: _ }: &Sleeper| (thread.clone(), *call, *caught);
             sleepers.iter().map(one).collect()
@@ -103,9 +116,14 @@ impl Outcome {
         };
         let rest = (!end.is_limit()).then(|| {
             let clients = clients.iter().map(|one| (&one.client, one.status, &one.stdout)).collect();
-            Rest { stdout, stderr, clients, leftover, exec_blocked, files: files() }
+            Rest { stdout, stderr, clients, leftover, exec_blocked, terminal, files: files() }
         });
         Essence { end: ending, rest }
+    }
+
+    /// True if what became of the program is the same in both, whatever it has written and left.
+    pub fn ends_like(&self, other: &Outcome) -> bool {
+        self.essence().end == other.essence().end
     }
 
     /// True if the two count as the same.

@@ -7,10 +7,10 @@ use crate::explore;
 use crate::judge::files::expected_of;
 use crate::program::Program;
 use crate::scenario::{
-    Exit as ExpectedExit, Expect, Explore, Handlers, Known, Length, Scenario, Served, Strategy, Text, Warned,
+    Exit as ExpectedExit, Expect, Handlers, Known, Length, Scenario, Served, Strategy, Text, Warned,
 };
 use crate::suite::{Done, Job};
-use crate::trace::{Broken, ClientEnd, End, LeftHow, Output, Status};
+use crate::trace::{Broken, ClientEnd, End, Foreground, LeftHow, Output, Status};
 use crate::world::Files;
 
 impl Args {
@@ -22,7 +22,7 @@ impl Args {
         let outcome = &done.report.reference.run.outcome;
         let exit = match (&outcome.end, self.exit) {
             (_, Some(code)) => Some(ExpectedExit::Code(code)),
-            (End::Ended(_), None) if !section.send.is_empty() => None,
+            (End::Ended(_), None) if job.plan.asks_for_an_end() => None,
             (End::Ended(Status::Exited(code)), None) => Some(ExpectedExit::Code(*code)),
             (End::Ended(Status::Killed(signal)), None) => Some(ExpectedExit::Signal(*signal)),
             (_, None) => None,
@@ -43,7 +43,10 @@ impl Args {
         let littered: Vec<_> = littered.map(|finding| &finding.run).collect();
         let asks = !littered.is_empty() && job.settings.world.files != Files::Host;
         let files = asks.then(|| expected_of(&done.report.reference.run, littered.into_iter()));
-        let late = done.report.findings.iter().any(|finding| finding.breaks == Broken::Late);
+        let found = |broken| done.report.findings.iter().any(|finding| finding.breaks == broken);
+        let front = outcome.terminal.as_ref().and_then(|terminal| terminal.foreground.as_ref());
+        let front = front.filter(|_| found(Broken::Foreground));
+        let late = found(Broken::Late);
         let checked = !job.checks.is_empty() && done.checked.runs > 1;
         // A search that only time has ended is written down with the runs that it had.
         let made = |strategy: &Strategy| match strategy.runs() {
@@ -57,21 +60,14 @@ impl Args {
             env: self.target.given_env(),
             stdin: launch.stdin.clone(),
             cwd: Some(launch.cwd.clone()),
-            explore: Explore {
-                send: section.send.clone(),
-                send_to: section.to.clone(),
-                always: self.always,
-                points: self.points.clone(),
-                sweep: self.sweep.clone(),
-                sweep_all: self.sweep_all,
-                strategy: job.plan.strategies.iter().map(made).collect(),
-            },
+            explore: self.asked(section, &job.plan.strategies.iter().map(made).collect::<Vec<_>>()),
             limits: job.settings.limits.clone(),
             network: job.settings.world.network,
             clock: job.settings.world.clock,
             files: job.settings.world.files,
             client: Vec::new(),
             clients: job.settings.world.clients.clone(),
+            tty: job.settings.world.tty,
             expect: Expect {
                 exit,
                 stdout,
@@ -82,6 +78,11 @@ impl Args {
                 within: late
                     .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
                 files,
+                restored: found(Broken::Modes),
+                foreground: front.and_then(|front| match front {
+                    Foreground::Group(leader) => Some(leader.clone()),
+                    Foreground::Ended(_) | Foreground::Nobody => None,
+                }),
                 handlers: if checked { Handlers::All } else { Handlers::Nothing },
                 ..Expect::default()
             },

@@ -3,7 +3,7 @@
 use super::{Args, Sent};
 use crate::cli::exit::{Exit, Stop};
 use crate::explore::{Sendable, sendable};
-use crate::schedule::ThreadName;
+use crate::schedule::Receiver;
 use crate::show::listed;
 use crate::signal::Signal;
 use crate::slots::Slots;
@@ -18,18 +18,18 @@ pub(super) struct Section {
     /// Signals that each run sends, once each.
     pub(super) send: Vec<Signal>,
     /// Who gets them.
-    pub(super) to: ThreadName,
+    pub(super) to: Receiver,
 }
 
 impl Section {
     fn nothing() -> Section {
-        Section { send: Vec::new(), to: ThreadName::root() }
+        Section { send: Vec::new(), to: Receiver::default() }
     }
 
     /// `SIGTERM`, `SIGUSR1 to p0.1`, `nothing`.
     fn words(&self) -> String {
         let signals: Vec<String> = self.send.iter().map(ToString::to_string).collect();
-        match (signals.is_empty(), self.to == ThreadName::root()) {
+        match (signals.is_empty(), self.to == Receiver::default()) {
             (true, _) => "nothing".to_owned(),
             (false, true) => listed(&signals),
             (false, false) => format!("{} to {}", listed(&signals), self.to),
@@ -83,10 +83,12 @@ impl Args {
         }
         let found = sendable(&suite::receivers(settings, slots)?);
         let heard = !found.send.is_empty();
-        if self.send.contains(&Sent::Nothing) {
+        // At a terminal a person types instead.
+        if self.send.contains(&Sent::Nothing) || self.target.world().tty {
             return Ok(Sections { each: vec![Section::nothing()], found: None, heard });
         }
-        let sent = found.send.iter().map(|(signal, to)| Section { send: vec![*signal], to: to.clone() });
+        let sent =
+            found.send.iter().map(|(signal, to)| Section { send: vec![*signal], to: to.clone().into() });
         let each = std::iter::once(Section::nothing()).chain(sent).collect();
         Ok(Sections { each, found: Some(found), heard })
     }
@@ -141,7 +143,7 @@ mod tests {
 
     #[test]
     fn each_search_has_a_name_and_a_file_of_its_own() {
-        let term = Section { send: vec![Signal::TERM], to: ThreadName::root() };
+        let term = Section { send: vec![Signal::TERM], to: Receiver::default() };
         let child = Section { send: vec![Signal::TERM], to: "p0.1".parse().unwrap() };
         assert_eq!(Section::nothing().name("./prog", 1), "./prog");
         assert_eq!(Section::nothing().name("./prog", 2), "./prog, sent nothing");

@@ -8,7 +8,7 @@ use crate::scenario::Strategy;
 use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
 use crate::signal::Signal;
 use crate::supervise::{RunError, Supervise};
-use crate::trace::{Broken, End, Run};
+use crate::trace::{Acts, Broken, End, Run};
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -127,6 +127,28 @@ fn a_timer_runs_out_at_every_point_where_one_is_armed_and_before_a_switch_there(
         report.findings.iter().map(|found| found.schedule.clone()).collect::<Vec<_>>(),
         [schedule(both)]
     );
+}
+
+#[test]
+fn what_a_person_may_do_is_tried_where_it_means_something_and_each_once() {
+    let typed = |site| Step::new(point("p0", site, 1), Action::Type("^C".parse().unwrap()));
+    let places = vec![
+        place("p0", "Before(getpid)", 1, &[], &[]),
+        place("p0", "Before(ioctl)", 1, &[], &[]).with_acts(Acts::INTERRUPT),
+        place("p0", "Before(write)", 1, &[], &[]).with_acts(Acts::INTERRUPT).with_acts(Acts::RESIZE),
+        place("p0", "At(\"draw\")", 1, &[], &[]).with_acts(Acts::INTERRUPT),
+    ];
+    let may = vec![typed("Before(write)").action, Action::Resize(40, 12), Action::HangUp];
+    for (bound, all) in [(1, vec![3]), (2, vec![3, 3])] {
+        let needed = typed("Before(write)");
+        let model = Model::new(places.clone(), move |steps| exited(i32::from(has(steps, &needed))));
+        let report = look(&Plan { may: may.clone(), ..exhaust(bound) }, &model);
+        let found: Vec<_> = report.findings.iter().map(|found| found.schedule.clone()).collect();
+        assert_eq!(found, [schedule([typed("Before(write)")])]);
+        // A pair has two different acts: ^C before ioctl or write, and the size; where both are at one point, in either order.
+        assert_eq!(report.coverage.levels.iter().map(|level| level.all).collect::<Vec<_>>(), all);
+        assert_eq!(report.signals_unsent, 0, "a hang-up that nobody asked for is not missed");
+    }
 }
 
 #[test]

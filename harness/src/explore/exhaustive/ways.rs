@@ -3,7 +3,7 @@
 //! NOTE \[Ways\] A run has as many ways on as points times threads, so they are not kept one by one: of each point, which of
 //! its actions are left. A step is made when its turn comes.
 
-use crate::signal::Signal;
+use crate::schedule::Action;
 use std::ops::Range;
 
 /// Ways on from a node.
@@ -11,8 +11,8 @@ use std::ops::Range;
 pub(super) enum Way {
     /// By a step at the point of this number: each of these actions, in the order of [`Points::all`](super::super::points::Points::all).
     Steps(u32, Range<u32>),
-    /// Without this signal.
-    Withhold(Signal),
+    /// Without this, which the outside does at home.
+    Withhold(Action),
 }
 
 /// Adds a step to the ways, which mostly end with its like.

@@ -27,12 +27,13 @@ impl Supervise for Threads {
             let point = Point { nth, ..point(&thread.to_string(), "Before(getpid)", 1) };
             let event = |what| Event { thread: thread.clone(), what, others: others.clone() };
             if !reached.iter().any(|reached| reached.point == point) {
-                let receivable = ["USR1".parse::<Signal>().unwrap()].into_iter().collect();
+                let receivable = ["USR1".parse::<crate::signal::Signal>().unwrap()].into_iter().collect();
                 reached.push(Reached {
                     point: point.clone(),
                     others: others.clone(),
                     receivable,
                     fires: false,
+                    acts: Default::default(),
                 });
             }
             if let Some(taken) = steps.iter().position(|step| step.point() == point) {
@@ -65,6 +66,7 @@ impl Supervise for Threads {
                 remains: Default::default(),
                 table: vec![],
                 took: Default::default(),
+                terminal: None,
             },
             reached,
             first_quiet: none,
@@ -149,7 +151,7 @@ fn a_sample_that_goes_by_its_priorities_takes_no_further_step() {
     let space = Space::new(&plan, &reference);
     let mut pct = Pct::new((0, 0), (2, 9), &space, &reference);
     let priorities = [(name("p0"), 1), (name("p0.1"), 2)].into();
-    let sends = vec![("USR1".parse().unwrap(), 4)];
+    let sends = vec![(Action::Send("USR1".parse().unwrap()), 4)];
     let mut sample =
         Sample { priorities, changes: vec![2], sends, moments: 4, steps: Vec::new(), last: false };
     let to = |thread: &str, nth, other: &str| {

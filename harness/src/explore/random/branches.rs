@@ -8,9 +8,8 @@ use super::super::chance::{below, pick, planning};
 use super::super::error::ExploreError;
 use super::super::points::Points;
 use super::super::space::Space;
-use super::super::steps::{can_follow, digest, sends, taken};
-use crate::schedule::{Schedule, Step};
-use crate::signal::Signal;
+use super::super::steps::{can_follow, digest, outside, taken};
+use crate::schedule::{Action, Schedule, Step};
 use crate::trace::Run;
 use proptest::test_runner::TestRunner;
 use std::collections::HashSet;
@@ -30,17 +29,17 @@ struct Branch {
     reached: Vec<u32>,
     /// Places in `reached` of what only its steps have made possible.
     opened: Vec<usize>,
-    /// For each signal, the place in `reached` where it was sent as at home.
-    homes: Vec<(Signal, Option<usize>)>,
+    /// For each thing that the outside does, the place in `reached` where it was done as at home.
+    homes: Vec<(Action, Option<usize>)>,
 }
 
 impl Branch {
     /// The schedule with one step more, at this place of what the run has reached; none if it says nothing new.
     fn longer(&self, space: &Space, place: usize, step: &Step) -> Option<Schedule> {
-        if let Some(signal) = sends(&step.action) {
-            let moved = self.steps.iter().any(|other| sends(&other.action) == Some(signal));
-            let gone = |(other, home): &(Signal, Option<usize>)| {
-                *other == signal && home.is_some_and(|home| place >= home)
+        if let Some(act) = outside(&step.action) {
+            let moved = self.steps.iter().any(|other| other.action == *act);
+            let gone = |(other, home): &(Action, Option<usize>)| {
+                other == act && home.is_some_and(|home| place >= home)
             };
             if moved || self.homes.iter().any(gone) {
                 return None;
@@ -92,18 +91,15 @@ impl Branches {
             return;
         }
         let (mut reached, mut opened) = (Vec::new(), Vec::new());
-        let mut homes: Vec<_> = space.signals.iter().map(|signal| (*signal, None)).collect();
+        let mut homes: Vec<_> = space.acts.iter().map(|act| (act.clone(), None)).collect();
         for here in &run.reached {
             let Some(number) = self.points.number(space, here) else { continue };
             if self.points.place(number).is_some_and(|place| place >= self.baseline) {
                 opened.push(reached.len());
             }
             let sent = taken(run).into_iter().filter(|step| at_home(step) && step.point() == here.point);
-            for signal in sent.filter_map(|step| sends(&step.action)) {
-                homes
-                    .iter_mut()
-                    .filter(|home| home.0 == signal)
-                    .for_each(|home| home.1 = Some(reached.len()));
+            for act in sent.map(|step| step.action) {
+                homes.iter_mut().filter(|home| home.0 == act).for_each(|home| home.1 = Some(reached.len()));
             }
             reached.push(number);
         }

@@ -12,4 +12,5 @@ pub(super) mod noted;
 pub(super) mod pick;
 pub(super) mod plant;
 pub(super) mod ports;
+pub(super) mod seat;
 pub(super) mod tree;

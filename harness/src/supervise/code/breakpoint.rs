@@ -31,7 +31,7 @@ use crate::supervise::state::Turns;
 use crate::supervise::{Observe, Observed, RunError};
 use crate::sys::perf::Breakpoint;
 use crate::sys::pidfd;
-use crate::trace::{Reached, Threads, What};
+use crate::trace::{Acts, Reached, Threads, What};
 use nix::errno::Errno;
 
 impl<'a> Turns<'a> {
@@ -371,7 +371,7 @@ impl<'a> Turns<'a> {
             self.tree.thread_mut(id).visits.insert(site, nth);
             self.mark_taken(&point, &Action::Send(signal));
             let (others, receivable) = (Threads::default(), SignalSet::only(signal));
-            self.journal.reach(Reached { point, others, receivable, fires: false });
+            self.journal.reach(Reached { point, others, receivable, fires: false, acts: Acts::NOTHING });
             self.event(id, What::Step(Action::Send(signal)));
             self.event(id, What::Signal(signal));
             self.event(id, What::Go(site, nth));
@@ -407,7 +407,7 @@ impl<'a> Turns<'a> {
             let receivable = self.receivable(id)?;
             let point = Point { thread: name.clone(), site, nth: 1 };
             let (others, fires) = (Threads::default(), self.could_fire(id)?);
-            self.journal.reach(Reached { point, others, receivable, fires });
+            self.journal.reach(Reached { point, others, receivable, fires, acts: Acts::NOTHING });
         }
         Ok(())
     }

@@ -14,6 +14,8 @@ pub(in crate::supervise) struct Snapshot {
     pub(in crate::supervise) sleepers: Vec<Sleeping>,
     /// Some thread is stopped by job control.
     pub(in crate::supervise) stopped: bool,
+    /// The run has a terminal, at which somebody could type that what is stopped goes on.
+    pub(in crate::supervise) terminal: bool,
     /// Descriptors that send signals by themselves (O_ASYNC of open(2)), and whose they are.
     pub(in crate::supervise) asynchronous: Vec<(ThreadName, Source)>,
     /// What was sent over a connection of the run and has not arrived.
@@ -83,6 +85,8 @@ pub(in crate::supervise) enum Source {
 pub(in crate::supervise) enum Kind {
     /// A pipe of the run's own.
     Pipe,
+    /// The run's terminal, to read what is typed there.
+    Terminal,
     /// The program's own standard output or error, which the supervisor empties all the time.
     Output,
     /// eventfd(2)
@@ -151,7 +155,8 @@ pub(in crate::supervise) fn prove(snapshot: &Snapshot) -> Proof {
     if snapshot.in_flight || most == Some(Waker::Time) {
         return Proof::Time;
     }
-    if snapshot.stopped {
+    // With a terminal a shell waits for what is typed while its job is stopped.
+    if snapshot.stopped && !(snapshot.terminal && most == Some(Waker::Outside)) {
         return Proof::Stopped;
     }
     let told = sleepers(snapshot);
@@ -181,7 +186,9 @@ fn waker(source: &Source) -> Waker {
             | Kind::EmptySet
             | Kind::Connected
             | Kind::Inside => Waker::Inside,
-            Kind::Listening | Kind::Outside | Kind::File(_) | Kind::Unknown => Waker::Outside,
+            Kind::Listening | Kind::Outside | Kind::File(_) | Kind::Terminal | Kind::Unknown => {
+                Waker::Outside
+            }
             Kind::Output | Kind::Timer(true) | Kind::Timed | Kind::Connecting => Waker::Time,
         },
     }
@@ -223,6 +230,7 @@ fn words(source: &Source) -> String {
                 |what: &str| format!("waits for {what} (descriptor {fd}), and everybody in the run sleeps");
             return match kind {
                 Kind::Pipe => inside("a pipe of the run's own"),
+                Kind::Terminal => format!("waits for somebody to type at the terminal (descriptor {fd})"),
                 Kind::Output => format!("waits for its own output to be read (descriptor {fd})"),
                 Kind::Event => inside("an eventfd"),
                 Kind::Signals => inside("a signal through a signalfd"),

@@ -69,7 +69,7 @@ impl Turns<'_> {
             Time::Nothing => {}
         }
         // What a terminal passes on now wakes somebody, or nobody.
-        if self.flush_terminals() && !self.still()? {
+        if self.flush_terminals()? && !self.still()? {
             return Ok(None);
         }
         let proof = prove(&self.snapshot()?);

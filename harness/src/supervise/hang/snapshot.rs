@@ -6,6 +6,7 @@ use crate::supervise::RunError;
 use crate::supervise::books::door::Door;
 use crate::supervise::books::futexes::PRIVATE;
 use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::seat::Seat;
 use crate::supervise::books::tree::{State, Thread};
 use crate::supervise::calls::{self, Ends, Sleep};
 use crate::supervise::hang::proof::{Kind, Sleeping, Snapshot, Source};
@@ -15,7 +16,7 @@ use crate::sys::procfs::{self, Inside};
 use crate::sys::procnet::Network;
 use crate::sys::socket;
 use crate::sys::terminal;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollFlags;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// Epoll sets may hold epoll sets; the kernel's own limit of their depth.
@@ -43,6 +44,7 @@ impl Turns<'_> {
     /// What every sleeping thread waits for.
     pub(in crate::supervise) fn snapshot(&self) -> Result<Snapshot, RunError> {
         let mut snapshot = Snapshot {
+            terminal: self.seat.is_some(),
             stopped: self.tree.live().any(|id| matches!(self.tree.thread(id).state, State::Stopped)),
             ..Snapshot::default()
         };
@@ -174,6 +176,18 @@ impl Turns<'_> {
                 Err(_) => Kind::Unknown,
             },
             _ if link.starts_with("pidfd:") => Kind::Process,
+            _ if link.starts_with("/dev/")
+                && let Ok(copy) = door.duplicate(fd)
+                && self.is_terminal_of_run(&copy) =>
+            {
+                let by_time = purpose == Purpose::Read && terminal::reads_by_time(copy.as_fd());
+                match purpose {
+                    _ if by_time => Kind::Timed,
+                    // What it has written is read all the time, unless somebody has typed that it is to stop.
+                    Purpose::Write if !self.seat.as_ref().is_some_and(Seat::is_stopped) => Kind::Output,
+                    Purpose::Read | Purpose::Write | Purpose::Poll | Purpose::PollToRead => Kind::Terminal,
+                }
+            }
             // A terminal may limit how long it is read (termios(3)).
             _ if purpose == Purpose::Read
                 && door.duplicate(fd).is_ok_and(|copy| terminal::reads_by_time(copy.as_fd())) =>
@@ -270,26 +284,38 @@ impl Turns<'_> {
 
     /// Has the kernel hand on what terminals have taken in and not yet passed on, which it does by itself a moment later
     /// (`flush_to_ldisc` happens at the latest when the terminal is polled). True if there is a terminal.
-    pub(in crate::supervise) fn flush_terminals(&self) -> bool {
-        let mut any = false;
+    pub(in crate::supervise) fn flush_terminals(&mut self) -> Result<bool, RunError> {
+        let mut any = self.flush_terminal_of_run()?;
+        if self.kernel.terminals {
+            for (process, fd) in self.open_descriptors()? {
+                let door = &self.tree.thread(process).door;
+                if door.descriptor(fd).is_ok_and(|link| is_terminal(&link))
+                    && let Ok(copy) = door.duplicate(fd)
+                {
+                    any = true;
+                    terminal::flush(copy.as_fd());
+                }
+            }
+        }
         for id in self.tree.live() {
             let thread = self.tree.thread(id);
             let State::Asleep(inside) = &thread.state else { continue };
             for source in self.sources(thread, inside) {
                 let Source::Descriptor(fd, Kind::File(name)) = source else { continue };
-                let terminal = name.starts_with("/dev/pts/")
-                    || name.starts_with("/dev/ptmx")
-                    || name.starts_with("/dev/tty");
-                if terminal && let Ok(copy) = thread.door.duplicate(fd) {
+                if is_terminal(&name)
+                    && let Ok(copy) = thread.door.duplicate(fd)
+                {
                     any = true;
-                    let mut fds = [PollFd::new(copy.as_fd(), PollFlags::POLLIN)];
-                    // Only the looking matters.
-                    let _ = poll(&mut fds, PollTimeout::ZERO);
+                    terminal::flush(copy.as_fd());
                 }
             }
         }
-        any
+        Ok(any)
     }
+}
+
+fn is_terminal(name: &str) -> bool {
+    ["/dev/pts/", "/dev/ptmx", "/dev/tty"].iter().any(|start| name.starts_with(start))
 }
 
 /// True for the calls of POSIX message queues, whose descriptors lead to nobody outside.
