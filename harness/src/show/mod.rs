@@ -5,6 +5,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod apart;
 mod crash;
 mod diverged;
 mod ending;
@@ -16,13 +17,14 @@ mod place;
 mod search;
 mod words;
 
+pub use apart::told_apart;
 pub use diverged::diverged;
 pub use extent::Extent;
 pub use layout::{padded, width};
 use layout::{plain, short};
 pub use place::{landings, sources};
 pub use search::{elsewhere, unstable};
-pub use words::{count, end_words, event_words, listed, made_words, outcome_words, step_words};
+pub use words::{count, end_words, event_words, listed, outcome_words, step_words};
 
 use crate::judge::title;
 use crate::schedule::Schedule;

@@ -93,7 +93,7 @@ pub fn outcome_words(outcome: &Outcome) -> String {
 }
 
 /// What a run made that is still there, where it made anything: `, made a and b`.
-pub fn made_words(remains: &Remains) -> String {
+pub(super) fn made_words(remains: &Remains) -> String {
     const MOST: usize = 2;
     let made = remains.changes.iter().filter(|change| matches!(change.how, Changing::Made(_)));
     let names: Vec<String> = made.map(|change| plain(&change.name)).collect();

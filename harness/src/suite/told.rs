@@ -30,14 +30,9 @@ impl Done {
         if outcomes.len() > 1 {
             let runs = outcomes.iter().map(|seen| seen.runs).sum();
             text += &format!("distinct outcomes of {}, the reference run included:\n", count(runs, "run"));
-            for seen in outcomes {
-                text += &format!(
-                    "  {:>6} x {}{}, first by {}\n",
-                    seen.runs,
-                    show::outcome_words(&seen.outcome),
-                    show::made_words(&seen.outcome.remains),
-                    seen.example
-                );
+            let all: Vec<_> = outcomes.iter().map(|seen| &seen.outcome).collect();
+            for (seen, words) in outcomes.iter().zip(show::told_apart(&all)) {
+                text += &format!("  {:>6} x {words}, first by {}\n", seen.runs, seen.example);
             }
         }
         if self.report.coverage.steps == 0 {
