@@ -10,6 +10,7 @@ use crate::supervise::code::vdso::{self, Patch};
 use crate::supervise::state::Turns;
 use crate::sys::{memory, procfs};
 use crate::trace::What;
+use nix::errno::Errno;
 use rand::Rng;
 use std::ffi::CString;
 use std::ops::Range;
@@ -93,7 +94,7 @@ impl Turns<'_> {
     /// Has the functions of the vDSO ask: they would tell the machine's time.
     fn take_clocks(&mut self, id: ThreadId, vdso: Range<u64>) -> Result<(), RunError> {
         /// The same for all programs: it is the kernel's.
-        static PATCHES: OnceLock<Option<Vec<Patch>>> = OnceLock::new();
+        static PATCHES: OnceLock<Vec<Patch>> = OnceLock::new();
         let thread = self.tree.thread(id);
         let unknown = |why: &str| {
             RunError::Unsupported(format!(
@@ -103,9 +104,19 @@ impl Turns<'_> {
             ))
         };
         let length = vdso.end.saturating_sub(vdso.start) as usize;
-        let image = || thread.door.read_bytes(vdso.start, length).ok();
-        let patches = PATCHES.get_or_init(|| image().and_then(|image| vdso::patches(&image)));
-        let patches = patches.as_ref().ok_or_else(|| unknown("its image is not understood"))?;
+        let patches = match PATCHES.get() {
+            Some(patches) => patches,
+            None => match thread.door.read_bytes(vdso.start, length) {
+                Ok(image) => {
+                    let patches = vdso::patches(&image);
+                    let patches = patches.ok_or_else(|| unknown("its image is not understood"))?;
+                    PATCHES.get_or_init(|| patches)
+                }
+                // Somebody has ended it meanwhile.
+                Err(errno) if errno == Errno::ESRCH || self.proc_status(id)?.is_none() => return Ok(()),
+                Err(errno) => return Err(unknown(errno.desc())),
+            },
+        };
         let written = thread.door.text().and_then(|text| {
             patches.iter().try_for_each(|patch| text.write(vdso.start + patch.offset, &patch.code))
         });

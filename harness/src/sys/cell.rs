@@ -4,7 +4,7 @@
 //! everything in it is ended and the pid counter is set back, so every run gets the same pids.
 
 use super::gate::{self, call};
-use super::init::{self, Kind, Orders, Report, Root};
+use super::init::{self, Kind, Orders, Report};
 use super::ipc;
 use super::notify::{Listener, Notification};
 use super::order;
@@ -12,6 +12,7 @@ use super::overlay::{self, Own, Sent};
 use super::procfs;
 use super::procnet::Network;
 use super::stage::{CellError, Stage};
+use super::start::Root;
 use super::terminal::{self, Terminal};
 use super::{descriptors, filter, network};
 use crate::program::{Launch, Limits};

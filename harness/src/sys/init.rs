@@ -1,16 +1,16 @@
 //! The run's init: pid 1 of the namespace, in which every run of one cell starts, is reaped, and is ended.
 //!
-//! The code here runs in a copy of a process that had other threads, and the program's first step runs in memory that is
-//! shared with the init (vfork(2)). So it uses what was prepared before, makes calls only by the gate's functions, and neither
+//! The code here runs in a copy of a process that had other threads. So it uses what was prepared before, makes calls only by the gate's functions, and neither
 //! allocates nor panics: an error is a message to the supervisor.
 
-use super::gate::{call, call_notified};
+use super::gate::call;
 use super::ipc;
 use super::order;
 use super::overlay::{self, Cover};
 use super::stage::Stage;
+use super::start::{Root, Start};
 use super::{network, pty};
-use libc::{c_char, c_int, sock_filter, sock_fprog};
+use libc::{c_int, sock_filter, sock_fprog};
 use std::ffi::CString;
 use std::mem::size_of;
 
@@ -67,16 +67,6 @@ pub(super) struct Orders {
     pub(super) stderr: c_int,
 }
 
-/// How a program is started.
-pub(super) struct Root {
-    pub(super) file: CString,
-    pub(super) argv: Vec<*const c_char>,
-    pub(super) envp: Vec<*const c_char>,
-    pub(super) cwd: CString,
-    /// None where it is the terminal.
-    pub(super) stdin: Option<CString>,
-}
-
 /// Where the init keeps its descriptors; everything else of its creator is closed.
 const CONTROL: usize = 3;
 const STDOUT: usize = 4;
@@ -93,13 +83,6 @@ const YIELDS: u32 = 8;
 
 /// How many descriptors one message may bring: the listener, those of the network, and those of upper layers.
 pub(super) const MOST_HANDED_OVER: usize = 1 + network::OPENED + overlay::MOST;
-
-/// The first pid of every run is one more than this. High, because a planted `syscall` instruction makes the pid that
-/// fork returns look like a call's number, and no real call has such a number.
-const PID_BEFORE_FIRST: &[u8] = b"999";
-
-/// The stack of the program's first step, until it executes.
-const STACK: usize = 64 * 1024;
 
 fn report(kind: Kind, a: i32, b: i32) {
     let message = Report { kind, a, b };
@@ -526,30 +509,6 @@ fn end_all(named: &[i32]) {
     }
 }
 
-/// What the program's first step needs, where it finds it: it has no arguments.
-static mut FIRST_STEP: FirstStep = FirstStep { start: std::ptr::null(), stage: 0, errno: 0 };
-
-#[derive(Clone, Copy)]
-struct FirstStep {
-    start: *const Start<'static>,
-    /// What of it failed, if anything did, and why.
-    stage: i32,
-    errno: i32,
-}
-
-/// A program to start, and its standard output and error.
-struct Start<'a> {
-    root: &'a Root,
-    closed_gate: &'a [sock_filter],
-    outputs: [usize; 2],
-    /// The terminal whose session it leads.
-    terminal: Option<usize>,
-}
-
-#[repr(align(16))]
-struct Stack(#[expect(dead_code, reason = "used by address only")] [u8; STACK]);
-static mut FIRST_STACK: Stack = Stack([0; STACK]);
-
 /// Starts the program, on a terminal if it is to have one.
 fn program(root: &Root, orders: &Orders) {
     if orders.terminal
@@ -559,7 +518,7 @@ fn program(root: &Root, orders: &Orders) {
         report(Kind::Failed, stage as i32, errno);
         return;
     }
-    go(root, orders, [STDOUT, STDERR], true);
+    started(root, orders, [STDOUT, STDERR], true);
     if orders.terminal {
         // SAFETY: only a number.
         unsafe { call(libc::SYS_close, TERMINAL, 0, 0, 0, 0) };
@@ -578,7 +537,7 @@ fn client(root: &Root, orders: &Orders, outputs: [usize; 2]) {
         check(Stage::Descriptors, moved)
     });
     match away {
-        [Ok(stdout), Ok(stderr)] => go(root, orders, [stdout, stderr], false),
+        [Ok(stdout), Ok(stderr)] => started(root, orders, [stdout, stderr], false),
         [Err((stage, errno)), _] | [_, Err((stage, errno))] => report(Kind::Failed, stage as i32, errno),
     }
     for fd in away.into_iter().flatten() {
@@ -587,84 +546,11 @@ fn client(root: &Root, orders: &Orders, outputs: [usize; 2]) {
     }
 }
 
-/// Starts a program, the `first` of a run with the first pid: it shares the init's memory until it executes, and the init
-/// waits for that.
-fn go(root: &Root, orders: &Orders, outputs: [usize; 2], first: bool) {
+/// Starts a program, the `first` of a run with the first pid, and on its terminal if there is one.
+fn started(root: &Root, orders: &Orders, outputs: [usize; 2], first: bool) {
     let terminal = (first && orders.terminal).then_some(TERMINAL);
     let start = Start { root, closed_gate: &orders.closed_gate, outputs, terminal };
-    // SAFETY: the init has one thread, so nobody else uses the two statics; the new process uses them, and what they point
-    // to, while the init is suspended (CLONE_VFORK). Its stack has room for the entry's address at the top, 16-byte aligned
-    // as a call leaves it.
-    let (pid, FirstStep { stage, errno, .. }) = unsafe {
-        if first {
-            let lseek = call(libc::SYS_lseek, PIDS, 0, libc::SEEK_SET as usize, 0, 0);
-            let text = PID_BEFORE_FIRST;
-            let set = if lseek < 0 {
-                lseek
-            } else {
-                call(libc::SYS_write, PIDS, text.as_ptr() as usize, text.len(), 0, 0)
-            };
-            if set < 0 {
-                report(Kind::Failed, Stage::LastPid as i32, (-set) as i32);
-                return;
-            }
-        }
-        FIRST_STEP = FirstStep { start: (&raw const start).cast(), stage: 0, errno: 0 };
-        let top = (&raw mut FIRST_STACK).cast::<u8>().add(STACK - 16).cast::<usize>();
-        top.write(first_step as *const () as usize);
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-        let pid = call(libc::SYS_clone, flags as usize, top as usize, 0, 0, 0);
-        (pid, (&raw const FIRST_STEP).read_volatile())
-    };
-    if pid < 0 {
-        report(Kind::Failed, Stage::Fork as i32, (-pid) as i32);
-    } else if stage != 0 {
+    if let Err((stage, errno)) = start.start(first.then_some(PIDS)) {
         report(Kind::Failed, stage, errno);
     }
-}
-
-/// The new process, before it is the program.
-extern "C" fn first_step() -> ! {
-    // SAFETY: `go` has set it, and waits.
-    let step = unsafe { (&raw const FIRST_STEP).read_volatile() };
-    // SAFETY: as above.
-    let (stage, errno) = execute(unsafe { &*step.start });
-    // SAFETY: as above.
-    unsafe { (&raw mut FIRST_STEP).write_volatile(FirstStep { stage: stage as i32, errno, ..step }) };
-    loop {
-        // SAFETY: no pointers; the calls do not return, except the first if the gate is closed.
-        unsafe {
-            call(libc::SYS_exit_group, 127, 0, 0, 0, 0);
-            call_notified(libc::SYS_exit_group, 127, 0, 0);
-        }
-    }
-}
-
-/// Returns only what went wrong.
-fn execute(start: &Start<'_>) -> (Stage, i32) {
-    let Start { root, closed_gate, outputs, terminal } = start;
-    let steps = || -> Result<(), (Stage, i32)> {
-        // SAFETY: pointers come from `start` or from locals that live through the call.
-        unsafe {
-            match terminal {
-                Some(terminal) => pty::lead(*terminal)?,
-                // As a shell starts a job: the leader of a process group, in a session that is not its own.
-                None => check(Stage::ChildGroup, call(libc::SYS_setpgid, 0, 0, 0, 0, 0)).map(drop)?,
-            }
-            let cwd = root.cwd.as_ptr() as usize;
-            check(Stage::WorkingDirectory, call(libc::SYS_chdir, cwd, 0, 0, 0, 0))?;
-            pty::standard(root.stdin.as_deref(), *terminal, *outputs)?;
-            let none = 0u64;
-            call(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0);
-            let filter = closed_gate;
-            let program = sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
-            let mode = libc::SECCOMP_SET_MODE_FILTER as usize;
-            let closed = call(libc::SYS_seccomp, mode, 0, &raw const program as usize, 0, 0);
-            check(Stage::CloseGate, closed)?;
-            let (argv, envp) = (root.argv.as_ptr() as usize, root.envp.as_ptr() as usize);
-            check(Stage::Execute, call_notified(libc::SYS_execve, root.file.as_ptr() as usize, argv, envp))?;
-        }
-        Ok(())
-    };
-    steps().err().unwrap_or((Stage::Execute, 0))
 }

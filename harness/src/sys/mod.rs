@@ -22,6 +22,7 @@ mod pty;
 pub mod sched;
 pub mod socket;
 pub mod stage;
+mod start;
 pub mod terminal;
 pub mod timer;
 pub mod upper;
