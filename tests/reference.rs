@@ -126,3 +126,20 @@ fn a_file_that_grows_from_run_to_run_makes_none_unstable() {
     assert_eq!(report.verified, report.runs + 1);
     assert!(std::fs::read_to_string(folder.path().join("log")).unwrap().lines().count() > 10);
 }
+
+/// Perl orders its hashes, and allocates, by what it reads there.
+#[test]
+fn random_devices_give_the_same_bytes_in_every_run_of_a_seed() {
+    let script = "od -An -N8 -tx1 /dev/urandom; head -c 4 </dev/random | od -An -tx1";
+    let said = |seed| {
+        let launch = supervised::launch(&["sh", "-c", script], Path::new("/"));
+        let settings = Settings { seed, ..Settings::of(launch) };
+        supervised::with_settings(settings, |supervisor| {
+            [0; 2].map(|_| supervisor.run(&Schedule::empty()).unwrap().outcome.stdout)
+        })
+    };
+    let [one, again] = said(1);
+    assert_eq!(one.bytes().iter().filter(|byte| **byte == b'\n').count(), 2);
+    assert_eq!(one, again);
+    assert_ne!(one, said(2)[0]);
+}

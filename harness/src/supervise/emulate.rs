@@ -26,6 +26,9 @@ impl Turns<'_> {
         let args = held.args();
         let answer: Result<i64, Errno> = match call {
             Sysno::getrandom if args[2] & !7 == 0 => self.random(id, args[0], args[1]),
+            Sysno::read | Sysno::pread64 if self.kernel.random_opened && self.is_random(id, args[0]) => {
+                self.random(id, args[1], args[2])
+            }
             Sysno::alarm => Ok(self.alarm(id, args[0])),
             Sysno::setitimer if args[0] == 0 => self.set_interval_timer(id, args),
             Sysno::getitimer if args[0] == 0 => self.get_interval_timer(id, args[1]),
@@ -77,6 +80,13 @@ impl Turns<'_> {
 
     pub(super) fn generator(&self, stream: u64) -> StdRng {
         StdRng::seed_from_u64(self.settings.seed ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    /// True if this descriptor is that of random(4).
+    fn is_random(&self, id: ThreadId, fd: u64) -> bool {
+        // What cannot be found out will not be read either.
+        let path = self.tree.thread(id).door.descriptor(fd as i32);
+        path.is_ok_and(|path| ["/dev/urandom", "/dev/random"].contains(&path.as_str()))
     }
 
     fn random(&mut self, id: ThreadId, address: u64, length: u64) -> Result<i64, Errno> {

@@ -15,6 +15,8 @@ const DEFERRED: u8 = 3;
 
 /// How the paths begin that lead there.
 const PROC: [u8; 5] = *b"/proc";
+/// And those of the devices that give other bytes in every run.
+const RANDOM: [[u8; 12]; 2] = [*b"/dev/urandom", *b"/dev/random\0"];
 
 impl Turns<'_> {
     /// The held thread of the run whose state this thread is about to read, if it is to go first.
@@ -39,7 +41,7 @@ impl Turns<'_> {
         Ok(held.into_iter().find(|other| *other != id && self.tree.is_held(*other)))
     }
 
-    /// Takes note of a call that opens something under `/proc`.
+    /// Takes note of a call that opens something under `/proc`, or random(4).
     pub(super) fn note_opening(&mut self, id: ThreadId, call: Syscall, args: &[u64; 6]) {
         let row = calls::of(call);
         if row.sleep != Sleep::Opening || !row.changes.contains(Changes::DESCRIPTORS) {
@@ -47,7 +49,9 @@ impl Turns<'_> {
         }
         // After the directory, where there is one.
         let path = if call == syscalls::Sysno::open.into() { args[0] } else { args[1] };
-        let begins = self.tree.thread(id).door.read_array(path) == Ok(PROC);
+        let door = &self.tree.thread(id).door;
+        let begins = door.read_array(path) == Ok(PROC);
+        self.kernel.random_opened |= door.read_array(path).is_ok_and(|path| RANDOM.contains(&path));
         let process = self.tree.thread(id).process;
         self.tree.process_mut(process).reads_proc |= begins;
     }

@@ -81,6 +81,8 @@ pub(super) struct Kernel {
     pub(super) terminal_written: bool,
     /// Those that it chooses.
     pub(super) ports: Ports,
+    /// A program has opened random(4).
+    pub(super) random_opened: bool,
     /// A timeout of a socket has been set.
     pub(super) socket_timeouts: bool,
     /// Since when nobody can run.
