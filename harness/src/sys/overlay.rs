@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 
 /// At most so many folders are covered: a bit of a message's mask is for each, and a descriptor.
 pub(super) const MOST: usize = 8;
+/// Why a folder is not covered whose owner or group the user namespace does not know.
+const FOREIGN: &str = "it belongs to another user or group";
 /// Of a folder that has more mounts below it, the files stay the machine's.
 const MOST_MOUNTS: usize = 64;
 
@@ -39,7 +41,8 @@ pub(super) struct Cover {
     flags: usize,
     /// Another folder that has this one in it, on the same mount: where that one is covered, this one is.
     pub(super) inside: Option<usize>,
-    /// What is mounted below it and would be hidden, the outermost mounts alone; and the same in a new root.
+    /// What is mounted below it and would be hidden, the outermost mounts alone, and folders that stay the machine's; and the
+    /// same in a new root.
     mounts: Vec<(CString, CString)>,
     /// The folder's own attributes, which its upper layer gets.
     owner: Option<(u32, u32)>,
@@ -89,7 +92,15 @@ pub(super) fn plan(
         match cover(&folder, most, &mounts, &plan.covers, user)? {
             Ok(cover) => plan.covers.push(cover),
             Err(Some(reason)) => {
-                let inside = inside(&folder, &mounts, &plan.covers);
+                let mut inside = inside(&folder, &mounts, &plan.covers);
+                if reason == FOREIGN
+                    && let Some(cover) = inside.and_then(|index| plan.covers.get_mut(index))
+                    && cover.mounts.len() < MOST_MOUNTS
+                {
+                    // Through the cover around it nothing of it could be changed.
+                    cover.mounts.push(shown_through(&folder)?);
+                    inside = None;
+                }
                 plan.left.push(Left { path: folder, inside, reason });
             }
             Err(None) => {}
@@ -115,7 +126,7 @@ fn cover(
     }
     if user && !own && !shared {
         // The overlay could not copy what somebody owns whom the user namespace does not know (EOVERFLOW).
-        return Ok(Err(writable.then_some("it belongs to another user or group")));
+        return Ok(Err(writable.then_some(FOREIGN)));
     }
     let below: Vec<&PathBuf> =
         mounts.iter().filter(|mount| *mount != folder && mount.starts_with(folder)).collect();
@@ -129,7 +140,6 @@ fn cover(
     if others.len() == MOST {
         return Ok(Err(Some("there are too many folders")));
     }
-    let text = |bytes: &[u8]| CString::new(bytes).map_err(std::io::Error::from);
     let statvfs = nix::sys::statvfs::statvfs(folder)?;
     if statvfs.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY) {
         return Ok(Err(None));
@@ -153,17 +163,21 @@ fn cover(
         options: options.collect::<Result<_, _>>()?,
         flags: (statvfs.flags().bits() & (libc::ST_NOSUID | libc::ST_NODEV | libc::ST_NOEXEC)) as usize,
         inside: inside(folder, mounts, others),
-        mounts: outermost
-            .iter()
-            .map(|mount| {
-                let bytes = mount.as_os_str().as_bytes();
-                Ok((text(bytes)?, text(&[b"m", bytes].concat())?))
-            })
-            .collect::<std::io::Result<_>>()?,
+        mounts: outermost.iter().map(|mount| shown_through(mount)).collect::<std::io::Result<_>>()?,
         owner: (own || !user).then_some((stat.uid(), stat.gid())),
         mode: if own || !user { stat.mode() & 0o7777 } else { rights },
         times: [time(stat.atime(), stat.atime_nsec()), time(stat.mtime(), stat.mtime_nsec())],
     }))
+}
+
+/// A folder that is the machine's although a cover is around it: its path, and the same in a new root.
+fn shown_through(folder: &Path) -> std::io::Result<(CString, CString)> {
+    let bytes = folder.as_os_str().as_bytes();
+    Ok((text(bytes)?, text(&[b"m", bytes].concat())?))
+}
+
+fn text(bytes: &[u8]) -> std::io::Result<CString> {
+    CString::new(bytes).map_err(std::io::Error::from)
 }
 
 /// Which of the covered folders has this one in it, on the same mount.
@@ -484,5 +498,24 @@ pub(super) fn unmount(cover: &Cover, number: usize, base: usize) -> Result<(), (
         let gone = call(libc::SYS_umount2, own.as_ptr() as usize, detach, 0, 0, 0);
         call(libc::SYS_chdir, c"/".as_ptr() as usize, 0, 0, 0, 0);
         check(STAGE, gone).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a folder in `/tmp` with another group, which root alone can give it.
+    #[test]
+    fn what_a_user_namespace_does_not_know_is_the_machines_within_a_cover() {
+        let folder = tempfile::Builder::new().tempdir_in("/tmp").unwrap();
+        if std::os::unix::fs::chown(folder.path(), None, Some(1)).is_err() {
+            return;
+        }
+        let Plan { covers, left } = plan(Files::Own, 1 << 20, (folder.path(), None), true).unwrap();
+        let around = covers.iter().find(|cover| cover.path == Path::new("/tmp")).unwrap();
+        let shown = shown_through(folder.path()).unwrap();
+        assert!(around.mounts.contains(&shown), "{around:?}");
+        assert!(left.iter().any(|left| left.path == folder.path() && left.inside.is_none()), "{left:?}");
     }
 }
