@@ -360,7 +360,8 @@ impl<'a> Turns<'a> {
                 struck.push((ambush.place, ambush.nth, signal, registers));
             }
         }
-        if !struck.is_empty() {
+        // Who looks at handlers asks for no files, and the thread runs on while they are looked at.
+        if !struck.is_empty() && !matches!(self.observe, Observe::Handlers(_)) {
             // No call has been made since.
             self.note_there()?;
         }
