@@ -234,6 +234,7 @@ impl Drop for Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::mman::mmap_anonymous;
 
     #[test]
     fn a_fault_that_is_handled_is_seen_as_such() {
@@ -245,12 +246,19 @@ mod tests {
             }
             other => other.unwrap(),
         };
+        let pages = NonZeroUsize::new(64 * PAGE).unwrap();
+        let rights = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a new mapping at an address of the kernel's choice; nothing of this process is overlaid.
+        let memory = unsafe { mmap_anonymous(None, pages, rights, MapFlags::MAP_PRIVATE) }.unwrap();
         let before = faults.moment();
-        // The kernel gives memory for each page when it is first written to.
-        let mut touched = std::hint::black_box(vec![0u8; 1 << 22]);
-        touched.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
-        std::hint::black_box(&touched);
+        // The kernel gives memory for each page when it is first written to. An allocator's may have been written to before.
+        for offset in (0..pages.get()).step_by(PAGE) {
+            // SAFETY: a byte inside the mapping, of which nobody else knows.
+            unsafe { memory.byte_add(offset).cast::<u8>().write_volatile(1) };
+        }
         assert_ne!(faults.moment(), before);
         assert_eq!(faults.unhandled_since(before), None);
+        // SAFETY: mapped above with this length, and not used any more.
+        unsafe { munmap(memory, pages.get()) }.unwrap();
     }
 }
