@@ -110,6 +110,9 @@ type Held = Arc<dyn Expectation>;
 #[derive(Clone, Debug)]
 pub struct Expectations(Vec<(Broken, Held)>);
 
+/// How much later than the reference run a run may end if nobody says otherwise.
+pub const LATE: Duration = Duration::from_secs(10);
+
 /// How runs are compared with a reference run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {

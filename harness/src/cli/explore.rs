@@ -14,7 +14,7 @@ use super::{host, interrupt};
 use crate::checks::Rule;
 use crate::code::Place;
 use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
-use crate::judge::Comparison;
+use crate::judge::{Comparison, LATE};
 use crate::probe::BadProbeName;
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, Keys, Label, Making, Receiver, Site, Syscall};
@@ -262,18 +262,9 @@ impl Args {
     fn plan(&self, section: &Section, how: &How, code: Code, share: Share) -> Plan {
         let asked = Plan { runs: how.plan.runs.and(share.runs), time: share.time, ..how.plan.clone() };
         let how = How { plan: asked, ..how.clone() };
-        Plan {
-            runs: share.runs,
-            may: self.asked(section, &[]).may(self.target.world().tty && section.send.is_empty()),
-            person: self.person(),
-            send: section.send.clone(),
-            send_to: section.to.clone(),
-            always: self.always,
-            points: self.points.clone(),
-            code,
-            part: self.partition,
-            ..how.plan(&Strategy::defaults(share.runs.unwrap_or(RUNS)))
-        }
+        let asked = self.asked(section, &Strategy::defaults(share.runs.unwrap_or(RUNS)));
+        let tty = self.target.world().tty && section.send.is_empty();
+        Plan { runs: share.runs, part: self.partition, ..how.plan(&asked, tty, code) }
     }
 
     /// What a person does at the terminal in every run.
@@ -318,7 +309,7 @@ impl Args {
     /// How much longer than the reference run a run may take.
     fn late(&self) -> Option<Duration> {
         match self.late {
-            None => Some(Duration::from_secs(10)),
+            None => Some(LATE),
             Some(Late(late)) => late,
         }
     }

@@ -7,13 +7,12 @@ use super::replay;
 use super::say::{page, say};
 use super::{host, interrupt};
 use crate::explore::{Cut, Plan};
-use crate::judge::Comparison;
+use crate::judge::{Comparison, LATE};
 use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, Job};
 use crate::trace::Broken;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Shrink a recorded failing schedule further
 ///
@@ -59,7 +58,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         sends: plan.asks_for_an_end() && !trace.breaks.contains(&Broken::Exit),
         heard: !plan.asks_for_an_end(),
         same_output: trace.breaks.contains(&Broken::Stdout),
-        late: trace.breaks.contains(&Broken::Late).then_some(Duration::from_secs(10)),
+        late: trace.breaks.contains(&Broken::Late).then_some(LATE),
         ..Comparison::default()
     });
     let job = Job {

@@ -3,8 +3,8 @@
 use super::planner::Planner;
 use super::report::{Coverage, Level};
 use super::space::Space;
-use super::steps::digest;
-use crate::schedule::{Action, Point, Schedule, Step};
+use super::steps::{Kind, digest, kind};
+use crate::schedule::{Point, Schedule, Step};
 use std::collections::HashSet;
 
 /// Counts where steps were taken, of those that the baseline offers.
@@ -33,14 +33,10 @@ pub(super) fn cover(
     }
     for step in space.first_steps() {
         let made = usize::from(taken.contains(&step));
-        let (all, done) = match step.action {
-            Action::Send(_)
-            | Action::SendGroup(_)
-            | Action::Type(_)
-            | Action::Resize(..)
-            | Action::HangUp => (&mut coverage.sends, &mut coverage.sends_taken),
-            Action::Fire => (&mut coverage.fires, &mut coverage.fires_taken),
-            Action::Switch(_) => (&mut coverage.switches, &mut coverage.switches_taken),
+        let (all, done) = match kind(&step.action) {
+            Kind::Outside(_) => (&mut coverage.sends, &mut coverage.sends_taken),
+            Kind::Fire => (&mut coverage.fires, &mut coverage.fires_taken),
+            Kind::Switch => (&mut coverage.switches, &mut coverage.switches_taken),
         };
         *all += 1;
         *done += made;

@@ -19,7 +19,7 @@ use super::findings::Findings;
 use super::ledger::Ledger;
 use super::shrink::counts;
 use super::space::Space;
-use super::steps::{kind, same};
+use super::steps::{Kind, kind, same};
 use crate::schedule::{Action, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::trace::Broken;
 
@@ -87,7 +87,9 @@ impl Races {
         times: u32,
     ) -> Result<(), Halt> {
         self.0.sort_by_cached_key(|race| space.simplicity(&race.schedule));
-        let first = |schedule: &Schedule| schedule.steps.first().map(|step| kind(&step.action));
+        fn first(schedule: &Schedule) -> Option<Kind<'_>> {
+            schedule.steps.first().map(|step| kind(&step.action))
+        }
         for Race { breaks, schedule } in self.0 {
             let same_kind = || {
                 let all = findings.found.iter().enumerate();

@@ -6,6 +6,7 @@ use crate::scenario::{Known, Strategy};
 use crate::schedule::{Action, Receiver, Schedule, Site};
 use crate::signal::Signal;
 use crate::slots::Waited;
+use indexmap::IndexSet;
 use std::time::Duration;
 
 /// What a search may do, how long it looks, and what it does with a failing run.
@@ -129,13 +130,8 @@ impl Plan {
     /// What the outside does in every run, each once.
     pub fn acts(&self) -> Vec<Action> {
         let send = if self.send_to.group { Action::SendGroup } else { Action::Send };
-        let mut acts: Vec<Action> = self.signals().into_iter().map(send).collect();
-        for act in &self.person {
-            if !acts.contains(act) {
-                acts.push(act.clone());
-            }
-        }
-        acts
+        let acts = self.send.iter().copied().map(send).chain(self.person.iter().cloned());
+        acts.collect::<IndexSet<_>>().into_iter().collect()
     }
 
     /// True if what the outside does calls for an end of its own. Another size of a window does not.
@@ -145,12 +141,6 @@ impl Plan {
 
     /// The signals to send, each once.
     pub fn signals(&self) -> Vec<Signal> {
-        let mut signals = Vec::new();
-        for &signal in &self.send {
-            if !signals.contains(&signal) {
-                signals.push(signal);
-            }
-        }
-        signals
+        self.send.iter().copied().collect::<IndexSet<_>>().into_iter().collect()
     }
 }

@@ -73,10 +73,10 @@ pub(super) fn digest(schedule: &Schedule) -> (u64, u64) {
 }
 
 /// Kinds of steps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind<'a> {
     /// The outside does something: what.
-    Outside(Action),
+    Outside(&'a Action),
     /// A timer runs out.
     Fire,
     /// Somebody else goes first.
@@ -84,10 +84,10 @@ pub(super) enum Kind {
 }
 
 /// Steps of one kind can take each other's place.
-pub(super) fn kind(action: &Action) -> Kind {
+pub(super) fn kind(action: &Action) -> Kind<'_> {
     match action {
         Action::Send(_) | Action::SendGroup(_) | Action::Type(_) | Action::Resize(..) | Action::HangUp => {
-            Kind::Outside(action.clone())
+            Kind::Outside(action)
         }
         Action::Fire => Kind::Fire,
         Action::Switch(_) => Kind::Switch,
@@ -96,10 +96,10 @@ pub(super) fn kind(action: &Action) -> Kind {
 
 /// The place of an action among those at one point: signals from outside come first, in any order.
 pub(super) fn rank(action: &Action) -> u8 {
-    match action {
-        Action::Send(_) | Action::SendGroup(_) | Action::Type(_) | Action::Resize(..) | Action::HangUp => 0,
-        Action::Fire => 1,
-        Action::Switch(_) => 2,
+    match kind(action) {
+        Kind::Outside(_) => 0,
+        Kind::Fire => 1,
+        Kind::Switch => 2,
     }
 }
 

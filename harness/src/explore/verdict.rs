@@ -22,7 +22,7 @@ pub enum Verdict {
 impl Verdict {
     /// That of several searches of one program: the gravest. One in which nothing was controlled says nothing beside others
     /// in which something was. None of none.
-    pub fn together(verdicts: impl Iterator<Item = Verdict> + Clone) -> Option<Verdict> {
+    pub fn together(verdicts: impl Iterator<Item = Verdict>) -> Option<Verdict> {
         let gravity = |verdict: &Verdict| match verdict {
             Verdict::Unreached => 0,
             Verdict::Pass => 1,

@@ -1,9 +1,11 @@
 //! Events, steps and what they are about in short words.
 
 use super::layout::plain;
+use crate::judge::files::made;
 use crate::schedule::{Action, Site, Step};
 use crate::signal::Signal;
-use crate::trace::{Changing, End, Event, Outcome, Remains, Sleeper, Status, What};
+use crate::trace::{End, Event, Outcome, Remains, Sleeper, Status, What};
+use std::fmt;
 
 /// A number with its noun: `1 run`, `2 runs`.
 pub fn count(number: u64, noun: &str) -> String {
@@ -11,8 +13,9 @@ pub fn count(number: u64, noun: &str) -> String {
 }
 
 /// Several things in a sentence: `one, two and three`.
-pub fn listed(things: &[String]) -> String {
-    match things {
+pub fn listed(things: impl IntoIterator<Item: fmt::Display>) -> String {
+    let things: Vec<String> = things.into_iter().map(|thing| thing.to_string()).collect();
+    match things.as_slice() {
         [] => String::new(),
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
@@ -95,8 +98,7 @@ pub fn outcome_words(outcome: &Outcome) -> String {
 /// What a run made that is still there, where it made anything: `, made a and b`.
 pub(super) fn made_words(remains: &Remains) -> String {
     const MOST: usize = 2;
-    let made = remains.changes.iter().filter(|change| matches!(change.how, Changing::Made(_)));
-    let names: Vec<String> = made.map(|change| plain(&change.name)).collect();
+    let names: Vec<String> = made(remains).map(|(change, _)| plain(&change.name)).collect();
     match names.as_slice() {
         [] => String::new(),
         [one] => format!(", made {one}"),

@@ -309,18 +309,10 @@ impl Search {
                     .as_ref()
                     .map(|done| Found::new(done, &trial.case.scenario.finds, &trial.case.scenario.warns)),
             },
-            Err(error) => Search {
-                name,
-                file,
-                verdict: error.verdict().map(|verdict| verdict.to_string()),
-                error: Some(error.to_string()),
-                interrupted: error.is_interrupt(),
-                program: Some(trial.launch.file.display().to_string()),
-                digest: None,
-                asked: None,
-                notes: Vec::new(),
-                result: None,
-            },
+            Err(error) => {
+                let program = Some(trial.launch.file.display().to_string());
+                Search { file, program, ..Search::of_error(&name, error) }
+            }
         }
     }
 

@@ -18,7 +18,6 @@ use crate::world::World;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::thread;
 use std::time::Duration;
 
 /// What runs are compared with.
@@ -206,8 +205,7 @@ where
         runs: checks::MOST_RUNS,
     };
     let make = || checks::check(&asked, &mut factory(0)?);
-    let died = |_| Err(RunError::Fault("the thread that checks handlers panicked".to_owned()));
-    match thread::scope(|scope| scope.spawn(make).join()).unwrap_or_else(died) {
+    match worker::apart("that checks handlers", make).flatten() {
         Err(RunError::Unsupported(why)) => Ok(Checked::not_done(&why)),
         // What was found before is told all the same.
         Err(RunError::Interrupted) => Ok(Checked {
@@ -241,9 +239,7 @@ where
     if findings.is_empty() {
         return none();
     }
-    // In a thread of its own, as the reference run.
-    let seen = thread::scope(|scope| scope.spawn(look_at_all).join());
-    seen.ok().flatten().unwrap_or_else(none)
+    worker::apart("that looks where threads were", look_at_all).ok().flatten().unwrap_or_else(none)
 }
 
 /// Makes the reference run in a thread of its own: a supervisor pins its thread, and the workers that are started later
@@ -258,8 +254,7 @@ where
         let mut supervisor = factory(0).map_err(doing)?;
         explore::reference(plan, &mut supervisor)
     };
-    let died = |_| Err(doing(RunError::Fault("the thread of the reference run panicked".to_owned())));
-    thread::scope(|scope| scope.spawn(make).join()).unwrap_or_else(died)
+    worker::apart("of the reference run", make).map_err(doing).flatten()
 }
 
 /// True if a scenario wants to know what runs leave, which nobody knows of the machine's files.

@@ -55,9 +55,19 @@ impl How {
         strategies
     }
 
-    /// A plan with all that does not come from a scenario.
-    pub fn plan(&self, asked: &[Strategy]) -> Plan {
-        Plan { strategies: self.strategies(asked), ..self.plan.clone() }
+    /// The plan of a search for which this is asked, of a program that has a terminal or not.
+    pub fn plan(&self, asked: &Explore, tty: bool, code: Code) -> Plan {
+        Plan {
+            send: asked.send.clone(),
+            send_to: asked.send_to.clone(),
+            person: asked.person.clone(),
+            may: asked.may(tty),
+            always: asked.always,
+            points: asked.points.clone(),
+            code,
+            strategies: self.strategies(&asked.strategy),
+            ..self.plan.clone()
+        }
     }
 }
 
@@ -120,16 +130,9 @@ impl Trial {
     ) -> Result<Outcome, SearchError> {
         let scenario = &self.case.scenario;
         let plan = Plan {
-            send: scenario.explore.send.clone(),
-            send_to: scenario.explore.send_to.clone(),
-            person: scenario.explore.person.clone(),
-            may: scenario.explore.may(scenario.tty),
-            always: scenario.explore.always,
-            points: scenario.explore.points.clone(),
-            code: self.code.clone(),
             known: scenario.finds.clone(),
             fixed: self.case.kept.iter().map(|(_, trace)| trace.schedule.clone()).collect(),
-            ..how.plan(&scenario.explore.strategy)
+            ..how.plan(&scenario.explore, scenario.tty, self.code.clone())
         };
         let job = Job {
             name: self.case.name.clone(),

@@ -4,6 +4,7 @@ use crate::schedule::Schedule;
 use crate::slots::{Seats, SlotError, Turnstile};
 use crate::supervise::{Observe, Observed, RunError, Settings, Supervise, Supervisor};
 use crate::trace::Run;
+use std::thread;
 use std::time::Duration;
 
 /// How long to wait for a CPU that other runs of sigrace use: longer than a suite's single scenario takes.
@@ -16,6 +17,13 @@ struct Worker<'a> {
     turnstile: Turnstile<'a>,
     /// Made with the first run, on the CPU that it then has.
     supervisor: Option<Supervisor>,
+}
+
+/// Does it in a thread of its own: a supervisor pins the thread that makes it, and what that starts later would inherit it. If the
+/// thread panics, that is a fault: `who` says which one it was.
+pub fn apart<T: Send>(who: &str, work: impl FnOnce() -> T + Send) -> Result<T, RunError> {
+    let done = thread::scope(|scope| scope.spawn(work).join());
+    done.map_err(|_| RunError::Fault(format!("the thread {who} panicked")))
 }
 
 /// The supervisor of a program, pinned with it to a CPU of its own from its first run on. It belongs to the thread that makes it.

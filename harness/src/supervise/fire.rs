@@ -149,7 +149,7 @@ impl Turns<'_> {
         self.clock.jumps_to = None;
         self.note_there()?;
         // What it does from here on is what the timer brought about; that it was kept off the CPU is not its fault.
-        self.course.last_sent = Some((self.clock.now, self.clock.run_out));
+        self.note_sent();
         Ok(Time::Nothing)
     }
 }

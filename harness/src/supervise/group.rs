@@ -11,9 +11,7 @@ use crate::signal::{DefaultAction, Signal};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::tree::State;
 use crate::supervise::state::Turns;
-use crate::sys::pidfd;
 use crate::sys::procfs::Status as ProcStatus;
-use nix::errno::Errno;
 
 /// The members of a process group, as a signal finds them.
 #[derive(Debug, Default)]
@@ -77,16 +75,9 @@ impl Turns<'_> {
     }
 
     fn send_to_process(&mut self, process: ProcessId, signal: Signal) -> Result<(), RunError> {
-        match pidfd::kill(self.tree.process(process).pid, signal.number()) {
-            Ok(()) | Err(Errno::ESRCH) => {
-                self.signalled(process);
-                Ok(())
-            }
-            Err(errno) => {
-                let name = &self.tree.process(process).name;
-                Err(RunError::Unsupported(format!("sending {signal} to {name} is not allowed: {errno}")))
-            }
-        }
+        self.kill(process, signal)?;
+        self.signalled(process);
+        Ok(())
     }
 
     /// All have settled: sends what is still to be sent to the next of those that end or stop by it. True if there was one.

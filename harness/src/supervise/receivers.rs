@@ -6,6 +6,7 @@ use crate::schedule::{Syscall, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::tree::State;
+use crate::sys::procfs::Status as ProcStatus;
 use syscalls::Sysno;
 
 /// A process, and the signals for which it installs a handler, or that it blocks when everything sleeps: it waits for them
@@ -47,10 +48,14 @@ impl Turns<'_> {
 
     /// What the thread's process hears when it is sent: what it catches, blocks, or waits for in one of its threads; none if it
     /// has ended.
+    pub(super) fn hears(&self, id: ThreadId) -> Result<Option<SignalSet>, RunError> {
+        Ok(self.proc_status(id)?.map(|status| self.heard(id, &status)))
+    }
+
+    /// The same of a thread whose status is known.
     ///
     /// As long as a thread sleeps in rt_sigtimedwait(2), the kernel does not block what it waits for.
-    pub(super) fn hears(&self, id: ThreadId) -> Result<Option<SignalSet>, RunError> {
-        let Some(status) = self.proc_status(id)? else { return Ok(None) };
+    pub(super) fn heard(&self, id: ThreadId, status: &ProcStatus) -> SignalSet {
         let process = self.tree.thread(id).process;
         let mut heard = status.caught.union(status.blocked);
         for other in self.tree.threads_of(process) {
@@ -62,7 +67,7 @@ impl Turns<'_> {
                 heard = heard.union(SignalSet(set));
             }
         }
-        Ok(Some(heard))
+        heard
     }
 
     /// Everything sleeps: what is blocked there or waited for, or caught since before an observer could see.

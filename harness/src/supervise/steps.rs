@@ -5,9 +5,9 @@ use super::RunError;
 use crate::schedule::{Action, Making, Point, Site, Step, Syscall, Target};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::held::Place;
-use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::pick::Waiting;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::tree::{Process, State};
 use crate::supervise::deliver;
 use crate::supervise::state::Turns;
 use crate::sys::pidfd;
@@ -263,35 +263,44 @@ impl Turns<'_> {
             // It would let the thread go, or be taken away by what lets it go.
             return Ok(false);
         }
-        let Some(heard) = self.hears(thread)? else { return Ok(false) };
-        if !self.settings.always && !heard.contains(signal) {
+        let Some(status) = self.proc_status(thread)? else { return Ok(false) };
+        if !self.settings.always && !self.heard(thread, &status).contains(signal) {
             return Ok(false);
         }
         let process = self.tree.thread(thread).process;
         self.look_where(thread);
         self.note_there()?;
         if group {
-            let Some(status) = self.proc_status(thread)? else { return Ok(false) };
             let members = self.members(signal, status.own_group)?;
             self.send_to_members(signal, members)?;
             return self.sent(thread, Action::SendGroup(signal));
         }
-        match pidfd::kill(self.tree.process(process).pid, signal.number()) {
-            Ok(()) => {}
-            Err(Errno::ESRCH) => return Ok(false),
-            Err(errno) => {
-                let name = &self.tree.process(process).name;
-                return Err(RunError::Unsupported(format!(
-                    "sending {signal} to {name} is not allowed: {errno}"
-                )));
-            }
+        if !self.kill(process, signal)? {
+            return Ok(false);
         }
         self.signalled(process);
         self.sent(thread, Action::Send(signal))
     }
 
-    fn sent(&mut self, thread: ThreadId, action: Action) -> Result<bool, RunError> {
+    /// Sends it as kill(2) does; false if the process has ended.
+    pub(super) fn kill(&self, process: ProcessId, signal: Signal) -> Result<bool, RunError> {
+        let Process { pid, name, .. } = self.tree.process(process);
+        match pidfd::kill(*pid, signal.number()) {
+            Ok(()) => Ok(true),
+            Err(Errno::ESRCH) => Ok(false),
+            Err(errno) => {
+                Err(RunError::Unsupported(format!("sending {signal} to {name} is not allowed: {errno}")))
+            }
+        }
+    }
+
+    /// What happens from here on may be what somebody outside has just done.
+    pub(super) fn note_sent(&mut self) {
         self.course.last_sent = Some((self.clock.now, self.clock.run_out));
+    }
+
+    fn sent(&mut self, thread: ThreadId, action: Action) -> Result<bool, RunError> {
+        self.note_sent();
         self.clients.sent += 1;
         self.step_event(thread, action, &[]);
         if !self.tree.is_held(thread) {

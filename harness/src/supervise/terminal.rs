@@ -33,19 +33,12 @@ impl Turns<'_> {
     pub(super) fn read_screen(&mut self) -> Result<(), RunError> {
         let Some(seat) = &mut self.seat else { return Ok(()) };
         let Some(person) = seat.terminal.person() else { return Ok(()) };
-        let mut chunk = [0u8; 65536];
-        loop {
-            match nix::unistd::read(person, &mut chunk) {
-                Ok(0) | Err(Errno::EAGAIN) => return Ok(()),
-                Ok(got) => self.stdout.take(&chunk[..got]),
-                Err(Errno::EINTR) => {}
-                Err(Errno::EIO) => {
-                    seat.silent = true;
-                    return Ok(());
-                }
-                Err(errno) => return Err(fault("reading", errno)),
-            }
+        match self.stdout.drain(person) {
+            Ok(_) => {}
+            Err(Errno::EIO) => seat.silent = true,
+            Err(errno) => return Err(fault("reading", errno)),
         }
+        Ok(())
     }
 
     /// All threads have settled: notes the terminal's modes, as long as its session lives. When that ends they are reset.
@@ -65,8 +58,7 @@ impl Turns<'_> {
             seat.modes = None;
         }
         seat.typing.clear();
-        self.all_signalled();
-        self.tree.all_stale();
+        self.anybody_may_notice();
     }
 
     /// How the terminal is left, if there is one.
@@ -80,9 +72,7 @@ impl Turns<'_> {
 
     fn foreground(&self, seat: &Seat) -> Result<Foreground, RunError> {
         let number = seat.terminal.foreground().map_err(|errno| fault("looking at", errno))?;
-        let Some(leader) = self.tree.processes.iter().rfind(|process| process.pid == number) else {
-            return Ok(Foreground::Nobody);
-        };
+        let Some(leader) = self.tree.group_leader(number) else { return Ok(Foreground::Nobody) };
         let mut members = false;
         for id in self.tree.live() {
             members |= self.proc_status(id)?.is_some_and(|status| status.own_group == leader.own_pid);
@@ -97,14 +87,13 @@ impl Turns<'_> {
         let Some(seat) = self.seat.as_ref().filter(|seat| !seat.hung_up) else { return Ok(acts) };
         let Some(status) = self.proc_status(thread)? else { return Ok(acts) };
         let process = self.tree.thread(thread).process;
-        let Some(handled) = self.hears(thread)? else { return Ok(acts) };
+        let handled = self.heard(thread, &status);
         // The leader of the session gets the hang-up; who ignores it meets the end of its input instead.
         if process == ProcessId(0) && handled.union(status.ignored).contains(Signal::HUP) {
             acts.add(Acts::HANG_UP);
         }
         let Ok(number) = seat.terminal.foreground() else { return Ok(acts) };
-        let leader = self.tree.processes.iter().rfind(|process| process.pid == number);
-        if leader.is_none_or(|leader| status.own_group != leader.own_pid) {
+        if self.tree.group_leader(number).is_none_or(|leader| status.own_group != leader.own_pid) {
             return Ok(acts);
         }
         acts.add(Acts::TEXT);
@@ -158,7 +147,12 @@ impl Turns<'_> {
 
     /// Somebody outside has done something that anybody of the run may notice.
     pub(super) fn came_from_outside(&mut self) {
-        self.course.last_sent = Some((self.clock.now, self.clock.run_out));
+        self.note_sent();
+        self.anybody_may_notice();
+    }
+
+    /// Each thread may have been signalled or woken.
+    fn anybody_may_notice(&mut self) {
         self.all_signalled();
         self.tree.all_stale();
     }
@@ -220,8 +214,8 @@ impl Turns<'_> {
     ) -> Result<Option<(Signal, Members)>, RunError> {
         let Some(signal) = signal.and_then(Signal::from_number) else { return Ok(None) };
         let Ok(number) = seat.terminal.foreground() else { return Ok(None) };
-        let leader = self.tree.processes.iter().rfind(|process| process.pid == number);
-        let members = leader.map(|leader| self.members(signal, leader.own_pid)).transpose()?;
+        let members =
+            self.tree.group_leader(number).map(|leader| self.members(signal, leader.own_pid)).transpose()?;
         Ok(members.map(|members| (signal, members)))
     }
 
@@ -261,8 +255,7 @@ impl Turns<'_> {
         if !written || !self.flush_terminals()? {
             return Ok(false);
         }
-        self.all_signalled();
-        self.tree.all_stale();
+        self.anybody_may_notice();
         Ok(true)
     }
 }

@@ -5,7 +5,7 @@ use crate::cli::exit::{Exit, Stop};
 use crate::explore::{Sendable, sendable};
 use crate::schedule::Receiver;
 use crate::show::listed;
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::{self, Done};
 use crate::supervise::Settings;
@@ -28,11 +28,10 @@ impl Section {
 
     /// `SIGTERM`, `SIGUSR1 to p0.1`, `nothing`.
     fn words(&self) -> String {
-        let signals: Vec<String> = self.send.iter().map(ToString::to_string).collect();
-        match (signals.is_empty(), self.to == Receiver::default()) {
+        match (self.send.is_empty(), self.to == Receiver::default()) {
             (true, _) => "nothing".to_owned(),
-            (false, true) => listed(&signals),
-            (false, false) => format!("{} to {}", listed(&signals), self.to),
+            (false, true) => listed(&self.send),
+            (false, false) => format!("{} to {}", listed(&self.send), self.to),
         }
     }
 
@@ -103,11 +102,8 @@ impl Sections {
     /// What is sent in turn and what is left out, in a line or two; none if there is but one search.
     pub(super) fn told(&self, program: &str) -> Option<String> {
         let found = self.found.as_ref().filter(|_| self.several())?;
-        let words: Vec<String> = self.each.iter().map(Section::words).collect();
-        let mut told = format!("{program} is sent in turn: {}", listed(&words));
-        let signals = |set: crate::signal::SignalSet| {
-            listed(&set.iter().map(|signal| signal.to_string()).collect::<Vec<_>>())
-        };
+        let mut told = format!("{program} is sent in turn: {}", listed(self.each.iter().map(Section::words)));
+        let signals = |set: SignalSet| listed(set.iter());
         let mut left = Vec::new();
         if !found.natural.is_empty() {
             left.push(format!("{}, which come by themselves", signals(found.natural)));

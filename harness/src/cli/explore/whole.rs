@@ -15,7 +15,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Whole {
     searches: Vec<suite::report::Search>,
-    exits: Vec<Exit>,
+    interrupted: bool,
     verdicts: Vec<Verdict>,
     findings: u64,
     runs: u64,
@@ -54,7 +54,7 @@ impl Whole {
         self.warned |= !done.checked.warnings.is_empty();
         self.replay.extend((0..done.report.findings.len()).filter_map(|index| done.replay(index)));
         if interrupted {
-            self.exits.push(Exit::Interrupted);
+            self.interrupted = true;
         } else {
             self.verdicts.push(verdict);
         }
@@ -81,9 +81,9 @@ impl Whole {
         let format = args.search.output.format;
         let verdict = Verdict::together(self.verdicts.iter().copied());
         let strict = args.strict && self.warned;
-        let exits =
-            self.exits.into_iter().chain(verdict.map(Exit::from)).chain(strict.then_some(Exit::Failed));
-        let exit = exits.max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::Unclear);
+        let interrupted = self.interrupted.then_some(Exit::Interrupted);
+        let exits = [interrupted, verdict.map(Exit::from), strict.then_some(Exit::Failed)];
+        let exit = exits.into_iter().flatten().max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::Unclear);
         if self.searches.len() > 1 {
             let seconds = elapsed.as_secs_f64();
             let (searches, runs) = (self.searches.len(), count(self.runs, "run"));

@@ -84,7 +84,7 @@ impl Branches {
     /// Takes in a run, if longer schedules can be made from it.
     pub(super) fn take(&mut self, space: &Space, run: &Run) {
         let at_home = |step: &Step| space.home.steps.contains(step);
-        let steps: Vec<Step> = taken(run).into_iter().filter(|step| !at_home(step)).collect();
+        let (sent, steps): (Vec<Step>, Vec<Step>) = taken(run).into_iter().partition(at_home);
         let went = run.taint.is_none() && run.unreached.iter().all(at_home);
         let room = (1..MOST_STEPS).contains(&steps.len()) && self.reached < MOST_REACHED;
         if !went || !room || !self.known.insert(digest(&run.schedule)) {
@@ -97,9 +97,9 @@ impl Branches {
             if self.points.place(number).is_some_and(|place| place >= self.baseline) {
                 opened.push(reached.len());
             }
-            let sent = taken(run).into_iter().filter(|step| at_home(step) && step.point() == here.point);
-            for act in sent.map(|step| step.action) {
-                homes.iter_mut().filter(|home| home.0 == act).for_each(|home| home.1 = Some(reached.len()));
+            for step in sent.iter().filter(|step| step.point() == here.point) {
+                let same = homes.iter_mut().filter(|home| home.0 == step.action);
+                same.for_each(|home| home.1 = Some(reached.len()));
             }
             reached.push(number);
         }

@@ -43,9 +43,4 @@ impl Seat {
     pub(in crate::supervise) fn heard(&self) -> Option<BorrowedFd<'_>> {
         self.terminal.person().filter(|_| !self.silent)
     }
-
-    /// True if its output was stopped by somebody who typed.
-    pub(in crate::supervise) fn is_stopped(&self) -> bool {
-        self.stopped
-    }
 }

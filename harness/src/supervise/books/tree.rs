@@ -234,6 +234,11 @@ impl Tree {
         self.process_ids().find(|id| self.process(*id).pid == pid && !self.process(*id).ended())
     }
 
+    /// The process after which the group with this number, as the supervisor sees it, is called. It may have ended.
+    pub(in crate::supervise) fn group_leader(&self, group: i32) -> Option<&Process> {
+        self.processes.iter().rfind(|process| process.pid == group)
+    }
+
     pub(in crate::supervise) fn with_own_pid(&self, own_pid: i32) -> Option<ProcessId> {
         self.processes.iter().rposition(|process| process.own_pid == own_pid).map(ProcessId)
     }

@@ -379,7 +379,7 @@ impl<'a> Turns<'a> {
             self.code.lookout.goes_on(id);
             let process = self.tree.thread(id).process;
             self.signalled(process);
-            self.course.last_sent = Some((self.clock.now, self.clock.run_out));
+            self.note_sent();
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ use crate::supervise::RunError;
 use crate::supervise::books::door::Door;
 use crate::supervise::books::futexes::PRIVATE;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::seat::Seat;
 use crate::supervise::books::tree::{State, Thread};
 use crate::supervise::calls::{self, Ends, Sleep};
 use crate::supervise::hang::proof::{Kind, Sleeping, Snapshot, Source};
@@ -184,7 +183,7 @@ impl Turns<'_> {
                 match purpose {
                     _ if by_time => Kind::Timed,
                     // What it has written is read all the time, unless somebody has typed that it is to stop.
-                    Purpose::Write if !self.seat.as_ref().is_some_and(Seat::is_stopped) => Kind::Output,
+                    Purpose::Write if !self.seat.as_ref().is_some_and(|seat| seat.stopped) => Kind::Output,
                     Purpose::Read | Purpose::Write | Purpose::Poll | Purpose::PollToRead => Kind::Terminal,
                 }
             }
