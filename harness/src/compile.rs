@@ -5,6 +5,7 @@
 
 use crate::build::Build;
 use crate::store;
+use crate::sys::descriptors;
 use nix::unistd::{AccessFlags, Uid, access};
 use sha2::{Digest, Sha256};
 use std::env;
@@ -172,7 +173,7 @@ impl Job<'_> {
         if let Some(output) = output {
             cc.arg("-o").arg(output);
         }
-        let result = cc.output().map_err(CompileError::NoCompiler)?;
+        let result = descriptors::output(&mut cc).map_err(CompileError::NoCompiler)?;
         if result.status.success() {
             return Ok(result);
         }
@@ -216,7 +217,8 @@ fn compiler_version() -> Result<&'static str, CompileError> {
     if let Some(version) = VERSION.get() {
         return Ok(version);
     }
-    let output = Command::new("cc").arg("--version").output().map_err(CompileError::NoCompiler)?;
+    let output =
+        descriptors::output(Command::new("cc").arg("--version")).map_err(CompileError::NoCompiler)?;
     Ok(VERSION.get_or_init(|| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
@@ -311,7 +313,7 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(digest(&first).unwrap(), digest(&second).unwrap());
         assert_eq!(first.file_name(), Some(OsStr::new("answer")));
-        assert_eq!(Command::new(first).status().unwrap().code(), Some(42));
+        assert_eq!(descriptors::output(&mut Command::new(first)).unwrap().status.code(), Some(42));
     }
 
     #[test]
@@ -372,8 +374,9 @@ mod tests {
         let builds = [None, Some("-DN=2"), Some("-DN=2 -O0"), Some("-O2 -static")];
         let builds = builds.map(|build| build.map(|build| build.parse::<Build>().unwrap()));
         let programs = builds.each_ref().map(|build| compile_into(&path, build.as_ref(), &kept).unwrap());
-        let codes =
-            programs.each_ref().map(|program| Command::new(program).status().unwrap().code().unwrap());
+        let codes = programs
+            .each_ref()
+            .map(|program| descriptors::output(&mut Command::new(program)).unwrap().status.code().unwrap());
         assert_eq!(codes, [1, 2, 2, 1]);
         assert_eq!(fs::read_dir(&kept[0]).unwrap().count(), 4);
         for (build, program) in builds.iter().zip(&programs) {

@@ -168,6 +168,8 @@ impl Cell {
             stdout: stdout_in.as_raw_fd(),
             stderr: stderr_in.as_raw_fd(),
         };
+        // Until the init says that it is ready it may not have closed its copies.
+        let copied = descriptors::copied();
         let pid = start(&orders)?;
         drop((theirs, stdout_in, stderr_in));
         let furnished = || {
@@ -175,7 +177,9 @@ impl Cell {
             let own = Own::new(&orders.covers, &left, user_namespace, sent).map_err(at(Stage::OwnFiles))?;
             Ok((listener, network, own))
         };
-        let (listener, network, own) = furnished().inspect_err(|_| end(pid))?;
+        let furnished = furnished().inspect_err(|_| end(pid));
+        drop(copied);
+        let (listener, network, own) = furnished?;
         let (starting, uses_ipc) = Default::default();
         let has_terminal = world.tty;
         Ok(Cell { pid, control, stdout, stderr, listener, own, network, has_terminal, starting, uses_ipc })

@@ -1,5 +1,6 @@
 //! Terminals: what a duplicate of one tells (termios(3)), and the end of the run's own at which a person sits (ioctl_tty(2)).
 
+use super::descriptors::close_for_good;
 use super::modes::Modes;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -125,6 +126,8 @@ impl Terminal {
 
     /// Hangs up: the leader of its session gets SIGHUP and SIGCONT, and nothing can be read or written any more.
     pub fn hang_up(&mut self) {
-        self.person = None;
+        if let Some(person) = self.person.take() {
+            close_for_good(person);
+        }
     }
 }
