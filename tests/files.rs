@@ -3,11 +3,15 @@
 mod supervised;
 
 use sigrace::schedule::Schedule;
-use sigrace::supervise::{Settings, Supervise};
+use sigrace::slots::Slots;
+use sigrace::supervise::{Settings, Supervise, Supervisor};
 use sigrace::world::{Files, World};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
 
 /// What two runs of a shell's script print, one after the other in one supervisor.
 #[track_caller]
@@ -52,6 +56,28 @@ fn what_a_run_writes_is_gone_for_the_next() {
         assert_eq!(fs::read_to_string(folder.path().join("log")).unwrap(), "before\n");
         assert_eq!(fs::read_to_string(folder.path().join("deep/er/state")).unwrap(), "1\n");
     }
+}
+
+/// What one who comes later takes over is as new, which is not to be seen but by what nobody hides: the namespaces.
+#[test]
+fn supervisors_that_follow_one_another_use_one_cell() {
+    let folder = folder();
+    let script = format!("readlink /proc/self/ns/pid; {BUSY}");
+    let settings = Settings::of(supervised::launch(&["sh", "-c", &script], folder.path()));
+    let slots = Slots::new().unwrap();
+    let slot = slots.take(Duration::from_secs(600), &AtomicBool::new(false)).unwrap();
+    let run = || {
+        let mut supervisor = Supervisor::new(settings.clone(), slot.cpu).unwrap();
+        let run = supervisor.run(&Schedule::empty()).unwrap();
+        String::from_utf8(run.outcome.stdout.bytes().to_vec()).unwrap()
+    };
+    let alone = || thread::scope(|scope| scope.spawn(run).join().unwrap());
+    let outputs = [(); 4].map(|()| alone());
+    let told = outputs.each_ref().map(|output| output.split_once('\n').unwrap());
+    assert!(told.iter().all(|(_, files)| *files == told[0].1 && files.contains("newer")), "{told:?}");
+    // After the first run it is known where the loader is, and so another cell is made.
+    assert_ne!(told[0].0, told[1].0);
+    assert!(told[2..].iter().all(|(namespace, _)| *namespace == told[1].0), "{told:?}");
 }
 
 #[test]

@@ -4,16 +4,16 @@
 //! byte wherever it is built: a trace that was recorded elsewhere finds its program again by its digest.
 
 use crate::build::Build;
+use crate::copies;
+use crate::kept;
 use crate::store;
-use crate::sys::descriptors;
-use nix::unistd::{AccessFlags, Uid, access};
+use nix::unistd::{AccessFlags, access};
 use sha2::{Digest, Sha256};
-use std::env;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -75,7 +75,7 @@ pub enum CompileError {
 /// Builds this C file, or finds it built already, and returns the program's absolute path. Without a `build` it is built in
 /// the usual way, with `-O1`.
 pub fn compile(source: &Path, build: Option<&Build>) -> Result<PathBuf, CompileError> {
-    compile_into(source, build, &directories())
+    compile_into(source, build, &kept::directories("programs"))
 }
 
 /// Builds a C file of sigrace's own, which is in itself and not on the machine, under this name.
@@ -151,7 +151,7 @@ impl Job<'_> {
             directory: directory.to_owned(),
             reason,
         };
-        own_directory(directory).map_err(keep)?;
+        kept::own_directory(directory).map_err(keep)?;
         let aside = tempfile::Builder::new().prefix(".build-").tempdir_in(directory).map_err(keep)?;
         self.cc(&[], Some(&aside.path().join(self.stem)))?;
         // Other users replay what was built here.
@@ -173,7 +173,7 @@ impl Job<'_> {
         if let Some(output) = output {
             cc.arg("-o").arg(output);
         }
-        let result = descriptors::output(&mut cc).map_err(CompileError::NoCompiler)?;
+        let result = copies::output(&mut cc).map_err(CompileError::NoCompiler)?;
         if result.status.success() {
             return Ok(result);
         }
@@ -217,35 +217,8 @@ fn compiler_version() -> Result<&'static str, CompileError> {
     if let Some(version) = VERSION.get() {
         return Ok(version);
     }
-    let output =
-        descriptors::output(Command::new("cc").arg("--version")).map_err(CompileError::NoCompiler)?;
+    let output = copies::output(Command::new("cc").arg("--version")).map_err(CompileError::NoCompiler)?;
     Ok(VERSION.get_or_init(|| String::from_utf8_lossy(&output.stdout).into_owned()))
-}
-
-/// Where programs may be kept, best first: cargo's target directory, the user's cache, a directory of this user for temporary files.
-fn directories() -> Vec<PathBuf> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let target = target_directory().map(|target| target.join("sigrace").join("programs"));
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-    let cache = cache.map(|cache| cache.join("sigrace").join("programs"));
-    let temporary = env::temp_dir().join(format!("sigrace-{}", Uid::effective())).join("programs");
-    [target, cache, Some(temporary)].into_iter().flatten().collect()
-}
-
-/// Cargo's target directory, if this program was built in one: the marked folder (CACHEDIR.TAG) above it.
-pub fn target_directory() -> Option<PathBuf> {
-    let program = env::current_exe().ok()?;
-    program.ancestors().skip(1).find(|folder| folder.join("CACHEDIR.TAG").is_file()).map(Path::to_owned)
-}
-
-/// Makes the directory. One that belongs to another user is refused: he could put anything there under our names.
-fn own_directory(directory: &Path) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    let owner = fs::metadata(directory)?.uid();
-    if owner == Uid::effective().as_raw() {
-        return Ok(());
-    }
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("the directory belongs to user {owner}")))
 }
 
 /// The SHA-256 of a program's file, in hexadecimal.
@@ -294,6 +267,7 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     const ANSWER: &str = "#include <assert.h>\nint main(void) { assert(1); return 42; }\n";
 
@@ -313,7 +287,7 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(digest(&first).unwrap(), digest(&second).unwrap());
         assert_eq!(first.file_name(), Some(OsStr::new("answer")));
-        assert_eq!(descriptors::output(&mut Command::new(first)).unwrap().status.code(), Some(42));
+        assert_eq!(copies::output(&mut Command::new(first)).unwrap().status.code(), Some(42));
     }
 
     #[test]
@@ -376,7 +350,7 @@ mod tests {
         let programs = builds.each_ref().map(|build| compile_into(&path, build.as_ref(), &kept).unwrap());
         let codes = programs
             .each_ref()
-            .map(|program| descriptors::output(&mut Command::new(program)).unwrap().status.code().unwrap());
+            .map(|program| copies::output(&mut Command::new(program)).unwrap().status.code().unwrap());
         assert_eq!(codes, [1, 2, 2, 1]);
         assert_eq!(fs::read_dir(&kept[0]).unwrap().count(), 4);
         for (build, program) in builds.iter().zip(&programs) {

@@ -42,7 +42,9 @@ impl Debug {
     /// Reads the debug information in this ELF file, if it has any.
     pub(super) fn read(data: &Arc<[u8]>) -> Option<Debug> {
         let file = ElfFile64::<object::LittleEndian>::parse(&**data).ok()?;
-        file.section_by_name(".debug_info").or_else(|| file.section_by_name(".debug_line"))?;
+        if !is_in(&file) {
+            return None;
+        }
         let load =
             |id: gimli::SectionId| -> Result<Bytes, gimli::Error> { Ok(section(data, &file, id.name())) };
         let mut dwarf = gimli::Dwarf::load(load).ok()?;
@@ -73,6 +75,11 @@ impl Debug {
     pub(super) fn variables(&self) -> &[DataObject] {
         &self.entries().variables
     }
+}
+
+/// True if this file has debug information itself.
+pub(super) fn is_in(file: &ElfFile64<'_, object::LittleEndian>) -> bool {
+    [".debug_info", ".debug_line"].into_iter().any(|name| file.section_by_name(name).is_some())
 }
 
 /// One section's bytes, without copying them where they are not compressed; empty if it is not there or cannot be read.

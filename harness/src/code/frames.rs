@@ -7,7 +7,7 @@ use gimli::{
     UnwindContext, UnwindExpression, UnwindSection, UnwindTableRow, Value,
 };
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
@@ -21,7 +21,7 @@ pub(super) type Read<'a> = dyn FnMut(u64, &mut [u8]) -> bool + 'a;
 #[derive(Debug)]
 pub(super) struct Frames {
     eh: Table,
-    debug: Table,
+    debug: OnceLock<Table>,
     bases: BaseAddresses,
 }
 
@@ -55,11 +55,16 @@ impl Frames {
                 eh.entries = entries(&eh_frame(data), &bases);
             }
         }
-        let mut debug = Table { data: image.debug_frame(), entries: Vec::new() };
-        if let Some(data) = &debug.data {
-            debug.entries = entries(&debug_frame(data), &bases);
-        }
-        Frames { eh, debug, bases }
+        Frames { eh, debug: OnceLock::new(), bases }
+    }
+
+    /// What `.debug_frame` has, read when `.eh_frame` has not what is looked for.
+    fn debug(&self, image: &Image) -> &Table {
+        self.debug.get_or_init(|| {
+            let data = image.debug_frame();
+            let entries = data.as_ref().map(|data| entries(&debug_frame(data), &self.bases));
+            Table { data, entries: entries.unwrap_or_default() }
+        })
     }
 
     /// Finds the rules for this address and applies them to the registers. `bias` is what the file's addresses have been
@@ -78,7 +83,8 @@ impl Frames {
         if let (Some(data), Some(offset)) = (&self.eh.data, self.eh.entry_at(address)) {
             return Some(step.take(&eh_frame(data), offset));
         }
-        let (data, offset) = (self.debug.data.as_ref()?, self.debug.entry_at(address)?);
+        let debug = self.debug(image);
+        let (data, offset) = (debug.data.as_ref()?, debug.entry_at(address)?);
         Some(step.take(&debug_frame(data), offset))
     }
 }

@@ -1,14 +1,16 @@
 //! One ELF file: what of it is code, and where to look for what is known about it.
 
 use super::CodeError;
+use super::apart::Apart;
 use super::data::DataObject;
-use super::debug::Debug;
+use super::debug::{self, Debug};
 use super::frames::Frames;
 use super::plt::{self, Import};
+use super::remembered::{Memory, Remembered};
 use super::symbols::{Function, Symbols};
 use object::elf;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader, Rela, SectionHeader};
-use object::{LittleEndian, Object, SymbolIndex};
+use object::{LittleEndian, SymbolIndex};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -21,8 +23,8 @@ const LARGEST: u64 = 2 << 30;
 
 /// One ELF file for x86-64: an executable, dynamic or static, or a shared library.
 ///
-/// Opening reads the file and its symbols. Debug information, in the file or apart from it (under `/usr/lib/debug` by
-/// build id or `.gnu_debuglink`), is read when it is first asked for.
+/// Opening reads the file. Its symbols and its debug information, in the file or [apart](super::apart) from it, are read when
+/// they are first asked for.
 #[derive(Debug)]
 pub struct Image {
     path: PathBuf,
@@ -32,12 +34,12 @@ pub struct Image {
     pub(super) data: Arc<[u8]>,
     segments: Vec<Segment>,
     sections: Vec<Section>,
-    pub(super) symbols: Symbols,
-    imports: Vec<Import>,
-    /// The imported function whose address each slot of the global offset table holds.
-    pub(super) slots: HashMap<u64, String>,
+    symbols: OnceLock<Symbols>,
+    imports: OnceLock<Vec<Import>>,
+    slots: OnceLock<HashMap<u64, String>>,
     pub(super) debug: OnceLock<Option<Debug>>,
-    debug_file: Option<Arc<[u8]>>,
+    apart: Apart,
+    pub(super) remembered: Option<Remembered>,
     frames: OnceLock<Frames>,
 }
 
@@ -71,16 +73,26 @@ pub(super) struct Section {
 impl Image {
     /// Reads a file.
     pub fn open(path: &Path) -> Result<Image, CodeError> {
+        Image::open_with(path, None)
+    }
+
+    /// The same, with what remembers what addresses of a file are called if its debug information is apart from it.
+    pub(super) fn open_with(path: &Path, memory: Option<&Arc<dyn Memory>>) -> Result<Image, CodeError> {
         let data = read_file(path).map_err(|reason| CodeError::Read { file: path.to_owned(), reason })?;
-        Image::parse(path, data, true)
+        Image::parse(path, data, true, memory)
     }
 
     /// Takes a file's content that was found elsewhere, such as in a process's memory. Nothing else is read.
     pub fn from_bytes(path: &Path, data: impl Into<Arc<[u8]>>) -> Result<Image, CodeError> {
-        Image::parse(path, data.into(), false)
+        Image::parse(path, data.into(), false, None)
     }
 
-    fn parse(path: &Path, data: Arc<[u8]>, look_around: bool) -> Result<Image, CodeError> {
+    fn parse(
+        path: &Path,
+        data: Arc<[u8]>,
+        look_around: bool,
+        memory: Option<&Arc<dyn Memory>>,
+    ) -> Result<Image, CodeError> {
         let not_code = |reason: String| CodeError::NotCode { file: path.to_owned(), reason };
         let file = ElfFile64::<LittleEndian>::parse(&*data).map_err(|error| not_code(error.to_string()))?;
         let header = file.elf_header();
@@ -92,18 +104,10 @@ impl Image {
         }
         let segments = segments(&file);
         let sections = sections(&file);
-        let debug_file = if look_around { debug_file(path, &file) } else { None };
-        let end = |address| end_of_code(&sections, &segments, address);
-        let mut symbols = Symbols::read(&file, false, end);
-        if symbols.functions.is_empty() {
-            let apart = debug_file.as_deref().and_then(|data| ElfFile64::<LittleEndian>::parse(data).ok());
-            symbols = apart.map(|apart| Symbols::read(&apart, false, end)).unwrap_or_default();
-        }
-        if symbols.functions.is_empty() {
-            symbols = Symbols::read(&file, true, end);
-        }
-        let slots = slots(&file, &symbols);
-        let mut image = Image {
+        let apart = if look_around { Apart::of(path, &file) } else { Apart::default() };
+        let memory = memory.filter(|_| !debug::is_in(&file)).zip(apart.build_id());
+        let remembered = memory.map(|(memory, id)| Remembered::read(Arc::clone(memory), id));
+        Ok(Image {
             path: path.to_owned(),
             name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
             entry: header.e_entry(LittleEndian),
@@ -114,15 +118,36 @@ impl Image {
             data: Arc::clone(&data),
             segments,
             sections,
-            symbols,
-            imports: Vec::new(),
-            slots,
+            symbols: OnceLock::new(),
+            imports: OnceLock::new(),
+            slots: OnceLock::new(),
             debug: OnceLock::new(),
-            debug_file,
+            apart,
+            remembered,
             frames: OnceLock::new(),
-        };
-        image.imports = plt::imports(&image);
-        Ok(image)
+        })
+    }
+
+    /// The functions and data that the file has names for, or the file with its debug information.
+    pub(super) fn symbols(&self) -> &Symbols {
+        self.symbols.get_or_init(|| {
+            let end = |address| self.end_of_code(address);
+            let read = |data: &Arc<[u8]>, dynamic: bool| {
+                let file = ElfFile64::<LittleEndian>::parse(&**data).ok()?;
+                Some(Symbols::read(&file, dynamic, end))
+            };
+            let named = |data: &Arc<[u8]>| read(data, false).filter(|read| !read.functions.is_empty());
+            let found = named(&self.data).or_else(|| named(self.apart.data()?));
+            found.or_else(|| read(&self.data, true)).unwrap_or_default()
+        })
+    }
+
+    /// The imported function whose address each slot of the global offset table holds.
+    pub(super) fn slots(&self) -> &HashMap<u64, String> {
+        self.slots.get_or_init(|| {
+            let file = ElfFile64::<LittleEndian>::parse(&*self.data).ok();
+            file.map(|file| slots(&file, self.symbols())).unwrap_or_default()
+        })
     }
 
     /// The path that was opened.
@@ -171,12 +196,12 @@ impl Image {
 
     /// The function whose code has this address.
     pub fn function_at(&self, address: u64) -> Option<Function> {
-        self.symbols.function_at(address).map(|found| found.function())
+        self.symbols().function_at(address).map(|found| found.function())
     }
 
     /// All names of the function that begins at this address, as the linker knows them.
     pub fn names_at(&self, address: u64) -> Vec<&str> {
-        let functions = &self.symbols.functions;
+        let functions = &self.symbols().functions;
         let first = functions.partition_point(|function| function.start < address);
         let same = functions[first..].iter().take_while(|function| function.start == address);
         same.map(|function| function.symbol.as_str()).collect()
@@ -184,8 +209,8 @@ impl Image {
 
     /// All functions that have code of their own, by address; of several names for one code the best.
     pub fn functions(&self) -> Vec<Function> {
-        let mut functions: Vec<Function> = Vec::with_capacity(self.symbols.functions.len());
-        for symbol in &self.symbols.functions {
+        let mut functions: Vec<Function> = Vec::with_capacity(self.symbols().functions.len());
+        for symbol in &self.symbols().functions {
             if functions.last().is_none_or(|last| last.start != symbol.start) {
                 functions.push(symbol.function());
             }
@@ -195,21 +220,22 @@ impl Image {
 
     /// The functions of other files that this one calls, each with its stub.
     pub fn imports(&self) -> &[Import] {
-        &self.imports
+        self.imports.get_or_init(|| plt::imports(self))
     }
 
     /// The import whose stub has this address.
     pub fn import_at(&self, address: u64) -> Option<&Import> {
-        let after = self.imports.partition_point(|import| import.stub <= address);
-        let import = self.imports[..after].last()?;
+        let imports = self.imports();
+        let after = imports.partition_point(|import| import.stub <= address);
+        let import = imports[..after].last()?;
         (address - import.stub < import.size).then_some(import)
     }
 
     /// Global and static data with a fixed address; thread-local data has none. With debug information also its type, its
     /// line, and the static variables of functions by their own names.
     pub fn data_objects(&self) -> Vec<DataObject> {
-        let Some(debug) = self.debug() else { return self.symbols.data.clone() };
-        super::data::joined(&self.symbols.data, debug.variables())
+        let Some(debug) = self.debug() else { return self.symbols().data.clone() };
+        super::data::joined(&self.symbols().data, debug.variables())
     }
 
     /// The bytes from the file that are at this address; `None` if not all of them are there.
@@ -222,7 +248,7 @@ impl Image {
 
     /// The file's debug information, read when first asked for.
     pub(super) fn debug(&self) -> Option<&Debug> {
-        let find = || Debug::read(&self.data).or_else(|| self.debug_file.as_ref().and_then(Debug::read));
+        let find = || Debug::read(&self.data).or_else(|| self.apart.data().and_then(Debug::read));
         self.debug.get_or_init(find).as_ref()
     }
 
@@ -233,7 +259,7 @@ impl Image {
 
     /// The content of `.debug_frame`, here or in the file with the debug information.
     pub(super) fn debug_frame(&self) -> Option<Arc<[u8]>> {
-        let files = [Some(&self.data), self.debug_file.as_ref()];
+        let files = [Some(&self.data), self.apart.data()];
         files.into_iter().flatten().find_map(super::debug::frame_section)
     }
 
@@ -262,7 +288,7 @@ fn end_of_code(sections: &[Section], segments: &[Segment], address: u64) -> Opti
 }
 
 /// The whole content of a regular file.
-fn read_file(path: &Path) -> io::Result<Arc<[u8]>> {
+pub(super) fn read_file(path: &Path) -> io::Result<Arc<[u8]>> {
     // Opening a FIFO would wait for its other end.
     let mut file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;
@@ -333,32 +359,4 @@ fn slots(file: &ElfFile64<'_, LittleEndian>, symbols: &Symbols) -> HashMap<u64, 
         }
     }
     slots
-}
-
-/// The file with this one's debug information, where distributions put it.
-fn debug_file(path: &Path, file: &ElfFile64<'_, LittleEndian>) -> Option<Arc<[u8]>> {
-    let root = Path::new("/usr/lib/debug");
-    let mut candidates = Vec::new();
-    if let Ok(Some([first, rest @ ..])) = file.build_id()
-        && (1..64).contains(&rest.len())
-    {
-        let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
-        candidates.push(root.join(format!(".build-id/{first:02x}/{rest}.debug")));
-    }
-    if let Ok(Some((name, _))) = file.gnu_debuglink()
-        && let Ok(name) = std::str::from_utf8(name)
-        && !name.contains('/')
-        && let Some(folder) = path.canonicalize().ok().as_deref().and_then(Path::parent)
-    {
-        candidates.push(folder.join(name));
-        candidates.push(folder.join(".debug").join(name));
-        candidates.push(root.join(folder.strip_prefix("/").unwrap_or(folder)).join(name));
-    }
-    let build_id = file.build_id().ok().flatten();
-    let belongs = |data: &Arc<[u8]>| {
-        let Ok(apart) = ElfFile64::<LittleEndian>::parse(&**data) else { return false };
-        apart.elf_header().e_machine(LittleEndian) == elf::EM_X86_64
-            && apart.build_id().ok().flatten() == build_id
-    };
-    candidates.iter().filter_map(|path| read_file(path).ok()).find(belongs)
 }

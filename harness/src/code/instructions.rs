@@ -136,7 +136,7 @@ impl Image {
                 if function.contains(target) {
                     continue;
                 }
-                let Some(callee) = self.symbols.function_at(target) else { continue };
+                let Some(callee) = self.symbols().function_at(target) else { continue };
                 if found.contains_key(&callee.start) {
                     continue;
                 }
@@ -212,7 +212,7 @@ impl Image {
             return import.map_or(Target::Address(address), |import| Target::Import(import.name.clone()));
         }
         if instruction.is_ip_rel_memory_operand()
-            && let Some(name) = self.slots.get(&instruction.ip_rel_memory_address())
+            && let Some(name) = self.slots().get(&instruction.ip_rel_memory_address())
         {
             return Target::Import(name.clone());
         }
@@ -261,8 +261,8 @@ impl Names {
         for instruction in instructions {
             let name = if instruction.is_ip_rel_memory_operand() {
                 let address = instruction.ip_rel_memory_address();
-                let slot = image.slots.get(&address).map(|name| (address, format!("{name}@got")));
-                let data = image.symbols.data_at(address).map(|data| (data.address, data.name.clone()));
+                let slot = image.slots().get(&address).map(|name| (address, format!("{name}@got")));
+                let data = image.symbols().data_at(address).map(|data| (data.address, data.name.clone()));
                 slot.or(data).or_else(|| function_name(image, address)).map(|name| (address, name))
             } else if instruction.near_branch_target() != 0 {
                 let address = instruction.near_branch_target();
@@ -279,7 +279,7 @@ impl Names {
 fn function_name(image: &Image, address: u64) -> Option<(u64, String)> {
     let import =
         image.import_at(address).map(|import| (import.stub, format!("{}@plt", demangle(&import.name))));
-    let function = || image.symbols.function_at(address);
+    let function = || image.symbols().function_at(address);
     import.or_else(|| function().map(|function| (function.start, demangle(&function.symbol))))
 }
 

@@ -3,6 +3,7 @@
 use super::Image;
 use super::demangle::{demangle, in_source};
 use super::lines::normal;
+use super::remembered::Said;
 use std::fmt;
 use std::sync::Arc;
 
@@ -95,30 +96,41 @@ impl fmt::Display for Location {
 impl Image {
     /// What this address is called. For a return address ask for the byte before it, which belongs to the call.
     pub fn describe(&self, address: u64) -> Location {
-        let mut location = Location {
-            module: self.name().to_owned(),
-            foreign: false,
-            function: None,
-            offset: address,
-            line: None,
-            inlined: Vec::new(),
+        let Said { function, line, inlined } = self.said(address);
+        let module = self.name().to_owned();
+        let (function, offset) = match function {
+            Some((function, offset)) => (Some(function), offset),
+            None => (None, address),
         };
-        if let Some(function) = self.symbols.function_at(address) {
-            location.function = Some(demangle(&function.symbol));
-            location.offset = address - function.start;
-        } else if let Some(import) = self.import_at(address) {
-            location.function = Some(format!("{}@plt", demangle(&import.name)));
-            location.offset = address - import.stub;
-        }
-        if self.is_code(address) {
-            self.describe_source(address, &mut location);
-        }
-        location
+        Location { module, foreign: false, function, offset, line, inlined }
     }
 
-    /// Adds what the debug information knows.
-    fn describe_source(&self, address: u64, location: &mut Location) {
-        let Some(debug) = self.debug() else { return };
+    fn said(&self, address: u64) -> Said {
+        if let Some(said) = self.remembered.as_ref().and_then(|memory| memory.said(address)) {
+            return said;
+        }
+        let called = self.function_called(address);
+        let source = if self.is_code(address) { self.source_at(address) } else { None };
+        let Some((line, inlined)) = source else { return Said { function: called, ..Said::default() } };
+        let said = Said { function: called, line, inlined };
+        if let Some(memory) = &self.remembered {
+            memory.add(address, &said);
+        }
+        said
+    }
+
+    /// The function that has the code, or whose stub it is, and how far into it the address is.
+    fn function_called(&self, address: u64) -> Option<(String, u64)> {
+        if let Some(function) = self.symbols().function_at(address) {
+            return Some((demangle(&function.symbol), address - function.start));
+        }
+        let import = self.import_at(address)?;
+        Some((format!("{}@plt", demangle(&import.name)), address - import.stub))
+    }
+
+    /// What the debug information knows; none if there is none.
+    fn source_at(&self, address: u64) -> Option<(Option<SourceLine>, Vec<Inlined>)> {
+        let debug = self.debug()?;
         let frames = debug.with_context(|context| {
             let mut found = Vec::new();
             let Ok(mut frames) = context.find_frames(address).skip_all_loads() else { return found };
@@ -129,11 +141,12 @@ impl Image {
             found
         });
         let mut lines = frames.iter().map(|(_, line)| line.clone());
-        location.line = lines.next().flatten();
-        for ((name, _), called_at) in frames.iter().zip(lines) {
+        let line = lines.next().flatten();
+        let inlined = frames.iter().zip(lines).map(|((name, _), called_at)| {
             let function = name.clone().unwrap_or_else(|| "?".to_owned());
-            location.inlined.push(Inlined { function, called_at });
-        }
+            Inlined { function, called_at }
+        });
+        Some((line, inlined.collect()))
     }
 
     /// The source line of each range of addresses between these two: start, end, line; by address.

@@ -5,6 +5,7 @@
 //! list of mappings are given by the caller. Addresses are those for which a file was linked, unless a name says `runtime`.
 //! A file may be corrupt or hostile: that gives an error or less knowledge, and the work is bounded by the file's size.
 
+mod apart;
 mod data;
 mod debug;
 mod demangle;
@@ -18,6 +19,7 @@ mod modules;
 mod place;
 mod plt;
 mod registers;
+mod remembered;
 mod resolve;
 mod results;
 mod source;
@@ -33,6 +35,7 @@ pub use modules::{Images, Module, Modules};
 pub use place::{Place, PlaceError, Spot};
 pub use plt::Import;
 pub use registers::Registers;
+pub use remembered::Memory;
 pub use source::snippet;
 pub use symbols::Function;
 pub use unwind::{Frame, MOST_FRAMES, Stack, StackEnd, unwind, unwind_nowhere};

@@ -1,6 +1,7 @@
 //! The files in a process's memory, and what its addresses are in them.
 
 use super::frames::Read;
+use super::remembered::{Memory, Remembered};
 use super::{CodeError, Frame, Image, Location, Place, Spot};
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -8,16 +9,38 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Files that have been opened, shared by all who ask; a file that has changed is opened anew.
 #[derive(Debug, Default)]
-pub struct Images(Mutex<HashMap<PathBuf, (Version, Arc<Image>)>>);
+pub struct Images {
+    known: Mutex<HashMap<PathBuf, (Version, Arc<Image>)>>,
+    /// Remembers what addresses are called where that is costly to find out.
+    memory: Option<Arc<dyn Memory>>,
+}
 
 /// What tells whether a file is still the same: device, inode, size, seconds and nanoseconds of its last change.
 type Version = (u64, u64, u64, i64, i64);
 
 impl Images {
+    /// Those whose addresses are remembered.
+    pub fn remembered_by(memory: Arc<dyn Memory>) -> Images {
+        Images { memory: Some(memory), ..Images::default() }
+    }
+
+    /// Keeps what is to be remembered.
+    pub fn remember(&self) {
+        let memories = |(_, image): &(Version, Arc<Image>)| {
+            Some(Arc::clone(image)).filter(|image| image.remembered.is_some())
+        };
+        let images: Vec<Arc<Image>> = self.lock().values().filter_map(memories).collect();
+        images.iter().filter_map(|image| image.remembered.as_ref()).for_each(Remembered::keep);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, (Version, Arc<Image>)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The file at this path, opened now or before.
     pub fn open(&self, path: &Path) -> Result<Arc<Image>, CodeError> {
         let metadata =
@@ -28,19 +51,17 @@ impl Images {
             return Ok(image);
         }
         // Opened outside of the lock: two may open it at once, and one of them is kept.
-        let image = Arc::new(Image::open(path)?);
+        let image = Arc::new(Image::open_with(path, self.memory.as_ref())?);
         self.keep(path, version, Arc::clone(&image));
         Ok(image)
     }
 
     fn known(&self, path: &Path, version: Version) -> Option<Arc<Image>> {
-        let images = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        images.get(path).filter(|known| known.0 == version).map(|known| Arc::clone(&known.1))
+        self.lock().get(path).filter(|known| known.0 == version).map(|known| Arc::clone(&known.1))
     }
 
     fn keep(&self, path: &Path, version: Version, image: Arc<Image>) {
-        let mut images = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        images.insert(path.to_owned(), (version, image));
+        self.lock().insert(path.to_owned(), (version, image));
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn imports(image: &Image) -> Vec<Import> {
             {
                 continue;
             }
-            if let Some(name) = image.slots.get(&instruction.ip_rel_memory_address()) {
+            if let Some(name) = image.slots().get(&instruction.ip_rel_memory_address()) {
                 let size = section.address.saturating_add(section.size).saturating_sub(start).min(STUB);
                 imports.push(Import { name: name.clone(), stub: start, size });
             }

@@ -35,7 +35,7 @@ impl Image {
     }
 
     fn symbols_named(&self, name: &str) -> Vec<&FunctionSymbol> {
-        let functions = &self.symbols.functions;
+        let functions = &self.symbols().functions;
         let wanted = Wanted::new(name);
         let find = |fits: &dyn Fn(&str) -> bool| -> Vec<&FunctionSymbol> {
             functions.iter().filter(|function| fits(&function.symbol)).collect()

@@ -2,8 +2,8 @@
 
 use super::files::{Case, FindError, cases};
 use super::trial::{How, Trial};
-use crate::compile;
 use crate::explore::Verdict;
+use crate::kept;
 use crate::show::Page;
 use crate::slots::{SlotError, Slots};
 use crate::store::FileError;
@@ -56,7 +56,7 @@ fn run(case: Case, how: &How, slots: &Slots) -> Result<(), Failed> {
 
 /// Where traces go if nobody says otherwise: into cargo's target directory, else into this folder.
 pub fn trace_directory() -> PathBuf {
-    match compile::target_directory() {
+    match kept::target_directory() {
         Some(target) => target.join("sigrace").join("traces"),
         None => PathBuf::from("sigrace-traces"),
     }

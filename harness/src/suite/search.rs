@@ -157,7 +157,8 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
     let base = reference.schedule.clone();
     let report = explore::search(plan, reference, &factory, &judge, progress, cancel)?;
     let checked = match report.cut {
-        Some(Cut::Interrupted) => Checked::default(),
+        // Who asked for the first finding has it.
+        Some(Cut::Interrupted | Cut::FirstFinding) => Checked::default(),
         _ => check(job, &base, &factory)?,
     };
     let digest = recorder.digest().to_owned();

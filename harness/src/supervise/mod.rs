@@ -23,6 +23,7 @@
 mod arrive;
 mod books;
 mod calls;
+mod cells;
 mod clients;
 mod code;
 mod deliver;
@@ -62,6 +63,8 @@ use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{Run, Whereabouts};
 use crate::world::World;
 pub use calls::may_wait;
+pub use cells::Cells;
+use cells::Purpose;
 pub use code::ambush::MOST as MOST_OBSERVED;
 pub use code::learnt::Learnt;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
@@ -69,7 +72,6 @@ use nix::errno::Errno;
 pub use receivers::Receiver;
 use std::fmt;
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 pub use time::face::begun;
@@ -95,6 +97,8 @@ pub struct Settings {
     pub cancel: Arc<AtomicBool>,
     /// Shared by all supervisors of the search.
     pub learnt: Arc<Learnt>,
+    /// The same.
+    pub cells: Arc<Cells>,
 }
 
 impl Settings {
@@ -110,6 +114,7 @@ impl Settings {
             watch: Vec::new(),
             cancel: Arc::default(),
             learnt: Arc::default(),
+            cells: Arc::default(),
         }
     }
 }
@@ -214,11 +219,11 @@ pub struct Supervisor {
     cell: Option<Furnished>,
 }
 
-/// A cell, and where its filter lets the dynamic loader's calls on files pass.
+/// A cell, and what it was made for.
 #[derive(Debug)]
 struct Furnished {
     cell: Cell,
-    unnotified: Option<Range<u64>>,
+    purpose: Purpose,
 }
 
 impl Supervisor {
@@ -227,29 +232,56 @@ impl Supervisor {
         let fault = |what: &str, errno| RunError::Fault(format!("{what} CPU {cpu}: {errno}"));
         let affinity =
             sched::raw_affinity().map_err(|errno| fault("reading the CPUs before pinning to", errno))?;
-        sched::supervise_on(cpu).map_err(|errno| {
-            RunError::Unsupported(format!("this host does not allow pinning to CPU {cpu}: {}", errno.desc()))
-        })?;
+        sched::supervise_on(cpu).map_err(|errno| unpinned(cpu, errno))?;
         let settings = Settings { world: begun(settings.world.clone()), ..settings };
         let mut supervisor = Supervisor { settings, cpu, affinity, cell: None };
         supervisor.cell = Some(supervisor.furnish()?);
         Ok(supervisor)
     }
 
-    /// Makes a cell with what is known now.
-    fn furnish(&self) -> Result<Furnished, RunError> {
-        let unnotified = self.settings.learnt.loader();
-        let launch = &self.settings.launch;
-        let cell = Cell::new(
-            (launch, &self.settings.clients),
-            (&self.settings.world, &self.settings.limits),
-            self.cpu,
-            unnotified.clone(),
-        )
-        .map_err(|error| unmade(error, launch))?;
-        self.settings.learnt.shared(&cell.files().shared);
-        Ok(Furnished { cell, unnotified })
+    /// What a cell is to serve, with what is known now.
+    fn purpose(&self) -> Purpose {
+        let Settings { launch, clients, world, limits, learnt, .. } = &self.settings;
+        Purpose {
+            launch: launch.clone(),
+            clients: clients.clone(),
+            world: world.clone(),
+            limits: limits.clone(),
+            cpu: self.cpu,
+            unnotified: learnt.loader(),
+        }
     }
+
+    /// Takes a cell that is idle, in which something of an earlier run may be left, or makes one.
+    fn furnish(&self) -> Result<Furnished, RunError> {
+        let purpose = self.purpose();
+        match self.settings.cells.take(&purpose) {
+            Some(cell) => Ok(Furnished { cell, purpose }),
+            None => self.furnish_anew(),
+        }
+    }
+
+    fn furnish_anew(&self) -> Result<Furnished, RunError> {
+        let purpose = self.purpose();
+        let cell = self.settings.cells.make(&purpose)?;
+        self.settings.learnt.shared(&cell.files().shared);
+        Ok(Furnished { cell, purpose })
+    }
+}
+
+impl Drop for Supervisor {
+    /// Its cell can serve another one.
+    fn drop(&mut self) {
+        let up_to_date = |kept: &Furnished| kept.purpose.unnotified == self.settings.learnt.loader();
+        if let Some(Furnished { cell, purpose }) = self.cell.take().filter(up_to_date) {
+            self.settings.cells.put(purpose, cell);
+        }
+    }
+}
+
+/// The thread could not be pinned.
+fn unpinned(cpu: usize, errno: Errno) -> RunError {
+    RunError::Unsupported(format!("this host does not allow pinning to CPU {cpu}: {}", errno.desc()))
 }
 
 /// Sorts the errors of making a cell, and of starting the program in it: the program's own, the host's, ours.
@@ -308,14 +340,14 @@ impl Supervisor {
     fn once(&mut self, schedule: &Schedule, observe: &Observe) -> Result<Option<(Run, Observed)>, RunError> {
         // Taken out for the run: after an error it is dropped, which ends everything in it. So is one whose filter does not
         // have what is known now, before another takes its place.
-        let kept = self.cell.take().filter(|kept| kept.unnotified == self.settings.learnt.loader());
+        let kept = self.cell.take().filter(|kept| kept.purpose.unnotified == self.settings.learnt.loader());
         let mut furnished = kept.map_or_else(|| self.furnish(), Ok)?;
         // What the run before has written is thrown away, as late as possible: there may be no next.
         if !matches!(furnished.cell.refresh(), Ok(true)) {
             drop(furnished);
-            furnished = self.furnish()?;
+            furnished = self.furnish_anew()?;
         }
-        let Furnished { cell, unnotified } = &furnished;
+        let Furnished { cell, purpose: Purpose { unnotified, .. } } = &furnished;
         let turns =
             state::Turns::new(cell, &self.settings, &self.affinity, (schedule, observe), unnotified.clone());
         let (run, loaders) = turns.run();
@@ -332,6 +364,7 @@ impl Supervisor {
             other => other?,
         };
         self.settings.learnt.loaders(&loaders);
+        code::lookout::images().remember();
         self.cell = Some(furnished);
         Ok(Some(run))
     }

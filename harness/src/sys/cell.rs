@@ -15,6 +15,7 @@ use super::stage::{CellError, Stage};
 use super::start::Root;
 use super::terminal::{self, Terminal};
 use super::{descriptors, filter, network};
+use crate::copies;
 use crate::program::{Launch, Limits};
 use crate::trace::Change;
 use crate::world::{self, World};
@@ -169,7 +170,7 @@ impl Cell {
             stderr: stderr_in.as_raw_fd(),
         };
         // Until the init says that it is ready it may not have closed its copies.
-        let copied = descriptors::copied();
+        let copied = copies::copied();
         let pid = start(&orders)?;
         drop((theirs, stdout_in, stderr_in));
         let furnished = || {

@@ -1,7 +1,7 @@
 //! Terminals: what a duplicate of one tells (termios(3)), and the end of the run's own at which a person sits (ioctl_tty(2)).
 
-use super::descriptors::close_for_good;
 use super::modes::Modes;
+use crate::copies;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -127,7 +127,7 @@ impl Terminal {
     /// Hangs up: the leader of its session gets SIGHUP and SIGCONT, and nothing can be read or written any more.
     pub fn hang_up(&mut self) {
         if let Some(person) = self.person.take() {
-            close_for_good(person);
+            copies::close_for_good(person);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Names, lines, instructions and data of programs built in all ways.
 
 use super::*;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn functions_lines_and_offsets_are_found_in_every_kind_of_executable() {
@@ -205,16 +207,62 @@ fn debug_information_is_read_where_it_is_compressed() {
     }
 }
 
-#[test]
-fn debug_information_is_read_where_it_is_in_a_file_of_its_own() {
-    let built = build(&["-O0", "-g", "-Wl,--build-id"]);
-    let address = built.image().resolve(&place("insert")).unwrap()[0];
+/// Takes the debug information of what was built out of it, into a file beside it.
+fn take_apart(built: &Built) {
     let run = |arguments: &[&str]| {
         let mut command = Command::new("objcopy");
         assert!(command.current_dir(built.folder.path()).args(arguments).status().unwrap().success());
     };
     run(&["--only-keep-debug", "list", "list.debug"]);
     run(&["--strip-all", "--add-gnu-debuglink=list.debug", "list"]);
+}
+
+/// A memory of this process alone.
+#[derive(Debug, Default)]
+struct Kept(Mutex<HashMap<String, Vec<u8>>>);
+
+impl Memory for Kept {
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        self.0.lock().unwrap().get(name).cloned()
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        self.0.lock().unwrap().insert(name.to_owned(), content.to_vec());
+    }
+}
+
+/// What is remembered is that of one build: not of another that lies in its place, nor what nobody has asked for.
+#[test]
+fn what_debug_information_apart_said_is_remembered() {
+    let memory = Arc::new(Kept::default());
+    let images = || Images::remembered_by(Arc::clone(&memory) as Arc<dyn Memory>);
+    let built = build(&["-O0", "-g", "-Wl,--build-id"]);
+    let insert = built.image().resolve(&place("insert")).unwrap()[0];
+    let main = built.image().resolve(&place("main")).unwrap()[0];
+    take_apart(&built);
+    let first = images();
+    let said = first.open(&built.path).unwrap().describe(insert);
+    assert!(said.line.is_some() && said.function.as_deref() == Some("insert"));
+    first.remember();
+    std::fs::remove_file(built.folder.path().join("list.debug")).unwrap();
+    let again = images().open(&built.path).unwrap();
+    assert_eq!(again.describe(insert), said);
+    assert_eq!((again.describe(main).function, again.describe(main).line), (None, None));
+
+    let other = build(&["-O0", "-g", "-Wl,--build-id=0x1234"]);
+    take_apart(&other);
+    std::fs::remove_file(other.folder.path().join("list.debug")).unwrap();
+    assert_eq!(images().open(&other.path).unwrap().describe(insert).function, None);
+
+    memory.0.lock().unwrap().values_mut().for_each(|kept| kept.truncate(5));
+    assert_eq!(images().open(&built.path).unwrap().describe(insert).function, None);
+}
+
+#[test]
+fn debug_information_is_read_where_it_is_in_a_file_of_its_own() {
+    let built = build(&["-O0", "-g", "-Wl,--build-id"]);
+    let address = built.image().resolve(&place("insert")).unwrap()[0];
+    take_apart(&built);
     let image = built.image();
     assert_eq!(image.resolve(&place("insert")).unwrap(), [address]);
     assert_eq!(

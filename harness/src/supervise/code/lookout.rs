@@ -1,6 +1,7 @@
 //! What has been seen of where threads are in their code, as a value: see `whereabouts`.
 
 use crate::code::{Images, Modules, Registers};
+use crate::kept::{self, Kept};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::code::watched::Watch;
 use crate::sys::{perf, procfs};
@@ -66,7 +67,10 @@ impl Lookout {
 /// The files in the memory of all programs of all supervisors: libraries are read once.
 pub(in crate::supervise) fn images() -> &'static Arc<Images> {
     static IMAGES: OnceLock<Arc<Images>> = OnceLock::new();
-    IMAGES.get_or_init(Arc::default)
+    IMAGES.get_or_init(|| {
+        let memory = Kept::new(kept::directories("code"));
+        Arc::new(Images::remembered_by(Arc::new(memory)))
+    })
 }
 
 /// All registers, as perf events tell them.
