@@ -8,15 +8,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The broken fixtures that are found so. The others need to be told what is wrong, or where to look.
-const FOUND: [(&str, &str); 9] = [
+const FOUND: [(&str, &str); 14] = [
+    ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
     ("coalesced", "zombies are left"),
     ("early_timer", "it hangs"),
+    ("eintr", "an interrupted call is taken for its end"),
     ("given_up", "a process crashes"),
+    ("half_written", "other files are left than should be"),
     ("lost_update", "it hangs"),
     ("lost_wakeup", "it hangs"),
     ("shutdown", "it waits for the outside"),
     ("stale_job", "it only lets time pass"),
+    ("stale_lock", "other files are left than should be"),
+    ("temporary", "other files are left than should be"),
     ("test_then_sleep", "it ends late"),
 ];
 
@@ -74,6 +79,61 @@ fn what_is_sound_is_silent() {
         ends(&output, 0);
         assert!(!stdout(&output).contains("finding:"), "{}", stdout(&output));
     }
+}
+
+/// Ends with another status when it is told to stop, wherever it is told.
+const STOPS: &str = r#"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile sig_atomic_t told;
+static void handler(int signal) { (void)signal; told = 1; }
+int main(void)
+{
+    struct sigaction action = { .sa_handler = handler };
+    int end[2];
+    char byte;
+    sigaction(SIGTERM, &action, 0);
+    if (pipe(end) != 0) return 9;
+    if (fork() == 0) {
+        signal(SIGTERM, SIG_DFL);
+        return write(end[1], "x", 1) != 1;
+    }
+    while (!told && read(end[0], &byte, 1) < 0 && errno == EINTR) { }
+    while (wait(0) < 0 && errno == EINTR) { }
+    return told ? 3 : 0;
+}
+"#;
+
+#[test]
+fn what_only_an_interrupted_call_brings_about_is_no_end_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("stops.c");
+    fs::write(&source, STOPS).unwrap();
+    build(&source, folder.path());
+    build(&fixtures("broken").join("eintr.c"), folder.path());
+    let send = ["--send", "TERM", "--runs", "60"];
+    let output = explore(&send, "stops", folder.path());
+    ends(&output, 0);
+    assert!(stdout(&output).contains(" x exit code 3, first by "), "{}", stdout(&output));
+    let strict = explore(&[&send[..], &["--exits", "same"]].concat(), "stops", folder.path());
+    ends(&strict, 100);
+    assert!(stdout(&strict).contains("stops: another exit than expected\n"), "{}", stdout(&strict));
+
+    let send = ["--send", "USR1", "--runs", "60"];
+    let output = explore(&send, "eintr", folder.path());
+    ends(&output, 100);
+    let text = stdout(&output);
+    let why = "expected exit code 0, as in the reference run and where the signal comes just before the call, \
+               got exit code 1 when it interrupts p0 in read";
+    assert!(text.contains(why) && text.contains("1. p0 in read: send SIGUSR1 to p0\n"), "{text}");
+    // So it does for who shrinks what was recorded.
+    let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+    ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+    ends(&explore(&[&send[..], &["--exits", "any"]].concat(), "eintr", folder.path()), 0);
+    ends(&explore(&[&send[..], &["--exits", "none"]].concat(), "eintr", folder.path()), 2);
 }
 
 /// Waits for one signal in each of three ways, in two processes, and ignores another.

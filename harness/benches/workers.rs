@@ -75,6 +75,7 @@ fn speed(source: &Path, workers: usize, slots: &Slots) -> Result<f64, Box<dyn Er
             same_output: false,
             stdout: None,
             late: None,
+            exits: Default::default(),
         }),
         checks: Vec::new(),
         keep: suite::Keep { folder: folder.path().to_owned(), all: false },

@@ -17,6 +17,7 @@ pub(crate) mod files;
 mod foreground;
 mod hang;
 mod idle;
+mod interrupted;
 mod late;
 mod left;
 mod modes;
@@ -79,6 +80,7 @@ expectations! {
     ExecBlocked: exec_blocked::KIND;
     Modes: modes::KIND;
     Foreground: foreground::KIND;
+    Interrupted: interrupted::KIND;
     OutputLimit: output::LIMIT;
     Late: late::KIND;
     TimedOut: timed_out::KIND;
@@ -113,11 +115,25 @@ pub struct Expectations(Vec<(Broken, Held)>);
 /// How much later than the reference run a run may end if nobody says otherwise.
 pub const LATE: Duration = Duration::from_secs(10);
 
+/// How runs that are sent a signal may end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exits {
+    /// In any way.
+    Any,
+    /// In any way, but for one that is due to a call which the signal interrupts.
+    #[default]
+    Uninterrupted,
+    /// As the reference run.
+    Same,
+}
+
 /// How runs are compared with a reference run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// True if the runs are sent a signal: then another exit status is an outcome of its own, and not broken.
+    /// True if the runs are sent a signal: then another exit status may be an outcome of its own, and not broken.
     pub sends: bool,
+    /// Whether it may.
+    pub exits: Exits,
     /// True if the outside could send a signal that the program hears, and sends none here: then a program that sleeps as the
     /// reference run does at its end waits for that, as a server does.
     pub heard: bool,

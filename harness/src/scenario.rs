@@ -274,6 +274,9 @@ pub struct Expect {
     pub exec_blocked: Option<u32>,
     /// True if the program may end up waiting for the outside (a server that was told nothing).
     pub idle: bool,
+    /// True if the first process ends no other way than in the reference run because a signal interrupts a call.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub uninterrupted: bool,
     /// How long the first process may take to end, on its own clock: from the last signal that is sent, or from the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within: Option<Length>,

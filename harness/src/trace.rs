@@ -5,12 +5,14 @@
 
 mod alike;
 mod crash;
+mod interrupted;
 mod remains;
 mod terminal;
 mod threads;
 
 pub use alike::{Essence, difference, first_difference};
 pub use crash::{Crash, crashes, last_call};
+pub use interrupted::Interruption;
 pub use remains::{Change, Changing, Object, Open, Remains, shape};
 pub use terminal::{Acts, Foreground, TerminalLeft};
 pub use threads::Threads;
@@ -589,6 +591,8 @@ pub enum Broken {
     Modes,
     /// Another process group than expected is in the foreground of the terminal.
     Foreground,
+    /// The first process ended otherwise than expected because a signal interrupted a call.
+    Interrupted,
     /// More was written than is kept, and it is not known whether that is as expected.
     OutputLimit,
     /// The run took longer on the program's clock than it may.

@@ -14,7 +14,7 @@ use super::{host, interrupt};
 use crate::checks::Rule;
 use crate::code::Place;
 use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
-use crate::judge::{Comparison, LATE};
+use crate::judge::{Comparison, Exits, LATE};
 use crate::probe::BadProbeName;
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, Keys, Label, Making, Receiver, Site, Syscall};
@@ -72,6 +72,10 @@ pub(super) struct Args {
     /// The exit code that every run must have
     #[arg(long, value_name = "CODE", help_heading = "Expectation")]
     exit: Option<i32>,
+    /// Where a signal is sent, how the program may end: `any` way, `uninterrupted`: no other way than the undisturbed run because
+    /// the signal interrupts a call, or the `same` way [default: uninterrupted]
+    #[arg(long, value_name = "WAY", value_parser = exits, conflicts_with = "exit", help_heading = "Expectation")]
+    exits: Option<Exits>,
     /// A regular expression that must match something in every run's standard output
     #[arg(long, value_name = "REGEX", value_parser = regex, help_heading = "Expectation")]
     stdout: Option<String>,
@@ -168,6 +172,15 @@ fn site(text: &str) -> Result<Site, String> {
             name.parse().map(Site::Probe).map_err(|error: BadProbeName| error.to_string())
         }
         _ => Err("expected before:CALL, in:CALL, after:fork, probe:NAME or at:PLACE".to_owned()),
+    }
+}
+
+fn exits(text: &str) -> Result<Exits, String> {
+    match text {
+        "any" => Ok(Exits::Any),
+        "uninterrupted" => Ok(Exits::Uninterrupted),
+        "same" => Ok(Exits::Same),
+        _ => Err("expected any, uninterrupted or same".to_owned()),
     }
 }
 
@@ -291,6 +304,7 @@ impl Args {
     fn comparison(&self, plan: &Plan, heard: bool) -> Comparison {
         Comparison {
             sends: plan.asks_for_an_end(),
+            exits: self.exits.unwrap_or_default(),
             heard: heard && plan.acts().is_empty(),
             products: Vec::new(),
             exit: self.exit,

@@ -7,7 +7,7 @@ use super::replay;
 use super::say::{page, say};
 use super::{host, interrupt};
 use crate::explore::{Cut, Plan};
-use crate::judge::{Comparison, LATE};
+use crate::judge::{Comparison, Exits, LATE};
 use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, Job};
@@ -56,6 +56,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let settings = crate::supervise::Settings { watch: plan.signals(), ..replay::settings(&trace, &cancel)? };
     let against = Against::Reference(Comparison {
         sends: plan.asks_for_an_end() && !trace.breaks.contains(&Broken::Exit),
+        exits: if trace.breaks.contains(&Broken::Interrupted) { Exits::Uninterrupted } else { Exits::Any },
         heard: !plan.asks_for_an_end(),
         same_output: trace.breaks.contains(&Broken::Stdout),
         late: trace.breaks.contains(&Broken::Late).then_some(LATE),

@@ -2,10 +2,12 @@
 
 use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
+use super::steps::uninterrupted;
 use crate::schedule::Schedule;
-use crate::trace::{Broken, Run};
+use crate::trace::{Broken, End, Run, Status};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::{Discriminant, discriminant};
 
 /// Names the expectations that a run breaks, none for a run that is as expected.
 pub(super) type Judge<'a> = dyn Fn(&Run) -> Vec<Broken> + 'a;
@@ -19,6 +21,8 @@ pub(super) struct Entry {
     pub(super) clean: bool,
     /// A hash of the events.
     pub(super) events: u64,
+    /// How the run ended: in what way, and with which status.
+    pub(super) end: (Discriminant<End>, Option<Status>),
 }
 
 /// What was run, by whom, and what came of it.
@@ -26,6 +30,8 @@ pub(super) struct Ledger<'a, 'env> {
     crew: &'a Crew<'env>,
     judge: &'a Judge<'a>,
     entries: HashMap<Schedule, Entry>,
+    /// Of schedules that break it by an interruption, what to compare them with.
+    controls: HashMap<Schedule, Schedule>,
     /// Runs that were made besides those of the strategies.
     extra_runs: u64,
     /// Runs that proved nothing.
@@ -35,7 +41,7 @@ pub(super) struct Ledger<'a, 'env> {
 impl<'a, 'env> Ledger<'a, 'env> {
     /// With nothing in it.
     pub(super) fn new(crew: &'a Crew<'env>, judge: &'a Judge<'a>) -> Ledger<'a, 'env> {
-        Ledger { crew, judge, entries: HashMap::new(), extra_runs: 0, tainted: 0 }
+        Ledger { crew, judge, entries: HashMap::new(), controls: HashMap::new(), extra_runs: 0, tainted: 0 }
     }
 
     /// True if the user asked to stop.
@@ -74,8 +80,32 @@ impl<'a, 'env> Ledger<'a, 'env> {
         let breaks = if tainted { None } else { self.telling(run) };
         let mut hasher = DefaultHasher::new();
         run.events.hash(&mut hasher);
-        let entry = Entry { breaks, clean: !tainted && run.unreached.is_empty(), events: hasher.finish() };
+        let status = match run.outcome.end {
+            End::Ended(status) => Some(status),
+            End::Hang(_)
+            | End::Idle(_)
+            | End::Stopped
+            | End::Spinning(_)
+            | End::Stalled(_)
+            | End::TimedOut => None,
+        };
+        let entry = Entry {
+            breaks,
+            clean: !tainted && run.unreached.is_empty(),
+            events: hasher.finish(),
+            end: (discriminant(&run.outcome.end), status),
+        };
+        if breaks == Some(Broken::Interrupted)
+            && let Some(control) = uninterrupted(run)
+        {
+            self.controls.insert(run.schedule.clone(), control);
+        }
         (entry, self.entries.insert(run.schedule.clone(), entry))
+    }
+
+    /// What a schedule that breaks the expectation by an interruption is to be compared with.
+    pub(super) fn control(&self, schedule: &Schedule) -> Option<&Schedule> {
+        self.controls.get(schedule)
     }
 
     /// Has these schedules tried, in their order; there are fewer results where the user asked to stop. `doing` says what

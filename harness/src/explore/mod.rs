@@ -27,6 +27,7 @@ mod exhaustive;
 mod findings;
 mod fixed;
 mod follow;
+mod interrupted;
 mod known;
 mod ledger;
 mod partition;

@@ -8,6 +8,7 @@
 //! without that signal does not break the same.
 
 use super::error::Halt;
+use super::interrupted;
 use super::ledger::Ledger;
 use super::progress::Doing;
 use super::space::Space;
@@ -57,13 +58,17 @@ pub(super) fn shrink(
     Ok(Shrunk { schedule: tree.best().clone(), part, runs: ledger.extra_runs() - before, cut })
 }
 
-/// False if the schedule leaves out what the outside does, and leaving that out alone breaks the same.
+/// False if the schedule leaves out what the outside does, and leaving that out alone breaks the same; and if it is no
+/// interruption that makes it break what it seems to break by one.
 pub(super) fn counts(
     ledger: &mut Ledger<'_, '_>,
     space: &Space,
     schedule: &Schedule,
     breaks: Broken,
 ) -> Result<bool, Halt> {
+    if breaks == Broken::Interrupted && !interrupted::decides(ledger, space, schedule)? {
+        return Ok(false);
+    }
     let done: Vec<&Action> = schedule.steps.iter().filter_map(|step| outside(&step.action)).collect();
     if space.acts.iter().all(|act| done.contains(&act)) {
         return Ok(true);

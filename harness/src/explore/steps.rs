@@ -1,6 +1,6 @@
 //! Small questions about steps and schedules.
 
-use crate::schedule::{Action, Schedule, Step, Target};
+use crate::schedule::{Action, Point, Schedule, Step, Target};
 use crate::trace::Run;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -34,6 +34,18 @@ pub(super) fn taken(run: &Run) -> Vec<Step> {
         }
     }
     taken
+}
+
+/// The schedule of this run with what it sends just before the calls that it interrupts; none if it interrupts none.
+pub(super) fn uninterrupted(run: &Run) -> Option<Schedule> {
+    let interrupted = run.interrupted();
+    let moved = |step: &Step| {
+        let before = interrupted.iter().find(|one| one.point == step.point()).map(|one| &one.before);
+        let here = |before: &Point| Step::new(before.clone(), step.action.clone());
+        before.map_or_else(|| step.clone(), here)
+    };
+    let steps: Vec<Step> = run.schedule.steps.iter().map(moved).collect();
+    (steps != run.schedule.steps).then_some(Schedule { steps })
 }
 
 /// True if all steps of `part` are in `whole`.

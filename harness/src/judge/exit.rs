@@ -1,6 +1,6 @@
 //! The first process ends as it should, if it does.
 
-use super::{Comparison, Expectation, Kind, Scope, answers_more};
+use super::{Comparison, Exits, Expectation, Kind, Scope, answers_more};
 use crate::scenario::{Exit, Expect};
 use crate::schedule::Action;
 use crate::trace::{Broken, End, Run, Status, What};
@@ -39,7 +39,7 @@ pub(super) fn of_scenario(expect: &Expect) -> Option<Ending> {
 pub(super) fn against(reference: &Run, how: &Comparison) -> Option<Ending> {
     match (how.exit, &reference.outcome.end) {
         (Some(code), _) => Some(Ending::As(Exit::Code(code))),
-        (None, _) if how.sends => None,
+        (None, _) if how.sends && how.exits != Exits::Same => None,
         (None, End::Ended(Status::Exited(code))) => Some(Ending::As(Exit::Code(*code))),
         (None, End::Ended(Status::Killed(signal))) => Some(Ending::As(Exit::Signal(*signal))),
         (None, End::Idle(_) | End::Stopped) => Some(Ending::Never),

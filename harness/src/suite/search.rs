@@ -13,7 +13,7 @@ use crate::show::Extent;
 use crate::slots::{Seats, SlotError, Slots, Waited};
 use crate::store::FileError;
 use crate::supervise::{self, Observe, RunError, Settings, Supervise};
-use crate::trace::{Broken, Run, Trace, Whereabouts};
+use crate::trace::{Broken, End, Run, Trace, Whereabouts};
 use crate::world::World;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -271,7 +271,9 @@ fn expectations(against: &Against, reference: &Reference) -> Result<Expectations
     match against {
         Against::Scenario(expect) => Expectations::of_scenario(expect, &reference.run),
         Against::Reference(how) => {
-            let left = made(&reference.plain().outcome.remains);
+            // What is there while it still waits it may need for as long.
+            let plain = Some(&reference.plain().outcome).filter(|plain| matches!(plain.end, End::Ended(_)));
+            let left = plain.into_iter().flat_map(|plain| made(&plain.remains));
             let products = left.map(|(change, _)| change.name.clone()).collect();
             Expectations::against(&reference.run, &judge::Comparison { products, ..how.clone() })
         }

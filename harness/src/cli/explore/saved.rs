@@ -75,6 +75,7 @@ impl Args {
                 zombies: left(LeftHow::Zombie),
                 orphans: left(LeftHow::Orphan),
                 idle: matches!(outcome.end, End::Idle(_)),
+                uninterrupted: found(Broken::Interrupted),
                 within: late
                     .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
                 files,
