@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The broken fixtures that are found so. The others need to be told what is wrong, or where to look.
-const FOUND: [(&str, &str); 9] = [
+const FOUND: [(&str, &str); 10] = [
     ("addjob", "another exit than expected"),
     ("coalesced", "zombies are left"),
+    ("competing_wait", "it hangs"),
     ("early_timer", "it hangs"),
     ("given_up", "a process crashes"),
     ("lost_update", "it hangs"),
