@@ -53,6 +53,7 @@ fn syscall() -> impl Strategy<Value = Syscall> {
 fn site() -> impl Strategy<Value = Site> {
     prop_oneof![
         syscall().prop_map(Site::Before),
+        syscall().prop_map(Site::Entering),
         Just(Site::After(Making::Fork)),
         "[a-z_]{1,8}(\\+0x[1-9a-f]{1,3})?".prop_map(|place| Site::At(Label::new(&place))),
         syscall().prop_map(Site::In),

@@ -281,6 +281,9 @@ impl<'de> Deserialize<'de> for Label {
 pub enum Site {
     /// The thread is about to make this call.
     Before(Syscall),
+    /// The thread has entered this call, and nothing of it has happened: a signal that comes now is handled when the call has
+    /// done what it can without sleeping. It is the same visit as that of `Before`, and has its number.
+    Entering(Syscall),
     /// The thread has just come back from making a process or thread, or has just been made.
     After(Making),
     /// The thread is asleep inside this call.
@@ -299,6 +302,7 @@ impl fmt::Display for Site {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Site::Before(call) => write!(f, "before {call}"),
+            Site::Entering(call) => write!(f, "entering {call}"),
             Site::After(Making::Fork) => f.write_str("after fork"),
             Site::In(call) => write!(f, "in {call}"),
             Site::At(place) => write!(f, "at {place}"),

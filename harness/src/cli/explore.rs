@@ -156,12 +156,13 @@ fn size(text: &str) -> Result<(u16, u16), String> {
     size.ok_or_else(|| "expected columns and rows, like 40x12".to_owned())
 }
 
-/// `before:CALL`, `in:CALL`, `after:fork`, `probe:NAME` or `at:PLACE`. When everything sleeps nothing is planned, so that
-/// is no kind to choose.
+/// `before:CALL`, `entering:CALL`, `in:CALL`, `after:fork`, `probe:NAME` or `at:PLACE`. When everything
+/// sleeps nothing is planned, so that is no kind to choose.
 fn site(text: &str) -> Result<Site, String> {
     let call = |name: &str| name.parse::<Syscall>().map_err(|error| error.to_string());
     match text.split_once(':') {
         Some(("before", name)) => Ok(Site::Before(call(name)?)),
+        Some(("entering", name)) => Ok(Site::Entering(call(name)?)),
         Some(("in", name)) => Ok(Site::In(call(name)?)),
         Some(("after", "fork")) => Ok(Site::After(Making::Fork)),
         Some(("at", place)) => match place.parse::<Place>() {
@@ -171,7 +172,9 @@ fn site(text: &str) -> Result<Site, String> {
         Some(("probe", name)) => {
             name.parse().map(Site::Probe).map_err(|error: BadProbeName| error.to_string())
         }
-        _ => Err("expected before:CALL, in:CALL, after:fork, probe:NAME or at:PLACE".to_owned()),
+        _ => {
+            Err("expected before:CALL, entering:CALL, in:CALL, after:fork, probe:NAME or at:PLACE".to_owned())
+        }
     }
 }
 

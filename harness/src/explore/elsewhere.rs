@@ -6,7 +6,8 @@
 //! that the schedule did not take: fewer steps, but no other ones.
 //!
 //! Two such parts are the same race if their steps are of the same threads, at the same kinds of points, with the same
-//! actions; a switch to one thread and one to all count as the same, and so does which time the thread gets there. Of each
+//! actions; a switch to one thread and one to all count as the same, and so do a call's entering and what is just before it or
+//! in it, and which time the thread gets there. Of each
 //! race the earliest time that fails is shown, and what has all the steps of another and some more is left out. That is a
 //! matter of words, not of causes: one cause can show at several calls, as when a window has several calls in it, and two
 //! causes at one call are told apart only when the first is cured.
@@ -47,7 +48,16 @@ fn essence(schedule: &Schedule) -> Vec<(ThreadName, Site, Action)> {
     let step = |step: &Step| {
         let switches = matches!(step.action, Action::Switch(_));
         let action = if switches { Action::Switch(Target::All) } else { step.action.clone() };
-        (step.thread.clone(), step.at, action)
+        let site = match step.at {
+            Site::Entering(call) => Site::Before(call),
+            site @ (Site::Before(_)
+            | Site::After(_)
+            | Site::In(_)
+            | Site::At(_)
+            | Site::Probe(_)
+            | Site::Quiet) => site,
+        };
+        (step.thread.clone(), site, action)
     };
     let mut race: Vec<_> = schedule.steps.iter().map(step).collect();
     race.sort();
@@ -56,10 +66,18 @@ fn essence(schedule: &Schedule) -> Vec<(ThreadName, Site, Action)> {
 
 /// True if `whole` has all the steps of `part`, at whichever times: then nothing new is told by it.
 fn is_part(part: &Schedule, whole: &Schedule) -> bool {
-    let mut left = essence(whole);
-    essence(part).iter().all(|step| {
-        let place = left.iter().position(|other| other == step);
-        place.map(|place| left.swap_remove(place)).is_some()
+    let mut asleep = whole.clone();
+    for step in &mut asleep.steps {
+        if let Site::Entering(call) = step.at {
+            step.at = Site::In(call);
+        }
+    }
+    [whole, &asleep].into_iter().any(|whole| {
+        let mut left = essence(whole);
+        essence(part).iter().all(|step| {
+            let place = left.iter().position(|other| other == step);
+            place.map(|place| left.swap_remove(place)).is_some()
+        })
     })
 }
 

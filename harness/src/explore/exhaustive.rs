@@ -19,6 +19,8 @@
 //!   thread ran alone until it slept, stopped or ended, and then the one that was held back went on. The supervisor's two
 //!   rules differ only in who goes next when that thread is no longer held, so the two runs are the same. Before further
 //!   steps it is not the same: a step in between meets two different rules.
+//! * As the last step, a switch at the entering of a call, if the same switch before the call was run, and no signal was
+//!   there when the thread went on: NOTE [Entered alike] in `entered`.
 //!
 //! Not merged, however alike two runs may look:
 //!
@@ -27,6 +29,7 @@
 //!   may cause a signal, whose handler then meets another state of the program's memory; or both may share memory. A run
 //!   does not tell which signals a process catches or what memory it shares, so it cannot be known to be sound.
 
+use super::entered::{Entered, before};
 use super::error::ExploreError;
 use super::planner::{Planned, Planner};
 use super::points::Points;
@@ -34,7 +37,7 @@ use super::reference::Reference;
 use super::report::{Coverage, Level};
 use super::space::Space;
 use super::steps::{can_follow, digest, outside, taken};
-use crate::schedule::{Action, Schedule, Step, Target};
+use crate::schedule::{Action, Schedule, Site, Step, Target};
 use crate::trace::{Event, Run, What};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -78,6 +81,14 @@ impl Node {
         space.part().is_none() || space.owns(&self.schedule(space))
     }
 
+    /// The same with its last step before the call, where that is a switch at the entering.
+    fn before(&self) -> Option<Node> {
+        let mut node = self.clone();
+        let last = node.steps.last_mut()?;
+        *last = before(last)?;
+        Some(node)
+    }
+
     /// The same with a switch to all as its last step, where that is a switch to one thread.
     fn to_all(&self) -> Option<Node> {
         let mut node = self.clone();
@@ -91,16 +102,26 @@ impl Node {
 }
 
 /// When a schedule has its turn: those of fewer steps first; those that withhold more before those that need to know
-/// what came of it; a switch to one thread after the switches to all.
+/// what came of it; those last that may be shown to go like others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
     size: usize,
     withheld: Reverse<usize>,
-    late: bool,
+    late: Late,
+}
+
+/// Whether a schedule may go like another one, and which.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Late {
+    No,
+    /// A switch to one thread: like that to all.
+    ToOne,
+    /// A switch at the entering of a call: like that before it, whether to one or to all.
+    Entering,
 }
 
 impl Turn {
-    fn new(size: usize, withheld: usize, late: bool) -> Turn {
+    fn new(size: usize, withheld: usize, late: Late) -> Turn {
         Turn { size, withheld: Reverse(withheld), late }
     }
 }
@@ -123,6 +144,7 @@ pub(super) struct Exhaustive {
     planned: HashSet<(u64, u64)>,
     /// Schedules whose last switch, one to all, let a single thread run alone.
     alone: HashSet<Schedule>,
+    entered: Entered,
     /// The steps of all schedules of one step.
     ones: Vec<Way>,
     /// For each number of steps, from 1.
@@ -147,6 +169,7 @@ impl Exhaustive {
             asked: Vec::new(),
             planned: HashSet::new(),
             alone: HashSet::new(),
+            entered: Entered::default(),
             ones: Vec::new(),
             levels: (1..=bound).map(|steps| Level { steps, ..Level::default() }).collect(),
             points: Points::default(),
@@ -224,12 +247,19 @@ impl Exhaustive {
                     }
                     ours = child.is_ours(space);
                 }
-                let late = if let Action::Switch(Target::To(only)) = &action {
-                    let leaf = size == self.bound && withheld == 0;
-                    let single = *reached.others == *std::slice::from_ref(only);
-                    self.prune && leaf && single && !demoted.iter().any(|step| step.thread == *only)
+                let leaf = size == self.bound && withheld == 0;
+                let single = if let Action::Switch(Target::To(only)) = &action {
+                    let alone = *reached.others == *std::slice::from_ref(only);
+                    alone && !demoted.iter().any(|step| step.thread == *only)
                 } else {
                     false
+                };
+                let entering =
+                    matches!((reached.point.site, &action), (Site::Entering(_), Action::Switch(_)));
+                let late = match (self.prune && leaf, entering, single) {
+                    (true, true, _) => Late::Entering,
+                    (true, false, true) => Late::ToOne,
+                    _ => Late::No,
                 };
                 if withheld == 0 && ours {
                     if size == 1 {
@@ -251,7 +281,7 @@ impl Exhaustive {
             match plain.filter(|plain| child.withheld.len() == space.acts.len() && plain.taint.is_none()) {
                 Some(plain) => self.expand(space, &child, plain, None),
                 None => {
-                    let turn = Turn::new(child.size(), child.withheld.len(), false);
+                    let turn = Turn::new(child.size(), child.withheld.len(), Late::No);
                     batches.entry(turn).or_default().push(Way::Withhold(act.clone()));
                 }
             }
@@ -317,6 +347,16 @@ impl Exhaustive {
         ones.collect::<HashSet<_>>().len() as u64
     }
 
+    /// True if another schedule was run, and has shown that this one goes like it.
+    fn goes_like_another(&self, space: &Space, node: &Node) -> bool {
+        let alone = |node: &Node| node.to_all().filter(|all| self.alone.contains(&all.schedule(space)));
+        let same = |before: &Node| self.entered.differs(&before.schedule(space)) == Some(false);
+        match node.before() {
+            Some(before) => same(&before) || alone(&before).is_some_and(|all| same(&all)),
+            None => alone(node).is_some(),
+        }
+    }
+
     fn level(&mut self, node: &Node) -> Option<&mut Level> {
         let counts = node.withheld.is_empty();
         counts.then(|| self.levels.get_mut(node.size().saturating_sub(1))).flatten()
@@ -353,8 +393,7 @@ impl Planner for Exhaustive {
             if leaf && !ours {
                 continue;
             }
-            let like = |all: Node| self.alone.contains(&all.schedule(space));
-            if turn.late && node.to_all().is_some_and(like) {
+            if turn.late != Late::No && self.goes_like_another(space, &node) {
                 self.level(&node).into_iter().for_each(|level| level.same += 1);
                 continue;
             }
@@ -375,6 +414,7 @@ impl Planner for Exhaustive {
         for run in runs.iter().filter(|run| self.prune && run.taint.is_none() && ran_alone(&run.events)) {
             self.alone.insert(run.schedule.clone());
         }
+        runs.iter().for_each(|run| self.entered.learn(run));
         if !own {
             return Ok(());
         }

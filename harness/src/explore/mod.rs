@@ -21,6 +21,7 @@ mod confirm;
 mod cover;
 mod crew;
 mod elsewhere;
+mod entered;
 mod error;
 mod executed;
 mod exhaustive;

@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Place {
     reached: Reached,
     needs: Option<Action>,
+    /// Whoever goes first causes a signal, which is there when the thread goes on.
+    signalled: bool,
 }
 
 type Rule = dyn Fn(&[Step]) -> End + Send + Sync;
@@ -37,7 +39,11 @@ pub(super) fn place(thread: &str, site: &str, nth: u32, others: &[&str], signals
     let point = point(thread, site, nth);
     let others = others.iter().map(|name| name.parse().unwrap()).collect();
     let receivable: SignalSet = signals.iter().map(|name| name.parse::<Signal>().unwrap()).collect();
-    Place { reached: Reached { point, others, receivable, fires: false, acts: Acts::NOTHING }, needs: None }
+    Place {
+        reached: Reached { point, others, receivable, fires: false, acts: Acts::NOTHING },
+        needs: None,
+        signalled: false,
+    }
 }
 
 impl Place {
@@ -50,6 +56,12 @@ impl Place {
     /// A person could do this there.
     pub(super) fn with_acts(mut self, acts: Acts) -> Place {
         self.reached.acts.add(acts);
+        self
+    }
+
+    /// Others who go first there cause a signal.
+    pub(super) fn signalled(mut self) -> Place {
+        self.signalled = true;
         self
     }
 
@@ -147,6 +159,9 @@ impl Supervise for Model {
             let event = |what| Event { thread: here.point.thread.clone(), what, others: here.others.clone() };
             for step in schedule.steps.iter().filter(|step| Model::allows(here, step)) {
                 events.push(event(What::Step(step.action.clone())));
+                if place.signalled && matches!(step.action, Action::Switch(_)) {
+                    events.push(event(What::Signal(Signal::CHLD)));
+                }
                 taken.push(step.clone());
             }
             events.push(event(What::Go(here.point.site, here.point.nth)));

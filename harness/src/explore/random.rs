@@ -2,10 +2,12 @@
 //!
 //! Of every eight schedules seven take one step (besides the signals that every run sends), as long as there is one that
 //! was not tried: in random order, but those first that are likely to matter ([`likely`]), and switches to one thread
-//! after all others since a switch to all mostly does the same. The eighth, and all when the single steps are used up,
+//! after all others since a switch to all mostly does the same. A switch at the entering of a call is tried where the same
+//! switch before the call has shown that it differs: NOTE \[Entered alike\] in `entered`. The eighth, and all when the single steps are used up,
 //! takes two or three: NOTE \[One more step\] in `branches`. It ends when its runs are used up, or nothing is left.
 
 use super::chance::{pick, planning, runner};
+use super::entered::{Entered, before};
 use super::error::ExploreError;
 use super::planner::{Planned, Planner};
 use super::space::Space;
@@ -31,19 +33,22 @@ pub(super) struct Random {
     runs: u64,
     planned: u64,
     branches: Branches,
+    entered: Entered,
 }
 
 impl Random {
     /// The `index`th strategy of a plan with this seed.
     pub(super) fn new((seed, index): (u64, u64), runs: u64, space: &Space) -> Random {
-        Random { runner: runner(seed, index, 0), runs, planned: 0, branches: Branches::new(space) }
+        let (branches, entered) = (Branches::new(space), Entered::default());
+        Random { runner: runner(seed, index, 0), runs, planned: 0, branches, entered }
     }
 
     /// One of these steps, of the first class that there is: classes, not odds, so many runs try so many steps.
     fn single(&mut self, space: &Space, from: &[usize]) -> Result<Option<Schedule>, ExploreError> {
         let class = |index: &usize| {
             let to_one = space.action(*index).is_none_or(|action| weight(action) == 1);
-            (to_one, !space.point(*index).is_some_and(|point| likely(&point.site)))
+            let known = space.step(*index).is_some_and(|step| before(&step).is_some());
+            (to_one, !known && !space.point(*index).is_some_and(|point| likely(&point.site)))
         };
         let first = from.iter().map(class).min();
         let of_it: Vec<usize> = from.iter().filter(|index| Some(class(index)) == first).copied().collect();
@@ -57,7 +62,7 @@ fn likely(site: &Site) -> bool {
     match site {
         Site::Before(call) => may_wait(*call),
         Site::In(_) | Site::After(_) | Site::Probe(_) | Site::Quiet => true,
-        Site::At(_) => false,
+        Site::Entering(_) | Site::At(_) => false,
     }
 }
 
@@ -74,8 +79,14 @@ impl Planner for Random {
     ) -> Result<Vec<Planned>, ExploreError> {
         let one = |index: &usize| space.step(*index).map(|step| space.one(&step));
         let untried = |one: &Schedule| !tried(one) && space.owns(one);
-        let mut single: Vec<usize> =
-            space.first().filter(|index| one(index).is_some_and(|one| untried(&one))).collect();
+        let differs = |index: &usize| match space.step(*index).as_ref().and_then(before) {
+            Some(before) => self.entered.differs(&space.one(&before)) == Some(true),
+            None => true,
+        };
+        let mut single: Vec<usize> = space
+            .first()
+            .filter(|index| one(index).is_some_and(|one| untried(&one)) && differs(index))
+            .collect();
         let parts = space.part().map_or(1, |part| usize::try_from(part.of).unwrap_or(usize::MAX));
         let draws = DRAWS.saturating_mul(parts).min(MOST_DRAWS);
         let mut drawn: IndexSet<Schedule> = IndexSet::new();
@@ -101,6 +112,7 @@ impl Planner for Random {
 
     fn learn(&mut self, space: &Space, runs: &[Run], _own: bool) -> Result<(), ExploreError> {
         runs.iter().for_each(|run| self.branches.take(space, run));
+        runs.iter().for_each(|run| self.entered.learn(run));
         Ok(())
     }
 }

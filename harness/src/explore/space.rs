@@ -16,7 +16,7 @@
 use super::partition::Partition;
 use super::plan::Plan;
 use super::reference::Reference;
-use super::steps::{outside, rank, taken, weight};
+use super::steps::{is_entering, outside, rank, taken, weight};
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::trace::{Acts, Reached, Run};
 use indexmap::IndexSet;
@@ -52,7 +52,7 @@ pub(super) struct Space {
 }
 
 /// How simple a schedule is; less is simpler. See NOTE \[Shrink order\] in `tree`.
-pub(super) type Simplicity = (usize, usize, Vec<usize>, Vec<Step>);
+pub(super) type Simplicity = (usize, usize, usize, Vec<usize>, Vec<Step>);
 
 impl Space {
     /// The space that the reference run shows.
@@ -110,7 +110,9 @@ impl Space {
         let Reached { point, others, fires, .. } = reached;
         let mut actions = Vec::new();
         let (sending, switching) = match point.site {
-            Site::Before(_) | Site::After(_) | Site::At(_) | Site::Probe(_) => (true, true),
+            Site::Before(_) | Site::Entering(_) | Site::After(_) | Site::At(_) | Site::Probe(_) => {
+                (true, true)
+            }
             Site::In(_) => (true, false),
             Site::Quiet => (self.home.steps.iter().any(|step| step.point() == *point), false),
         };
@@ -273,7 +275,12 @@ impl Space {
     pub(super) fn turn(&self, point: &Point) -> (bool, u32, usize) {
         match point.site {
             Site::At(place) => (true, point.nth, self.ranks.get(&place).copied().unwrap_or(usize::MAX)),
-            Site::Before(_) | Site::After(_) | Site::In(_) | Site::Probe(_) | Site::Quiet => (false, 0, 0),
+            Site::Before(_)
+            | Site::Entering(_)
+            | Site::After(_)
+            | Site::In(_)
+            | Site::Probe(_)
+            | Site::Quiet => (false, 0, 0),
         }
     }
 
@@ -282,6 +289,7 @@ impl Space {
         let mut positions: Vec<usize> = schedule.steps.iter().map(|step| self.position(step)).collect();
         positions.sort_unstable();
         let actions = schedule.steps.iter().map(|step| weight(&step.action)).sum();
-        (schedule.steps.len(), actions, positions, schedule.steps.clone())
+        let entering = schedule.steps.iter().filter(|step| is_entering(&step.at)).count();
+        (schedule.steps.len(), actions, entering, positions, schedule.steps.clone())
     }
 }

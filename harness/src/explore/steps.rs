@@ -1,6 +1,6 @@
 //! Small questions about steps and schedules.
 
-use crate::schedule::{Action, Point, Schedule, Step, Target};
+use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
 use crate::trace::Run;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -16,6 +16,11 @@ pub(super) fn weight(action: &Action) -> usize {
         | Action::HangUp
         | Action::Fire => 2,
     }
+}
+
+/// True for the entering of a call: what fails before a call or in its sleep too is told there.
+pub(super) fn is_entering(site: &Site) -> bool {
+    matches!(site, Site::Entering(_))
 }
 
 /// The action, if it is what the outside does: it sends a signal, or a person types.

@@ -1,7 +1,7 @@
 //! A schedule as proptest sees it: a value that knows the simpler ones.
 //!
 //! NOTE \[Shrink order\] Fewer steps are simpler; then simpler actions (a switch to all, then a switch to one thread,
-//! then a signal or a timer); then earlier points. Every proposal is strictly simpler than the best failing schedule so far, so
+//! then a signal or a timer); then fewer steps at the entering of a call, which few think of; then earlier points. Every proposal is strictly simpler than the best failing schedule so far, so
 //! shrinking ends, and when it ends by itself the result is a local minimum: each proposal has passed. They are
 //!
 //! * for one step: no step at all, and every single step of the same kind (a switch, a timer, or the same signal) that is
@@ -13,13 +13,16 @@
 //! breaks the same expectation is what shrinking is for.
 
 use super::space::Space;
-use super::steps::{Kind, kind, weight};
+use super::steps::{Kind, is_entering, kind, weight};
 use crate::schedule::{Action, Schedule, Step, Target};
 use proptest::strategy::ValueTree;
 use std::sync::Arc;
 
 /// Up to this many steps all parts of a schedule are tried.
 const ALL_PARTS: usize = 4;
+
+/// So many points after the entering of a call are tried in its place.
+const NEXT: usize = 2;
 
 /// A schedule, the best that failed, and what remains to be proposed.
 #[derive(Clone, Debug)]
@@ -96,12 +99,15 @@ impl ScheduleTree {
         let space = &self.space;
         let mut singles: Vec<usize> =
             space.first().filter(|&index| space.action(index).is_some_and(&like)).collect();
-        let key = |index: usize| (space.action(index).map(weight), space.place(index), space.action(index));
+        let entering = |index: usize| space.point(index).is_some_and(|point| is_entering(&point.site));
+        let key = |index: usize| {
+            (space.action(index).map(weight), entering(index), space.place(index), space.action(index))
+        };
         singles.sort_by(|&one, &other| key(one).cmp(&key(other)));
         singles.into_iter().map(Proposal::Single)
     }
 
-    /// One step made simpler, or moved to an earlier point.
+    /// One step made simpler, or moved to an earlier point, or from the entering of a call to a point that is none.
     fn moved(&self, steps: &[Step]) -> Vec<Schedule> {
         let space = &self.space;
         let mut moved = Vec::new();
@@ -131,7 +137,13 @@ impl ScheduleTree {
                 let less = weight(action) < weight(&step.action);
                 kind(action) == kind(&step.action) && (less || action == &step.action)
             };
-            let is_earlier = |index: &usize| space.place(*index).is_some_and(|other| other < place);
+            // Right after the entering of a call comes its sleep, or the next call.
+            let plain = |index: usize| space.point(index).is_some_and(|point| !is_entering(&point.site));
+            let last = if is_entering(&step.at) { place.saturating_add(NEXT) } else { place };
+            let is_earlier = |index: &usize| {
+                let other = space.place(*index);
+                other.is_some_and(|other| other < place || other <= last && plain(*index) && other != place)
+            };
             let mut earlier: Vec<usize> = space
                 .all()
                 .filter(is_earlier)

@@ -32,7 +32,7 @@ impl<'a> Places<'a> {
         };
         if let Some((_, site)) = crash.last {
             let before = match site {
-                Site::Before(call) => format!("after {call}"),
+                Site::Before(call) | Site::Entering(call) => format!("after {call}"),
                 Site::After(_) | Site::In(_) | Site::At(_) | Site::Probe(_) | Site::Quiet => site_words(site),
             };
             line += &format!(", {before}");

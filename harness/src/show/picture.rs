@@ -121,7 +121,9 @@ fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
                 text += " <<<";
                 Kind::Step
             }
-            What::Go(Site::Before(call), _) => match next {
+            // The signal tells the call that it comes after.
+            What::Go(Site::Entering(_), _) if matches!(next, Some(What::Signal(_))) => Kind::Said,
+            What::Go(Site::Before(call) | Site::Entering(call), _) => match next {
                 Some(What::Sleep(asleep, _)) if asleep == call => Kind::Said,
                 Some(What::Make(_) | What::Exec(_) | What::End(_) | What::Refuse(..)) => Kind::Said,
                 _ => Kind::Plain,

@@ -188,9 +188,12 @@ pub(super) fn of_steps(steps: &[Step], events: &[Event]) -> Vec<Option<usize>> {
             // When everything sleeps a step is about the process, and the event is of a thread of it that sleeps.
             let there = match step.at {
                 Site::Quiet => event.thread.process() == step.thread,
-                Site::Before(_) | Site::After(_) | Site::In(_) | Site::At(_) | Site::Probe(_) => {
-                    event.thread == step.thread
-                }
+                Site::Before(_)
+                | Site::Entering(_)
+                | Site::After(_)
+                | Site::In(_)
+                | Site::At(_)
+                | Site::Probe(_) => event.thread == step.thread,
             };
             same && there && !taken.contains(&index)
         });
@@ -215,6 +218,11 @@ pub fn sources(events: &[Event], places: &[Whereabouts]) -> HashMap<Point, Strin
         let Some((site, nth)) = event.what.visit() else { continue };
         let words = of_event(events, places, index).and_then(|place| Told::new(place).words());
         if let Some(words) = words {
+            if let Site::Before(call) = site {
+                // The thread is where it makes the call, and nobody tells twice.
+                let entering = Point { thread: event.thread.clone(), site: Site::Entering(call), nth };
+                found.insert(entering, words.clone());
+            }
             found.insert(Point { thread: event.thread.clone(), site, nth }, words);
         }
     }

@@ -189,6 +189,32 @@ fn a_signal_that_ends_its_process_is_no_handler() {
     assert_eq!(words::words_at(&ends, 2).unwrap(), "killed by SIGTERM");
 }
 
+/// A signal that comes as a call is entered is told after the call, which the line of the step or of the signal has told.
+#[test]
+fn what_comes_at_the_entering_of_a_call_is_told_after_it() {
+    let mut trace = pause();
+    trace.schedule.steps =
+        ron::from_str(r#"[(at: Entering(wait4), in: "p0", nth: 2, action: Switch(All))]"#).unwrap();
+    trace.events = events(
+        "p0 Go(Before(wait4), 1)\np0 Step(Switch(All))\np0.1 End(Exited(0))\np0 Go(Entering(wait4), 2)\n\
+         p0 Signal(SIGCHLD)\np0 Go(Before(wait4), 3)",
+    );
+    let text = drawn(&trace, 80);
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let wanted = [
+        "before wait4",
+        "entering wait4: let all others run first <<<",
+        "exit code 0",
+        "SIGCHLD handler after wait4",
+        "before wait4 #3",
+    ];
+    assert_eq!(lines[lines.len() - wanted.len()..], wanted, "{text}");
+    assert_eq!(words::words_at(&trace.events, 4).unwrap(), "SIGCHLD handler after wait4");
+    // Before a call it comes first.
+    let before = events("p0 Signal(SIGCHLD)\np0 Go(Before(wait4), 2)");
+    assert_eq!(words::words_at(&before, 0).unwrap(), "SIGCHLD handler first");
+}
+
 #[test]
 fn a_long_picture_keeps_its_ends_and_what_is_around_a_step() {
     let mut trace = pause();
@@ -368,7 +394,12 @@ step 1 lands in launch (addjob.c:4) inlined into start (addjob.c:77)
     assert!(!narrow.contains("source") && narrow.contains("  exit code 1\n"), "{narrow}");
     assert_eq!(landings(&trace)[0].and_then(|frame| frame.line), Some(4));
     let point = Point { thread: "p0".parse().unwrap(), site: Site::Before("write".parse().unwrap()), nth: 1 };
-    assert_eq!(sources(&trace.events, &trace.places)[&point], "main (addjob.c:2)");
+    let found = sources(&trace.events, &trace.places);
+    assert_eq!(found[&point], "main (addjob.c:2)");
+    assert_eq!(
+        found[&Point { site: Site::Entering("write".parse().unwrap()), ..point }],
+        "main (addjob.c:2)"
+    );
     trace.places[0].at = Moment::Event(6);
     trace.places.truncate(1);
     let text = terminal(&trace, PAGE);

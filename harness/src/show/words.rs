@@ -2,7 +2,7 @@
 
 use super::layout::plain;
 use crate::judge::files::made;
-use crate::schedule::{Action, Site, Step};
+use crate::schedule::{Action, Site, Step, Syscall};
 use crate::signal::Signal;
 use crate::trace::{End, Event, Outcome, Remains, Sleeper, Status, What};
 use std::fmt;
@@ -141,7 +141,21 @@ fn with_next(events: &[Event], index: usize) -> Option<(&What, Option<&What>)> {
 
 /// The words of the event at `index`, with those of its thread that follow taken into account.
 pub(super) fn words_at(events: &[Event], index: usize) -> Option<String> {
-    with_next(events, index).map(|(what, next)| event_words(what, next))
+    let (what, next) = with_next(events, index)?;
+    match (what, entered(events, index)) {
+        (What::Signal(signal), Some(call)) if !takes_effect(*signal, next) => {
+            Some(format!("{signal} handler after {call}"))
+        }
+        _ => Some(event_words(what, next)),
+    }
+}
+
+/// The call into which the thread was let with the signals of which the event at `index` is one.
+fn entered(events: &[Event], index: usize) -> Option<Syscall> {
+    let thread = &events.get(index)?.thread;
+    let mut before = events.iter().take(index).rev().filter(|event| event.thread == *thread);
+    let last = before.find(|event| !matches!(event.what, What::Signal(_)))?;
+    if let What::Go(Site::Entering(call), _) = last.what { Some(call) } else { None }
 }
 
 /// True if the event at `index` is a signal whose handler comes next.

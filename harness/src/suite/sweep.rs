@@ -12,7 +12,12 @@ pub fn code(file: &Path, functions: &[String], all: bool, points: &[Site]) -> Re
         .iter()
         .filter_map(|site| match site {
             Site::At(place) => Some(*place),
-            Site::Before(_) | Site::After(_) | Site::In(_) | Site::Probe(_) | Site::Quiet => None,
+            Site::Before(_)
+            | Site::Entering(_)
+            | Site::After(_)
+            | Site::In(_)
+            | Site::Probe(_)
+            | Site::Quiet => None,
         })
         .collect();
     if functions.is_empty() && !all && places.is_empty() {

@@ -28,6 +28,7 @@ mod clients;
 mod code;
 mod deliver;
 mod emulate;
+mod entering;
 mod execute;
 mod fire;
 mod futex;

@@ -2,7 +2,7 @@
 
 use super::RunError;
 use crate::schedule::{Making, Site, Syscall};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::news::{Guard, News};
@@ -24,6 +24,8 @@ impl Turns<'_> {
         self.look_where(id);
         self.watch_for_crash(id);
         let Some(held) = self.take_held(id) else { return Ok(()) };
+        let entering = matches!(held.place(), Place::Entering(..));
+        let mut afterwards = SignalSet::EMPTY;
         if self.tree.thread(id).dirty {
             let Some(read) = self.proc_status(id)? else { return Ok(()) };
             let deliverable = read.deliverable();
@@ -32,8 +34,11 @@ impl Turns<'_> {
                 Place::Woken(..) => self.taken_by(id, &read, read.blocked)?,
                 _ => deliverable,
             };
-            for signal in told.iter() {
-                self.event(id, What::Signal(signal));
+            if entering {
+                self.signals_afterwards(id, held.place().site().0, &read)?;
+                afterwards = told;
+            } else {
+                self.tell_signals(id, told);
             }
             if !deliverable.is_empty() && matches!(held.place(), Place::Before(..) | Place::Probe(..)) {
                 return self.signals_first(id, held, &read);
@@ -49,9 +54,10 @@ impl Turns<'_> {
         let thread = self.tree.thread(id).name.clone();
         self.journal.choice(thread, What::Go(site, nth), others);
         self.note_where(id);
+        self.tell_signals(id, afterwards);
         match held.place() {
             Place::After(_) => self.leave_plant(id, held),
-            Place::Before(call, _) => self.release(id, held, call, false),
+            Place::Before(call, _) | Place::Entering(call, _) => self.release(id, held, call, false),
             Place::At(..) => self.leave_code(id, held),
             Place::Woken(..) => {
                 self.tree.thread_mut(id).released = None;
@@ -63,6 +69,12 @@ impl Turns<'_> {
                 let call = Syscall(held.number() as u32);
                 self.release(id, held, call, false)
             }
+        }
+    }
+
+    fn tell_signals(&mut self, id: ThreadId, signals: SignalSet) {
+        for signal in signals.iter() {
+            self.event(id, What::Signal(signal));
         }
     }
 

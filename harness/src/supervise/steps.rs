@@ -179,19 +179,33 @@ impl Turns<'_> {
                 held.told = true;
             }
         }
-        for (index, step) in self.steps_for(&point) {
+        if self.take_step(thread, &point, &others)? {
+            return Ok(Picked::Again);
+        }
+        if let Some(entering) = self.enter(thread, &others)? {
+            if self.take_step(thread, &entering, &others)? {
+                return Ok(Picked::Again);
+            }
+            self.leave_entering(thread, &entering);
+        }
+        Ok(Picked::One(thread))
+    }
+
+    /// Takes the next step of a thread that is held at this point; false if there is none.
+    fn take_step(&mut self, thread: ThreadId, point: &Point, others: &[ThreadId]) -> Result<bool, RunError> {
+        for (index, step) in self.steps_for(point) {
             let done = match &step.action {
-                Action::Switch(target) => self.switch(thread, target, &others),
+                Action::Switch(target) => self.switch(thread, target, others),
                 Action::Fire => self.fire_early(thread)?,
                 action => self.act_outside(thread, action)?,
             };
             // One that can do nothing here is left untaken, so that the run says so.
             if done {
                 self.taken[index] = true;
-                return Ok(Picked::Again);
+                return Ok(true);
             }
         }
-        Ok(Picked::One(thread))
+        Ok(false)
     }
 
     /// The names of these threads.
@@ -264,7 +278,13 @@ impl Turns<'_> {
             return Ok(false);
         }
         let Some(status) = self.proc_status(thread)? else { return Ok(false) };
-        if !self.settings.always && !self.heard(thread, &status).contains(signal) {
+        let entering = matches!(self.point_of(thread).0.site, Site::Entering(_));
+        let heard = match entering {
+            // What is blocked stays pending, and what is not caught ends the process before the call.
+            true => status.caught.without(status.blocked),
+            false => self.heard(thread, &status),
+        };
+        if (entering || !self.settings.always) && !heard.contains(signal) {
             return Ok(false);
         }
         let process = self.tree.thread(thread).process;

@@ -138,6 +138,7 @@ impl Turns<'_> {
             match what {
                 News::Held => {}
                 News::Slept(call) => {
+                    self.slept_after_entering(thread, call);
                     let nth = self.visit(thread, Site::In(call));
                     self.event(thread, What::Sleep(call, nth));
                 }

@@ -21,7 +21,9 @@ pub struct Crash<'a> {
 /// made another.
 pub fn last_call(events: &[Event], of: impl Fn(&ThreadName) -> bool) -> Option<(usize, Site)> {
     events.iter().enumerate().rev().find_map(|(index, event)| match event.what {
-        What::Go(site @ (Site::Before(_) | Site::After(_)), _) if of(&event.thread) => Some((index, site)),
+        What::Go(site @ (Site::Before(_) | Site::Entering(_) | Site::After(_)), _) if of(&event.thread) => {
+            Some((index, site))
+        }
         _ => None,
     })
 }

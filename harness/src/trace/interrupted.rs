@@ -43,7 +43,7 @@ impl Run {
                 }
                 What::Go(site, visit) => {
                     let call = match site {
-                        Site::Before(call) => Some(*call),
+                        Site::Before(call) | Site::Entering(call) => Some(*call),
                         Site::In(_) | Site::After(_) | Site::At(_) | Site::Probe(_) | Site::Quiet => None,
                     };
                     let slept = thread.asleep.take().filter(|_| std::mem::take(&mut thread.sent));

@@ -449,3 +449,47 @@ fn what_is_kept_is_as_much_as_there_are_points_whatever_the_number_of_threads() 
     assert_eq!(kept(2), (20, 20, 20));
     assert_eq!(kept(50), kept(2));
 }
+
+/// A switch at the entering of a call is tried where the same switch before it met a signal, and else known to go like that one.
+#[test]
+fn the_entering_of_a_call_is_tried_where_a_signal_was_there_before_it() {
+    let places = |signalled: bool| {
+        let before = place("p0", "Before(wait4)", 1, &["p0.1"], &[]);
+        let before = if signalled { before.signalled() } else { before };
+        vec![before, place("p0", "Entering(wait4)", 1, &["p0.1"], &[])]
+    };
+    let broken =
+        |steps: &[Step]| exited(i32::from(steps.iter().any(|step| matches!(step.at, Site::Entering(_)))));
+    let quiet = look(&exhaust(1), &Model::new(places(false), SOUND));
+    assert_eq!((quiet.runs, counted(&quiet)), (2, vec![(1, 4, 4, 0)]));
+    let all = look(&Plan { prune: false, ..exhaust(1) }, &Model::new(places(false), SOUND));
+    assert_eq!((all.runs, counted(&all)), (4, vec![(1, 4, 4, 0)]));
+    let at_entering = schedule([switch("p0", "Entering(wait4)", 1)]);
+    for strategies in [exhaust(1).strategies, Strategy::defaults(64), vec![Strategy::Random { runs: 64 }]] {
+        let plan = Plan { strategies, ..Plan::default() };
+        let report = look(&plan, &Model::new(places(true), broken));
+        let found: Vec<_> = report.findings.iter().map(|found| found.schedule.clone()).collect();
+        assert_eq!(found, std::slice::from_ref(&at_entering));
+    }
+    // By chance it is not tried before.
+    let random = Plan { strategies: vec![Strategy::Random { runs: 2 }], ..Plan::default() };
+    assert!(look(&random, &Model::new(places(false), broken)).findings.is_empty());
+}
+
+/// What fails at a call's entering and before the next call is told there.
+#[test]
+fn the_entering_of_a_call_is_told_where_nothing_else_fails() {
+    let hup = |site: &str| place("p0", site, 1, &[], &["HUP"]);
+    let places = vec![hup("Before(read)"), hup("Entering(read)"), hup("Before(close)"), hup("In(pause)")];
+    let plan = Plan { send: vec!["HUP".parse().unwrap()], ..exhaust(1) };
+    let fails = |sites: &'static [&'static str], wanted: &str| {
+        let failing: Vec<Site> = sites.iter().map(|site| point("p0", site, 1).site).collect();
+        let end =
+            move |steps: &[Step]| exited(i32::from(steps.iter().any(|step| failing.contains(&step.at))));
+        let report = look(&plan, &Model::new(places.clone(), end).quiet_at(point("p0", "In(pause)", 1)));
+        let found: Vec<_> = report.findings.iter().map(|found| found.schedule.clone()).collect();
+        assert_eq!(found, [schedule([send("p0", wanted, 1, "HUP")])], "{sites:?}");
+    };
+    fails(&["Entering(read)", "Before(close)"], "Before(close)");
+    fails(&["Entering(read)"], "Entering(read)");
+}

@@ -10,6 +10,8 @@ use nix::errno::Errno;
 pub(in crate::supervise) enum Place {
     /// Before this call, for the nth time.
     Before(Syscall, u32),
+    /// As good as inside this call, before which it was held for the nth time: a step was taken there (`supervise::entering`).
+    Entering(Syscall, u32),
     /// Back from making a process or thread, or just made, for the nth time.
     After(u32),
     /// At this instruction, for the nth time.
@@ -24,6 +26,7 @@ impl Place {
     pub(in crate::supervise) fn site(self) -> (Site, u32) {
         match self {
             Place::Before(call, nth) => (Site::Before(call), nth),
+            Place::Entering(call, nth) => (Site::Entering(call), nth),
             Place::After(nth) => (Site::After(Making::Fork), nth),
             Place::At(place, nth) => (Site::At(place), nth),
             Place::Probe(name, nth) => (Site::Probe(name), nth),
@@ -68,6 +71,11 @@ impl Held {
     /// A sleeper that has been woken. That is no point of its own: whoever woke it has told.
     pub(in crate::supervise) fn woken(self, call: Syscall, nth: u32) -> Held {
         Held { place: Place::Woken(call, nth), told: true, ..self }
+    }
+
+    /// Before a call, or as good as inside it: what comes to it now is seen by the kernel before the call or after it.
+    pub(in crate::supervise) fn put(&mut self, place: Place) {
+        self.place = place;
     }
 
     pub(in crate::supervise) fn place(&self) -> Place {

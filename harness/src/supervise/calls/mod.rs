@@ -229,6 +229,38 @@ impl Call {
         }
     }
 
+    /// True if it does something that its caller takes note of only when it is back: it makes, closes, moves or takes
+    /// something. A signal that comes while it does so is handled before the caller knows.
+    pub(super) fn is_noted_afterwards(&self) -> bool {
+        let own_descriptors = self.wakes == Wakes::Nobody && self.changes == Changes::DESCRIPTORS;
+        match self.sleep {
+            Sleep::Never => own_descriptors || self.wakes == Wakes::Descriptors,
+            Sleep::Child
+            | Sleep::Read(_)
+            | Sleep::Write(_)
+            | Sleep::Transfer(..)
+            | Sleep::Ipc
+            | Sleep::Lock(_)
+            | Sleep::Opening
+            | Sleep::Lingering => true,
+            // What only waits has done nothing when it is back, or tells what still holds a moment later. What makes
+            // processes is made again after a signal (`copy_process` of kernel/fork.c).
+            Sleep::Signal
+            | Sleep::Awaited
+            | Sleep::Offspring
+            | Sleep::Futex
+            | Sleep::Futexes
+            | Sleep::Poll
+            | Sleep::Select
+            | Sleep::Epoll(_)
+            | Sleep::Time
+            | Sleep::Requests
+            | Sleep::Restarted
+            | Sleep::Ending
+            | Sleep::Unknown => false,
+        }
+    }
+
     /// True if only a signal that is sent, a child, or time ends its wait: nothing that is closed or written does.
     pub(super) fn sleeps_for_signals(&self) -> bool {
         matches!(self.sleep, Sleep::Signal | Sleep::Awaited | Sleep::Child | Sleep::Time)
@@ -336,6 +368,20 @@ mod tests {
         assert_eq!(numbered(-1), &UNKNOWN);
         // What opens a file may meet somebody at a FIFO, or be watched (inotify(7)).
         assert_eq!(wakes(Sysno::openat), Wakes::Descriptors);
+    }
+
+    #[test]
+    fn what_is_noted_afterwards_makes_takes_or_moves_something() {
+        let noted = "open openat creat read write accept4 wait4 waitid close dup pipe2 socket unlink rename mkdir flock fcntl \
+                     semop msgrcv sendfile sendmsg connect";
+        let not = "getpid mmap stat rt_sigaction rt_sigprocmask rt_sigreturn fork clone3 execve exit_group exit pause \
+                   rt_sigsuspend poll ppoll select epoll_wait futex nanosleep alarm setitimer kill tgkill ioctl sched_yield";
+        for (names, wanted) in [(noted, true), (not, false)] {
+            for name in names.split_whitespace() {
+                let call: Sysno = name.parse().unwrap();
+                assert_eq!(of(call.into()).is_noted_afterwards(), wanted, "{name}");
+            }
+        }
     }
 
     #[test]
