@@ -76,6 +76,22 @@ fn what_is_sound_is_silent() {
     }
 }
 
+#[test]
+fn where_nothing_is_sent_a_childs_end_comes_at_each_instruction() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, code) in [("broken", 100), ("sound", 0)] {
+        build(&fixtures(kind).join("running.c"), folder.path());
+        for nothing in [&[][..], &["--send", "none"]] {
+            let words = ["--sweep", "count_up", "--bound", "1"];
+            let output = explore(&[&words, nothing].concat(), "running", folder.path());
+            ends(&output, code);
+            let text = stdout(&output);
+            assert!(text.contains(" instructions executed"), "{text}");
+            assert_eq!(text.contains("step 1 lands in count_up (running.c:36)"), code == 100, "{text}");
+        }
+    }
+}
+
 /// Waits for one signal in each of three ways, in two processes, and ignores another.
 const WAITS: &str = r#"
 #include <signal.h>
@@ -117,7 +133,7 @@ fn each_signal_is_sent_to_who_has_something_to_do_with_it() {
     let output = explore(&["--send", "none", "--runs", "8"], "waits", folder.path());
     ends(&output, 0);
     assert!(!stdout(&output).contains("SIGTERM:"), "{}", stdout(&output));
-    for words in [&["--send", "none", "--send", "HUP"][..], &["--send", "none", "--sweep", "main"]] {
+    for words in [&["--send", "none", "--send", "HUP"][..], &["--send", "none", "--always"]] {
         ends(&explore(words, "waits", folder.path()), 2);
     }
 }

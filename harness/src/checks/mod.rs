@@ -2,7 +2,8 @@
 //!
 //! Each rule has a file of its own, which says what it cannot see. A rule first looks at the program's code for what could
 //! break it, and then at runs: a report always stands for a run in which a signal came at one instruction of the main flow
-//! and the handler did what it must not, with that instruction below it on the stack.
+//! and the handler did what it must not, with that instruction below it on the stack. What brings the signal about there: see
+//! NOTE \[Causes\] in `runs`.
 //!
 //! What no rule sees: handlers and data of shared libraries; other threads than the first one of the process to which signals are
 //! sent; what is called through pointers; places that are not executed, or only with another input or at a later visit

@@ -64,10 +64,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "POINT", value_delimiter = ',', value_parser = site, help_heading = "Disturbance")]
     points: Vec<Site>,
     /// Disturb also at every instruction that this function executes, and what it calls of the program's own code; repeatable
-    #[arg(long, value_name = "FUNCTION", requires = "send", help_heading = "Disturbance")]
+    ///
+    /// What is sent comes there; where nothing is sent, children, timers and peers go first there, so that their SIGCHLD, SIGALRM or SIGIO does.
+    #[arg(long, value_name = "FUNCTION", help_heading = "Disturbance")]
     sweep: Vec<String>,
     /// Disturb also at every instruction of the program's own code
-    #[arg(long, requires = "send", help_heading = "Disturbance")]
+    #[arg(long, help_heading = "Disturbance")]
     sweep_all: bool,
     /// The exit code that every run must have
     #[arg(long, value_name = "CODE", help_heading = "Expectation")]

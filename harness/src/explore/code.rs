@@ -21,7 +21,7 @@ pub struct Code {
 pub struct Stretch {
     /// The instructions, of which there is at least one.
     pub spots: Vec<Spot>,
-    /// True if other threads may be let run here, too; else signals are all that is planned.
+    /// True if other threads may be let run here also where signals are sent; else signals are all that is planned then.
     pub switches: bool,
 }
 

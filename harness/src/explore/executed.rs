@@ -1,15 +1,17 @@
 //! Which instructions of the code the baseline executes, and which signals could be sent there.
 //!
-//! The baseline is run with breakpoints that only count, a few in each run: see NOTE \[Stretches\] in `code`.
+//! The baseline is run with breakpoints that only count, a few in each run: see NOTE \[Stretches\] in `code`. Where signals are
+//! sent, each visit is a point of the receiver's, and the first one is looked at. Where none is, what matters is who else
+//! could run at each visit and whether a timer is armed there: children, timers and peers bring their signals themselves.
 
-use super::code::{MOST_VISITS, Stretch};
+use super::code::{MOST_VISITS, Spot, Stretch};
 use super::crew::{Tried, attempt_by};
 use super::error::ExploreError;
 use super::plan::Plan;
 use crate::schedule::{Label, Point, Schedule, Site, ThreadName};
 use crate::signal::SignalSet;
-use crate::supervise::{MOST_OBSERVED, Observe, RunError, Supervise};
-use crate::trace::{Reached, Run};
+use crate::supervise::{Counted, MOST_OBSERVED, Observe, RunError, Supervise};
+use crate::trace::{Reached, Run, Threads};
 
 /// How much of the code the baseline executes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,10 +30,10 @@ pub struct Executed {
 struct Found<'a> {
     stretch: &'a Stretch,
     visits: u64,
-    /// Its first visit.
-    reached: Reached,
-    /// How many other points had been reached before.
-    after: usize,
+    /// Its first visits, each with how many other points had been reached before; at least one.
+    seen: Vec<(Reached, usize)>,
+    /// True if others may be let run at each of its instructions.
+    switches: bool,
 }
 
 /// Finds out what is executed, and puts it among the points that `plain`, the run of the empty schedule, has reached.
@@ -49,20 +51,18 @@ pub(super) fn execute<S: Supervise + ?Sized>(
     let inside: Vec<&Stretch> =
         plan.code.functions.iter().filter(entered).flat_map(|function| function.iter().skip(1)).collect();
     found.extend(visits(plan, supervisor, &inside)?);
-    found.sort_by_key(|found| found.after);
+    found.iter().for_each(|found| counts.add(found));
+    let mut visits: Vec<(usize, Vec<Reached>)> = found.iter().flat_map(Found::points).collect();
+    visits.sort_by_key(|(after, _)| *after);
     let mut merged = Vec::with_capacity(plain.reached.len());
-    let mut found = found.into_iter().peekable();
+    let mut visits = visits.into_iter().peekable();
     for (index, reached) in std::mem::take(&mut plain.reached).into_iter().enumerate() {
-        while let Some(one) = found.next_if(|found| found.after <= index) {
-            counts.add(&one);
-            one.points(&mut merged);
+        while let Some((_, points)) = visits.next_if(|(after, _)| *after <= index) {
+            merged.extend(points);
         }
         merged.push(reached);
     }
-    for one in found {
-        counts.add(&one);
-        one.points(&mut merged);
-    }
+    merged.extend(visits.flat_map(|(_, points)| points));
     let later = receivable_later(&merged);
     for (reached, later) in merged.iter_mut().zip(later) {
         // What only the first visit has shown need not hold for the next ones.
@@ -121,20 +121,18 @@ impl Executed {
 }
 
 impl Found<'_> {
-    /// The points of its visits: all first visits, then all second ones, and so on.
-    fn points(&self, into: &mut Vec<Reached>) {
-        for nth in 1..=self.visits.min(MOST_VISITS) as u32 {
-            for spot in &self.stretch.spots {
-                let point =
-                    Point { thread: self.reached.point.thread.clone(), site: Site::At(spot.place), nth };
-                let others = if self.stretch.switches {
-                    self.reached.others.clone()
-                } else {
-                    crate::trace::Threads::default()
-                };
-                into.push(Reached { point, others, ..self.reached.clone() });
-            }
-        }
+    /// The points of its visits, all first ones together, then all second ones, and so on; each with how many other points had
+    /// been reached before.
+    fn points(&self) -> impl Iterator<Item = (usize, Vec<Reached>)> {
+        (1..=self.visits.min(MOST_VISITS) as u32).filter_map(|nth| {
+            let (seen, after) = self.seen.get(nth as usize - 1).or(self.seen.last())?;
+            let at = |spot: &Spot| {
+                let point = Point { thread: seen.point.thread.clone(), site: Site::At(spot.place), nth };
+                let others = if self.switches { seen.others.clone() } else { Threads::default() };
+                Reached { point, others, ..seen.clone() }
+            };
+            Some((*after, self.stretch.spots.iter().map(at).collect()))
+        })
     }
 }
 
@@ -145,19 +143,30 @@ fn visits<'a, S: Supervise + ?Sized>(
     stretches: &[&'a Stretch],
 ) -> Result<Vec<Found<'a>>, ExploreError> {
     let thread = plan.send_to.process.process();
+    let natural = plan.send.is_empty();
     let mut found = Vec::new();
     for stretches in stretches.chunks(MOST_OBSERVED) {
         let firsts = stretches.iter().filter_map(|stretch| Some(stretch.spots.first()?.place));
-        let asked: Vec<(ThreadName, Label)> = firsts.map(|place| (thread.clone(), place)).collect();
-        let observe = Observe::Executions(asked);
+        let places: Vec<(ThreadName, Label)> = firsts.map(|place| (thread.clone(), place)).collect();
+        let observe =
+            Observe::Executions(Counted { places, points: if natural { MOST_VISITS as u32 } else { 1 } });
         let (run, executions) = counted(supervisor, &observe)?;
         for (stretch, visits) in stretches.iter().zip(executions) {
             let Some(first) = stretch.spots.first().filter(|_| visits > 0) else { continue };
-            let here = |reached: &&Reached| reached.point.site == Site::At(first.place);
-            let Some(reached) = run.reached.iter().find(here).cloned() else { continue };
-            let before = run.reached.iter().take_while(|other| **other != reached);
-            let after = before.filter(|other| !matches!(other.point.site, Site::At(_))).count();
-            found.push(Found { stretch, visits, reached, after });
+            let mut after = 0;
+            let mut seen = Vec::new();
+            for reached in &run.reached {
+                match reached.point.site {
+                    Site::At(place) if place == first.place => seen.push((reached.clone(), after)),
+                    Site::At(_) => {}
+                    Site::Before(_) | Site::After(_) | Site::In(_) | Site::Probe(_) | Site::Quiet => {
+                        after += 1
+                    }
+                }
+            }
+            if !seen.is_empty() {
+                found.push(Found { stretch, visits, seen, switches: natural || stretch.switches });
+            }
         }
     }
     Ok(found)

@@ -120,9 +120,9 @@ pub enum Observe {
     /// Nothing.
     #[default]
     Nothing,
-    /// How often these threads execute the instructions at these places: at most [`MOST_OBSERVED`] for one thread. The
-    /// first visit of each is a point, and is reported as such.
-    Executions(Vec<(ThreadName, Label)>),
+    /// How often these threads execute the instructions at these places. The first visits of each are points, and are
+    /// reported as such.
+    Executions(Counted),
     /// Which handlers are installed, and what is so at some places of a thread's code.
     Handlers(Watch),
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
@@ -137,6 +137,15 @@ impl Observe {
     fn uses_code(&self) -> bool {
         matches!(self, Observe::Executions(_) | Observe::Handlers(_))
     }
+}
+
+/// Places whose executions are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// By which thread, and where: at most [`MOST_OBSERVED`] for one thread.
+    pub places: Vec<(ThreadName, Label)>,
+    /// How many visits of each are points, at least one.
+    pub points: u32,
 }
 
 /// What was seen of what a run was looked at for.

@@ -14,8 +14,8 @@
 //!
 //! Where neither can be, the point is not held, and the trace says why.
 //!
-//! NOTE \[Counted\] A place whose executions are counted stops its thread the first time, so that it is known what had
-//! happened before. Where the thread cannot be stopped, it is known of its next point: what it has executed by then, it
+//! NOTE \[Counted\] A place whose executions are counted stops its thread the first time, and as many times more as are asked
+//! for, so that it is known what had happened before. Where the thread cannot be stopped, it is known of its next point: what it has executed by then, it
 //! executed since its last one.
 
 use crate::schedule::{Action, Label, Point, Site, Step, ThreadName};
@@ -33,6 +33,7 @@ use crate::sys::perf::Breakpoint;
 use crate::sys::pidfd;
 use crate::trace::{Acts, Reached, Threads, What};
 use nix::errno::Errno;
+use std::collections::BTreeMap;
 
 impl<'a> Turns<'a> {
     /// The places in a thread's code whose executions are to be counted.
@@ -43,7 +44,7 @@ impl<'a> Turns<'a> {
         let name = name.clone();
         let places = match self.observe {
             Observe::Nothing | Observe::Handlers(_) | Observe::Where | Observe::Signals => &[][..],
-            Observe::Executions(places) => places,
+            Observe::Executions(counted) => &counted.places,
         };
         places.iter().filter(move |(thread, _)| *thread == name).map(|(_, place)| *place)
     }
@@ -245,15 +246,22 @@ impl<'a> Turns<'a> {
 
     /// What was counted.
     pub(in crate::supervise) fn observed(&mut self) -> Result<Observed, RunError> {
-        let asked = if let Observe::Executions(places) = self.observe { places.as_slice() } else { &[] };
+        let asked = if let Observe::Executions(counted) = self.observe { &counted.places[..] } else { &[] };
         let mut executions = vec![0; asked.len()];
-        for Counter { thread, place, breakpoint } in &self.code.counters {
+        let counters = self.code.counters.iter();
+        let counters = counters.map(|Counter { thread, place, breakpoint }| (thread, *place, breakpoint));
+        // Those that are still waited for have been visited as often as their threads were stopped there.
+        let waited = self.tree.threads.iter().flat_map(|thread| {
+            let ambushes = thread.ambushes.iter();
+            ambushes.map(|ambush| (&thread.name, ambush.place, &ambush.breakpoint))
+        });
+        for (thread, place, breakpoint) in counters.chain(waited) {
             let counted = breakpoint.count().map_err(|errno| {
                 RunError::Fault(format!("reading how often a place was executed: {errno}"))
             })?;
             let counts = asked.iter().zip(&mut executions);
             counts
-                .filter(|((who, what), _)| who == thread && what == place)
+                .filter(|((who, what), _)| who == thread && *what == place)
                 .for_each(|(_, count)| *count += counted);
         }
         let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.code.seen);
@@ -309,8 +317,11 @@ impl<'a> Turns<'a> {
             return self.resume(id).map(|()| true);
         }
         self.tree.thread_mut(id).visits.insert(site, visit);
-        self.begin_counting(id, place)?;
-        let again = self.note_visit(id, place, visit, &registers)?;
+        let again = self.is_point_again(id, place, visit);
+        if !again {
+            self.begin_counting(id, place)?;
+        }
+        let again = self.note_visit(id, place, visit, &registers)? || again;
         self.visit_again(id, (place, nth), again);
         self.tree.thread_mut(id).state = State::Held(Held::parked(Place::At(place, visit)));
         self.journal.news.push((id, News::Held));
@@ -326,7 +337,13 @@ impl<'a> Turns<'a> {
         ambushes.iter_mut().filter(|ambush| same(ambush)).for_each(|ambush| ambush.nth += 1);
     }
 
-    /// From its first execution on, a place that is to be counted is counted, with all its copies.
+    /// True if the next visit of a place that is to be counted is a point, too.
+    fn is_point_again(&self, id: ThreadId, place: Label, visit: u32) -> bool {
+        let points = if let Observe::Executions(counted) = self.observe { counted.points } else { 0 };
+        visit < points && self.counted_by(&self.tree.thread(id).name).any(|counted| counted == place)
+    }
+
+    /// A place that is to be counted is counted from now on, with all its copies.
     fn begin_counting(&mut self, id: ThreadId, place: Label) -> Result<(), RunError> {
         let name = self.tree.thread(id).name.clone();
         if !self.counted_by(&name).any(|counted| counted == place) {
@@ -393,20 +410,21 @@ impl<'a> Turns<'a> {
         }
         let name = thread.name.clone();
         let counted: Vec<Label> = self.counted_by(&name).collect();
-        let unstopped = |ambush: &&Ambush| {
-            matches!(ambush.aim, Some(Aim::Nothing(_)))
-                && counted.contains(&ambush.place)
-                && ambush.breakpoint.count().is_ok_and(|count| count > 0)
-        };
-        let mut places: Vec<Label> =
-            thread.ambushes.iter().filter(unstopped).map(|ambush| ambush.place).collect();
-        places.dedup();
-        for place in places {
+        let unstopped =
+            |ambush: &&Ambush| matches!(ambush.aim, Some(Aim::Nothing(_))) && counted.contains(&ambush.place);
+        // The next visit of a place, and how often it was executed.
+        let mut places: BTreeMap<(Label, u32), u64> = BTreeMap::new();
+        for ambush in thread.ambushes.iter().filter(unstopped) {
+            let count = ambush.breakpoint.count().unwrap_or_default();
+            *places.entry((ambush.place, ambush.nth)).or_default() += count;
+        }
+        places.retain(|(_, nth), count| *count >= u64::from(*nth));
+        for (place, nth) in places.into_keys() {
             self.begin_counting(id, place)?;
             let site = Site::At(place);
-            self.tree.thread_mut(id).visits.insert(site, 1);
+            self.tree.thread_mut(id).visits.insert(site, nth);
             let receivable = self.receivable(id)?;
-            let point = Point { thread: name.clone(), site, nth: 1 };
+            let point = Point { thread: name.clone(), site, nth };
             let (others, fires) = (Threads::default(), self.could_fire(id)?);
             self.journal.reach(Reached { point, others, receivable, fires, acts: Acts::NOTHING });
         }
