@@ -72,7 +72,7 @@ fn executions(supervisor: &mut Supervisor, places: &[(String, u64)]) -> Option<V
     for places in places.chunks(MOST_OBSERVED) {
         let labels: Vec<Label> = places.iter().map(|(place, _)| Label::new(place)).collect();
         let places = labels.iter().map(|place| (ThreadName::root(), *place)).collect();
-        let counted = Counted { places, points: 1 };
+        let counted = Counted { places, points: 1, open: false };
         let observed = supervisor.observe(&Schedule::empty(), &Observe::Executions(counted));
         let (run, observed) = possible(observed)?;
         for (place, count) in labels.iter().zip(&observed.executions) {
@@ -89,20 +89,25 @@ fn each_visit_that_is_a_point_tells_who_else_could_run() {
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("caused.c", &["-O0"], folder.path());
     let launch = supervised::launch(&[program.to_str().unwrap(), "later"], folder.path());
-    let look = |points| {
+    let look = |points, open| {
         supervised::with_supervisor(launch.clone(), Limits::default(), |supervisor: &mut Supervisor| {
             let places = vec![(ThreadName::root(), Label::new("step"))];
-            let counted = Observe::Executions(Counted { places, points });
+            let counted = Observe::Executions(Counted { places, points, open });
             possible(supervisor.observe(&Schedule::empty(), &counted))
         })
     };
     for (points, others) in [(1, &[0][..]), (2, &[0, 1]), (3, &[0, 1, 0]), (8, &[0, 1, 0])] {
-        let Some((run, observed)) = look(points) else { return };
+        let Some((run, observed)) = look(points, false) else { return };
         let here = run.reached.iter().filter(|reached| reached.point.site == Site::At(Label::new("step")));
         let seen: Vec<(u32, usize)> = here.map(|reached| (reached.point.nth, reached.others.len())).collect();
         let expected: Vec<(u32, usize)> = (1..).zip(others.iter().copied()).collect();
         assert_eq!((seen, observed.executions), (expected, vec![3]), "{points}");
     }
+    // Only beside the child could its end have a handler run.
+    let (run, observed) = look(8, true).unwrap();
+    let here = run.reached.iter().filter(|reached| reached.point.site == Site::At(Label::new("step")));
+    let seen: Vec<u32> = here.map(|reached| reached.point.nth).collect();
+    assert_eq!((seen, observed.executions), (vec![2], vec![3]));
 }
 
 fn numbers(run: &Run) -> Vec<String> {

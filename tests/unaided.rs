@@ -92,6 +92,71 @@ fn where_nothing_is_sent_a_childs_end_comes_at_each_instruction() {
     }
 }
 
+fn build_with(flags: &[&str], name: &str, folder: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs/heap.c");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-g", "-O1"]).args(flags).arg("-o").arg(folder.join(name)).arg(source);
+    assert!(gcc.status().unwrap().success(), "{flags:?}");
+}
+
+#[test]
+fn a_library_is_swept_where_a_handler_may_enter_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let kinds = [
+        ("sent", &[][..], "libc.so.6!"),
+        ("child", &["-DCHILD"], "libc.so.6!"),
+        ("static", &["-static"], "_int_"),
+    ];
+    for (name, flags, place) in kinds {
+        build_with(flags, name, folder.path());
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--runs", "2000", "--first"];
+        let output = script::sigrace(folder.path(), &[&words[..], &["--", &format!("./{name}")]].concat());
+        ends(&output, 100);
+        let text = stdout(&output);
+        // Whatever it comes to: it hangs in the allocator, or has broken its lists.
+        let wrong = [": it hangs\n", ": a process crashes\n"];
+        assert!(wrong.iter().any(|what| text.contains(what)), "{text}");
+        assert!(text.contains(" of libraries"), "{text}");
+        assert!(text.lines().any(|line| line.starts_with("    1. p0 at ") && line.contains(place)), "{text}");
+        let replayed = text.lines().last().and_then(|line| line.strip_prefix("replay: sigrace replay "));
+        ends(&script::sigrace(folder.path(), &["replay", replayed.unwrap(), "--times", "5"]), 0);
+
+        build_with(&[flags, &["-DSOUND"]].concat(), name, folder.path());
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--runs", "60"];
+        let output = script::sigrace(folder.path(), &[&words[..], &["--", &format!("./{name}")]].concat());
+        ends(&output, 0);
+        let text = stdout(&output);
+        assert!(!text.contains("of libraries") && !text.contains("warning"), "{text}");
+    }
+}
+
+#[test]
+fn a_function_of_a_library_is_swept_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    build_with(&[], "heap", folder.path());
+    let explore = |function: &str, more: &[&str]| {
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--no-handler-checks"];
+        let what = ["--send", "USR1", "--sweep", function];
+        let words = [&words[..], &what, more, &["--", "./heap"]].concat();
+        script::sigrace(folder.path(), &words)
+    };
+    let output = explore("libc.so.6!malloc", &["--save", "saved.ron"]);
+    ends(&output, 100);
+    assert!(stdout(&output).contains("p0 at libc.so.6!"), "{}", stdout(&output));
+    let saved = fs::read_to_string(folder.path().join("saved.ron")).unwrap();
+    assert!(saved.contains("sweep: [\"libc.so.6!malloc\"]"), "{saved}");
+    ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
+    for (function, why) in [
+        ("libc.so.6!mallok", "libc.so.6 has no function mallok"),
+        ("libnone.so!malloc", "no file libnone.so is in the program's memory"),
+    ] {
+        let output = explore(function, &[]);
+        ends(&output, 102);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(why), "{told}");
+    }
+}
+
 /// Waits for one signal in each of three ways, in two processes, and ignores another.
 const WAITS: &str = r#"
 #include <signal.h>

@@ -267,8 +267,11 @@ impl Host<'_> {
             None => Place::in_function(image.name(), image.entry()),
         };
         let places = vec![(ThreadName::root(), Label::new(&place.to_string()))];
-        let (run, observed) =
-            self.observe(&["true"], Clock::Real, &Observe::Executions(Counted { places, points: 1 }))?;
+        let (run, observed) = self.observe(
+            &["true"],
+            Clock::Real,
+            &Observe::Executions(Counted { places, points: 1, open: false }),
+        )?;
         match (&run.outcome.end, &observed.executions[..]) {
             (End::Ended(Status::Exited(0)), [1]) => Ok(()),
             (end, counts) => lost(format!(

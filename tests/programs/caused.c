@@ -5,7 +5,7 @@
  * reaped: one that prints in any case; the main flow calls puts() when no child is left.
  * timer:  a SIGALRM handler calls printf() if its hour has passed, while the main flow calls puts().
  * early:  one that prints in any case; the main flow calls puts() when the timer is off.
- * later:  calls step() before it has a child, beside one, and when that is gone.
+ * later:  calls step() before it has a child, beside one, and when that is gone; it handles SIGCHLD.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -74,6 +74,7 @@ int main(int count, char **words)
         return 0;
     }
     if (strcmp(word, "later") == 0) {
+        signal(SIGCHLD, reaps);
         step();
         if (fork() == 0)
             _exit(0);

@@ -13,14 +13,18 @@
 
 mod cached_flags;
 mod errno;
+mod families;
 mod long_jumps;
 mod program;
+mod reentered;
 mod runs;
 mod safe;
 mod shared_data;
 mod unsafe_calls;
 
-use crate::code::{CodeError, Images};
+pub use reentered::{Reentered, reentered};
+
+use crate::code::CodeError;
 use crate::schedule::{Schedule, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::{Installed, RunError, Supervise};
@@ -147,6 +151,13 @@ pub struct Asked<'a> {
     pub runs: u64,
 }
 
+/// True for a signal that comes by itself: of a child's end, of a timer, of a peer.
+fn natural(signal: Signal) -> bool {
+    const NAMED: [&str; 4] = ["SIGVTALRM", "SIGPROF", "SIGIO", "SIGURG"];
+    let named = || NAMED.iter().any(|name| name.parse() == Ok(signal));
+    signal == Signal::CHLD || signal == Signal::ALRM || named()
+}
+
 /// The most runs that checking one program may cost.
 pub const MOST_RUNS: u64 = 300;
 
@@ -161,7 +172,7 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
         .collect();
     if let Some(last) = handlers.last() {
         let file = last.program.clone();
-        match Program::open(&Images::default(), Path::new(&file)) {
+        match Program::open(Path::new(&file)) {
             Ok(program) => {
                 let here = handlers.into_iter().filter(|one| one.program == file);
                 check_program(asked, &program, here, &mut runs, &mut checked)?;

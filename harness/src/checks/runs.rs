@@ -9,6 +9,7 @@ use crate::supervise::{
 };
 use crate::trace::{End, Run};
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 /// A run that came out tainted is made again at most this often.
 const MOST_TAINTED: u32 = 3;
@@ -154,10 +155,16 @@ impl<'a> Runs<'a> {
 
     /// The handlers that the process installs when no signal is sent but those of the reference run.
     pub(super) fn installed(&mut self) -> Result<Vec<Installed>, RunError> {
+        self.found().map(|(installed, _)| installed)
+    }
+
+    /// These, and the files that the process has in its memory as code.
+    pub(super) fn found(&mut self) -> Result<(Vec<Installed>, Vec<PathBuf>), RunError> {
         let base = self.base.clone();
         let watch = self.watch(Vec::new(), SignalSet::EMPTY);
         let observed = self.run(&base, watch)?.map(|(_, observed)| observed).unwrap_or_default();
-        Ok(observed.installed.into_iter().filter(|one| one.process == self.thread).collect())
+        let installed = observed.installed.into_iter().filter(|one| one.process == self.thread).collect();
+        Ok((installed, observed.modules))
     }
 
     /// Looks when the signals are deliverable at these places.

@@ -65,7 +65,7 @@ pub(super) struct Args {
     points: Vec<Site>,
     /// Disturb also at every instruction that this function executes, and what it calls of the program's own code; repeatable
     ///
-    /// What is sent comes there; where nothing is sent, children, timers and peers go first there, so that their SIGCHLD, SIGALRM or SIGIO does.
+    /// A function of a library is written `libc.so.6!malloc`. What is sent comes there; where nothing is sent, children, timers and peers go first there, so that their SIGCHLD, SIGALRM or SIGIO does.
     #[arg(long, value_name = "FUNCTION", help_heading = "Disturbance")]
     sweep: Vec<String>,
     /// Disturb also at every instruction of the program's own code
@@ -189,6 +189,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
     let how = args.search.how(seed, jobs, &cancel)?;
     let code = suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?;
+    let code = Code { reentered: !args.no_handler_checks, ..code };
     let name = launch.argv.first().cloned().unwrap_or_default();
     let settings = Settings {
         clients,

@@ -4,7 +4,7 @@
 //! sent, each visit is a point of the receiver's, and the first one is looked at. Where none is, what matters is who else
 //! could run at each visit and whether a timer is armed there: children, timers and peers bring their signals themselves.
 
-use super::code::{MOST_VISITS, Spot, Stretch};
+use super::code::{Block, Chart, MOST_VISITS, Spot, Stretch};
 use super::crew::{Tried, attempt_by};
 use super::error::ExploreError;
 use super::plan::Plan;
@@ -12,6 +12,7 @@ use crate::schedule::{Label, Point, Schedule, Site, ThreadName};
 use crate::signal::SignalSet;
 use crate::supervise::{Counted, MOST_OBSERVED, Observe, RunError, Supervise};
 use crate::trace::{Reached, Run, Threads};
+use std::collections::{HashSet, VecDeque};
 
 /// How much of the code the baseline executes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,11 +25,16 @@ pub struct Executed {
     pub visits: u64,
     /// How many of these visits are points: see [`MOST_VISITS`].
     pub points: u64,
+    /// Points in libraries: NOTE \[Followed\] in `code`.
+    pub library: u64,
 }
 
+/// Runs that following the code of libraries may take.
+const MOST_FOLLOWING: usize = 250;
+
 /// A stretch that is executed.
-struct Found<'a> {
-    stretch: &'a Stretch,
+struct Found {
+    stretch: Stretch,
     visits: u64,
     /// Its first visits, each with how many other points had been reached before; at least one.
     seen: Vec<(Reached, usize)>,
@@ -45,13 +51,17 @@ pub(super) fn execute<S: Supervise + ?Sized>(
     let mut counts = Executed { instructions: plan.code.spots().count(), ..Executed::default() };
     let entries: Vec<&Stretch> = plan.code.functions.iter().filter_map(|function| function.first()).collect();
     let mut found = visits(plan, supervisor, &entries)?;
-    let entered = |function: &&Vec<Stretch>| {
-        found.iter().any(|found| function.first().is_some_and(|first| std::ptr::eq(first, found.stretch)))
-    };
+    let entered =
+        |function: &&Vec<Stretch>| found.iter().any(|found| function.first() == Some(&found.stretch));
     let inside: Vec<&Stretch> =
         plan.code.functions.iter().filter(entered).flat_map(|function| function.iter().skip(1)).collect();
     found.extend(visits(plan, supervisor, &inside)?);
     found.iter().for_each(|found| counts.add(found));
+    if let Some(chart) = &plan.code.chart {
+        let library = follow(plan, supervisor, chart.as_ref())?;
+        counts.library = library.iter().map(|found| found.stretch.spots.len() as u64).sum();
+        found.extend(library);
+    }
     let mut visits: Vec<(usize, Vec<Reached>)> = found.iter().flat_map(Found::points).collect();
     visits.sort_by_key(|(after, _)| *after);
     let mut merged = Vec::with_capacity(plain.reached.len());
@@ -112,7 +122,7 @@ fn receivable_later(reached: &[Reached]) -> Vec<SignalSet> {
 }
 
 impl Executed {
-    fn add(&mut self, found: &Found<'_>) {
+    fn add(&mut self, found: &Found) {
         let spots = found.stretch.spots.len();
         self.executed += spots;
         self.visits += spots as u64 * found.visits;
@@ -120,12 +130,14 @@ impl Executed {
     }
 }
 
-impl Found<'_> {
+impl Found {
     /// The points of its visits, all first ones together, then all second ones, and so on; each with how many other points had
     /// been reached before.
     fn points(&self) -> impl Iterator<Item = (usize, Vec<Reached>)> {
         (1..=self.visits.min(MOST_VISITS) as u32).filter_map(|nth| {
             let (seen, after) = self.seen.get(nth as usize - 1).or(self.seen.last())?;
+            // Of a library's the first visits were of no use.
+            let nth = nth.max(seen.point.nth);
             let at = |spot: &Spot| {
                 let point = Point { thread: seen.point.thread.clone(), site: Site::At(spot.place), nth };
                 let others = if self.switches { seen.others.clone() } else { Threads::default() };
@@ -137,36 +149,73 @@ impl Found<'_> {
 }
 
 /// Counts the visits of stretches; gives those that are executed.
-fn visits<'a, S: Supervise + ?Sized>(
+fn visits<S: Supervise + ?Sized>(
     plan: &Plan,
     supervisor: &mut S,
-    stretches: &[&'a Stretch],
-) -> Result<Vec<Found<'a>>, ExploreError> {
+    stretches: &[&Stretch],
+) -> Result<Vec<Found>, ExploreError> {
+    let points = if plan.send.is_empty() { MOST_VISITS as u32 } else { 1 };
+    let mut found = Vec::new();
+    for stretches in stretches.chunks(MOST_OBSERVED) {
+        found.extend(look(plan, supervisor, stretches, (points, false))?);
+    }
+    Ok(found)
+}
+
+/// Follows code of libraries as far as it is executed: see NOTE \[Followed\] in `code`.
+fn follow<S: Supervise + ?Sized>(
+    plan: &Plan,
+    supervisor: &mut S,
+    chart: &dyn Chart,
+) -> Result<Vec<Found>, ExploreError> {
+    let mut found = Vec::new();
+    let mut waiting: VecDeque<Block> = chart.entries().into();
+    let mut known: HashSet<(usize, u64)> = waiting.iter().map(|block| block.key).collect();
+    for _ in 0..MOST_FOLLOWING {
+        let size = waiting.len().min(MOST_OBSERVED);
+        let blocks: Vec<Block> = waiting.drain(..size).collect();
+        if blocks.is_empty() {
+            break;
+        }
+        let stretches: Vec<&Stretch> = blocks.iter().map(|block| &block.stretch).collect();
+        for one in look(plan, supervisor, &stretches, (1, true))? {
+            let block = blocks.iter().find(|block| block.stretch == one.stretch);
+            let after = block.map(|block| chart.after(block)).unwrap_or_default();
+            waiting.extend(after.into_iter().filter(|block| known.insert(block.key)));
+            found.push(Found { visits: 1, ..one });
+        }
+    }
+    Ok(found)
+}
+
+/// Counts the visits of a few stretches in one run, of which so many are looked at, all or only the open ones.
+fn look<S: Supervise + ?Sized>(
+    plan: &Plan,
+    supervisor: &mut S,
+    stretches: &[&Stretch],
+    (points, open): (u32, bool),
+) -> Result<Vec<Found>, ExploreError> {
     let thread = plan.send_to.process.process();
     let natural = plan.send.is_empty();
     let mut found = Vec::new();
-    for stretches in stretches.chunks(MOST_OBSERVED) {
-        let firsts = stretches.iter().filter_map(|stretch| Some(stretch.spots.first()?.place));
-        let places: Vec<(ThreadName, Label)> = firsts.map(|place| (thread.clone(), place)).collect();
-        let observe =
-            Observe::Executions(Counted { places, points: if natural { MOST_VISITS as u32 } else { 1 } });
-        let (run, executions) = counted(supervisor, &observe)?;
-        for (stretch, visits) in stretches.iter().zip(executions) {
-            let Some(first) = stretch.spots.first().filter(|_| visits > 0) else { continue };
-            let mut after = 0;
-            let mut seen = Vec::new();
-            for reached in &run.reached {
-                match reached.point.site {
-                    Site::At(place) if place == first.place => seen.push((reached.clone(), after)),
-                    Site::At(_) => {}
-                    Site::Before(_) | Site::After(_) | Site::In(_) | Site::Probe(_) | Site::Quiet => {
-                        after += 1
-                    }
-                }
+    let firsts = stretches.iter().filter_map(|stretch| Some(stretch.spots.first()?.place));
+    let places: Vec<(ThreadName, Label)> = firsts.map(|place| (thread.clone(), place)).collect();
+    let observe = Observe::Executions(Counted { places, points, open });
+    let (run, executions) = counted(supervisor, &observe)?;
+    for (stretch, visits) in stretches.iter().zip(executions) {
+        let Some(first) = stretch.spots.first().filter(|_| visits > 0) else { continue };
+        let mut after = 0;
+        let mut seen = Vec::new();
+        for reached in &run.reached {
+            match reached.point.site {
+                Site::At(place) if place == first.place => seen.push((reached.clone(), after)),
+                Site::At(_) => {}
+                Site::Before(_) | Site::After(_) | Site::In(_) | Site::Probe(_) | Site::Quiet => after += 1,
             }
-            if !seen.is_empty() {
-                found.push(Found { stretch, visits, seen, switches: natural || stretch.switches });
-            }
+        }
+        if !seen.is_empty() {
+            let switches = natural || stretch.switches;
+            found.push(Found { stretch: (*stretch).clone(), visits, seen, switches });
         }
     }
     Ok(found)

@@ -70,6 +70,7 @@ pub use receivers::Receiver;
 use std::fmt;
 use std::io;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 pub use time::face::begun;
@@ -146,6 +147,9 @@ pub struct Counted {
     pub places: Vec<(ThreadName, Label)>,
     /// How many visits of each are points, at least one.
     pub points: u32,
+    /// Only visits at which a handler could be made to run are points: of a signal that is watched (`Settings::watch`), or,
+    /// where none is, of a child's end or of a timer.
+    pub open: bool,
 }
 
 /// What was seen of what a run was looked at for.
@@ -161,6 +165,8 @@ pub struct Observed {
     pub not_held: Option<String>,
     /// Where the program spun, if it did: the address in its own code, as it was linked, and those to which calls return that lead there.
     pub spins: Vec<u64>,
+    /// The files that the process whose handlers were looked at had in its memory as code, the program first.
+    pub modules: Vec<PathBuf>,
     /// Where the threads were, in the order of the events.
     pub places: Vec<Whereabouts>,
     /// The processes that have something to do with signals, by name.

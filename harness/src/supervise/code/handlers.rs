@@ -18,7 +18,7 @@ use nix::errno::Errno;
 const VISITS: u32 = 8;
 
 impl Turns<'_> {
-    fn watch(&self) -> Option<&Watch> {
+    pub(in crate::supervise) fn watch(&self) -> Option<&Watch> {
         match self.observe {
             Observe::Handlers(watch) => Some(watch),
             Observe::Nothing | Observe::Executions(_) | Observe::Where | Observe::Signals => None,
