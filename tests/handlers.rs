@@ -87,6 +87,18 @@ fn a_signal_comes_of_what_the_program_has_brought_about() {
 }
 
 #[test]
+fn a_childs_handlers_are_checked_in_the_child() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("caused.c", &["-g", "-O1"], folder.path());
+    let Some(checked) = check(&program, "copied", checks::MOST_RUNS) else { return };
+    let [warning] = &checked.warnings[..] else { panic!("{:?}", checked.warnings) };
+    assert!(warning.what.contains("calls printf") && warning.what.contains("interrupt puts"), "{warning}");
+    assert_eq!(warning.schedule.steps[0].thread, ThreadName::root().child(1));
+    let Some(checked) = check(&program, "reset", checks::MOST_RUNS) else { return };
+    assert_eq!((&checked.warnings[..], &checked.notes[..]), (&[][..], &[][..]));
+}
+
+#[test]
 fn checking_stops_when_its_runs_are_used_up_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("handlers.c", &["-O0"], folder.path());

@@ -5,6 +5,8 @@
  * reaped: one that prints in any case; the main flow calls puts() when no child is left.
  * timer:  a SIGALRM handler calls printf() if its hour has passed, while the main flow calls puts().
  * early:  one that prints in any case; the main flow calls puts() when the timer is off.
+ * copied: a child has its parent's SIGUSR1 handler, which prints, and calls puts(); the parent calls nothing of that kind.
+ * reset:  the same, but the child puts the default back first.
  * later:  calls step() before it has a child, beside one, and when that is gone; it handles SIGCHLD.
  */
 #include <signal.h>
@@ -71,6 +73,17 @@ int main(int count, char **words)
         if (word[0] == 'e')
             alarm(0);
         puts("one");
+        return 0;
+    }
+    if (strcmp(word, "copied") == 0 || strcmp(word, "reset") == 0) {
+        signal(SIGUSR1, prints);
+        if (fork() == 0) {
+            if (word[0] == 'r')
+                signal(SIGUSR1, SIG_DFL);
+            puts("one");
+            _exit(0);
+        }
+        waits();
         return 0;
     }
     if (strcmp(word, "later") == 0) {

@@ -5,8 +5,7 @@
 //! and the handler did what it must not, with that instruction below it on the stack. What brings the signal about there: see
 //! NOTE \[Causes\] in `runs`.
 //!
-//! What no rule sees: handlers and data of shared libraries; other threads than the first one of the process to which signals are
-//! sent; what is called through pointers; places that are not executed, or only with another input or at a later visit
+//! What no rule sees: handlers and data of shared libraries; other threads than the first one of each process; what is called through pointers; places that are not executed, or only with another input or at a later visit
 //! than the first eight; programs where nothing can be held at an instruction (`sigrace doctor`).
 
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -161,16 +160,26 @@ fn natural(signal: Signal) -> bool {
 /// The most runs that checking one program may cost.
 pub const MOST_RUNS: u64 = 300;
 
-/// Checks the handlers of a program.
+/// Processes whose handlers are checked, at most.
+const MOST_PROCESSES: usize = 4;
+
+/// Checks the handlers of a program, in each of its processes if no signal is named.
 pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checked, RunError> {
     let mut runs = Runs::new(asked, supervisor);
     let mut checked = Checked::default();
-    let installed = runs.installed()?;
-    let handlers: Vec<&Installed> = installed
-        .iter()
-        .filter(|one| asked.signals.is_empty() || asked.signals.contains(&one.signal))
-        .collect();
-    if let Some(last) = handlers.last() {
+    let found = runs.found()?;
+    // Who was not asked about is sent nothing.
+    let all = if asked.signals.is_empty() { MOST_PROCESSES } else { 1 };
+    let mut left = 0;
+    for (number, process) in found.processes.iter().enumerate() {
+        let mut handlers = found.handlers_of(process);
+        handlers.retain(|one| asked.signals.is_empty() || asked.signals.contains(&one.signal));
+        let Some(last) = handlers.last() else { continue };
+        if number >= all {
+            left += u64::from(asked.signals.is_empty());
+            continue;
+        }
+        runs.turn_to(process);
         let file = last.program.clone();
         match Program::open(Path::new(&file)) {
             Ok(program) => {
@@ -180,6 +189,11 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
             Err(error) => checked.notes.push(unreadable(&error)),
         }
     }
+    if left > 0 {
+        checked.notes.push(format!("the handlers of {left} more processes were not checked"));
+    }
+    checked.notes.sort();
+    checked.notes.dedup();
     if let Some(why) = runs.not_held() {
         checked.notes.push(format!("handlers were not checked everywhere: at {why}"));
     }

@@ -22,13 +22,14 @@ pub struct Reentered {
 /// the handlers call: those of the signals that are sent, or of the signals that come by themselves if none is.
 pub fn reentered(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Reentered, RunError> {
     let mut runs = Runs::new(asked, supervisor);
-    let (installed, modules) = runs.found()?;
+    let shown = runs.found()?;
     let wanted = |signal: &Signal| match asked.signals {
         [] => natural(*signal),
         signals => signals.contains(signal),
     };
-    let handlers: Vec<_> = installed.iter().filter(|one| wanted(&one.signal)).collect();
-    let mut found = Reentered { functions: Vec::new(), modules };
+    let mut handlers = shown.handlers_of(asked.process);
+    handlers.retain(|one| wanted(&one.signal));
+    let mut found = Reentered { functions: Vec::new(), modules: shown.modules.clone() };
     let Some(last) = handlers.last() else { return Ok(found) };
     let Ok(program) = Program::open(Path::new(&last.program)) else { return Ok(found) };
     let here = handlers.iter().filter(|one| one.program == last.program);

@@ -7,7 +7,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::supervise::{
     Installed, MOST_OBSERVED, Observe, Observed, RETURN, RunError, Supervise, Visit, Watch, Word,
 };
-use crate::trace::{End, Run};
+use crate::trace::{End, Event, Run, What};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
@@ -29,6 +29,36 @@ pub(super) struct Runs<'a> {
     most: u64,
     cut: bool,
     not_held: Option<String>,
+}
+
+/// What the first run shows.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The processes of the program, that first which is asked about.
+    pub(super) processes: Vec<ThreadName>,
+    /// Those of them that have begun another program than their parents'.
+    begun: Vec<ThreadName>,
+    installed: Vec<Installed>,
+    /// The files that the process which is asked about has in its memory as code.
+    pub(super) modules: Vec<PathBuf>,
+}
+
+impl Found {
+    /// The handlers that this process has at some time: its own, and those of the processes that it is a copy of. Whether it
+    /// still has them where they are to be called is looked at there.
+    pub(super) fn handlers_of(&self, process: &ThreadName) -> Vec<&Installed> {
+        let mut line = vec![process.clone()];
+        while let Some(last) = line.last().filter(|last| !self.begun.contains(last))
+            && let Some(parent) = last.parent()
+        {
+            line.push(parent);
+        }
+        let of = |process: &ThreadName| {
+            let process = process.clone();
+            self.installed.iter().filter(move |one| one.process == process)
+        };
+        line.iter().rev().flat_map(of).collect()
+    }
 }
 
 /// What is watched in a run with a signal.
@@ -153,18 +183,31 @@ impl<'a> Runs<'a> {
         }
     }
 
-    /// The handlers that the process installs when no signal is sent but those of the reference run.
-    pub(super) fn installed(&mut self) -> Result<Vec<Installed>, RunError> {
-        self.found().map(|(installed, _)| installed)
-    }
-
-    /// These, and the files that the process has in its memory as code.
-    pub(super) fn found(&mut self) -> Result<(Vec<Installed>, Vec<PathBuf>), RunError> {
+    /// Who has which handlers when no signal is sent but those of the reference run.
+    pub(super) fn found(&mut self) -> Result<Found, RunError> {
         let base = self.base.clone();
         let watch = self.watch(Vec::new(), SignalSet::EMPTY);
-        let observed = self.run(&base, watch)?.map(|(_, observed)| observed).unwrap_or_default();
-        let installed = observed.installed.into_iter().filter(|one| one.process == self.thread).collect();
-        Ok((installed, observed.modules))
+        let Some((run, observed)) = self.run(&base, watch)? else { return Ok(Found::default()) };
+        let first = std::iter::once(&self.thread);
+        let made = run.events.iter().filter_map(|event| match &event.what {
+            What::Make(made) if made.is_process() && made.client_of().is_none() => Some(made),
+            _ => None,
+        });
+        let begins = |event: &&Event| matches!(event.what, What::Exec(_)) && event.thread.parent().is_some();
+        let begun = run.events.iter().filter(begins).map(|event| event.thread.process()).collect();
+        let mut processes: Vec<ThreadName> = Vec::new();
+        for process in first.chain(made) {
+            if !processes.contains(process) {
+                processes.push(process.clone());
+            }
+        }
+        let Observed { installed, modules, .. } = observed;
+        Ok(Found { processes, begun, installed, modules })
+    }
+
+    /// From now on it is this process that is looked at, and that signals are sent to.
+    pub(super) fn turn_to(&mut self, process: &ThreadName) {
+        self.thread = process.clone();
     }
 
     /// Looks when the signals are deliverable at these places.

@@ -256,7 +256,10 @@ impl<'a> Turns<'a> {
         let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.code.seen);
         let ambushes = self.tree.threads.iter().flat_map(|thread| &thread.ambushes);
         let mut reasons = ambushes.filter_map(|ambush| match &ambush.aim {
-            Some(Aim::Nothing(why)) if !why.is_empty() => Some(format!("{}: {why}", ambush.place)),
+            // Of a place that nobody came to nothing was missed.
+            Some(Aim::Nothing(why)) if !why.is_empty() && ambush.breakpoint.count() != Ok(0) => {
+                Some(format!("{}: {why}", ambush.place))
+            }
             _ => None,
         });
         let not_held = reasons.next();
