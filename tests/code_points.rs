@@ -6,7 +6,7 @@ use sigrace::code::Image;
 use sigrace::program::Limits;
 use sigrace::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use sigrace::signal::Signal;
-use sigrace::supervise::{MOST_OBSERVED, Observe, RunError, Supervise, Supervisor};
+use sigrace::supervise::{Counted, MOST_OBSERVED, Observe, RunError, Supervise, Supervisor};
 use sigrace::trace::{End, Run, Status, What};
 use std::path::Path;
 
@@ -71,8 +71,9 @@ fn executions(supervisor: &mut Supervisor, places: &[(String, u64)]) -> Option<V
     let mut counts = Vec::new();
     for places in places.chunks(MOST_OBSERVED) {
         let labels: Vec<Label> = places.iter().map(|(place, _)| Label::new(place)).collect();
-        let asked = labels.iter().map(|place| (ThreadName::root(), *place)).collect();
-        let observed = supervisor.observe(&Schedule::empty(), &Observe::Executions(asked));
+        let places = labels.iter().map(|place| (ThreadName::root(), *place)).collect();
+        let counted = Counted { places, points: 1, open: false };
+        let observed = supervisor.observe(&Schedule::empty(), &Observe::Executions(counted));
         let (run, observed) = possible(observed)?;
         for (place, count) in labels.iter().zip(&observed.executions) {
             let reached = run.reached.iter().filter(|reached| reached.point.site == Site::At(*place)).count();
@@ -81,6 +82,32 @@ fn executions(supervisor: &mut Supervisor, places: &[(String, u64)]) -> Option<V
         counts.extend(observed.executions);
     }
     Some(counts)
+}
+
+#[test]
+fn each_visit_that_is_a_point_tells_who_else_could_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("caused.c", &["-O0"], folder.path());
+    let launch = supervised::launch(&[program.to_str().unwrap(), "later"], folder.path());
+    let look = |points, open| {
+        supervised::with_supervisor(launch.clone(), Limits::default(), |supervisor: &mut Supervisor| {
+            let places = vec![(ThreadName::root(), Label::new("step"))];
+            let counted = Observe::Executions(Counted { places, points, open });
+            possible(supervisor.observe(&Schedule::empty(), &counted))
+        })
+    };
+    for (points, others) in [(1, &[0][..]), (2, &[0, 1]), (3, &[0, 1, 0]), (8, &[0, 1, 0])] {
+        let Some((run, observed)) = look(points, false) else { return };
+        let here = run.reached.iter().filter(|reached| reached.point.site == Site::At(Label::new("step")));
+        let seen: Vec<(u32, usize)> = here.map(|reached| (reached.point.nth, reached.others.len())).collect();
+        let expected: Vec<(u32, usize)> = (1..).zip(others.iter().copied()).collect();
+        assert_eq!((seen, observed.executions), (expected, vec![3]), "{points}");
+    }
+    // Only beside the child could its end have a handler run.
+    let (run, observed) = look(8, true).unwrap();
+    let here = run.reached.iter().filter(|reached| reached.point.site == Site::At(Label::new("step")));
+    let seen: Vec<u32> = here.map(|reached| reached.point.nth).collect();
+    assert_eq!((seen, observed.executions), (vec![2], vec![3]));
 }
 
 fn numbers(run: &Run) -> Vec<String> {

@@ -4,7 +4,8 @@ mod supervised;
 
 use sigrace::checks::{self, Asked, Checked, Rule};
 use sigrace::program::Limits;
-use sigrace::schedule::{Schedule, ThreadName};
+use sigrace::schedule::{Action, Schedule, Target, ThreadName};
+use sigrace::signal::Signal;
 use sigrace::suite::report::Report;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,11 +15,16 @@ const BUILDS: [&[&str]; 4] =
 
 /// Checks a program under all rules; none where this host gives no breakpoints.
 fn check(program: &Path, word: &str, runs: u64) -> Option<Checked> {
+    check_for(&[], program, word, runs)
+}
+
+/// The same with these signals sent from outside.
+fn check_for(signals: &[Signal], program: &Path, word: &str, runs: u64) -> Option<Checked> {
     let launch = supervised::launch(&[program.to_str().unwrap(), word], program.parent().unwrap());
     let checked = supervised::with_supervisor(launch, Limits::default(), |supervisor| {
         let asked = Asked {
             rules: &Rule::ALL,
-            signals: &[],
+            signals,
             process: &ThreadName::root(),
             base: &Schedule::empty(),
             runs,
@@ -52,6 +58,44 @@ fn what_is_right_after_all_is_not_reported() {
             "{warning}"
         );
     }
+}
+
+#[test]
+fn a_signal_comes_of_what_the_program_has_brought_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("caused.c", &["-g", "-O1"], folder.path());
+    let causes = [("child", Action::Switch(Target::All)), ("timer", Action::Fire)];
+    for (word, cause) in causes {
+        let Some(checked) = check(&program, word, checks::MOST_RUNS) else { return };
+        let [warning] = &checked.warnings[..] else { panic!("{word}: {:?}", checked.warnings) };
+        assert_eq!(warning.rule, Rule::UnsafeCalls);
+        assert!(
+            warning.what.contains("calls printf") && warning.what.contains("interrupt puts"),
+            "{warning}"
+        );
+        let [step] = &warning.schedule.steps[..] else { panic!("{:?}", warning.schedule) };
+        assert_eq!(step.action, cause);
+    }
+    // From outside, where nothing of the program's own is left to cause it, nobody was asked to send it.
+    for word in ["reaped", "early"] {
+        let Some(checked) = check(&program, word, checks::MOST_RUNS) else { return };
+        assert_eq!((&checked.warnings[..], &checked.notes[..]), (&[][..], &[][..]), "{word}");
+    }
+    let asked = [Signal::CHLD];
+    let Some(checked) = check_for(&asked, &program, "reaped", checks::MOST_RUNS) else { return };
+    assert_eq!(checked.warnings.len(), 1, "{:?}", checked.warnings);
+}
+
+#[test]
+fn a_childs_handlers_are_checked_in_the_child() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("caused.c", &["-g", "-O1"], folder.path());
+    let Some(checked) = check(&program, "copied", checks::MOST_RUNS) else { return };
+    let [warning] = &checked.warnings[..] else { panic!("{:?}", checked.warnings) };
+    assert!(warning.what.contains("calls printf") && warning.what.contains("interrupt puts"), "{warning}");
+    assert_eq!(warning.schedule.steps[0].thread, ThreadName::root().child(1));
+    let Some(checked) = check(&program, "reset", checks::MOST_RUNS) else { return };
+    assert_eq!((&checked.warnings[..], &checked.notes[..]), (&[][..], &[][..]));
 }
 
 #[test]

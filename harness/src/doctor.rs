@@ -8,7 +8,7 @@ use crate::program::Launch;
 use crate::resolve;
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, ThreadName};
 use crate::signal::Signal;
-use crate::supervise::{Observe, Observed, RunError, Settings, Supervise, Supervisor};
+use crate::supervise::{Counted, Observe, Observed, RunError, Settings, Supervise, Supervisor};
 use crate::sys::cell::Cell;
 use crate::sys::memory::Text;
 use crate::sys::perf;
@@ -267,7 +267,11 @@ impl Host<'_> {
             None => Place::in_function(image.name(), image.entry()),
         };
         let places = vec![(ThreadName::root(), Label::new(&place.to_string()))];
-        let (run, observed) = self.observe(&["true"], Clock::Real, &Observe::Executions(places))?;
+        let (run, observed) = self.observe(
+            &["true"],
+            Clock::Real,
+            &Observe::Executions(Counted { places, points: 1, open: false }),
+        )?;
         match (&run.outcome.end, &observed.executions[..]) {
             (End::Ended(Status::Exited(0)), [1]) => Ok(()),
             (end, counts) => lost(format!(

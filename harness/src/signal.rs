@@ -85,6 +85,10 @@ impl Signal {
     pub const STOP: Signal = Signal(19);
     /// SIGTERM
     pub const TERM: Signal = Signal(15);
+    /// SIGURG
+    pub const URG: Signal = Signal(23);
+    /// SIGIO
+    pub const IO: Signal = Signal(29);
 
     /// The signal with this number, if there is one.
     pub fn from_number(number: i32) -> Option<Signal> {

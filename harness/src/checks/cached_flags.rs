@@ -89,10 +89,10 @@ pub(super) fn prove(
         return Ok(warnings);
     }
     let all = candidates(program, handler);
-    let tried = all.iter().filter_map(|one| open.at(&one.after, handler.signal).map(|nth| (one, nth)));
-    for (one, nth) in tried.take(MOST) {
+    let tried = all.iter().filter_map(|one| open.at(&one.after, handler.signal).map(|moment| (one, moment)));
+    for (one, moment) in tried.take(MOST) {
         let look = Look { places: vec![&handler.entry], ..Look::default() };
-        let Some(shown) = runs.send(handler.signal, &one.after, nth, &look)? else { continue };
+        let Some(shown) = runs.bring(handler.signal, &one.after, &moment, &look)? else { continue };
         let there = |address: &u64| (one.span.0..=one.span.1).contains(address);
         if shown.in_handler(handler.entry.place, &one.after) && shown.spins.iter().any(there) {
             let what = format!(

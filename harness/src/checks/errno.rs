@@ -44,11 +44,11 @@ pub(super) fn prove(
 ) -> Result<Vec<Warning>, RunError> {
     let mut warnings: Vec<Warning> = Vec::new();
     let all = candidates(program);
-    let tried = all.iter().filter_map(|one| open.at(&one.1, handler.signal).map(|nth| (one, nth)));
-    for ((answered, read), nth) in tried.take(MOST) {
+    let tried = all.iter().filter_map(|one| open.at(&one.1, handler.signal).map(|moment| (one, moment)));
+    for ((answered, read), moment) in tried.take(MOST) {
         let places = if answered == read { Vec::new() } else { vec![answered] };
         let look = Look { places, returns: true, word: Some(Word::Returned(answered.place)) };
-        let Some(shown) = runs.send(handler.signal, read, nth, &look)? else { continue };
+        let Some(shown) = runs.bring(handler.signal, read, &moment, &look)? else { continue };
         let Some((before, after)) = shown.word_around(read) else { continue };
         if before != after {
             let what = format!(

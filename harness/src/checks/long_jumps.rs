@@ -8,7 +8,7 @@
 //! mask that is not restored (that a signal stays blocked shows in what the program does).
 
 use super::program::{Call, Handler, Program, Site};
-use super::runs::{Look, Open, Runs};
+use super::runs::{Look, Moment, Open, Runs};
 use super::{Rule, Warning, safe, unsafe_calls};
 use crate::supervise::RunError;
 
@@ -53,8 +53,8 @@ pub(super) fn prove(
             handler.breaks(Rule::LongJumps, (&jump.site, interrupted), what, schedule)
         };
         for site in early(program).iter().take(MOST) {
-            let Some(nth) = open.at(site, handler.signal).filter(|_| !sets.is_empty()) else { continue };
-            if let Some(schedule) = before_set(handler, &jump, site, nth, &sets, runs)? {
+            let Some(moment) = open.at(site, handler.signal).filter(|_| !sets.is_empty()) else { continue };
+            if let Some(schedule) = before_set(handler, &jump, site, &moment, &sets, runs)? {
                 let what = format!(
                     "calls {} before there is anywhere to jump to: it can interrupt {}, before {} is called",
                     jump.name(),
@@ -66,10 +66,11 @@ pub(super) fn prove(
             }
         }
         let main = unsafe_calls::interrupted(program);
-        let tried = main.iter().filter_map(|call| open.at(&call.site, handler.signal).map(|nth| (call, nth)));
-        for (call, nth) in tried.take(MOST) {
+        let tried =
+            main.iter().filter_map(|call| open.at(&call.site, handler.signal).map(|moment| (call, moment)));
+        for (call, moment) in tried.take(MOST) {
             let look = Look { places: vec![&jump.site], ..Look::default() };
-            let Some(shown) = runs.send(handler.signal, &call.site, nth, &look)? else { continue };
+            let Some(shown) = runs.bring(handler.signal, &call.site, &moment, &look)? else { continue };
             if shown.in_handler(jump.site.place, &call.site) {
                 let what = format!(
                     "calls {} and can leave {} half done, which is not async-signal-safe, called by {}",
@@ -91,7 +92,7 @@ fn before_set(
     handler: &Handler,
     jump: &Call,
     site: &Site,
-    nth: u32,
+    moment: &Moment,
     sets: &[Site],
     runs: &mut Runs<'_>,
 ) -> Result<Option<crate::schedule::Schedule>, RunError> {
@@ -99,7 +100,7 @@ fn before_set(
     for sets in sets.chunks(WATCHED - 1) {
         let places = std::iter::once(&jump.site).chain(sets).collect();
         let look = Look { places, ..Look::default() };
-        let Some(shown) = runs.send(handler.signal, site, nth, &look)? else { return Ok(None) };
+        let Some(shown) = runs.bring(handler.signal, site, moment, &look)? else { return Ok(None) };
         let jumped = shown.after.iter().position(|visit| visit.place == jump.site.place);
         let Some(jumped) = jumped.filter(|_| shown.in_handler(jump.site.place, site)) else {
             return Ok(None);

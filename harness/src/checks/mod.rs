@@ -2,24 +2,28 @@
 //!
 //! Each rule has a file of its own, which says what it cannot see. A rule first looks at the program's code for what could
 //! break it, and then at runs: a report always stands for a run in which a signal came at one instruction of the main flow
-//! and the handler did what it must not, with that instruction below it on the stack.
+//! and the handler did what it must not, with that instruction below it on the stack. What brings the signal about there: see
+//! NOTE \[Causes\] in `runs`.
 //!
-//! What no rule sees: handlers and data of shared libraries; other threads than the first one of the process to which signals are
-//! sent; what is called through pointers; places that are not executed, or only with another input or at a later visit
+//! What no rule sees: handlers and data of shared libraries; other threads than the first one of each process; what is called through pointers; places that are not executed, or only with another input or at a later visit
 //! than the first eight; programs where nothing can be held at an instruction (`sigrace doctor`).
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod cached_flags;
 mod errno;
+mod families;
 mod long_jumps;
 mod program;
+mod reentered;
 mod runs;
 mod safe;
 mod shared_data;
 mod unsafe_calls;
 
-use crate::code::{CodeError, Images};
+pub use reentered::{Reentered, reentered};
+
+use crate::code::CodeError;
 use crate::schedule::{Schedule, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::{Installed, RunError, Supervise};
@@ -146,21 +150,38 @@ pub struct Asked<'a> {
     pub runs: u64,
 }
 
+/// True for a signal that comes by itself: of a child's end, of a timer, of a peer.
+fn natural(signal: Signal) -> bool {
+    const NAMED: [&str; 4] = ["SIGVTALRM", "SIGPROF", "SIGIO", "SIGURG"];
+    let named = || NAMED.iter().any(|name| name.parse() == Ok(signal));
+    signal == Signal::CHLD || signal == Signal::ALRM || named()
+}
+
 /// The most runs that checking one program may cost.
 pub const MOST_RUNS: u64 = 300;
 
-/// Checks the handlers of a program.
+/// Processes whose handlers are checked, at most.
+const MOST_PROCESSES: usize = 4;
+
+/// Checks the handlers of a program, in each of its processes if no signal is named.
 pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checked, RunError> {
     let mut runs = Runs::new(asked, supervisor);
     let mut checked = Checked::default();
-    let installed = runs.installed()?;
-    let handlers: Vec<&Installed> = installed
-        .iter()
-        .filter(|one| asked.signals.is_empty() || asked.signals.contains(&one.signal))
-        .collect();
-    if let Some(last) = handlers.last() {
+    let found = runs.found()?;
+    // Who was not asked about is sent nothing.
+    let all = if asked.signals.is_empty() { MOST_PROCESSES } else { 1 };
+    let mut left = 0;
+    for (number, process) in found.processes.iter().enumerate() {
+        let mut handlers = found.handlers_of(process);
+        handlers.retain(|one| asked.signals.is_empty() || asked.signals.contains(&one.signal));
+        let Some(last) = handlers.last() else { continue };
+        if number >= all {
+            left += u64::from(asked.signals.is_empty());
+            continue;
+        }
+        runs.turn_to(process);
         let file = last.program.clone();
-        match Program::open(&Images::default(), Path::new(&file)) {
+        match Program::open(Path::new(&file)) {
             Ok(program) => {
                 let here = handlers.into_iter().filter(|one| one.program == file);
                 check_program(asked, &program, here, &mut runs, &mut checked)?;
@@ -168,6 +189,11 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
             Err(error) => checked.notes.push(unreadable(&error)),
         }
     }
+    if left > 0 {
+        checked.notes.push(format!("the handlers of {left} more processes were not checked"));
+    }
+    checked.notes.sort();
+    checked.notes.dedup();
     if let Some(why) = runs.not_held() {
         checked.notes.push(format!("handlers were not checked everywhere: at {why}"));
     }

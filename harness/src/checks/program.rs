@@ -6,7 +6,7 @@ use crate::schedule::{Label, Schedule};
 use crate::signal::Signal;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Programs with more bytes of own code are left alone.
 const LARGEST: u64 = 1_000_000;
@@ -110,8 +110,10 @@ impl Call {
 }
 
 impl Program {
-    pub(super) fn open(images: &Images, file: &Path) -> Result<Program, CodeError> {
-        Ok(Program::of(images.open(file)?))
+    /// Reads a program's file, of which what has been read before is kept.
+    pub(super) fn open(file: &Path) -> Result<Program, CodeError> {
+        static IMAGES: OnceLock<Images> = OnceLock::new();
+        Ok(Program::of(IMAGES.get_or_init(Images::default).open(file)?))
     }
 
     fn of(image: Arc<Image>) -> Program {

@@ -2,26 +2,63 @@
 
 use super::Asked;
 use super::program::Site;
-use crate::schedule::{Action, Label, Point, Schedule, Site as PointSite, Step, ThreadName};
+use crate::schedule::{Action, Label, Point, Schedule, Site as PointSite, Step, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::{
     Installed, MOST_OBSERVED, Observe, Observed, RETURN, RunError, Supervise, Visit, Watch, Word,
 };
-use crate::trace::{End, Run};
+use crate::trace::{End, Event, Run, What};
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 /// A run that came out tainted is made again at most this often.
 const MOST_TAINTED: u32 = 3;
 
 /// Makes runs until they are used up.
+///
+/// NOTE \[Causes\] A signal that somebody asked for is sent from outside. Else a SIGCHLD comes of a child's end, and a SIGALRM of
+/// the process's own timer: the handler then finds the child, or the time, of which it is told, and the signal comes only
+/// where there is one. What other processes may cause as well as the outside (SIGIO, SIGURG) comes of them if they do, and else
+/// from outside.
 pub(super) struct Runs<'a> {
     supervisor: &'a mut dyn Supervise,
     thread: ThreadName,
+    asked: SignalSet,
     base: Schedule,
     made: u64,
     most: u64,
     cut: bool,
     not_held: Option<String>,
+}
+
+/// What the first run shows.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The processes of the program, that first which is asked about.
+    pub(super) processes: Vec<ThreadName>,
+    /// Those of them that have begun another program than their parents'.
+    begun: Vec<ThreadName>,
+    installed: Vec<Installed>,
+    /// The files that the process which is asked about has in its memory as code.
+    pub(super) modules: Vec<PathBuf>,
+}
+
+impl Found {
+    /// The handlers that this process has at some time: its own, and those of the processes that it is a copy of. Whether it
+    /// still has them where they are to be called is looked at there.
+    pub(super) fn handlers_of(&self, process: &ThreadName) -> Vec<&Installed> {
+        let mut line = vec![process.clone()];
+        while let Some(last) = line.last().filter(|last| !self.begun.contains(last))
+            && let Some(parent) = last.parent()
+        {
+            line.push(parent);
+        }
+        let of = |process: &ThreadName| {
+            let process = process.clone();
+            self.installed.iter().filter(move |one| one.process == process)
+        };
+        line.iter().rev().flat_map(of).collect()
+    }
 }
 
 /// What is watched in a run with a signal.
@@ -47,22 +84,42 @@ pub(super) struct Shown {
     pub(super) spins: Vec<u64>,
 }
 
+/// A visit of a place, and what brings a signal about there: each of these is tried, in this order.
+#[derive(Clone, Debug)]
+pub(super) struct Moment {
+    nth: u32,
+    causes: Vec<Action>,
+}
+
 /// At which visits of which places signals are deliverable.
 #[derive(Debug, Default)]
 pub(super) struct Open {
     /// By the address of the place.
     visits: HashMap<u64, Vec<Visit>>,
+    asked: SignalSet,
     /// The undisturbed run spins by itself.
     pub(super) spins: bool,
 }
 
 impl Open {
     /// The first visit of the place at which the signal is deliverable.
-    pub(super) fn at(&self, site: &Site, signal: Signal) -> Option<u32> {
+    pub(super) fn at(&self, site: &Site, signal: Signal) -> Option<Moment> {
         let visits = self.visits.get(&site.address)?;
-        visits.iter().find(|visit| visit.deliverable.contains(signal)).map(|visit| visit.nth)
+        let visit = visits.iter().find(|visit| visit.deliverable.contains(signal))?;
+        let sent = Action::Send(signal);
+        let causes = match signal {
+            _ if self.asked.contains(signal) => vec![sent],
+            Signal::CHLD => vec![Action::Switch(Target::All)],
+            Signal::ALRM => vec![Action::Fire],
+            _ if BY_PEERS.contains(&signal) && visit.others => vec![Action::Switch(Target::All), sent],
+            _ => vec![sent],
+        };
+        Some(Moment { nth: visit.nth, causes })
     }
 }
+
+/// What another process of the run may cause by what it does to a descriptor.
+const BY_PEERS: [Signal; 2] = [Signal::IO, Signal::URG];
 
 /// How often a run is made in which not all was seen that was asked for: a breakpoint can be lost on a busy machine, and a
 /// handler that does not return, or does not come to a place, is not seen there either.
@@ -73,6 +130,7 @@ impl<'a> Runs<'a> {
         Runs {
             supervisor,
             thread: asked.process.clone(),
+            asked: asked.signals.iter().copied().collect(),
             base: asked.base.clone(),
             made: 0,
             most: asked.runs,
@@ -113,22 +171,50 @@ impl<'a> Runs<'a> {
     }
 
     fn watch(&self, places: Vec<Label>, signals: SignalSet) -> Watch {
-        Watch { thread: self.thread.clone(), places, signals, returns_after: None, word: None }
+        let natural = |signal| SignalSet::only(signal).without(self.asked);
+        Watch {
+            thread: self.thread.clone(),
+            places,
+            signals,
+            of_others: natural(Signal::CHLD),
+            of_timers: natural(Signal::ALRM),
+            returns_after: None,
+            word: None,
+        }
     }
 
-    /// The handlers that the process installs when no signal is sent but those of the reference run.
-    pub(super) fn installed(&mut self) -> Result<Vec<Installed>, RunError> {
+    /// Who has which handlers when no signal is sent but those of the reference run.
+    pub(super) fn found(&mut self) -> Result<Found, RunError> {
         let base = self.base.clone();
         let watch = self.watch(Vec::new(), SignalSet::EMPTY);
-        let observed = self.run(&base, watch)?.map(|(_, observed)| observed).unwrap_or_default();
-        Ok(observed.installed.into_iter().filter(|one| one.process == self.thread).collect())
+        let Some((run, observed)) = self.run(&base, watch)? else { return Ok(Found::default()) };
+        let first = std::iter::once(&self.thread);
+        let made = run.events.iter().filter_map(|event| {
+            let What::Make(made) = &event.what else { return None };
+            Some(made).filter(|made| made.is_process() && made.client_of().is_none())
+        });
+        let begins = |event: &&Event| matches!(event.what, What::Exec(_)) && event.thread.parent().is_some();
+        let begun = run.events.iter().filter(begins).map(|event| event.thread.process()).collect();
+        let mut processes: Vec<ThreadName> = Vec::new();
+        for process in first.chain(made) {
+            if !processes.contains(process) {
+                processes.push(process.clone());
+            }
+        }
+        let Observed { installed, modules, .. } = observed;
+        Ok(Found { processes, begun, installed, modules })
+    }
+
+    /// From now on it is this process that is looked at, and that signals are sent to.
+    pub(super) fn turn_to(&mut self, process: &ThreadName) {
+        self.thread = process.clone();
     }
 
     /// Looks when the signals are deliverable at these places.
     pub(super) fn visit(&mut self, sites: Vec<Site>, signals: SignalSet) -> Result<Open, RunError> {
         let sites: BTreeMap<u64, Site> = sites.into_iter().map(|site| (site.address, site)).collect();
         let sites: Vec<Site> = sites.into_values().collect();
-        let mut open = Open::default();
+        let mut open = Open { asked: self.asked, ..Open::default() };
         let base = self.base.clone();
         for sites in sites.chunks(MOST_OBSERVED) {
             let watch = self.watch(sites.iter().map(|site| site.place).collect(), signals);
@@ -143,16 +229,36 @@ impl<'a> Runs<'a> {
         Ok(open)
     }
 
-    /// Sends the signal at a place, when that is visited for the nth time; none if it did not come to that.
-    pub(super) fn send(
+    /// Has the signal come at a place, at this visit; none if it did not come to that visit.
+    pub(super) fn bring(
         &mut self,
         signal: Signal,
         at: &Site,
-        nth: u32,
+        moment: &Moment,
+        look: &Look<'_>,
+    ) -> Result<Option<Shown>, RunError> {
+        let mut last = None;
+        for cause in &moment.causes {
+            let shown = self.bring_by(cause, signal, (at, moment.nth), look)?;
+            let came =
+                |shown: &Shown| shown.after.iter().any(|visit| visit.interrupted.contains(&at.address));
+            if shown.as_ref().is_some_and(came) {
+                return Ok(shown);
+            }
+            last = shown.or(last);
+        }
+        Ok(last)
+    }
+
+    fn bring_by(
+        &mut self,
+        cause: &Action,
+        signal: Signal,
+        (at, nth): (&Site, u32),
         look: &Look<'_>,
     ) -> Result<Option<Shown>, RunError> {
         let point = Point { thread: self.thread.clone(), site: PointSite::At(at.place), nth };
-        let mut schedule = Schedule { steps: vec![Step::new(point, Action::Send(signal))] };
+        let mut schedule = Schedule { steps: vec![Step::new(point, cause.clone())] };
         schedule.steps.extend(self.base.steps.iter().cloned());
         let places = look.places.iter().map(|site| site.place).collect();
         let watch = Watch {

@@ -47,14 +47,14 @@ pub(super) fn prove(
         else {
             continue;
         };
-        let Some(nth) = open.at(&store, handler.signal) else { continue };
+        let Some(moment) = open.at(&store, handler.signal) else { continue };
         if tried == MOST {
             break;
         }
         tried += 1;
         let look =
             Look { places: vec![&load], returns: true, word: Some(Word::Data(update.address, update.size)) };
-        let Some(shown) = runs.send(handler.signal, &store, nth, &look)? else { continue };
+        let Some(shown) = runs.bring(handler.signal, &store, &moment, &look)? else { continue };
         let loaded = shown.before.iter().any(|visit| visit.place == load.place);
         let Some((before, after)) = shown.word_around(&store) else { continue };
         if loaded && before != after {

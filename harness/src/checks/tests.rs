@@ -93,7 +93,7 @@ fn a_function_is_known_by_all_its_names() {
 fn program(fixture: &str, build: &str) -> Program {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(fixture);
     let path: PathBuf = crate::compile::compile(&source, Some(&build.parse().unwrap())).unwrap();
-    Program::open(&Images::default(), &path).unwrap()
+    Program::open(&path).unwrap()
 }
 
 fn handler(program: &Program, name: &str) -> Handler {

@@ -46,12 +46,13 @@ pub(super) fn prove(
         return Ok(warnings);
     }
     let main = interrupted(program);
-    let tried = main.iter().filter_map(|call| open.at(&call.site, handler.signal).map(|nth| (call, nth)));
-    for (main, nth) in tried.take(MOST) {
+    let tried =
+        main.iter().filter_map(|call| open.at(&call.site, handler.signal).map(|moment| (call, moment)));
+    for (main, moment) in tried.take(MOST) {
         let mut kept = Vec::new();
         for calls in left.chunks(WATCHED) {
             let look = Look { places: calls.iter().map(|call| &call.site).collect(), ..Look::default() };
-            let shown = runs.send(handler.signal, &main.site, nth, &look)?;
+            let shown = runs.bring(handler.signal, &main.site, &moment, &look)?;
             for call in calls {
                 let Some(shown) =
                     shown.as_ref().filter(|shown| shown.in_handler(call.site.place, &main.site))

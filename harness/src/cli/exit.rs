@@ -122,7 +122,7 @@ impl Code for SearchError {
         match self {
             SearchError::Slot(error) => error.code(),
             SearchError::Explore(error) => error.code(),
-            SearchError::Digest(_) | SearchError::Regex(_) => Exit::Refused,
+            SearchError::Code(_) | SearchError::Digest(_) | SearchError::Regex(_) => Exit::Refused,
             SearchError::OutOfTime(_) => Exit::Unclear,
         }
     }

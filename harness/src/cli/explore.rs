@@ -64,10 +64,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "POINT", value_delimiter = ',', value_parser = site, help_heading = "Disturbance")]
     points: Vec<Site>,
     /// Disturb also at every instruction that this function executes, and what it calls of the program's own code; repeatable
-    #[arg(long, value_name = "FUNCTION", requires = "send", help_heading = "Disturbance")]
+    ///
+    /// A function of a library is written `libc.so.6!malloc`. What is sent comes there; where nothing is sent, children, timers and peers go first there, so that their SIGCHLD, SIGALRM or SIGIO does.
+    #[arg(long, value_name = "FUNCTION", help_heading = "Disturbance")]
     sweep: Vec<String>,
     /// Disturb also at every instruction of the program's own code
-    #[arg(long, requires = "send", help_heading = "Disturbance")]
+    #[arg(long, help_heading = "Disturbance")]
     sweep_all: bool,
     /// The exit code that every run must have
     #[arg(long, value_name = "CODE", help_heading = "Expectation")]
@@ -203,6 +205,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
     let how = args.search.how(seed, jobs, &cancel)?;
     let code = suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?;
+    let code = Code { reentered: !args.no_handler_checks, ..code };
     let name = launch.argv.first().cloned().unwrap_or_default();
     let settings = Settings {
         clients,

@@ -23,6 +23,8 @@ pub struct Instruction {
     pub flow: Flow,
     /// The data with fixed addresses that it reads or writes.
     pub data: Vec<StaticAccess>,
+    /// True if it reads or writes memory other than through the stack pointer: what others may share.
+    pub shares: bool,
 }
 
 /// Where execution goes on after an instruction.
@@ -110,6 +112,7 @@ impl Image {
                 line,
                 flow: self.flow(&instruction),
                 data: memory.iter().filter_map(static_access).collect(),
+                shares: memory.iter().any(|memory| memory.base() != Register::RSP),
             });
         }
         found

@@ -66,6 +66,12 @@ pub enum CodeError {
     /// A text names no place.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// A place is in a file that is not there.
+    #[error("no file {module} is in the program's memory")]
+    NoModule {
+        /// The file's name.
+        module: String,
+    },
     /// There is nothing to sweep.
     #[error("{module} has no functions of its own: it has no symbols")]
     NoSymbols {

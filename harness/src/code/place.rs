@@ -63,6 +63,12 @@ impl Place {
         Place { module: None, spot: Spot::Function { name: name.to_owned(), offset } }
     }
 
+    /// The same in another file.
+    #[must_use]
+    pub fn in_module(self, module: Option<&str>) -> Place {
+        Place { module: module.map(str::to_owned), ..self }
+    }
+
     /// The file that is meant, by its name, if not the executable.
     pub fn module(&self) -> Option<&str> {
         self.module.as_deref()

@@ -5,15 +5,45 @@
 //! further. Whether a signal is caught or blocked can only change in a system call, and those end a stretch too.
 
 use crate::schedule::{Label, Schedule, Site};
+use std::fmt;
+use std::sync::Arc;
 
 /// Of an instruction that is executed more often only so many visits are points: the first ones.
 pub const MOST_VISITS: u64 = 8;
 
 /// The code that a search may take steps in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Code {
     /// Function by function, each from its first instruction on.
     pub functions: Vec<Vec<Stretch>>,
+    /// Functions of libraries that were asked for: `libc.so.6!malloc`.
+    pub roots: Vec<Label>,
+    /// True if those of the library functions are looked into as well that a handler could enter again.
+    pub reentered: bool,
+    /// The code of libraries, once it is known which files those are.
+    pub chart: Option<Arc<dyn Chart>>,
+}
+
+/// Code that is looked into only as far as it is executed: of libraries, where most never is.
+///
+/// NOTE \[Followed\] From the first stretch of each function that was asked for on, what can come after a stretch is looked at if
+/// that was executed at a moment when a handler could have been made to run. One such visit of each, the first, is a point.
+/// So the points are the distinct instructions of all that the main flow has the library do while the handler may come.
+pub trait Chart: fmt::Debug + Send + Sync {
+    /// Where it begins.
+    fn entries(&self) -> Vec<Block>;
+
+    /// What may be executed after this block, as far as the code tells.
+    fn after(&self, block: &Block) -> Vec<Block>;
+}
+
+/// A stretch of such code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Which file, and the address of its first instruction there.
+    pub key: (usize, u64),
+    /// Its instructions, the first and those before which something was read or written that others may share.
+    pub stretch: Stretch,
 }
 
 /// Instructions that are executed one after the other: see NOTE \[Stretches\].
@@ -21,7 +51,7 @@ pub struct Code {
 pub struct Stretch {
     /// The instructions, of which there is at least one.
     pub spots: Vec<Spot>,
-    /// True if other threads may be let run here, too; else signals are all that is planned.
+    /// True if other threads may be let run here also where signals are sent; else signals are all that is planned then.
     pub switches: bool,
 }
 

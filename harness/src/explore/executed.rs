@@ -1,15 +1,18 @@
 //! Which instructions of the code the baseline executes, and which signals could be sent there.
 //!
-//! The baseline is run with breakpoints that only count, a few in each run: see NOTE \[Stretches\] in `code`.
+//! The baseline is run with breakpoints that only count, a few in each run: see NOTE \[Stretches\] in `code`. Where signals are
+//! sent, each visit is a point of the receiver's, and the first one is looked at. Where none is, what matters is who else
+//! could run at each visit and whether a timer is armed there: children, timers and peers bring their signals themselves.
 
-use super::code::{MOST_VISITS, Stretch};
+use super::code::{Block, Chart, MOST_VISITS, Spot, Stretch};
 use super::crew::{Tried, attempt_by};
 use super::error::ExploreError;
 use super::plan::Plan;
 use crate::schedule::{Label, Point, Schedule, Site, ThreadName};
 use crate::signal::SignalSet;
-use crate::supervise::{MOST_OBSERVED, Observe, RunError, Supervise};
-use crate::trace::{Reached, Run};
+use crate::supervise::{Counted, MOST_OBSERVED, Observe, RunError, Supervise};
+use crate::trace::{Reached, Run, Threads};
+use std::collections::{HashSet, VecDeque};
 
 /// How much of the code the baseline executes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,16 +25,21 @@ pub struct Executed {
     pub visits: u64,
     /// How many of these visits are points: see [`MOST_VISITS`].
     pub points: u64,
+    /// Points in libraries: NOTE \[Followed\] in `code`.
+    pub library: u64,
 }
 
+/// Runs that following the code of libraries may take.
+const MOST_FOLLOWING: usize = 250;
+
 /// A stretch that is executed.
-struct Found<'a> {
-    stretch: &'a Stretch,
+struct Found {
+    stretch: Stretch,
     visits: u64,
-    /// Its first visit.
-    reached: Reached,
-    /// How many other points had been reached before.
-    after: usize,
+    /// Its first visits, each with how many other points had been reached before; at least one.
+    seen: Vec<(Reached, usize)>,
+    /// True if others may be let run at each of its instructions.
+    switches: bool,
 }
 
 /// Finds out what is executed, and puts it among the points that `plain`, the run of the empty schedule, has reached.
@@ -43,26 +51,28 @@ pub(super) fn execute<S: Supervise + ?Sized>(
     let mut counts = Executed { instructions: plan.code.spots().count(), ..Executed::default() };
     let entries: Vec<&Stretch> = plan.code.functions.iter().filter_map(|function| function.first()).collect();
     let mut found = visits(plan, supervisor, &entries)?;
-    let entered = |function: &&Vec<Stretch>| {
-        found.iter().any(|found| function.first().is_some_and(|first| std::ptr::eq(first, found.stretch)))
-    };
+    let entered =
+        |function: &&Vec<Stretch>| found.iter().any(|found| function.first() == Some(&found.stretch));
     let inside: Vec<&Stretch> =
         plan.code.functions.iter().filter(entered).flat_map(|function| function.iter().skip(1)).collect();
     found.extend(visits(plan, supervisor, &inside)?);
-    found.sort_by_key(|found| found.after);
+    found.iter().for_each(|found| counts.add(found));
+    if let Some(chart) = &plan.code.chart {
+        let library = follow(plan, supervisor, chart.as_ref())?;
+        counts.library = library.iter().map(|found| found.stretch.spots.len() as u64).sum();
+        found.extend(library);
+    }
+    let mut visits: Vec<(usize, Vec<Reached>)> = found.iter().flat_map(Found::points).collect();
+    visits.sort_by_key(|(after, _)| *after);
     let mut merged = Vec::with_capacity(plain.reached.len());
-    let mut found = found.into_iter().peekable();
+    let mut visits = visits.into_iter().peekable();
     for (index, reached) in std::mem::take(&mut plain.reached).into_iter().enumerate() {
-        while let Some(one) = found.next_if(|found| found.after <= index) {
-            counts.add(&one);
-            one.points(&mut merged);
+        while let Some((_, points)) = visits.next_if(|(after, _)| *after <= index) {
+            merged.extend(points);
         }
         merged.push(reached);
     }
-    for one in found {
-        counts.add(&one);
-        one.points(&mut merged);
-    }
+    merged.extend(visits.flat_map(|(_, points)| points));
     let later = receivable_later(&merged);
     for (reached, later) in merged.iter_mut().zip(later) {
         // What only the first visit has shown need not hold for the next ones.
@@ -112,7 +122,7 @@ fn receivable_later(reached: &[Reached]) -> Vec<SignalSet> {
 }
 
 impl Executed {
-    fn add(&mut self, found: &Found<'_>) {
+    fn add(&mut self, found: &Found) {
         let spots = found.stretch.spots.len();
         self.executed += spots;
         self.visits += spots as u64 * found.visits;
@@ -120,44 +130,92 @@ impl Executed {
     }
 }
 
-impl Found<'_> {
-    /// The points of its visits: all first visits, then all second ones, and so on.
-    fn points(&self, into: &mut Vec<Reached>) {
-        for nth in 1..=self.visits.min(MOST_VISITS) as u32 {
-            for spot in &self.stretch.spots {
-                let point =
-                    Point { thread: self.reached.point.thread.clone(), site: Site::At(spot.place), nth };
-                let others = if self.stretch.switches {
-                    self.reached.others.clone()
-                } else {
-                    crate::trace::Threads::default()
-                };
-                into.push(Reached { point, others, ..self.reached.clone() });
-            }
-        }
+impl Found {
+    /// The points of its visits, all first ones together, then all second ones, and so on; each with how many other points had
+    /// been reached before.
+    fn points(&self) -> impl Iterator<Item = (usize, Vec<Reached>)> {
+        (1..=self.visits.min(MOST_VISITS) as u32).filter_map(|nth| {
+            let (seen, after) = self.seen.get(nth as usize - 1).or(self.seen.last())?;
+            // Of a library's the first visits were of no use.
+            let nth = nth.max(seen.point.nth);
+            let at = |spot: &Spot| {
+                let point = Point { thread: seen.point.thread.clone(), site: Site::At(spot.place), nth };
+                let others = if self.switches { seen.others.clone() } else { Threads::default() };
+                Reached { point, others, ..seen.clone() }
+            };
+            Some((*after, self.stretch.spots.iter().map(at).collect()))
+        })
     }
 }
 
 /// Counts the visits of stretches; gives those that are executed.
-fn visits<'a, S: Supervise + ?Sized>(
+fn visits<S: Supervise + ?Sized>(
     plan: &Plan,
     supervisor: &mut S,
-    stretches: &[&'a Stretch],
-) -> Result<Vec<Found<'a>>, ExploreError> {
-    let thread = plan.send_to.process.process();
+    stretches: &[&Stretch],
+) -> Result<Vec<Found>, ExploreError> {
+    let points = if plan.send.is_empty() { MOST_VISITS as u32 } else { 1 };
     let mut found = Vec::new();
     for stretches in stretches.chunks(MOST_OBSERVED) {
-        let firsts = stretches.iter().filter_map(|stretch| Some(stretch.spots.first()?.place));
-        let asked: Vec<(ThreadName, Label)> = firsts.map(|place| (thread.clone(), place)).collect();
-        let observe = Observe::Executions(asked);
-        let (run, executions) = counted(supervisor, &observe)?;
-        for (stretch, visits) in stretches.iter().zip(executions) {
-            let Some(first) = stretch.spots.first().filter(|_| visits > 0) else { continue };
-            let here = |reached: &&Reached| reached.point.site == Site::At(first.place);
-            let Some(reached) = run.reached.iter().find(here).cloned() else { continue };
-            let before = run.reached.iter().take_while(|other| **other != reached);
-            let after = before.filter(|other| !matches!(other.point.site, Site::At(_))).count();
-            found.push(Found { stretch, visits, reached, after });
+        found.extend(look(plan, supervisor, stretches, (points, false))?);
+    }
+    Ok(found)
+}
+
+/// Follows code of libraries as far as it is executed: see NOTE \[Followed\] in `code`.
+fn follow<S: Supervise + ?Sized>(
+    plan: &Plan,
+    supervisor: &mut S,
+    chart: &dyn Chart,
+) -> Result<Vec<Found>, ExploreError> {
+    let mut found = Vec::new();
+    let mut waiting: VecDeque<Block> = chart.entries().into();
+    let mut known: HashSet<(usize, u64)> = waiting.iter().map(|block| block.key).collect();
+    for _ in 0..MOST_FOLLOWING {
+        let size = waiting.len().min(MOST_OBSERVED);
+        let blocks: Vec<Block> = waiting.drain(..size).collect();
+        if blocks.is_empty() {
+            break;
+        }
+        let stretches: Vec<&Stretch> = blocks.iter().map(|block| &block.stretch).collect();
+        for one in look(plan, supervisor, &stretches, (1, true))? {
+            let block = blocks.iter().find(|block| block.stretch == one.stretch);
+            let after = block.map(|block| chart.after(block)).unwrap_or_default();
+            waiting.extend(after.into_iter().filter(|block| known.insert(block.key)));
+            found.push(Found { visits: 1, ..one });
+        }
+    }
+    Ok(found)
+}
+
+/// Counts the visits of a few stretches in one run, of which so many are looked at, all or only the open ones.
+fn look<S: Supervise + ?Sized>(
+    plan: &Plan,
+    supervisor: &mut S,
+    stretches: &[&Stretch],
+    (points, open): (u32, bool),
+) -> Result<Vec<Found>, ExploreError> {
+    let thread = plan.send_to.process.process();
+    let natural = plan.send.is_empty();
+    let mut found = Vec::new();
+    let firsts = stretches.iter().filter_map(|stretch| Some(stretch.spots.first()?.place));
+    let places: Vec<(ThreadName, Label)> = firsts.map(|place| (thread.clone(), place)).collect();
+    let observe = Observe::Executions(Counted { places, points, open });
+    let (run, executions) = counted(supervisor, &observe)?;
+    for (stretch, visits) in stretches.iter().zip(executions) {
+        let Some(first) = stretch.spots.first().filter(|_| visits > 0) else { continue };
+        let mut after = 0;
+        let mut seen = Vec::new();
+        for reached in &run.reached {
+            match reached.point.site {
+                Site::At(place) if place == first.place => seen.push((reached.clone(), after)),
+                Site::At(_) | Site::Entering(_) => {}
+                Site::Before(_) | Site::After(_) | Site::In(_) | Site::Probe(_) | Site::Quiet => after += 1,
+            }
+        }
+        if !seen.is_empty() {
+            let switches = natural || stretch.switches;
+            found.push(Found { stretch: (*stretch).clone(), visits, seen, switches });
         }
     }
     Ok(found)

@@ -55,7 +55,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-pub use code::{Code, MOST_VISITS, Spot, Stretch};
+pub use code::{Block, Chart, Code, MOST_VISITS, Spot, Stretch};
 pub use error::ExploreError;
 pub use executed::Executed;
 pub use known::Comparison;

@@ -48,6 +48,7 @@ pub(super) struct Space {
     sites: Vec<Site>,
     /// When each code point has its turn.
     ranks: HashMap<Label, usize>,
+    sweeps: bool,
     part: Option<Partition>,
 }
 
@@ -69,6 +70,7 @@ impl Space {
             always: plan.always,
             sites: plan.points.clone(),
             ranks: plan.code.spots().map(|spot| (spot.place, spot.rank)).collect(),
+            sweeps: !plan.code.functions.is_empty() || reference.executed.library > 0,
             part: plan.part,
         };
         // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; a switch
@@ -172,7 +174,7 @@ impl Space {
 
     /// True if there is code whose instructions are points.
     pub(super) fn sweeps(&self) -> bool {
-        !self.ranks.is_empty()
+        self.sweeps
     }
 
     /// The part of the search that is made here, where it is split.

@@ -95,10 +95,13 @@ fn not_tried(level: &Level) -> String {
 
 /// How much of the code that was to be swept the undisturbed run executes: `15 of 16 instructions executed`.
 fn swept(executed: &Executed) -> Option<String> {
-    let Executed { instructions, executed, visits, points } = *executed;
-    let all = (instructions > 0).then(|| count(instructions as u64, "instruction"))?;
+    let Executed { instructions, executed, visits, points, library } = *executed;
     let capped = if points < visits { format!(" (their first {MOST_VISITS} visits)") } else { String::new() };
-    Some(format!("{executed} of {all} executed{capped}"))
+    let all = count(instructions as u64, "instruction");
+    let own = (instructions > 0).then(|| format!("{executed} of {all} executed{capped}"));
+    let library = (library > 0).then(|| format!("{} of libraries", count(library, "instruction")));
+    let parts: Vec<String> = own.into_iter().chain(library).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 impl<'a> Extent<'a> {

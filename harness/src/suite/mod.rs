@@ -4,6 +4,7 @@
 
 mod budget;
 mod files;
+mod library;
 mod libtest;
 mod merge;
 mod parts;

@@ -1,14 +1,16 @@
 //! One search, from its settings to its report and its traces.
 
+use super::library::{self, ChartError};
 use super::record::{DigestError, Keep, KeepAll, Recorder};
 use super::{budget, worker};
 use crate::checks::{self, Asked, Checked, Rule};
+use crate::code::CodeError;
 use crate::compile;
 use crate::explore::{self, Cut, ExploreError, Finding, Plan, Progress, Reference, Report, Verdict};
 use crate::judge::files::made;
 use crate::judge::{self, BadPattern, Expectations};
 use crate::scenario::Expect;
-use crate::schedule::Schedule;
+use crate::schedule::{Label, Schedule};
 use crate::show::Extent;
 use crate::slots::{Seats, SlotError, Slots, Waited};
 use crate::store::FileError;
@@ -59,6 +61,8 @@ pub struct Done {
     pub file: PathBuf,
     /// SHA-256 of the program's arguments and of what the search was asked to do: the same for all parts of one search.
     pub asked: String,
+    /// The functions of libraries that were swept.
+    pub swept: Vec<Label>,
     /// What was expected.
     pub expectations: Expectations,
     /// What the checks of handlers came to, if any were asked for.
@@ -75,6 +79,9 @@ pub enum SearchError {
     /// No CPU.
     #[error(transparent)]
     Slot(#[from] SlotError),
+    /// What is to be swept is not there.
+    #[error(transparent)]
+    Code(#[from] CodeError),
     /// The program cannot be read.
     #[error(transparent)]
     Digest(#[from] DigestError),
@@ -98,7 +105,9 @@ impl SearchError {
             }
             SearchError::Explore(error) => error.verdict(),
             SearchError::OutOfTime(_) => Some(Verdict::Unreached),
-            SearchError::Slot(_) | SearchError::Digest(_) | SearchError::Regex(_) => None,
+            SearchError::Slot(_) | SearchError::Code(_) | SearchError::Digest(_) | SearchError::Regex(_) => {
+                None
+            }
         }
     }
 
@@ -140,6 +149,11 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
         let supervisor = worker::supervisor(job.settings.clone(), seats);
         Ok(KeepAll { supervisor, recorder: job.keep.all.then(|| recorder.clone()) })
     };
+    let charted = library::charted(plan, &factory).map_err(|error| match error {
+        ChartError::Explore(error) => SearchError::Explore(error),
+        ChartError::Code(error) => SearchError::Code(error),
+    })?;
+    let (plan, swept) = (&charted.plan, charted.roots);
     let reference = reference(plan, &factory)?;
     let expectations = expectations(&job.against, &reference)?;
     if let (true, Some(note)) = (asks_for_files(&job.against), job.settings.learnt.notes().into_iter().next())
@@ -164,7 +178,8 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
     let digest = recorder.digest().to_owned();
     let (file, asked) = (job.settings.launch.file.clone(), asked(job));
     let notes = job.settings.learnt.notes();
-    let mut done = Done { report, digest, file, asked, expectations, checked, notes, traces: Vec::new() };
+    let traces = Vec::new();
+    let mut done = Done { report, digest, file, asked, swept, expectations, checked, notes, traces };
     let extent = Extent::of(&done.report).to_string();
     let seen = places(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
     let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {

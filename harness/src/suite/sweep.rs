@@ -20,12 +20,22 @@ pub fn code(file: &Path, functions: &[String], all: bool, points: &[Site]) -> Re
             | Site::Quiet => None,
         })
         .collect();
-    if functions.is_empty() && !all && places.is_empty() {
-        return Ok(Code::default());
+    let mut code = Code::default();
+    let mut own: Vec<&String> = Vec::new();
+    for name in functions {
+        let place: Place = name.parse()?;
+        // What is in a library is only known when that is in memory.
+        match place.module() {
+            Some(_) => code.roots.push(Label::new(&place.to_string())),
+            None => own.push(name),
+        }
+    }
+    if own.is_empty() && !all && places.is_empty() {
+        return Ok(code);
     }
     let image = Image::open(file)?;
     let mut swept: BTreeMap<u64, Function> = BTreeMap::new();
-    for name in functions {
+    for name in own {
         let place: Place = name.parse()?;
         // The error of a name that is none comes from here, with names that are close.
         image.resolve(&place)?;
@@ -41,7 +51,6 @@ pub fn code(file: &Path, functions: &[String], all: bool, points: &[Site]) -> Re
         }
         swept.extend(own.into_iter().map(|function| (function.start, function)));
     }
-    let mut code = Code::default();
     for place in places {
         let parsed: Place = place.as_str().parse()?;
         // A place in a library is only found when that is in memory.

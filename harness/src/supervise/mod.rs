@@ -73,6 +73,7 @@ use nix::errno::Errno;
 pub use receivers::Receiver;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 pub use time::face::begun;
@@ -126,9 +127,9 @@ pub enum Observe {
     /// Nothing.
     #[default]
     Nothing,
-    /// How often these threads execute the instructions at these places: at most [`MOST_OBSERVED`] for one thread. The
-    /// first visit of each is a point, and is reported as such.
-    Executions(Vec<(ThreadName, Label)>),
+    /// How often these threads execute the instructions at these places. The first visits of each are points, and are
+    /// reported as such.
+    Executions(Counted),
     /// Which handlers are installed, and what is so at some places of a thread's code.
     Handlers(Watch),
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
@@ -145,6 +146,18 @@ impl Observe {
     }
 }
 
+/// Places whose executions are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// By which thread, and where: at most [`MOST_OBSERVED`] for one thread.
+    pub places: Vec<(ThreadName, Label)>,
+    /// How many visits of each are points, at least one.
+    pub points: u32,
+    /// Only visits at which a handler could be made to run are points: of a signal that is watched (`Settings::watch`), or,
+    /// where none is, of a child's end or of a timer.
+    pub open: bool,
+}
+
 /// What was seen of what a run was looked at for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
@@ -158,6 +171,8 @@ pub struct Observed {
     pub not_held: Option<String>,
     /// Where the program spun, if it did: the address in its own code, as it was linked, and those to which calls return that lead there.
     pub spins: Vec<u64>,
+    /// The files that the process whose handlers were looked at had in its memory as code, the program first.
+    pub modules: Vec<PathBuf>,
     /// Where the threads were, in the order of the events.
     pub places: Vec<Whereabouts>,
     /// The processes that have something to do with signals, by name.

@@ -53,6 +53,10 @@ impl Args {
             Some(u64::MAX) => strategy.with_runs(done.report.runs.max(1)),
             _ => strategy.clone(),
         };
+        let mut explore = self.asked(section, &job.plan.strategies.iter().map(made).collect::<Vec<_>>());
+        // What was swept without being asked for is asked for there.
+        let swept = done.swept.iter().map(|function| function.to_string());
+        explore.sweep.extend(swept.filter(|function| !self.sweep.contains(function)));
         Scenario {
             program: Program::Command(launch.argv.clone()),
             builds: Vec::new(),
@@ -60,7 +64,7 @@ impl Args {
             env: self.target.given_env(),
             stdin: launch.stdin.clone(),
             cwd: Some(launch.cwd.clone()),
-            explore: self.asked(section, &job.plan.strategies.iter().map(made).collect::<Vec<_>>()),
+            explore,
             limits: job.settings.limits.clone(),
             network: job.settings.world.network,
             clock: job.settings.world.clock,

@@ -68,13 +68,9 @@ impl Args {
     /// What was asked for: these signals together; or else what the program has something to do with, found out by a run.
     pub(super) fn sections(&self, settings: &Settings, slots: &Slots) -> Result<Sections, Stop> {
         let signals: Vec<Signal> = self.send.iter().filter_map(|sent| sent.signal()).collect();
-        if self.send.contains(&Sent::Nothing) {
-            let alone = signals.is_empty() && !self.always && self.sweep.is_empty() && !self.sweep_all;
-            if !alone {
-                let why =
-                    "`--send none` sends nothing: it goes with no other signal, nor with --always or --sweep";
-                return Err(Stop::new(Exit::Usage, why));
-            }
+        if self.send.contains(&Sent::Nothing) && (!signals.is_empty() || self.always) {
+            let why = "`--send none` sends nothing: it goes with no other signal, nor with --always";
+            return Err(Stop::new(Exit::Usage, why));
         }
         if !signals.is_empty() {
             let each = vec![Section { send: signals, to: self.send_to.clone() }];

@@ -32,6 +32,8 @@ pub(in crate::supervise) struct Ambush {
     pub(in crate::supervise) sprung: bool,
     /// It comes at every visit: one that has come for the last time cannot be started again while its thread is stopped.
     pub(in crate::supervise) for_ever: bool,
+    /// Its visits only count until a handler could be made to run: `Counted::open`.
+    pub(in crate::supervise) closed: bool,
 }
 
 /// A place whose executions are counted.
@@ -45,7 +47,16 @@ pub(in crate::supervise) struct Counter {
 impl Ambush {
     /// Waits for the next visit, once it is started and aimed.
     pub(in crate::supervise) fn new(place: Label, address: u64, breakpoint: Breakpoint) -> Ambush {
-        Ambush { place, nth: 1, address, breakpoint, aim: None, sprung: false, for_ever: false }
+        Ambush {
+            place,
+            nth: 1,
+            address,
+            breakpoint,
+            aim: None,
+            sprung: false,
+            for_ever: false,
+            closed: false,
+        }
     }
 
     pub(in crate::supervise) fn is_at(&self, address: u64) -> bool {

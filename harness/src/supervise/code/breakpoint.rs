@@ -13,11 +13,8 @@
 //! SIGIO), so a process that asked for siginfo (SA_SIGINFO) is not sent signals in this way.
 //!
 //! Where neither can be, the point is not held, and the trace says why.
-//!
-//! NOTE \[Counted\] A place whose executions are counted stops its thread the first time, so that it is known what had
-//! happened before. Where the thread cannot be stopped, it is known of its next point: what it has executed by then, it
-//! executed since its last one.
 
+use crate::code::Modules;
 use crate::schedule::{Action, Label, Point, Site, Step, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::held::{Held, Place};
@@ -35,19 +32,6 @@ use crate::trace::{Acts, Reached, Threads, What};
 use nix::errno::Errno;
 
 impl<'a> Turns<'a> {
-    /// The places in a thread's code whose executions are to be counted.
-    pub(in crate::supervise) fn counted_by(
-        &self,
-        name: &ThreadName,
-    ) -> impl Iterator<Item = Label> + use<'_, 'a> {
-        let name = name.clone();
-        let places = match self.observe {
-            Observe::Nothing | Observe::Handlers(_) | Observe::Where | Observe::Signals => &[][..],
-            Observe::Executions(places) => places,
-        };
-        places.iter().filter(move |(thread, _)| *thread == name).map(|(_, place)| *place)
-    }
-
     /// Sets the breakpoints of a thread that begins a program, or has just been made: for the steps of the schedule, and for
     /// the places that are counted.
     pub(in crate::supervise) fn set_breakpoints(&mut self, id: ThreadId) -> Result<(), RunError> {
@@ -137,7 +121,8 @@ impl<'a> Turns<'a> {
                     Err(Errno::ESRCH) => return Ok(()),
                     other => other.map_err(unavailable)?,
                 };
-                let ambush = Ambush { place, nth, address, breakpoint, aim: None, sprung: false, for_ever };
+                let closed = counted && self.counts_open();
+                let ambush = Ambush { for_ever, closed, nth, ..Ambush::new(place, address, breakpoint) };
                 self.tree.thread_mut(id).ambushes.push(ambush);
             }
         }
@@ -161,8 +146,12 @@ impl<'a> Turns<'a> {
             return Ok(());
         }
         let siblings = self.live_siblings(id);
-        if !process.handlers.changed && process.parent.is_none() && !siblings {
+        let closed = thread.ambushes.iter().any(|ambush| ambush.closed);
+        if !process.handlers.changed && process.parent.is_none() && !siblings && !closed {
             return Ok(());
+        }
+        if closed && self.is_open(id)? {
+            self.open(id)?;
         }
         let Some(status) = self.proc_status(id)? else { return Ok(()) };
         let obstacle = self.obstacle(id, &status)?;
@@ -178,6 +167,7 @@ impl<'a> Turns<'a> {
         for index in 0..self.tree.thread(id).ambushes.len() {
             let ambush = &self.tree.thread(id).ambushes[index];
             let aim = match &obstacle {
+                _ if ambush.closed => Aim::Nothing(String::new()),
                 None => Aim::Park,
                 Some(Obstacle { why, passing }) => match self.only_signal(id, ambush.place, ambush.nth) {
                     Some(_) if self.has_copies(id, ambush.place, ambush.nth) => {
@@ -191,7 +181,7 @@ impl<'a> Turns<'a> {
                     }
                     // Not yet.
                     Some(_) => Aim::Nothing(String::new()),
-                    // It is counted all the same: see NOTE [Counted].
+                    // It is counted all the same: see NOTE [Counted] in `counted`.
                     None if counted.contains(&ambush.place) => Aim::Nothing(String::new()),
                     None if *passing && !self.is_step(&name, ambush.place) => Aim::Nothing(String::new()),
                     None => Aim::Nothing(why.clone()),
@@ -245,25 +235,39 @@ impl<'a> Turns<'a> {
 
     /// What was counted.
     pub(in crate::supervise) fn observed(&mut self) -> Result<Observed, RunError> {
-        let asked = if let Observe::Executions(places) = self.observe { places.as_slice() } else { &[] };
+        let asked = if let Observe::Executions(counted) = self.observe { &counted.places[..] } else { &[] };
         let mut executions = vec![0; asked.len()];
-        for Counter { thread, place, breakpoint } in &self.code.counters {
+        let counters = self.code.counters.iter();
+        let counters = counters.map(|Counter { thread, place, breakpoint }| (thread, *place, breakpoint));
+        // Those that are still waited for have been visited as often as their threads were stopped there.
+        let waited = self.tree.threads.iter().flat_map(|thread| {
+            let ambushes = thread.ambushes.iter();
+            ambushes.map(|ambush| (&thread.name, ambush.place, &ambush.breakpoint))
+        });
+        for (thread, place, breakpoint) in counters.chain(waited) {
             let counted = breakpoint.count().map_err(|errno| {
                 RunError::Fault(format!("reading how often a place was executed: {errno}"))
             })?;
             let counts = asked.iter().zip(&mut executions);
             counts
-                .filter(|((who, what), _)| who == thread && what == place)
+                .filter(|((who, what), _)| who == thread && *what == place)
                 .for_each(|(_, count)| *count += counted);
         }
         let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.code.seen);
         let ambushes = self.tree.threads.iter().flat_map(|thread| &thread.ambushes);
         let mut reasons = ambushes.filter_map(|ambush| match &ambush.aim {
-            Some(Aim::Nothing(why)) if !why.is_empty() => Some(format!("{}: {why}", ambush.place)),
+            // Of a place that nobody came to nothing was missed.
+            Some(Aim::Nothing(why)) if !why.is_empty() && ambush.breakpoint.count() != Ok(0) => {
+                Some(format!("{}: {why}", ambush.place))
+            }
             _ => None,
         });
         let not_held = reasons.next();
-        Ok(Observed { executions, visits, installed, not_held, spins, ..Observed::default() })
+        let watched = self.watch().and_then(|watch| self.tree.named(&watch.thread));
+        let modules = watched.and_then(|id| self.code.lookout.modules.get(&self.tree.thread(id).process));
+        let modules = modules.into_iter().flat_map(Modules::all).map(|module| module.path().to_owned());
+        let modules = modules.collect();
+        Ok(Observed { executions, visits, installed, modules, not_held, spins, ..Observed::default() })
     }
 
     /// Breakpoints whose time may come.
@@ -309,8 +313,17 @@ impl<'a> Turns<'a> {
             return self.resume(id).map(|()| true);
         }
         self.tree.thread_mut(id).visits.insert(site, visit);
-        self.begin_counting(id, place)?;
-        let again = self.note_visit(id, place, visit, &registers)?;
+        if self.counts_open() && !self.is_open(id)? {
+            // In a handler, for instance, during which the signal is blocked.
+            self.visit_again(id, (place, nth), true);
+            self.tree.thread_mut(id).state = State::Running;
+            return self.resume(id).map(|()| true);
+        }
+        let again = self.is_point_again(id, place);
+        if !again {
+            self.begin_counting(id, place)?;
+        }
+        let again = self.note_visit(id, place, visit, &registers)? || again;
         self.visit_again(id, (place, nth), again);
         self.tree.thread_mut(id).state = State::Held(Held::parked(Place::At(place, visit)));
         self.journal.news.push((id, News::Held));
@@ -324,27 +337,6 @@ impl<'a> Turns<'a> {
         let ambushes = &mut self.tree.thread_mut(id).ambushes;
         ambushes.retain(|ambush| !same(ambush) || (again && ambush.for_ever));
         ambushes.iter_mut().filter(|ambush| same(ambush)).for_each(|ambush| ambush.nth += 1);
-    }
-
-    /// From its first execution on, a place that is to be counted is counted, with all its copies.
-    fn begin_counting(&mut self, id: ThreadId, place: Label) -> Result<(), RunError> {
-        let name = self.tree.thread(id).name.clone();
-        if !self.counted_by(&name).any(|counted| counted == place) {
-            return Ok(());
-        }
-        let ambushes = std::mem::take(&mut self.tree.thread_mut(id).ambushes);
-        for ambush in ambushes {
-            if ambush.place != place {
-                self.tree.thread_mut(id).ambushes.push(ambush);
-                continue;
-            }
-            match ambush.breakpoint.count_on() {
-                Ok(()) | Err(Errno::ESRCH) => {}
-                Err(errno) => return Err(unavailable(errno)),
-            }
-            self.code.counters.push(Counter { thread: name.clone(), place, breakpoint: ambush.breakpoint });
-        }
-        Ok(())
     }
 
     /// The signals that breakpoints have sent by themselves to this thread since it was let go: steps that were taken.
@@ -380,35 +372,6 @@ impl<'a> Turns<'a> {
             let process = self.tree.thread(id).process;
             self.signalled(process);
             self.note_sent();
-        }
-        Ok(())
-    }
-
-    /// The places that the thread came to since it was let go, where it could not be stopped: see NOTE [Counted].
-    fn note_counted(&mut self, id: ThreadId) -> Result<(), RunError> {
-        let thread = self.tree.thread(id);
-        // At every call of a run without code points.
-        if thread.ambushes.is_empty() {
-            return Ok(());
-        }
-        let name = thread.name.clone();
-        let counted: Vec<Label> = self.counted_by(&name).collect();
-        let unstopped = |ambush: &&Ambush| {
-            matches!(ambush.aim, Some(Aim::Nothing(_)))
-                && counted.contains(&ambush.place)
-                && ambush.breakpoint.count().is_ok_and(|count| count > 0)
-        };
-        let mut places: Vec<Label> =
-            thread.ambushes.iter().filter(unstopped).map(|ambush| ambush.place).collect();
-        places.dedup();
-        for place in places {
-            self.begin_counting(id, place)?;
-            let site = Site::At(place);
-            self.tree.thread_mut(id).visits.insert(site, 1);
-            let receivable = self.receivable(id)?;
-            let point = Point { thread: name.clone(), site, nth: 1 };
-            let (others, fires) = (Threads::default(), self.could_fire(id)?);
-            self.journal.reach(Reached { point, others, receivable, fires, acts: Acts::NOTHING });
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 const VISITS: u32 = 8;
 
 impl Turns<'_> {
-    fn watch(&self) -> Option<&Watch> {
+    pub(in crate::supervise) fn watch(&self) -> Option<&Watch> {
         match self.observe {
             Observe::Handlers(watch) => Some(watch),
             Observe::Nothing | Observe::Executions(_) | Observe::Where | Observe::Signals => None,
@@ -75,6 +75,11 @@ impl Turns<'_> {
         let deliverable: SignalSet =
             status.caught.iter().filter(|signal| !status.blocked.contains(*signal)).collect();
         let deliverable = deliverable.without(self.of_unarmed_timer(id));
+        let process = self.tree.thread(id).process;
+        let others = self.tree.held().any(|other| self.tree.thread(other).process != process);
+        let deliverable = if others { deliverable } else { deliverable.without(watch.of_others) };
+        let idle = !watch.of_timers.is_empty() && !self.could_fire(id)?;
+        let deliverable = if idle { deliverable.without(watch.of_timers) } else { deliverable };
         match watch.word {
             // rax holds what a function returns (System V ABI, "Returning of Values").
             Some(Word::Returned(at)) if at == place && self.code.seen.word.is_none() => {
@@ -94,7 +99,7 @@ impl Turns<'_> {
         let interrupted = after_signal.filter(|(frame, _)| frame.signal);
         let interrupted = interrupted.filter(|(_, next)| next.module == Some(0));
         let interrupted = interrupted.filter_map(|(_, next)| next.link_address).collect();
-        let visit = Visit { place, nth, deliverable, interrupted, word };
+        let visit = Visit { place, nth, deliverable, others, interrupted, word };
         self.code.seen.visits.push(visit);
         if watch.returns_after == Some(place)
             && let Some(back) = self.code.seen.back

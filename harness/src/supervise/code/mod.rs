@@ -2,6 +2,7 @@
 
 pub(super) mod ambush;
 pub(super) mod breakpoint;
+pub(super) mod counted;
 pub(super) mod crash;
 pub(super) mod dispositions;
 pub(super) mod handlers;

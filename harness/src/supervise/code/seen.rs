@@ -16,6 +16,10 @@ pub struct Watch {
     pub places: Vec<Label>,
     /// Signals that are asked about.
     pub signals: SignalSet,
+    /// Those of them that only another process of the run brings about, by its end.
+    pub of_others: SignalSet,
+    /// Those of them that only a timer brings about.
+    pub of_timers: SignalSet,
     /// The place of a step: once that has been visited, the next return of a handler is looked at, too ([`RETURN`]).
     pub returns_after: Option<Label>,
     /// What is read at each visit, if anything.
@@ -51,8 +55,11 @@ pub struct Visit {
     pub place: Label,
     /// It was there for the nth time.
     pub nth: u32,
-    /// Signals whose handler could run now: caught and not blocked.
+    /// Signals whose handler could run now: caught and not blocked, and with somebody, or an armed timer, that could bring
+    /// them about where nothing else does.
     pub deliverable: SignalSet,
+    /// Another process of the run could go first.
+    pub others: bool,
     /// The instructions of the program that handlers on the stack have interrupted, as it was linked; the latest first.
     pub interrupted: Vec<u64>,
     /// The watched word, if it could be read.
