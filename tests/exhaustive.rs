@@ -96,6 +96,27 @@ fn what_is_left_out_goes_like_what_was_run() {
     }
 }
 
+/// A child's end is there before waitpid at some of the switches, and not at others.
+#[test]
+fn a_switch_at_the_entering_of_a_call_is_left_out_only_where_it_goes_like_that_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = supervised::build("entering.c", &[], folder.path());
+    let launch = supervised::launch(&[&file.to_string_lossy(), "wait"], folder.path());
+    let mut same = 0;
+    for bound in [1, 2] {
+        let report = compare(&launch, &Plan { strategies: exhaust(bound), jobs: 2, ..Plan::default() });
+        same += report.coverage.levels.iter().map(|level| level.same).sum::<u64>();
+        let shown = shown(&report);
+        for output in ["not done", "done, not stored", "stored"] {
+            assert!(
+                shown.iter().any(|outcome| outcome.contains(&format!("\"{output}"))),
+                "{output}: {shown:?}"
+            );
+        }
+    }
+    assert!(same > 0, "nothing was left out");
+}
+
 #[test]
 fn a_store_between_two_calls_that_do_nothing_is_seen_at_each_of_them() {
     let folder = tempfile::tempdir().unwrap();

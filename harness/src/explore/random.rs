@@ -80,8 +80,10 @@ impl Planner for Random {
         let one = |index: &usize| space.step(*index).map(|step| space.one(&step));
         let untried = |one: &Schedule| !tried(one) && space.owns(one);
         let differs = |index: &usize| match space.step(*index).as_ref().and_then(before) {
-            Some(before) => self.entered.differs(&space.one(&before)) == Some(true),
-            None => true,
+            Some(before) if space.allows(&before.at) => {
+                self.entered.differs(&space.one(&before)) == Some(true)
+            }
+            Some(_) | None => true,
         };
         let mut single: Vec<usize> = space
             .first()

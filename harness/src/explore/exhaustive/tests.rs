@@ -471,6 +471,10 @@ fn the_entering_of_a_call_is_tried_where_a_signal_was_there_before_it() {
         let found: Vec<_> = report.findings.iter().map(|found| found.schedule.clone()).collect();
         assert_eq!(found, std::slice::from_ref(&at_entering));
     }
+    // It is also where it alone was asked for.
+    let only = vec![point("p0", "Entering(wait4)", 1).site];
+    let asked = Plan { points: only, strategies: vec![Strategy::Random { runs: 64 }], ..Plan::default() };
+    assert_eq!(look(&asked, &Model::new(places(false), broken)).findings.len(), 1);
     // By chance it is not tried before.
     let random = Plan { strategies: vec![Strategy::Random { runs: 2 }], ..Plan::default() };
     assert!(look(&random, &Model::new(places(false), broken)).findings.is_empty());
