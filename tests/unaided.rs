@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The broken fixtures that are found so. The others need to be told what is wrong, or where to look.
-const FOUND: [(&str, &str); 9] = [
+const FOUND: [(&str, &str); 10] = [
     ("addjob", "another exit than expected"),
     ("coalesced", "zombies are left"),
     ("early_timer", "it hangs"),
@@ -17,6 +17,7 @@ const FOUND: [(&str, &str); 9] = [
     ("lost_wakeup", "it hangs"),
     ("shutdown", "it waits for the outside"),
     ("stale_job", "it only lets time pass"),
+    ("taken_away", "another exit than expected"),
     ("test_then_sleep", "it ends late"),
 ];
 

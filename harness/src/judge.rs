@@ -26,8 +26,11 @@ mod stalled;
 mod stopped;
 mod timed_out;
 
+pub use hang::{goes_on, waits_again};
+
 use crate::scenario::Expect;
 use crate::schedule::Action;
+use crate::signal::SignalSet;
 use crate::trace::{Broken, End, Run, Status, What};
 use regex::bytes::Regex;
 use std::collections::BTreeSet;
@@ -118,9 +121,11 @@ pub const LATE: Duration = Duration::from_secs(10);
 pub struct Comparison {
     /// True if the runs are sent a signal: then another exit status is an outcome of its own, and not broken.
     pub sends: bool,
-    /// True if the outside could send a signal that the program hears, and sends none here: then a program that sleeps as the
+    /// True if the outside could send one more signal that the program hears: then a program that sleeps as the
     /// reference run does at its end waits for that, as a server does.
     pub heard: bool,
+    /// Signals whose handlers the first process takes away for a moment.
+    pub gaps: SignalSet,
     /// Files that the undisturbed run leaves: they are what the program is for, and no rest where a run ends before they are
     /// complete.
     pub products: Vec<String>,

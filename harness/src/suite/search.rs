@@ -272,7 +272,11 @@ fn expectations(against: &Against, reference: &Reference) -> Result<Expectations
         Against::Reference(how) => {
             let left = made(&reference.plain().outcome.remains);
             let products = left.map(|(change, _)| change.name.clone()).collect();
-            Expectations::against(&reference.run, &judge::Comparison { products, ..how.clone() })
+            let heard = how.heard || judge::waits_again(reference.plain(), &reference.run);
+            Expectations::against(
+                &reference.run,
+                &judge::Comparison { products, heard, gaps: reference.gaps, ..how.clone() },
+            )
         }
         Against::Only(_, whole) => expectations(whole, reference),
     }

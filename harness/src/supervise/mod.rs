@@ -33,6 +33,7 @@ mod futex;
 mod group;
 mod hang;
 mod killing;
+mod lapse;
 mod leftover;
 mod listen;
 mod network;

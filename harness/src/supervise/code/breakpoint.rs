@@ -27,6 +27,7 @@ use crate::supervise::books::tree::State;
 use crate::supervise::code::ambush::{Aim, Ambush, Counter, MOST, unavailable};
 use crate::supervise::code::obstacle::Obstacle;
 use crate::supervise::code::seen::Seen;
+use crate::supervise::lapse::Reception;
 use crate::supervise::state::Turns;
 use crate::supervise::{Observe, Observed, RunError};
 use crate::sys::perf::Breakpoint;
@@ -372,7 +373,8 @@ impl<'a> Turns<'a> {
             self.tree.thread_mut(id).visits.insert(site, nth);
             self.mark_taken(&point, &Action::Send(signal));
             let (others, receivable) = (Threads::default(), SignalSet::only(signal));
-            self.journal.reach(Reached { point, others, receivable, fires: false, acts: Acts::NOTHING });
+            let reached = Reached { point, others, receivable, fires: false, acts: Acts::NOTHING };
+            self.journal.reach(reached, SignalSet::EMPTY);
             self.event(id, What::Step(Action::Send(signal)));
             self.event(id, What::Signal(signal));
             self.event(id, What::Go(site, nth));
@@ -405,10 +407,10 @@ impl<'a> Turns<'a> {
             self.begin_counting(id, place)?;
             let site = Site::At(place);
             self.tree.thread_mut(id).visits.insert(site, 1);
-            let receivable = self.receivable(id)?;
+            let Reception { receivable, lapsed } = self.reception(id)?;
             let point = Point { thread: name.clone(), site, nth: 1 };
             let (others, fires) = (Threads::default(), self.could_fire(id)?);
-            self.journal.reach(Reached { point, others, receivable, fires, acts: Acts::NOTHING });
+            self.journal.reach(Reached { point, others, receivable, fires, acts: Acts::NOTHING }, lapsed);
         }
         Ok(())
     }
