@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The broken fixtures that are found so. The others need to be told what is wrong, or where to look.
-const FOUND: [(&str, &str); 15] = [
+const FOUND: [(&str, &str); 16] = [
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
     ("coalesced", "zombies are left"),
@@ -22,6 +22,7 @@ const FOUND: [(&str, &str); 15] = [
     ("shutdown", "it waits for the outside"),
     ("stale_job", "it only lets time pass"),
     ("stale_lock", "other files are left than should be"),
+    ("taken_away", "another exit than expected"),
     ("temporary", "other files are left than should be"),
     ("test_then_sleep", "it ends late"),
 ];

@@ -67,16 +67,7 @@ fn speed(source: &Path, workers: usize, slots: &Slots) -> Result<f64, Box<dyn Er
         name: source.display().to_string(),
         settings: suite::settings(launch, Default::default(), &plan, &Default::default()),
         plan,
-        against: Against::Reference(Comparison {
-            heard: false,
-            products: Vec::new(),
-            sends: false,
-            exit: None,
-            same_output: false,
-            stdout: None,
-            late: None,
-            exits: Default::default(),
-        }),
+        against: Against::Reference(Comparison::default()),
         checks: Vec::new(),
         keep: suite::Keep { folder: folder.path().to_owned(), all: false },
     };

@@ -27,8 +27,11 @@ mod stalled;
 mod stopped;
 mod timed_out;
 
+pub use hang::{goes_on, waits_again};
+
 use crate::scenario::Expect;
 use crate::schedule::Action;
+use crate::signal::SignalSet;
 use crate::trace::{Broken, End, Run, Status, What};
 use regex::bytes::Regex;
 use std::collections::BTreeSet;
@@ -134,9 +137,11 @@ pub struct Comparison {
     pub sends: bool,
     /// Whether it may.
     pub exits: Exits,
-    /// True if the outside could send a signal that the program hears, and sends none here: then a program that sleeps as the
+    /// True if the outside could send one more signal that the program hears: then a program that sleeps as the
     /// reference run does at its end waits for that, as a server does.
     pub heard: bool,
+    /// Signals whose handlers the first process takes away for a moment.
+    pub gaps: SignalSet,
     /// Files that the undisturbed run leaves: they are what the program is for, and no rest where a run ends before they are
     /// complete.
     pub products: Vec<String>,

@@ -375,6 +375,14 @@ impl fmt::Display for Action {
 }
 
 impl Action {
+    /// The signal that the outside sends by it.
+    pub fn signal(&self) -> Option<Signal> {
+        match self {
+            Action::Send(signal) | Action::SendGroup(signal) => Some(*signal),
+            Action::Switch(_) | Action::Type(_) | Action::Resize(..) | Action::HangUp | Action::Fire => None,
+        }
+    }
+
     /// True if it is what the outside does, not what the kernel or the scheduler may.
     pub fn is_from_outside(&self) -> bool {
         match self {

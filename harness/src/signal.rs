@@ -71,6 +71,10 @@ const MAX: u8 = 64;
 impl Signal {
     /// SIGHUP
     pub const HUP: Signal = Signal(1);
+    /// SIGINT
+    pub const INT: Signal = Signal(2);
+    /// SIGQUIT
+    pub const QUIT: Signal = Signal(3);
     /// SIGWINCH
     pub const WINCH: Signal = Signal(28);
     /// SIGKILL
@@ -103,6 +107,16 @@ impl Signal {
     /// What happens to a process that has not asked for anything else.
     pub fn default_action(self) -> DefaultAction {
         STANDARD.get(usize::from(self.0) - 1).map_or(Terminate, |&(_, action)| action)
+    }
+
+    /// True if it is not queued again while it is pending (signal(7)), as real-time signals are.
+    pub fn is_standard(self) -> bool {
+        self.0 < 32
+    }
+
+    /// True if a process that does nothing about it ends by it.
+    pub fn ends(self) -> bool {
+        matches!(self.default_action(), Terminate | Core)
     }
 
     /// True for the signals that a process gets when it goes wrong: SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT.

@@ -195,14 +195,29 @@ pub struct Run {
     pub outcome: Outcome,
     /// The points that the run reached, in order, with what could have been done at each: what the next runs are planned from.
     pub reached: Vec<Reached>,
+    /// Points at which a process had taken a handler away.
+    pub lapses: Vec<Lapse>,
     /// The `In` points of the threads that slept when, for the first time, every thread slept; empty if that never was.
     pub first_quiet: Vec<Point>,
     /// Steps of the schedule whose point never came, or that could do nothing when it came.
     pub unreached: Vec<Step>,
+    /// Those of them that could do nothing since the signal was pending already: a standard signal is not queued again.
+    pub merged: Vec<Step>,
     /// Why the run proves nothing, if so: something reached a running thread that nobody controlled.
     pub taint: Option<String>,
     /// Real time from letting a thread go for the last time to knowing how the run had ended.
     pub verdict_after: std::time::Duration,
+}
+
+/// A point at which a process had the default action again of signals that it had caught before, and would end by them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lapse {
+    /// The point.
+    pub point: Point,
+    /// The signals.
+    pub signals: SignalSet,
+    /// Those of them that the process caught or blocked again later in the run: their handlers were away for a moment.
+    pub over: SignalSet,
 }
 
 /// A point that a run reached, and what could have been done there.

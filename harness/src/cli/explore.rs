@@ -19,7 +19,7 @@ use crate::probe::BadProbeName;
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, Keys, Label, Making, Receiver, Site, Syscall};
 use crate::show::count;
-use crate::signal::{Signal, UnknownSignal};
+use crate::signal::{Signal, SignalSet, UnknownSignal};
 use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, How, Job};
@@ -36,8 +36,9 @@ use whole::{Share, Whole};
 /// otherwise, and, unless signals are sent, another exit status.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// A signal that the outside world may send, by name or number, or `none`; each run sends each once; repeatable
+    /// A signal that the outside world may send, by name or number, or `none`; repeatable, for the same one as well
     ///
+    /// Each run sends all of them, a further one when everything sleeps again unless a schedule has it come elsewhere.
     /// Without it, each signal that some process of the program catches, waits for or blocks, and that comes from outside, is
     /// sent in a search of its own, after one in which none is.
     #[arg(long, value_name = "SIG", value_parser = sent, help_heading = "Disturbance")]
@@ -211,7 +212,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         clients,
         ..suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, &cancel)
     };
-    let sections = match args.sections(&settings, &slots) {
+    let mut sections = match args.sections(&settings, &slots) {
         Ok(sections) => sections,
         Err(error) => {
             warn(format_args!("seed {seed}"));
@@ -224,8 +225,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         report::tell(format, told)?;
     }
     let mut whole = Whole::default();
+    // What is asked for at once is one search; what follows from several is named as they are.
     let searches = sections.each.len();
-    for (index, section) in sections.each.iter().enumerate() {
+    let mut index = 0;
+    while let Some(section) = sections.each.get(index).cloned() {
+        let (section, searches) = (&section, searches.max(sections.each.len()));
         let share = whole.share(&how, (searches - index) as u64, clock.elapsed());
         let plan = args.plan(section, &how, code.clone(), share);
         let progress =
@@ -247,6 +251,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             Err(error) if sections.several() && error.verdict() == Some(Verdict::Unreached) => {
                 report::tell(format, format_args!("\n{}: {error}", job.name))?;
                 whole.add_error(&job.name, &error);
+                index += 1;
                 continue;
             }
             Err(error) => {
@@ -259,7 +264,13 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             let gap = if sections.several() { "\n" } else { "" };
             report::tell(format, format_args!("{gap}{}", text.trim_end()))?;
         }
-        if let Some(path) = args.save.as_ref().filter(|_| sections.is_kept(section, &done)) {
+        let kept = sections.is_kept(section, &done);
+        if args.save.is_some() && !kept && !sections.several() {
+            warn(format_args!(
+                "it is not written down: a scenario has no word for a program that waits for the next signal"
+            ));
+        }
+        if let Some(path) = args.save.as_ref().filter(|_| kept) {
             let scenario = args.scenario(section, &job, &done);
             store::write_scenario(&section.file(path, searches), &scenario)
                 .unwrap_or_else(|error| whole.fail(&error));
@@ -267,6 +278,13 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         let found = args.search.first && !done.report.findings.is_empty();
         if whole.add(&job, &done) || found {
             break;
+        }
+        sections.learn(index, &done);
+        index += 1;
+        if index == sections.each.len()
+            && let Some(told) = sections.further()
+        {
+            report::tell(format, format_args!("\n{told}"))?;
         }
     }
     whole.finish(args, seed, clock.elapsed())
@@ -312,6 +330,7 @@ impl Args {
             sends: plan.asks_for_an_end(),
             exits: self.exits.unwrap_or_default(),
             heard: heard && plan.acts().is_empty(),
+            gaps: SignalSet::EMPTY,
             products: Vec::new(),
             exit: self.exit,
             same_output: self.same_output,

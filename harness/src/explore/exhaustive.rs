@@ -36,9 +36,10 @@ use super::points::Points;
 use super::reference::Reference;
 use super::report::{Coverage, Level};
 use super::space::Space;
-use super::steps::{can_follow, digest, outside, taken};
+use super::steps::{can_follow, digest, done_by, outside, repeats, taken, times};
 use crate::schedule::{Action, Schedule, Site, Step, Target};
 use crate::trace::{Event, Run, What};
+use indexmap::IndexSet;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::rc::Rc;
@@ -60,7 +61,9 @@ impl Node {
 
     fn extended(&self, step: &Step) -> Node {
         let mut node = self.clone();
-        node.withheld.retain(|act| outside(&step.action) != Some(act));
+        if let Some(sent) = node.withheld.iter().position(|act| outside(&step.action) == Some(act)) {
+            node.withheld.remove(sent);
+        }
         node.steps.push(step.clone());
         node
     }
@@ -198,12 +201,12 @@ impl Exhaustive {
             run.reached.iter().position(|reached| reached.point == point)
         };
         let done = taken(run);
-        let at_home = |act: &Action| {
-            let step = space.home.steps.iter().find(|step| step.action == *act);
-            step.filter(|step| done.contains(step)).and_then(place)
-        };
         // Looked up once: there are many points.
-        let homes: Vec<Option<usize>> = space.acts.iter().map(at_home).collect();
+        let mut homes: Vec<(Action, usize)> = Vec::new();
+        for step in space.left_at_home(&node.steps, &node.withheld) {
+            homes.extend(place(&step).filter(|_| done.contains(&step)).map(|place| (step.action, place)));
+        }
+        let acts: IndexSet<&Action> = space.acts.iter().collect();
         let last = node.steps.last();
         let after = last.and_then(place);
         if last.is_some_and(|last| after.is_none() || !done.contains(last)) {
@@ -211,19 +214,16 @@ impl Exhaustive {
             self.unknown(size + 1);
             return;
         }
-        let is_done = |act: &Action| node.steps.iter().any(|step| step.action == *act);
         let demoted: Vec<_> =
             node.steps.iter().filter(|step| step.action == Action::Switch(Target::All)).collect();
         let shared = Rc::new(node.clone());
         let mut batches: BTreeMap<Turn, Vec<Way>> = BTreeMap::new();
         for (index, reached) in run.reached.iter().enumerate().skip(after.unwrap_or(0)) {
             let here = last.filter(|_| Some(index) == after);
-            let done_before = |(act, home): &(&Action, &Option<usize>)| {
-                let waits = node.withheld.contains(act);
-                is_done(act) || (!waits && home.is_some_and(|home| index >= home))
+            let used_up = |act: &Action| {
+                let before = homes.iter().filter(|(other, home)| other == act && index >= *home).count();
+                done_by(act, &node.steps) + before >= times(act, &space.acts).max(1)
             };
-            let acts = space.acts.iter().zip(&homes);
-            let done: Vec<&Action> = acts.filter(done_before).map(|(act, _)| act).collect();
             // The space has taken in every run that is extended.
             let Some(point) = self.points.number(space, reached) else {
                 self.unknown(size + 1);
@@ -234,9 +234,14 @@ impl Exhaustive {
                     continue;
                 }
                 let act = outside(&action);
-                let withheld = node.withheld.iter().filter(|other| act != Some(*other)).count();
+                let sent = act.is_some_and(|act| node.withheld.contains(act));
+                let withheld = node.withheld.len() - usize::from(sent);
                 let size = node.steps.len() + 1 + withheld;
-                if size > self.bound || act.is_some_and(|act| done.contains(&act) || is_done(act)) {
+                let again = |step: &Step| step.action == action && step.point() == reached.point;
+                if size > self.bound
+                    || act.is_some_and(used_up)
+                    || !repeats(&action) && node.steps.iter().any(again)
+                {
                     continue;
                 }
                 let mut ours = true;
@@ -272,9 +277,9 @@ impl Exhaustive {
                 add(batches.entry(Turn::new(size, withheld, late)).or_default(), point, number);
             }
         }
-        for (act, home) in space.acts.iter().zip(homes) {
+        for act in acts {
             let child = node.withholding(act);
-            let here = !is_done(act) && !node.withheld.contains(act) && home.is_some();
+            let here = homes.iter().any(|(other, _)| other == act);
             if !here || child.size() > self.bound || self.is_known(space, &child) {
                 continue;
             }

@@ -67,5 +67,5 @@ pub use reference::{Reference, reference};
 pub use replay::{Replay, compare, replay};
 pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};
 pub use search::search;
-pub use steps::same;
+pub use steps::{same, taken};
 pub use verdict::Verdict;

@@ -191,6 +191,8 @@ impl Supervise for Model {
             reached,
             first_quiet: self.quiet.clone(),
             unreached,
+            lapses: Vec::new(),
+            merged: Vec::new(),
             taint: every(self.taint_every).then(|| "a signal reached a running thread".to_owned()),
         })
     }

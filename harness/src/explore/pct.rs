@@ -33,7 +33,7 @@ use super::planner::{Planned, Planner};
 use super::reference::Reference;
 use super::report::{Chance, Coverage};
 use super::space::Space;
-use super::steps::outside;
+use super::steps::{done_by, outside, repeats};
 use crate::schedule::{Action, Point, Schedule, Step, Target, ThreadName};
 use crate::trace::{Reached, Run, What};
 use proptest::test_runner::TestRunner;
@@ -163,11 +163,12 @@ impl Pct {
             {
                 let can = space.actions(reached, &sent);
                 // One that is among the steps is sent at its place; of a thread that falls asleep, the run tells that first.
-                let due = sample
-                    .sends
-                    .iter()
-                    .find(|(act, from)| *from <= moment && !sample.sent(act) && can.contains(act));
-                if let Some((act, _)) = due {
+                let due = |(index, (act, from)): &(usize, &(Action, usize))| {
+                    let step = Step::new(point.clone(), act.clone());
+                    let again = sample.steps.contains(&step) && !repeats(act);
+                    *from <= moment && !sample.sent(*index) && can.contains(act) && !again
+                };
+                if let Some((_, (act, _))) = sample.sends.iter().enumerate().find(due) {
                     return Ok(Some(Step::new(point, act.clone())));
                 }
             }
@@ -231,8 +232,7 @@ impl Pct {
             }
             return Ok(Some(sample));
         }
-        let unsent = sample.sends.iter().any(|(act, _)| !sample.sent(act));
-        if unsent {
+        if sample.is_unsent() {
             sample.last = true;
             return Ok(Some(sample));
         }
@@ -242,8 +242,16 @@ impl Pct {
 }
 
 impl Sample {
-    fn sent(&self, act: &Action) -> bool {
-        self.steps.iter().any(|step| step.action == *act)
+    /// True if a step does what is the `index`th to be sent; of the same twice, the earlier comes first.
+    fn sent(&self, index: usize) -> bool {
+        let Some((act, from)) = self.sends.get(index) else { return false };
+        let sends = self.sends.iter().enumerate();
+        let before = sends.filter(|(other, (same, at))| same == act && (at, other) < (from, &index));
+        done_by(act, &self.steps) > before.count()
+    }
+
+    fn is_unsent(&self) -> bool {
+        (0..self.sends.len()).any(|index| !self.sent(index))
     }
 
     /// The next schedule to run for it.
@@ -251,8 +259,7 @@ impl Sample {
         if self.last {
             return Planned::judged(space, space.deviating(&self.steps, &[]));
         }
-        let probe = self.sends.iter().any(|(act, _)| !self.sent(act));
-        Planned { probe, ..Planned::judged(space, space.sorted(self.steps.clone())) }
+        Planned { probe: self.is_unsent(), ..Planned::judged(space, space.sorted(self.steps.clone())) }
     }
 }
 

@@ -12,11 +12,11 @@ use std::time::Duration;
 /// What a search may do, how long it looks, and what it does with a failing run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Signals that the outside world sends, once each in every run. `Settings::watch` is to hold the same.
+    /// Signals that the outside world sends in every run, one named twice two times. `Settings::watch` is to hold the same.
     pub send: Vec<Signal>,
     /// To whom they are sent.
     pub send_to: Receiver,
-    /// What a person does at the run's terminal, once each in every run.
+    /// What a person does at the run's terminal in every run, each as often as it is named.
     pub person: Vec<Action>,
     /// What a person may do there: each is tried by itself, at points where it means something to the process.
     pub may: Vec<Action>,
@@ -127,11 +127,10 @@ impl Plan {
         self.part.map_or(runs, |part| part.share(runs))
     }
 
-    /// What the outside does in every run, each once.
+    /// What the outside does in every run, in this order.
     pub fn acts(&self) -> Vec<Action> {
         let send = if self.send_to.group { Action::SendGroup } else { Action::Send };
-        let acts = self.send.iter().copied().map(send).chain(self.person.iter().cloned());
-        acts.collect::<IndexSet<_>>().into_iter().collect()
+        self.send.iter().copied().map(send).chain(self.person.iter().cloned()).collect()
     }
 
     /// True if what the outside does calls for an end of its own. Another size of a window does not.
@@ -139,7 +138,7 @@ impl Plan {
         self.acts().iter().any(|act| !matches!(act, Action::Resize(..)))
     }
 
-    /// The signals to send, each once.
+    /// The kinds of signals to send.
     pub fn signals(&self) -> Vec<Signal> {
         self.send.iter().copied().collect::<IndexSet<_>>().into_iter().collect()
     }

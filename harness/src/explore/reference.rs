@@ -9,7 +9,8 @@ use super::crew::attempt;
 use super::error::ExploreError;
 use super::executed::{self, Executed};
 use super::plan::Plan;
-use crate::schedule::{Action, Point, Schedule, Site, Step};
+use crate::schedule::{Action, Point, Schedule, Site, Step, ThreadName};
+use crate::signal::SignalSet;
 use crate::supervise::Supervise;
 use crate::trace::{End, Event, Run, What};
 
@@ -24,6 +25,9 @@ pub struct Reference {
     pub plain: Option<Run>,
     /// How much of the plan's code it executes.
     pub executed: Executed,
+    /// Signals whose handlers the first process takes away for a moment, in these runs, or where what the reference run did not
+    /// come to do is done first.
+    pub gaps: SignalSet,
 }
 
 impl Reference {
@@ -53,14 +57,31 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
     let acts = plan.acts();
     if acts.is_empty() || plain.first_quiet.is_empty() {
         steady(supervisor, &mut plain)?;
-        return Ok(Reference { schedule: empty, run: plain, plain: None, executed });
+        let gaps = gaps(&plain);
+        return Ok(Reference { schedule: empty, run: plain, plain: None, executed, gaps });
     }
-    let schedule = Schedule { steps: meeting(plan, &plain, acts)? };
-    let doing = format!("making the reference run ({schedule})");
-    let mut run = attempt(supervisor, &schedule).map_err(ExploreError::run(doing))?.run;
+    let mut made = |acts: &[Action]| {
+        let schedule = Schedule { steps: meeting(plan, &plain, acts)? };
+        let doing = format!("making the reference run ({schedule})");
+        attempt(supervisor, &schedule).map_err(ExploreError::run(doing)).map(|tried| tried.run)
+    };
+    let mut run = made(&acts)?;
+    let mut gaps = gaps(&plain).union(self::gaps(&run));
+    let missed = |act: &Action| run.unreached.iter().any(|step| step.action == *act);
+    let (first, then): (Vec<Action>, Vec<Action>) = acts.into_iter().partition(missed);
+    if !first.is_empty() && !then.is_empty() {
+        gaps = gaps.union(self::gaps(&made(&[first, then].concat())?));
+    }
     executed::copy(&plain, &mut run);
     steady(supervisor, &mut run)?;
-    Ok(Reference { schedule, run, plain: Some(plain), executed })
+    let schedule = run.schedule.clone();
+    Ok(Reference { schedule, run, plain: Some(plain), executed, gaps })
+}
+
+/// Signals whose handlers the first process had taken away for a moment.
+fn gaps(run: &Run) -> SignalSet {
+    let mine = run.lapses.iter().filter(|lapse| lapse.point.thread.process() == ThreadName::root());
+    mine.fold(SignalSet::EMPTY, |over, lapse| over.union(lapse.over))
 }
 
 /// Finds out which content of the run's files is the same every time: that of the others is of no use to compare with.
@@ -74,8 +95,8 @@ fn steady<S: Supervise + ?Sized>(supervisor: &mut S, run: &mut Run) -> Result<()
 }
 
 /// Sends the signals when their process is met: when it and everything else first sleeps, and the next one each time that
-/// everything sleeps again. One thread alone is sent all of them at once.
-fn meeting(plan: &Plan, plain: &Run, acts: Vec<Action>) -> Result<Vec<Step>, ExploreError> {
+/// everything sleeps again. One thread alone is sent the first in the call in which it sleeps, and that is no such moment.
+fn meeting(plan: &Plan, plain: &Run, acts: &[Action]) -> Result<Vec<Step>, ExploreError> {
     let quiet = &plain.first_quiet;
     let to = plan.send_to.process.process();
     let Some(sleeps) = quiet.iter().find(|point| point.thread.process() == to) else {
@@ -86,9 +107,7 @@ fn meeting(plan: &Plan, plain: &Run, acts: Vec<Action>) -> Result<Vec<Step>, Exp
     };
     let another = |event: &Event| matches!(event.what, What::Make(_)) || event.thread.client_of().is_some();
     let alone = !plain.events.iter().any(another);
-    let step = |(act, nth)| {
-        let met = || Point { thread: to.clone(), site: Site::Quiet, nth };
-        Step::new(if alone { sleeps.clone() } else { met() }, act)
-    };
-    Ok(acts.into_iter().zip(1..).map(step).collect())
+    let mut met = (1..).map(|nth| Point { thread: to.clone(), site: Site::Quiet, nth });
+    let points = alone.then(|| sleeps.clone()).into_iter().chain(&mut met);
+    Ok(acts.iter().zip(points).map(|(act, point)| Step::new(point, act.clone())).collect())
 }

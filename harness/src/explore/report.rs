@@ -27,6 +27,8 @@ pub struct Report {
     pub extra_runs: u64,
     /// Runs that broke an expectation.
     pub failing: u64,
+    /// Runs that are not among them: a signal was to be sent that was pending already, and is not queued again (signal(7)).
+    pub merged: u64,
     /// Runs that proved nothing, since something reached a running thread that nobody controlled.
     pub tainted: u64,
     /// Runs of a schedule that had been run before, and went otherwise this time.
@@ -65,6 +67,7 @@ impl Report {
             runs: 0,
             extra_runs: 0,
             failing: 0,
+            merged: 0,
             tainted: 0,
             irregular: 0,
             verified: 0,

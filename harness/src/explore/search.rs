@@ -15,7 +15,7 @@ use super::progress::{Doing, Progress, Standing};
 use super::reference::Reference;
 use super::report::{Coverage, Cut, Report, Seen, Unstable};
 use super::space::Space;
-use super::steps::{outside, same, taken};
+use super::steps::{done_by, outside, same, taken};
 use super::strategy::planners;
 use super::tree::ScheduleTree;
 use crate::scenario::Known;
@@ -24,7 +24,7 @@ use crate::slots::Stopwatch;
 use crate::supervise::{RunError, Supervise};
 use crate::trace::{Broken, Run};
 use proptest::strategy::ValueTree;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -48,7 +48,8 @@ struct Search<'a, 'env> {
     budget: u64,
     taken: HashSet<Step>,
     steps: u64,
-    sent: HashSet<Action>,
+    /// What the outside has done, and how often at most in one run.
+    sent: HashMap<Action, usize>,
 }
 
 /// Looks for schedules whose outcome `judge` finds fault with.
@@ -95,7 +96,7 @@ impl<'a, 'env> Search<'a, 'env> {
             budget: 0,
             taken: HashSet::new(),
             steps: 0,
-            sent: HashSet::new(),
+            sent: HashMap::new(),
         }
     }
 
@@ -111,8 +112,8 @@ impl<'a, 'env> Search<'a, 'env> {
         let tried = |schedule: &Schedule| self.ledger.knows(schedule);
         let coverage = cover(&self.space, &reached, &self.taken, &tried, &planners);
         self.report.coverage = Coverage { steps: self.steps, ..coverage };
-        let unsent = self.space.acts.iter().filter(|act| !self.sent.contains(act));
-        self.report.signals_unsent = unsent.count();
+        let sent = self.sent.iter().flat_map(|(act, times)| std::iter::repeat_n(act, *times));
+        self.report.signals_unsent = self.space.missing(sent).len();
         self.findings.order(&self.space);
         if self.report.cut != Some(Cut::Interrupted) {
             self.progress.at(&self.standing(Doing::Confirming));
@@ -190,9 +191,15 @@ impl<'a, 'env> Search<'a, 'env> {
         let mut runs = Vec::with_capacity(results.len());
         let mut cut = None;
         for (Planned { tree, probe, shared }, Tried { run, .. }) in round.into_iter().zip(results) {
-            let made = if shared { &mut self.report.shared_runs } else { &mut self.report.runs };
+            // What was to deviate did not, so this is the run of another schedule.
+            let merged = run.merged.iter().any(|step| !self.space.is_at_home(step));
+            let made = match (merged, shared) {
+                (true, _) => &mut self.report.merged,
+                (false, true) => &mut self.report.shared_runs,
+                (false, false) => &mut self.report.runs,
+            };
             *made += 1;
-            if probe {
+            if probe || merged {
                 self.ledger.enter(&run);
             } else {
                 self.take(tree, &run)?;
@@ -227,7 +234,10 @@ impl<'a, 'env> Search<'a, 'env> {
         }
         let steps = taken(run);
         self.steps += steps.len() as u64;
-        self.sent.extend(steps.iter().filter_map(|step| outside(&step.action)).cloned());
+        for act in steps.iter().filter_map(|step| outside(&step.action)) {
+            let most = self.sent.entry(act.clone()).or_default();
+            *most = done_by(act, &steps).max(*most);
+        }
         self.taken.extend(steps);
         self.tally(run);
         match entry.breaks {

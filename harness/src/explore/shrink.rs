@@ -14,7 +14,7 @@ use super::progress::Doing;
 use super::space::Space;
 use super::steps::{outside, within};
 use super::tree::ScheduleTree;
-use crate::schedule::{Action, Schedule};
+use crate::schedule::Schedule;
 use crate::trace::Broken;
 use proptest::strategy::ValueTree;
 
@@ -69,12 +69,10 @@ pub(super) fn counts(
     if breaks == Broken::Interrupted && !interrupted::decides(ledger, space, schedule)? {
         return Ok(false);
     }
-    let done: Vec<&Action> = schedule.steps.iter().filter_map(|step| outside(&step.action)).collect();
-    if space.acts.iter().all(|act| done.contains(&act)) {
+    let missing = space.missing(schedule.steps.iter().filter_map(|step| outside(&step.action)));
+    if missing.is_empty() {
         return Ok(true);
     }
-    let home = space.home.steps.iter();
-    let steps = home.filter(|step| outside(&step.action).is_none_or(|act| done.contains(&act)));
-    let control = Schedule { steps: steps.cloned().collect() };
+    let control = space.deviating(&[], &missing);
     Ok(ledger.look(&control)?.breaks != Some(breaks))
 }

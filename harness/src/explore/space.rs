@@ -16,7 +16,7 @@
 use super::partition::Partition;
 use super::plan::Plan;
 use super::reference::Reference;
-use super::steps::{is_entering, outside, rank, taken, weight};
+use super::steps::{is_entering, outside, rank, taken, times, weight};
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::trace::{Acts, Reached, Run};
 use indexmap::IndexSet;
@@ -29,7 +29,7 @@ const MOST_STEPS: usize = 100_000;
 /// What could be done, as far as completed rounds have shown.
 #[derive(Clone, Debug)]
 pub(super) struct Space {
-    /// What the outside does in each run once: signals that it sends, and what a person does.
+    /// What the outside does in each run: signals that it sends, and what a person does. What it does twice is here twice.
     pub(super) acts: Vec<Action>,
     /// What a person may do.
     may: Vec<Action>,
@@ -73,12 +73,12 @@ impl Space {
             sweeps: !plan.code.functions.is_empty() || reference.executed.library > 0,
             part: plan.part,
         };
-        // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; a switch
-        // leaves the signals at home.
+        // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; if there are
+        // others, those that they open before it is sent at home too. A switch leaves the signals at home.
         let sends = !reference.schedule.steps.is_empty();
         let acts = space.acts.clone();
         space.note(reference.plain(), |action| !sends || acts.contains(action));
-        space.note(&reference.run, |action| !sends || !acts.contains(action));
+        space.note(&reference.run, |_| true);
         space.first = space.steps.len();
         space
     }
@@ -122,8 +122,15 @@ impl Space {
             return actions;
         }
         if sending {
-            let all = self.acts.iter().chain(&self.may).filter(|act| !sent.contains(act));
-            actions.extend(all.filter(|act| self.is_of_use(act, reached)).cloned());
+            for act in self.acts.iter().chain(&self.may) {
+                let most = times(act, &self.acts).max(1);
+                // Of the same twice, whichever is left is done at such a moment anyway.
+                let anyway = most > 1 && point.site == Site::Quiet;
+                let known = actions.contains(act) || anyway;
+                if !known && times(act, sent) < most && self.is_of_use(act, reached) {
+                    actions.push(act.clone());
+                }
+            }
         }
         // How long a client is kept waiting by its own clock says nothing of the program.
         if sending && *fires && point.thread.client_of().is_none() {
@@ -249,15 +256,61 @@ impl Space {
 
     /// The schedule that deviates from home by this step only: what the outside does takes the place of the same at home.
     pub(super) fn one(&self, step: &Step) -> Schedule {
-        let home = self.home.steps.iter().filter(|other| other.action != step.action);
-        self.sorted(home.cloned().chain([step.clone()]).collect())
+        self.deviating(std::slice::from_ref(step), &[])
     }
 
     /// The schedule that deviates from home by these steps, and does this of what the outside does not at all.
     pub(super) fn deviating(&self, steps: &[Step], withheld: &[Action]) -> Schedule {
-        let moved = |act: &Action| withheld.contains(act) || steps.iter().any(|step| step.action == *act);
-        let home = self.home.steps.iter().filter(|step| !moved(&step.action));
-        self.sorted(home.chain(steps).cloned().collect())
+        let home = self.left_at_home(steps, withheld);
+        self.sorted(home.into_iter().chain(steps.iter().cloned()).collect())
+    }
+
+    /// What is still done at home when these steps are taken, and this is withheld.
+    ///
+    /// Of what is done twice, the later one gives way, unless a step is the earlier one itself. What is left is done each
+    /// time that everything sleeps, so that nothing waits for a moment that has lost its cause.
+    pub(super) fn left_at_home(&self, steps: &[Step], withheld: &[Action]) -> Vec<Step> {
+        let mut left = self.home.steps.clone();
+        let (same, moved): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| left.contains(step));
+        left.retain(|step| !same.contains(&step));
+        for act in moved.into_iter().map(|step| &step.action).chain(withheld) {
+            if let Some(last) = left.iter().rposition(|step| step.action == *act) {
+                left.remove(last);
+            }
+        }
+        let mut nth = 0;
+        for step in left.iter_mut().filter(|step| step.at == Site::Quiet) {
+            // A second of the same at one moment would be lost, or be another schedule.
+            let occupied = |nth: u32| {
+                let mut there = steps.iter().filter(|other| other.at == Site::Quiet && other.nth == nth);
+                there.any(|other| other.action == step.action)
+            };
+            nth += 1;
+            while occupied(nth) {
+                nth += 1;
+            }
+            step.nth = nth;
+        }
+        left
+    }
+
+    /// True if the outside does this at home, there or at another moment at which everything sleeps.
+    pub(super) fn is_at_home(&self, step: &Step) -> bool {
+        let quiet =
+            |other: &Step| other.at == step.at && other.thread == step.thread && step.at == Site::Quiet;
+        let same = |other: &Step| other.action == step.action && (other == step || quiet(other));
+        self.home.steps.iter().any(same)
+    }
+
+    /// What the outside does at home and these do not, however often each is done.
+    pub(super) fn missing<'a>(&self, done: impl IntoIterator<Item = &'a Action>) -> Vec<Action> {
+        let mut missing = self.acts.clone();
+        for act in done {
+            if let Some(index) = missing.iter().position(|other| other == act) {
+                missing.remove(index);
+            }
+        }
+        missing
     }
 
     /// The schedule with these steps in their order: by point, and at one point signals before the timer, and that before the switch.

@@ -28,8 +28,28 @@ pub(super) fn outside(action: &Action) -> Option<&Action> {
     Some(action).filter(|action| action.is_from_outside())
 }
 
+/// How often an action is among these.
+pub(super) fn times<'a>(act: &Action, among: impl IntoIterator<Item = &'a Action>) -> usize {
+    among.into_iter().filter(|other| *other == act).count()
+}
+
+/// How often it is what these steps do.
+pub(super) fn done_by<'a>(act: &Action, steps: impl IntoIterator<Item = &'a Step>) -> usize {
+    times(act, steps.into_iter().map(|step| &step.action))
+}
+
+/// True if the action can be done twice at one point. A standard signal that is pending is not queued again (signal(7), "Queueing
+/// and delivery semantics for standard signals"), and a switch or a timer running out is one.
+pub(super) fn repeats(action: &Action) -> bool {
+    match action {
+        Action::Send(signal) | Action::SendGroup(signal) => !signal.is_standard(),
+        Action::Type(_) => true,
+        Action::Resize(..) | Action::HangUp | Action::Fire | Action::Switch(_) => false,
+    }
+}
+
 /// The steps of the run's schedule that were taken.
-pub(super) fn taken(run: &Run) -> Vec<Step> {
+pub fn taken(run: &Run) -> Vec<Step> {
     let mut missed = run.unreached.clone();
     let mut taken = Vec::new();
     for step in &run.schedule.steps {

@@ -1,6 +1,7 @@
 //! Tests of a whole search, over a model of a program.
 
 use super::model::{Model, Place, exited, judge, place, point, schedule, send, switch};
+use super::space::Space;
 use super::*;
 use crate::scenario::{Known, Strategy};
 use crate::schedule::{Action, Schedule, Site, Step, Target};
@@ -254,8 +255,25 @@ fn several_signals_are_sent_in_their_order() {
     let mut plan = plan(0);
     plan.send = ["HUP", "TERM", "HUP"].iter().map(|name| name.parse().unwrap()).collect();
     let reference = reference(&plan, &mut server(lost_before_accept)).unwrap();
-    let home = [send("p0", "In(accept)", 1, "HUP"), send("p0", "In(accept)", 1, "TERM")];
+    let home =
+        [send("p0", "In(accept)", 1, "HUP"), send("p0", "Quiet", 1, "TERM"), send("p0", "Quiet", 2, "HUP")];
     assert_eq!(reference.schedule, schedule(home));
+}
+
+#[test]
+fn what_is_left_at_home_does_not_wait_for_a_moment_that_another_signal_was_to_bring() {
+    let mut plan = plan(0);
+    plan.send = ["HUP", "TERM", "HUP"].iter().map(|name| name.parse().unwrap()).collect();
+    let space = Space::new(&plan, &reference(&plan, &mut server(lost_before_accept)).unwrap());
+    let (first, term) = (send("p0", "In(accept)", 1, "HUP"), |nth| send("p0", "Quiet", nth, "TERM"));
+    let again = |nth| send("p0", "Quiet", nth, "HUP");
+    let left = |steps: &[Step], withheld: &[Action]| space.left_at_home(steps, withheld);
+    assert_eq!(left(&[], &[]), [first.clone(), term(1), again(2)]);
+    // Of the two alike the later one is moved, unless it is the first itself that stays.
+    assert_eq!(left(&[send("p0", "Before(listen)", 1, "HUP")], &[]), [first.clone(), term(1)]);
+    assert_eq!(left(std::slice::from_ref(&first), &[]), [term(1), again(2)]);
+    assert_eq!(left(&[send("p0", "Before(listen)", 1, "TERM")], &[]), [first.clone(), again(1)]);
+    assert_eq!(left(&[], &[term(1).action]), [first, again(1)]);
 }
 
 #[test]

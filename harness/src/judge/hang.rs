@@ -2,6 +2,7 @@
 
 use super::{Comparison, Expectation, Kind, Scope};
 use crate::schedule::{Syscall, ThreadName};
+use crate::signal::Signal;
 use crate::trace::{Broken, End, Run, Sleeper};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,6 +28,29 @@ fn waits(reference: &Run, how: &Comparison) -> Option<Asleep> {
         | End::Stalled(_)
         | End::TimedOut => None,
     }
+}
+
+/// True if all signals that are sent in `reference` are handled, and then the program sleeps as it does when none is (`plain`): it
+/// goes on.
+pub fn goes_on(plain: &Run, reference: &Run) -> bool {
+    let (before, after) = match (&plain.outcome.end, &reference.outcome.end) {
+        (End::Hang(before), End::Hang(after)) | (End::Idle(before), End::Idle(after)) => (before, after),
+        _ => return false,
+    };
+    let handled = |signal: Signal| after.iter().any(|sleeper| sleeper.caught.contains(signal));
+    let taken = !reference.schedule.steps.is_empty() && reference.unreached.is_empty();
+    taken && signals(reference).all(handled) && asleep(before) == asleep(after)
+}
+
+/// True if it goes on, and nobody has asked it to end: it waits for the next signal, as a server does.
+pub fn waits_again(plain: &Run, reference: &Run) -> bool {
+    let asks_to_end = |signal: Signal| [Signal::INT, Signal::QUIT, Signal::TERM].contains(&signal);
+    goes_on(plain, reference) && !signals(reference).any(asks_to_end)
+}
+
+/// The signals that are sent in a run.
+fn signals(run: &Run) -> impl Iterator<Item = Signal> {
+    run.schedule.steps.iter().filter_map(|step| step.action.signal())
 }
 
 /// Threads, and the calls in which they sleep.

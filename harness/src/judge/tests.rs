@@ -3,7 +3,8 @@ use crate::arbitrary;
 use crate::schedule::{Action, Making, Point, Schedule, Site, Step, Syscall, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{
-    ClientEnd, Event, Foreground, LeftHow, Leftover, Outcome, Output, Sleeper, TerminalLeft, Took, What,
+    ClientEnd, Event, Foreground, Lapse, LeftHow, Leftover, Outcome, Output, Sleeper, TerminalLeft, Took,
+    What,
 };
 use proptest::prelude::*;
 
@@ -36,6 +37,8 @@ fn run(end: End) -> Run {
         reached: Vec::new(),
         first_quiet: Vec::new(),
         unreached: Vec::new(),
+        lapses: Vec::new(),
+        merged: Vec::new(),
         taint: None,
         verdict_after: Default::default(),
     }
@@ -233,6 +236,58 @@ fn a_crash_of_any_process_is_broken_unless_it_was_asked_for() {
     first.events = vec![killed("p0", "SIGSEGV")];
     assert_eq!(broken(&expect, &first), [Broken::Crash], "and not another exit as well");
     assert_eq!(broken(&scenario("(exit: Signal(SIGSEGV))"), &first), []);
+}
+
+#[test]
+fn an_end_by_a_signal_is_one_of_its_own_unless_its_handler_was_away_for_a_moment() {
+    let point = |process: &str| Point { thread: name(process), site: Site::After(Making::Fork), nth: 1 };
+    let gap = |process: &str| {
+        let mut run = run(End::Ended(Status::Killed(signal("SIGTERM"))));
+        run.schedule.steps = vec![Step::new(point(process), Action::Send(signal("SIGTERM")))];
+        let signals = crate::signal::SignalSet::only(signal("SIGTERM"));
+        run.lapses = vec![Lapse { point: point(process), signals, over: Default::default() }];
+        run
+    };
+    let known = |signals| against(&ended(0), Comparison { gaps: signals, ..sends() });
+    let term = crate::signal::SignalSet::only(signal("SIGTERM"));
+    assert_eq!(broken(&known(term), &gap("p0")), [Broken::Exit]);
+    assert_eq!(broken(&known(Default::default()), &gap("p0")), [], "it may be away for good");
+    assert_eq!(broken(&known(crate::signal::SignalSet::only(signal("SIGHUP"))), &gap("p0")), []);
+    assert_eq!(broken(&known(term), &gap("p0.1")), [], "another process");
+    let mut elsewhere = gap("p0");
+    elsewhere.lapses[0].point.nth = 2;
+    assert_eq!(broken(&known(term), &elsewhere), [], "it was not away where the signal came");
+    let mut unsent = gap("p0");
+    unsent.unreached = unsent.schedule.steps.clone();
+    assert_eq!(broken(&known(term), &unsent), [], "it was not sent there");
+}
+
+#[test]
+fn a_program_that_sleeps_as_before_goes_on_and_waits_unless_it_was_asked_to_end() {
+    let asleep = |caught: &[&str]| Sleeper {
+        thread: name("p0"),
+        call: "pause".parse().unwrap(),
+        caught: caught.iter().map(|name| signal(name)).collect(),
+        why: String::new(),
+    };
+    let sent = |end: End, names: &[&str]| {
+        let mut run = run(end);
+        let point = Point { thread: name("p0"), site: Site::Quiet, nth: 1 };
+        run.schedule.steps =
+            names.iter().map(|name| Step::new(point.clone(), Action::Send(signal(name)))).collect();
+        run
+    };
+    let hangs = |caught: &[&str]| End::Hang(vec![asleep(caught)]);
+    let plain = run(hangs(&["SIGHUP", "SIGTERM"]));
+    let both = |run: &Run| (goes_on(&plain, run), waits_again(&plain, run));
+    assert_eq!(both(&sent(hangs(&["SIGHUP", "SIGTERM"]), &["SIGHUP", "SIGHUP"])), (true, true));
+    assert_eq!(both(&sent(hangs(&["SIGHUP", "SIGTERM"]), &["SIGHUP", "SIGTERM"])), (true, false));
+    assert_eq!(both(&sent(hangs(&["SIGTERM"]), &["SIGHUP"])), (false, false), "it handles it no more");
+    assert_eq!(both(&sent(End::Ended(Status::Exited(0)), &["SIGHUP"])), (false, false));
+    assert_eq!(both(&sent(hangs(&["SIGHUP"]), &[])), (false, false), "nothing was sent");
+    let mut missed = sent(hangs(&["SIGHUP"]), &["SIGHUP"]);
+    missed.unreached = missed.schedule.steps.clone();
+    assert_eq!(both(&missed), (false, false), "nothing was sent");
 }
 
 #[test]

@@ -290,7 +290,11 @@ fn expectations(against: &Against, reference: &Reference) -> Result<Expectations
             let plain = Some(&reference.plain().outcome).filter(|plain| matches!(plain.end, End::Ended(_)));
             let left = plain.into_iter().flat_map(|plain| made(&plain.remains));
             let products = left.map(|(change, _)| change.name.clone()).collect();
-            Expectations::against(&reference.run, &judge::Comparison { products, ..how.clone() })
+            let heard = how.heard || judge::waits_again(reference.plain(), &reference.run);
+            Expectations::against(
+                &reference.run,
+                &judge::Comparison { products, heard, gaps: reference.gaps, ..how.clone() },
+            )
         }
         Against::Only(_, whole) => expectations(whole, reference),
     }

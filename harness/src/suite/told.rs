@@ -2,8 +2,9 @@
 
 use super::search::Done;
 use crate::checks::Checked;
-use crate::explore::{Cut, Reference, Report};
+use crate::explore::{self, Cut, Reference, Report};
 use crate::judge;
+use crate::schedule::{Schedule, Step};
 use crate::show::{self, Extent, Page, count};
 use crate::store::{self, FileError};
 use std::time::Duration;
@@ -114,18 +115,36 @@ impl Done {
         if self.report.tainted > 0 {
             text += &format!(", {}", count(self.report.tainted, "tainted run"));
         }
+        if self.report.merged > 0 {
+            let runs = count(self.report.merged, "run");
+            text += &format!(", not counting {runs} in which a signal that was pending was to be sent again");
+        }
         text
     }
 }
 
-/// What was done in the reference run.
+/// What was done in the reference run, and what could not be.
 fn undisturbed(reference: &Reference) -> String {
     let Reference { schedule, run, .. } = reference;
-    match (schedule.steps.is_empty(), run.unreached.is_empty()) {
-        (true, _) => "nothing disturbed it".to_owned(),
-        (false, true) => schedule.to_string(),
-        (false, false) => {
-            format!("nothing was sent: at ({schedule}) what is to be sent is neither caught nor blocked")
-        }
+    let done = explore::taken(run);
+    let is_merged = |step: &&Step| run.merged.contains(step);
+    let (pending, missed): (Vec<&Step>, Vec<&Step>) = run.unreached.iter().partition(is_merged);
+    let list = |steps: &[&Step]| Schedule { steps: steps.iter().copied().cloned().collect() }.to_string();
+    let mut parts = Vec::new();
+    if !done.is_empty() {
+        parts.push(Schedule { steps: done }.to_string());
+    } else if schedule.steps.is_empty() {
+        parts.push("nothing disturbed it".to_owned());
+    } else {
+        parts.push("nothing was sent".to_owned());
     }
+    if !missed.is_empty() {
+        let why = "the moment did not come, or the signal was neither caught nor blocked there";
+        parts.push(format!("not done: {} ({why})", list(&missed)));
+    }
+    if !pending.is_empty() {
+        let why = "it was pending already, and is not queued again";
+        parts.push(format!("not done: {} ({why})", list(&pending)));
+    }
+    parts.join("; ")
 }

@@ -60,7 +60,8 @@ impl Turns<'_> {
         if !wanted && !fires && receivable.is_empty() && others.is_empty() {
             return Ok(None);
         }
-        self.journal.reach(Reached { point: point.clone(), others, receivable, fires, acts: Acts::NOTHING });
+        let reached = Reached { point: point.clone(), others, receivable, fires, acts: Acts::NOTHING };
+        self.journal.reach(reached, SignalSet::EMPTY);
         self.put(id, Place::Entering(call, nth));
         Ok(Some(point))
     }

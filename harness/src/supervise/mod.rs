@@ -35,6 +35,7 @@ mod futex;
 mod group;
 mod hang;
 mod killing;
+mod lapse;
 mod leftover;
 mod listen;
 mod network;

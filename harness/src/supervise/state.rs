@@ -2,7 +2,7 @@
 
 use super::{Observe, RunError, Settings};
 use crate::schedule::{Schedule, Site};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::clients::Clients;
 use crate::supervise::books::doubts::Doubts;
 use crate::supervise::books::held::Held;
@@ -34,6 +34,8 @@ pub(super) struct Turns<'a> {
     pub(super) settings: &'a Settings,
     pub(super) affinity: &'a [u8],
     pub(super) schedule: &'a Schedule,
+    /// The signals that it sends.
+    pub(super) sends: SignalSet,
     pub(super) observe: &'a Observe,
     /// For each step whether it has been taken.
     pub(super) taken: Vec<bool>,
@@ -151,6 +153,7 @@ impl<'a> Turns<'a> {
             settings,
             affinity,
             schedule,
+            sends: schedule.steps.iter().filter_map(|step| step.action.signal()).collect(),
             observe,
             taken: vec![false; schedule.steps.len()],
             tree: Tree::default(),

@@ -9,6 +9,7 @@ use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::pick::Waiting;
 use crate::supervise::books::tree::{Process, State};
 use crate::supervise::deliver;
+use crate::supervise::lapse::Reception;
 use crate::supervise::state::Turns;
 use crate::sys::pidfd;
 use crate::trace::{Reached, Threads};
@@ -59,25 +60,41 @@ impl Turns<'_> {
             }
             let Some(point) = self.sleeping_point(id) else { continue };
             if !std::mem::replace(&mut self.tree.thread_mut(id).told_asleep, true) {
-                let receivable = self.receivable(id)?;
+                let Reception { receivable, lapsed } = self.reception(id)?;
                 // Where nobody else could go, it runs out next in any case.
                 let fires = self.tree.held().next().is_some() && self.could_fire(id)?;
                 let acts = self.meaningful_acts(id)?;
                 let (point, others) = (point.clone(), Threads::default());
-                self.journal.reach(Reached { point, others, receivable, fires, acts });
+                self.journal.reach(Reached { point, others, receivable, fires, acts }, lapsed);
             }
-            for (index, step) in self.steps_for(&point) {
-                let done = match step.action {
-                    Action::Fire => self.fire_early(id)?,
-                    _ => self.act_outside(id, &step.action)?,
-                };
-                if done {
-                    self.taken[index] = true;
-                    return Ok(true);
-                }
+            if self.steps_of_sleeper(id, &point)? {
+                return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Takes the steps at this point, at which the thread sleeps: all that the outside does before it wakes, or a timer that
+    /// runs out. True if one was taken.
+    fn steps_of_sleeper(&mut self, id: ThreadId, point: &Point) -> Result<bool, RunError> {
+        let steps = self.steps_for(point);
+        let before = if steps.len() > 1 { self.times_run(id)? } else { 0 };
+        let mut taken = false;
+        for (index, step) in steps {
+            if taken && self.times_run(id)? != before {
+                let name = &self.tree.thread(id).name;
+                self.doubts
+                    .taint(format!("{name} woke up between two things that were to be done while it slept"));
+            }
+            let done = match step.action {
+                Action::Fire if taken => false,
+                Action::Fire => return self.fire_early(id).inspect(|done| self.taken[index] = *done),
+                _ => self.act_outside(id, &step.action)?,
+            };
+            self.taken[index] |= done;
+            taken |= done;
+        }
+        Ok(taken)
     }
 
     /// Everything sleeps: takes the steps for this moment, of each process once; true if one was taken.
@@ -113,9 +130,9 @@ impl Turns<'_> {
             let looks = !self.settings.watch.is_empty() || self.seat.is_some();
             let telling = first && self.tree.threads.len() > 1 && looks;
             if telling || !steps.is_empty() {
-                let receivable = self.receivable(thread)?;
+                let Reception { receivable, lapsed } = self.reception(thread)?;
                 let (others, acts) = (Threads::default(), self.meaningful_acts(thread)?);
-                self.journal.reach(Reached { point, others, receivable, fires: false, acts });
+                self.journal.reach(Reached { point, others, receivable, fires: false, acts }, lapsed);
             }
             for (index, step) in steps {
                 if self.act_outside(thread, &step.action)? {
@@ -170,10 +187,10 @@ impl Turns<'_> {
         let others: Vec<ThreadId> =
             held.iter().map(|other| other.id).filter(|other| *other != thread).collect();
         if !told {
-            let receivable = self.receivable(thread)?;
+            let Reception { receivable, lapsed } = self.reception(thread)?;
             let (fires, acts) = (self.could_fire(thread)?, self.meaningful_acts(thread)?);
             let (point, others) = (point.clone(), self.names(&others));
-            self.journal.reach(Reached { point, others, receivable, fires, acts });
+            self.journal.reach(Reached { point, others, receivable, fires, acts }, lapsed);
             self.picker.point();
             if let State::Held(held) = &mut self.tree.thread_mut(thread).state {
                 held.told = true;
@@ -267,7 +284,8 @@ impl Turns<'_> {
     }
 
     /// Sends a signal to the thread's process, or to its process group, as kill(2) does; false if it is neither caught nor
-    /// blocked in the process (and the run was not asked to send it all the same), or if that has ended.
+    /// blocked in the process, nor was caught before (and the run was not asked to send it all the same), if it is pending
+    /// there already, or if the process has ended.
     fn send(&mut self, thread: ThreadId, signal: Signal, group: bool) -> Result<bool, RunError> {
         let parked = match group {
             true => self.anybody_parked(),
@@ -278,13 +296,12 @@ impl Turns<'_> {
             return Ok(false);
         }
         let Some(status) = self.proc_status(thread)? else { return Ok(false) };
-        let entering = matches!(self.point_of(thread).0.site, Site::Entering(_));
-        let heard = match entering {
+        let taken = match self.point_of(thread).0.site {
             // What is blocked stays pending, and what is not caught ends the process before the call.
-            true => status.caught.without(status.blocked),
-            false => self.heard(thread, &status),
+            Site::Entering(_) => status.caught.without(status.blocked).contains(signal),
+            _ => self.takes(thread, &status, signal),
         };
-        if (entering || !self.settings.always) && !heard.contains(signal) {
+        if !taken {
             return Ok(false);
         }
         let process = self.tree.thread(thread).process;
@@ -294,6 +311,11 @@ impl Turns<'_> {
             let members = self.members(signal, status.own_group)?;
             self.send_to_members(signal, members)?;
             return self.sent(thread, Action::SendGroup(signal));
+        }
+        if signal.is_standard() && status.pending_process.contains(signal) {
+            // It is not queued again (signal(7)): nothing would come of it.
+            self.journal.refused = self.journal.refused.union(SignalSet::only(signal));
+            return Ok(false);
         }
         if !self.kill(process, signal)? {
             return Ok(false);
@@ -327,17 +349,5 @@ impl Turns<'_> {
             self.code.lookout.goes_on(thread);
         }
         Ok(true)
-    }
-
-    /// Which of the watched signals the thread's process could be sent now.
-    pub(super) fn receivable(&self, thread: ThreadId) -> Result<SignalSet, RunError> {
-        if self.settings.watch.is_empty() {
-            return Ok(SignalSet::EMPTY);
-        }
-        let watched: SignalSet = self.settings.watch.iter().copied().collect();
-        if self.settings.always {
-            return Ok(watched);
-        }
-        Ok(self.hears(thread)?.unwrap_or(SignalSet::EMPTY).intersection(watched))
     }
 }

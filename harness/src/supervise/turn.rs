@@ -1,7 +1,7 @@
 //! The turn loop: settle, pick by the default rule or by the schedule, let go, and again.
 
-use super::{Observed, RunError};
-use crate::schedule::Site;
+use super::{Observed, RunError, lapse};
+use crate::schedule::{Site, Step};
 use crate::supervise::books::news::News;
 use crate::supervise::state::Turns;
 use crate::supervise::steps::Picked;
@@ -40,13 +40,19 @@ impl Turns<'_> {
             return Err(RunError::Unsupported(what));
         }
         let steps = self.schedule.steps.iter().zip(&self.taken);
-        let unreached = steps.filter(|(_, taken)| !**taken).map(|(step, _)| step.clone()).collect();
+        let unreached: Vec<Step> =
+            steps.filter(|(_, taken)| !**taken).map(|(step, _)| step.clone()).collect();
+        let lapses = std::mem::take(&mut self.journal.lapses);
+        let mut reached = std::mem::take(&mut self.journal.reached);
+        lapse::open(&lapses, &mut reached);
         let run = Run {
             schedule: self.schedule.clone(),
             events: std::mem::take(&mut self.journal.events),
             outcome,
-            reached: std::mem::take(&mut self.journal.reached),
+            reached,
+            lapses,
             first_quiet: std::mem::take(&mut self.journal.first_quiet),
+            merged: lapse::merged(&unreached, self.journal.refused),
             unreached,
             taint: self.doubts.take_taint(),
             verdict_after,

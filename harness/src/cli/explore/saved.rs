@@ -3,7 +3,7 @@
 use super::Args;
 use super::sections::Section;
 use crate::checks::Warning;
-use crate::explore;
+use crate::explore::{self, Seen};
 use crate::judge::files::expected_of;
 use crate::program::Program;
 use crate::scenario::{
@@ -22,7 +22,10 @@ impl Args {
         let outcome = &done.report.reference.run.outcome;
         let exit = match (&outcome.end, self.exit) {
             (_, Some(code)) => Some(ExpectedExit::Code(code)),
-            (End::Ended(_), None) if job.plan.asks_for_an_end() => None,
+            (_, None) if job.plan.asks_for_an_end() => {
+                let broken = done.report.findings.iter().any(|finding| finding.breaks == Broken::Exit);
+                broken.then(|| ends(&done.report.outcomes))
+            }
             (End::Ended(Status::Exited(code)), None) => Some(ExpectedExit::Code(*code)),
             (End::Ended(Status::Killed(signal)), None) => Some(ExpectedExit::Signal(*signal)),
             (_, None) => None,
@@ -95,6 +98,26 @@ impl Args {
             warns: done.checked.warnings.iter().map(warned).collect(),
             kept: Vec::new(),
         }
+    }
+}
+
+/// How the first process ends in runs that are as expected, where others are not.
+fn ends(outcomes: &[Seen]) -> ExpectedExit {
+    let mut ends: Vec<ExpectedExit> = Vec::new();
+    for seen in outcomes.iter().filter(|seen| !seen.breaks.contains(&Broken::Exit)) {
+        let End::Ended(status) = seen.outcome.end else { continue };
+        let end = match status {
+            Status::Exited(code) => ExpectedExit::Code(code),
+            Status::Killed(signal) => ExpectedExit::Signal(signal),
+            Status::Unseen => continue,
+        };
+        if !ends.contains(&end) {
+            ends.push(end);
+        }
+    }
+    match <[ExpectedExit; 1]>::try_from(ends) {
+        Ok([end]) => end,
+        Err(ends) => ExpectedExit::OneOf(ends),
     }
 }
 

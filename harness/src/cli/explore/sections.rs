@@ -3,6 +3,7 @@
 use super::{Args, Sent};
 use crate::cli::exit::{Exit, Stop};
 use crate::explore::{Sendable, sendable};
+use crate::judge;
 use crate::schedule::Receiver;
 use crate::show::listed;
 use crate::signal::{Signal, SignalSet};
@@ -60,6 +61,10 @@ pub(super) struct Sections {
     pub(super) each: Vec<Section>,
     /// What was found out, where nobody said what to send.
     found: Option<Sendable>,
+    /// Those after whose signal the program goes on as before.
+    goes_on: Vec<Section>,
+    /// Those by whose signal it ends.
+    endings: Vec<Section>,
     /// True if the outside could send something that the program hears.
     pub(super) heard: bool,
 }
@@ -74,18 +79,25 @@ impl Args {
         }
         if !signals.is_empty() {
             let each = vec![Section { send: signals, to: self.send_to.clone() }];
-            return Ok(Sections { each, found: None, heard: false });
+            return Ok(Sections {
+                each,
+                found: None,
+                goes_on: Vec::new(),
+                endings: Vec::new(),
+                heard: false,
+            });
         }
         let found = sendable(&suite::receivers(settings, slots)?);
         let heard = !found.send.is_empty();
         // At a terminal a person types instead.
         if self.send.contains(&Sent::Nothing) || self.target.world().tty {
-            return Ok(Sections { each: vec![Section::nothing()], found: None, heard });
+            let each = vec![Section::nothing()];
+            return Ok(Sections { each, found: None, goes_on: Vec::new(), endings: Vec::new(), heard });
         }
         let sent =
             found.send.iter().map(|(signal, to)| Section { send: vec![*signal], to: to.clone().into() });
         let each = std::iter::once(Section::nothing()).chain(sent).collect();
-        Ok(Sections { each, found: Some(found), heard })
+        Ok(Sections { each, found: Some(found), goes_on: Vec::new(), endings: Vec::new(), heard })
     }
 }
 
@@ -117,10 +129,51 @@ impl Sections {
         Some(told)
     }
 
-    /// True if it can be written down: a scenario in which nothing is sent has no word for runs that wait for a signal.
+    /// True if it can be written down: a scenario has no word for runs that wait for a signal.
     pub(super) fn is_kept(&self, section: &Section, done: &Done) -> bool {
-        let waits = matches!(done.report.reference.run.outcome.end, End::Hang(_));
-        !(self.several() && section.send.is_empty() && waits)
+        let reference = &done.report.reference;
+        let waits = matches!(reference.run.outcome.end, End::Hang(_));
+        let again = judge::waits_again(reference.plain(), &reference.run);
+        !(self.several() && section.send.is_empty() && waits || again && waits)
+    }
+
+    /// Takes in what a search has shown, if nobody said what to send: that the program goes on after a signal, or ends by it.
+    pub(super) fn learn(&mut self, index: usize, done: &Done) {
+        let reference = &done.report.reference;
+        let Some(section) = self.each.get(index).filter(|section| section.send.len() == 1) else { return };
+        if self.found.is_none() {
+            return;
+        }
+        if matches!(reference.run.outcome.end, End::Ended(_)) {
+            self.endings.push(section.clone());
+        } else if judge::goes_on(reference.plain(), &reference.run) {
+            self.goes_on.push(section.clone());
+        }
+    }
+
+    /// What was found out at first has all been made. Adds what follows from it, and tells that: after each signal after which
+    /// the program goes on the same once more, and one by which it ends. None if there is none.
+    pub(super) fn further(&mut self) -> Option<String> {
+        let first = std::mem::take(&mut self.goes_on);
+        let before = self.each.len();
+        for section in &first {
+            let same = |ending: &&Section| ending.to == section.to;
+            let endings: Vec<&Section> = self.endings.iter().filter(same).collect();
+            let term = endings.iter().find(|ending| ending.send.contains(&Signal::TERM));
+            let ending = term.or(endings.first()).copied();
+            for next in [Some(section), ending].into_iter().flatten() {
+                let send = section.send.iter().chain(&next.send).copied().collect();
+                self.each.push(Section { send, to: section.to.clone() });
+            }
+        }
+        let added = self.each.get(before..).filter(|added| !added.is_empty())?;
+        let words =
+            |sections: &[Section]| listed(sections.iter().map(|section| format!("({})", section.words())));
+        Some(format!(
+            "since it goes on after {}, it is also sent {}",
+            listed(first.iter().map(Section::words)),
+            words(added)
+        ))
     }
 
     /// True if a person is told of this search: not of one that could do nothing, beside others.

@@ -71,6 +71,8 @@ impl Supervise for Threads {
             reached,
             first_quiet: none,
             unreached: steps,
+            lapses: Vec::new(),
+            merged: Vec::new(),
             taint: None,
             verdict_after: Default::default(),
         })

@@ -8,7 +8,7 @@ use super::super::chance::{below, pick, planning};
 use super::super::error::ExploreError;
 use super::super::points::Points;
 use super::super::space::Space;
-use super::super::steps::{can_follow, digest, outside, taken};
+use super::super::steps::{can_follow, digest, done_by, outside, repeats, taken, times};
 use crate::schedule::{Action, Schedule, Step};
 use crate::trace::Run;
 use proptest::test_runner::TestRunner;
@@ -29,27 +29,26 @@ struct Branch {
     reached: Vec<u32>,
     /// Places in `reached` of what only its steps have made possible.
     opened: Vec<usize>,
-    /// For each thing that the outside does, the place in `reached` where it was done as at home.
-    homes: Vec<(Action, Option<usize>)>,
+    /// What the outside did as at home, and the place in `reached` where.
+    homes: Vec<(Action, usize)>,
 }
 
 impl Branch {
     /// The schedule with one step more, at this place of what the run has reached; none if it says nothing new.
     fn longer(&self, space: &Space, place: usize, step: &Step) -> Option<Schedule> {
         if let Some(act) = outside(&step.action) {
-            let moved = self.steps.iter().any(|other| other.action == *act);
-            let gone = |(other, home): &(Action, Option<usize>)| {
-                other == act && home.is_some_and(|home| place >= home)
-            };
-            if moved || self.homes.iter().any(gone) {
+            let gone = |(other, home): &&(Action, usize)| other == act && place >= *home;
+            let gone = self.homes.iter().filter(gone).count();
+            if done_by(act, &self.steps) + gone >= times(act, &space.acts).max(1) {
                 return None;
             }
         }
         let point = step.point();
         let fits = |other: &Step| {
-            other.point() != point
-                || can_follow(&other.action, &step.action)
-                || can_follow(&step.action, &other.action)
+            let either =
+                || can_follow(&other.action, &step.action) || can_follow(&step.action, &other.action);
+            let again = other.action == step.action && !repeats(&step.action);
+            other.point() != point || (!again && either())
         };
         let steps: Vec<Step> = self.steps.iter().chain([step]).cloned().collect();
         self.steps.iter().all(fits).then(|| space.deviating(&steps, &[]))
@@ -83,7 +82,7 @@ impl Branches {
 
     /// Takes in a run, if longer schedules can be made from it.
     pub(super) fn take(&mut self, space: &Space, run: &Run) {
-        let at_home = |step: &Step| space.home.steps.contains(step);
+        let at_home = |step: &Step| space.is_at_home(step);
         let (sent, steps): (Vec<Step>, Vec<Step>) = taken(run).into_iter().partition(at_home);
         let went = run.taint.is_none() && run.unreached.iter().all(at_home);
         let room = (1..MOST_STEPS).contains(&steps.len()) && self.reached < MOST_REACHED;
@@ -91,16 +90,14 @@ impl Branches {
             return;
         }
         let (mut reached, mut opened) = (Vec::new(), Vec::new());
-        let mut homes: Vec<_> = space.acts.iter().map(|act| (act.clone(), None)).collect();
+        let mut homes = Vec::new();
         for here in &run.reached {
             let Some(number) = self.points.number(space, here) else { continue };
             if self.points.place(number).is_some_and(|place| place >= self.baseline) {
                 opened.push(reached.len());
             }
-            for step in sent.iter().filter(|step| step.point() == here.point) {
-                let same = homes.iter_mut().filter(|home| home.0 == step.action);
-                same.for_each(|home| home.1 = Some(reached.len()));
-            }
+            let here = sent.iter().filter(|step| step.point() == here.point);
+            homes.extend(here.map(|step| (step.action.clone(), reached.len())));
             reached.push(number);
         }
         self.reached += reached.len();

@@ -5,7 +5,7 @@ use crate::signal::SignalSet;
 use crate::supervise::Receiver;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
-use crate::trace::{Event, Reached, Threads, What};
+use crate::trace::{Event, Lapse, Reached, Threads, What};
 use std::collections::BTreeMap;
 
 /// The events and points of a run so far, and the news that are still to be told.
@@ -13,6 +13,10 @@ use std::collections::BTreeMap;
 pub(in crate::supervise) struct Journal {
     pub(in crate::supervise) events: Vec<Event>,
     pub(in crate::supervise) reached: Vec<Reached>,
+    /// Where handlers were taken away: see `lapse`.
+    pub(in crate::supervise) lapses: Vec<Lapse>,
+    /// Signals that were not sent since they were pending.
+    pub(in crate::supervise) refused: SignalSet,
     /// What became of threads while they settled.
     pub(in crate::supervise) news: Vec<(ThreadId, News)>,
     /// Where every thread slept when for the first time all of them did.
@@ -40,7 +44,12 @@ impl Journal {
         self.choice(thread, What::Step(action), others);
     }
 
-    pub(in crate::supervise) fn reach(&mut self, reached: Reached) {
+    /// A point was reached, at which the process had taken away its handlers of the signals in `lapsed`.
+    pub(in crate::supervise) fn reach(&mut self, reached: Reached, lapsed: SignalSet) {
+        if !lapsed.is_empty() {
+            let point = reached.point.clone();
+            self.lapses.push(Lapse { point, signals: lapsed, over: SignalSet::EMPTY });
+        }
         self.reached.push(reached);
     }
 

@@ -123,6 +123,10 @@ pub(in crate::supervise) struct Process {
     /// Where its program begins (AT_ENTRY of getauxval(3)).
     pub(in crate::supervise) entry: u64,
     pub(in crate::supervise) handlers: Handlers,
+    /// Signals that its present program was seen to catch at some point.
+    pub(in crate::supervise) ever_caught: SignalSet,
+    /// Those of them whose handlers it was seen to have taken away, and not to have installed again.
+    pub(in crate::supervise) lapsed: SignalSet,
     /// Signals blocked when it ran its present program's first instruction.
     pub(in crate::supervise) initial_blocked: SignalSet,
     /// Its mask when it was last seen, for the time after its end.
@@ -392,6 +396,8 @@ impl Tree {
             entry,
             handlers,
             initial_blocked: initial,
+            ever_caught: SignalSet::EMPTY,
+            lapsed: SignalSet::EMPTY,
             last_blocked: status.map_or(SignalSet::EMPTY, |status| status.blocked),
         });
         let maker = birth.map(|birth| self.thread(birth.maker).scheduling.inherited());

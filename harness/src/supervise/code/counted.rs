@@ -12,6 +12,7 @@ use crate::schedule::{Label, Point, Site, Syscall, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::code::ambush::{Aim, Ambush, Counter, unavailable};
+use crate::supervise::lapse::Reception;
 use crate::supervise::state::Turns;
 use crate::supervise::{Counted, Observe, RunError};
 use crate::trace::{Acts, Reached, Threads};
@@ -134,10 +135,10 @@ impl<'a> Turns<'a> {
             self.begin_counting(id, place)?;
             let site = Site::At(place);
             self.tree.thread_mut(id).visits.insert(site, nth);
-            let receivable = self.receivable(id)?;
+            let Reception { receivable, lapsed } = self.reception(id)?;
             let point = Point { thread: name.clone(), site, nth };
             let (others, fires) = (Threads::default(), self.could_fire(id)?);
-            self.journal.reach(Reached { point, others, receivable, fires, acts: Acts::NOTHING });
+            self.journal.reach(Reached { point, others, receivable, fires, acts: Acts::NOTHING }, lapsed);
         }
         Ok(())
     }

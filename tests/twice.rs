@@ -1,0 +1,114 @@
+//! More than one signal in a run: the same twice, two different ones, and what the kernel makes of them.
+
+mod script;
+
+use script::{ends, stdout};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+fn build(source: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(source);
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-g", "-O1", "-o"]).arg(folder.path().join("program")).arg(&source);
+    assert!(gcc.status().unwrap().success(), "{}", source.display());
+    folder
+}
+
+fn explore(folder: &TempDir, sent: &[&str], words: &[&str]) -> Output {
+    let fixed = ["explore", "-j", "1", "--seed", "1", "--no-handler-checks"];
+    let sent: Vec<&str> = sent.iter().flat_map(|signal| ["--send", signal]).collect();
+    script::sigrace(folder.path(), &[&fixed, &sent[..], &["--", "./program"], words].concat())
+}
+
+/// The status of the program when a person sends these, one after the other, while it sleeps.
+fn by_hand(folder: &TempDir, word: &str, sent: &[&str]) -> Option<i32> {
+    let mut program =
+        Command::new(folder.path().join("program")).arg(word).stdin(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", program.id());
+    let asleep = || {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let blocked = text.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        let blocked = u64::from_str_radix(blocked.trim(), 16).unwrap();
+        blocked >> 9 & 1 == 1 && text.contains("State:\tS")
+    };
+    while !asleep() {
+        std::thread::yield_now();
+    }
+    for signal in sent {
+        let mut kill = Command::new("kill");
+        assert!(kill.args(["-s", signal, &program.id().to_string()]).status().unwrap().success());
+    }
+    program.wait().unwrap().code()
+}
+
+#[test]
+fn handlers_that_are_taken_away_for_a_moment_are_found() {
+    let broken = build("fixtures/broken/taken_away.c");
+    let sound = build("fixtures/sound/taken_away.c");
+    for sent in [["HUP", "HUP"], ["HUP", "TERM"], ["TERM", "HUP"]] {
+        let output = explore(&broken, &sent, &[]);
+        ends(&output, 100);
+        let text = stdout(&output);
+        let told = "it came while its handler was taken away for a moment, and ended the process";
+        assert!(text.contains(told), "{sent:?}: {text}");
+        assert!(text.contains("1 finding,"), "{sent:?}: {text}");
+        ends(&explore(&sound, &sent, &[]), 0);
+    }
+}
+
+#[test]
+fn a_handler_that_is_taken_away_for_good_is_no_gap() {
+    // As programs do that die of a second signal while they tidy up.
+    let folder = build("tests/programs/for_good.c");
+    for sent in [&["TERM"][..], &["TERM", "TERM"], &["HUP", "TERM"]] {
+        let output = explore(&folder, sent, &[]);
+        ends(&output, 0);
+        assert!(!stdout(&output).contains("killed by"), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn two_signals_come_in_both_orders() {
+    let folder = build("tests/programs/twice.c");
+    for (sent, first) in [(["USR1", "USR2"], 12), (["USR2", "USR1"], 21)] {
+        let output = explore(&folder, &sent, &["order"]);
+        ends(&output, 0);
+        let text = stdout(&output);
+        let reference = text.lines().find(|line| line.starts_with("the reference run")).unwrap();
+        let (here, again) =
+            (format!("p0 in rt_sigsuspend: send SIG{}", sent[0]), "p0 when everything sleeps");
+        assert!(reference.contains(&here) && reference.contains(again), "{text}");
+        assert!(reference.ends_with(&format!("exit code {first}")), "{text}");
+        assert!(text.contains("x exit code 12,") && text.contains("x exit code 21,"), "{text}");
+    }
+}
+
+#[test]
+fn a_standard_signal_is_not_queued_twice_and_a_real_time_one_is() {
+    let folder = build("tests/programs/twice.c");
+    for (word, signal, times) in [("pending", "USR1", 1), ("queued", "RTMIN", 2)] {
+        assert_eq!(by_hand(&folder, word, &[signal, signal]), Some(times), "{word}, as the kernel has it");
+        let output = explore(&folder, &[signal, signal], &[word]);
+        let text = stdout(&output);
+        assert!(text.contains(&format!("exit code {times}")), "{text}");
+        let told = "it was pending already, and is not queued again";
+        assert_eq!(text.contains(told), times == 1, "{text}");
+    }
+}
+
+#[test]
+fn nobody_has_to_say_that_a_second_signal_matters() {
+    let folder = build("fixtures/broken/taken_away.c");
+    let output = explore(&folder, &[], &[]);
+    ends(&output, 100);
+    let text = stdout(&output);
+    let further =
+        "since it goes on after SIGHUP, it is also sent (SIGHUP and SIGHUP) and (SIGHUP and SIGTERM)";
+    assert!(text.contains(further), "{text}");
+    for pair in ["SIGHUP and SIGHUP", "SIGHUP and SIGTERM"] {
+        assert!(text.contains(&format!("sent {pair}: fail, 1 finding,")), "{text}");
+    }
+    assert!(text.contains("sent SIGHUP: pass,") && text.contains("sent SIGTERM: pass,"), "{text}");
+}
