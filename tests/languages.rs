@@ -111,3 +111,38 @@ fn runs_of_a_program_of_go_are_alike_call_by_call() {
         assert!(said.contains("followed in 40 of 40 runs"), "{said}");
     }
 }
+
+/// The tracer divides by what the processor's counter has counted, and ends the program if that is nothing.
+#[test]
+fn the_execution_tracer_of_go_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "package main\n\nimport (\n\t\"bytes\"\n\t\"fmt\"\n\t\"runtime/trace\"\n)\n\nfunc main() {\n\tvar told bytes.Buffer\n\
+                \ttrace.Start(&told)\n\ttrace.Stop()\n\tfmt.Println(told.Len() > 0)\n}\n";
+    std::fs::write(folder.path().join("traced.go"), text).unwrap();
+    let build = Command::new("go")
+        .args(["build", "traced.go"])
+        .env("CGO_ENABLED", "0")
+        .current_dir(folder.path())
+        .output();
+    let Ok(built) = build else { return println!("skipped: no go here") };
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let output = Command::new(env!("CARGO_BIN_EXE_sigrace"))
+        .args([
+            "explore",
+            "--send",
+            "none",
+            "--exit",
+            "0",
+            "--stdout",
+            "^true\n$",
+            "--no-handler-checks",
+            "--runs",
+            "20",
+            "--",
+            "./traced",
+        ])
+        .current_dir(folder.path())
+        .output()
+        .expect("the command starts");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

@@ -3,8 +3,8 @@
 //!
 //! The instruction cannot be kept from a program without ptrace. But in a program of Go it is in one function,
 //! `runtime.cputicks`, whose machine code is known; with virtual time that is overwritten in the process's copy of its text, as
-//! the vDSO's functions are (`vdso`), by time(2), a clock of the run. It is looked for by its bytes: a stripped program
-//! has it as well. Where it is not found, as in programs of newer compilers that no longer seed from it, nothing is done.
+//! the vDSO's functions are (`vdso`), by a time(2) that says what it asks for ([`COUNTER`]): the nanoseconds since the run
+//! began, the same in every search. It is looked for by its bytes: a stripped program has it as well. Where it is not found, as in programs of newer compilers that no longer seed from it, nothing is done.
 
 use crate::supervise::books::door::Door;
 use nix::errno::Errno;
@@ -16,8 +16,11 @@ const CODE: [u8; 26] = [
     0x0f, 0x01, 0xf9, 0x48, 0xc1, 0xe2, 0x20, 0x48, 0x01, 0xd0, 0x48, 0x89, 0x44, 0x24, 0x08, 0xc3, 0x0f,
     0xae, 0xf0, 0x0f, 0xae, 0xe8, 0x0f, 0x31, 0xeb, 0xe9,
 ];
-/// What replaces it up to the `mov`: xor edi, edi; mov eax, NUMBER; syscall; nop. All registers are its own to change.
-const ASKS: [u8; 10] = [0x31, 0xff, 0xb8, libc::SYS_time as u8, 0, 0, 0, 0x0f, 0x05, 0x90];
+/// The address that time(2) is asked to write to, where none can be (EFAULT): it asks for the counter.
+pub(in crate::supervise) const COUNTER: u64 = -99_i64 as u64;
+/// What replaces it up to the `mov`: xor eax, eax; mov al, NUMBER; push COUNTER; pop rdi; syscall; nop. All registers are its own to
+/// change, and Go has nothing below its stack pointer.
+const ASKS: [u8; 10] = [0x31, 0xc0, 0xb0, libc::SYS_time as u8, 0x6a, COUNTER as u8, 0x5f, 0x0f, 0x05, 0x90];
 /// And where the other way begins: a jump to that.
 const JUMPS: [u8; 2] = [0xeb, 0xee];
 const OTHER_WAY: u64 = 16;
@@ -148,6 +151,8 @@ mod tests {
         let jump = decoded(&code).into_iter().find(|one| one.ip() == 0x1000 + OTHER_WAY).unwrap();
         assert_eq!((jump.code(), jump.near_branch_target()), (Code::Jmp_rel8_64, 0x1000));
         assert!(!decoded(&code[..ASKS.len() + 6]).iter().any(|one| one.code() == Code::Rdtscp));
+        let push = decoded(&code).into_iter().find(|one| one.code() == Code::Pushq_imm8).unwrap();
+        assert_eq!(push.immediate8to64() as u64, COUNTER);
     }
 
     #[test]
