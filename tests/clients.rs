@@ -271,7 +271,7 @@ fn a_server_of_pythons_ends_its_request_when_it_is_interrupted() {
 fn a_server_in_go_that_waits_for_its_shutdown_drops_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("serves");
-    let source = root().join("tests/programs/http_shutdown.go");
+    let source = root().join("fixtures/sound/http_shutdown.go");
     let built =
         Command::new("go").args(["build", "-o"]).args([&program, &source]).env("CGO_ENABLED", "0").output();
     let Ok(built) = built else {
@@ -279,5 +279,5 @@ fn a_server_in_go_that_waits_for_its_shutdown_drops_nobody() {
         return;
     };
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    silent(&[program.to_str().unwrap(), "sound"], folder.path(), "SIGTERM", "");
+    silent(&[program.to_str().unwrap()], folder.path(), "SIGTERM", "");
 }

@@ -52,3 +52,97 @@ fn a_function_of_rust_has_its_readable_name_and_the_line_is_the_programs_own() {
     assert!(report.contains("\n  called from ledger::main (ledger.rs:35)\n"), "{report}");
     assert!(report.contains("  > 17              CREDIT.fetch_add(amount, Relaxed);\n"), "{report}");
 }
+
+/// Explores `programs/late_notify.go`, in which nothing is sent, with these words as well; gives the report and the exit code.
+fn late_notify(folder: &Path, words: &[&str]) -> Option<(String, Option<i32>)> {
+    let (program, source) = (folder.join("late_notify"), "../tests/programs/late_notify.go");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let mut go = Command::new("go");
+    let Ok(built) = go.args(["build", "-o"]).args([&program, &source]).env("CGO_ENABLED", "0").output()
+    else {
+        println!("skipped: no go here");
+        return None;
+    };
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let output = Command::new(env!("CARGO_BIN_EXE_sigrace"))
+        .args(["explore", "--send", "none", "--bound", "1", "--no-handler-checks"])
+        .args(words)
+        .args(["--trace-dir", "traces", "--", "./late_notify"])
+        .current_dir(folder)
+        .output()
+        .expect("the command starts");
+    Some((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code()))
+}
+
+#[test]
+fn a_program_of_go_that_waits_for_ever_unless_its_child_is_slow_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let points = "--points=before:exit_group,before:execve";
+    let Some((report, code)) = late_notify(folder.path(), &[points]) else { return };
+    assert_eq!(code, Some(100), "{report}");
+    assert!(
+        report.contains("expected it to go on waiting as the reference run did, got exit code 0"),
+        "{report}"
+    );
+    assert!(report.contains("1. p0.1 before exit_group: let all others run first"), "{report}");
+    let Some((report, code)) = late_notify(folder.path(), &[points, "--exit", "0"]) else { return };
+    assert_eq!(code, Some(100), "{report}");
+    assert!(report.contains("it only lets time pass"), "{report}");
+}
+
+#[test]
+fn runs_of_a_program_of_go_are_alike_call_by_call() {
+    let folder = tempfile::tempdir().unwrap();
+    // Every schedule that lets the child be slow is a finding, so that it is kept.
+    let Some((report, _)) = late_notify(folder.path(), &["--points=before:exit_group"]) else { return };
+    let traces: Vec<_> = std::fs::read_dir(folder.path().join("traces"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "ron"))
+        .collect();
+    assert!(!traces.is_empty(), "{report}");
+    for trace in traces {
+        let output = Command::new(env!("CARGO_BIN_EXE_sigrace"))
+            .args(["replay", "--times", "40"])
+            .arg(&trace)
+            .output()
+            .expect("the command starts");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("followed in 40 of 40 runs"), "{said}");
+    }
+}
+
+/// The tracer divides by what the processor's counter has counted, and ends the program if that is nothing.
+#[test]
+fn the_execution_tracer_of_go_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "package main\n\nimport (\n\t\"bytes\"\n\t\"fmt\"\n\t\"runtime/trace\"\n)\n\nfunc main() {\n\tvar told bytes.Buffer\n\
+                \ttrace.Start(&told)\n\ttrace.Stop()\n\tfmt.Println(told.Len() > 0)\n}\n";
+    std::fs::write(folder.path().join("traced.go"), text).unwrap();
+    let build = Command::new("go")
+        .args(["build", "traced.go"])
+        .env("CGO_ENABLED", "0")
+        .current_dir(folder.path())
+        .output();
+    let Ok(built) = build else { return println!("skipped: no go here") };
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let output = Command::new(env!("CARGO_BIN_EXE_sigrace"))
+        .args([
+            "explore",
+            "--send",
+            "none",
+            "--exit",
+            "0",
+            "--stdout",
+            "^true\n$",
+            "--no-handler-checks",
+            "--runs",
+            "20",
+            "--",
+            "./traced",
+        ])
+        .current_dir(folder.path())
+        .output()
+        .expect("the command starts");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

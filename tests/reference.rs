@@ -127,6 +127,25 @@ fn a_file_that_grows_from_run_to_run_makes_none_unstable() {
     assert!(std::fs::read_to_string(folder.path().join("log")).unwrap().lines().count() > 10);
 }
 
+#[test]
+fn the_time_since_boot_that_a_file_tells_is_that_of_the_clocks() {
+    let script = "import time
+time.sleep(100)
+file = open('/proc/uptime')
+told, clock = file.read().split(), time.clock_gettime(time.CLOCK_BOOTTIME)
+time.sleep(50)
+rest = file.read()
+file.seek(0)
+later = float(file.read(4) + file.read(3))
+print(abs(float(told[0]) - clock) < 0.1, rest == '', abs(later - clock - 50) < 1 or (told, clock, later))
+";
+    let launch = supervised::launch(&["python3", "-c", script], Path::new("/"));
+    let said = supervised::with_settings(Settings::of(launch), |supervisor| {
+        supervisor.run(&Schedule::empty()).unwrap().outcome.stdout
+    });
+    assert_eq!(String::from_utf8_lossy(said.bytes()), "True True True\n");
+}
+
 /// Perl orders its hashes, and allocates, by what it reads there.
 #[test]
 fn random_devices_give_the_same_bytes_in_every_run_of_a_seed() {

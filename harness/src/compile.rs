@@ -1,7 +1,9 @@
-//! Builds the C program of a scenario, once: what was built is kept, named after everything that went into it.
+//! Builds the program of a scenario, of C or of Go, once: what was built is kept, named after everything that went into it.
 //!
 //! The compiler runs in the source's own folder and the folder's path is mapped away, so that the program is the same byte for
 //! byte wherever it is built: a trace that was recorded elsewhere finds its program again by its digest.
+
+pub(crate) mod go;
 
 use crate::build::Build;
 use crate::copies;
@@ -38,9 +40,17 @@ pub enum CompileError {
     /// The compiler could not be started.
     #[error("cannot start the C compiler `cc`: {0}; install one (Debian: apt install gcc)")]
     NoCompiler(io::Error),
+    /// There is no compiler for Go. Scenarios that need one are left out, which is said.
+    #[error("cannot start the Go compiler `go`: {0}; install one (Debian: apt install golang-go)")]
+    NoGo(io::Error),
+    /// Flags of the C compiler for a program of Go.
+    #[error("{} is a program of Go: `builds` holds flags of the C compiler", .0.display())]
+    NoBuilds(PathBuf),
     /// The compiler refused the program.
-    #[error("cc refused {}:\n{text}", source_file.display())]
+    #[error("{compiler} refused {}:\n{text}", source_file.display())]
     Refused {
+        /// The command.
+        compiler: &'static str,
         /// The source.
         source_file: PathBuf,
         /// What the compiler said.
@@ -72,7 +82,7 @@ pub enum CompileError {
     },
 }
 
-/// Builds this C file, or finds it built already, and returns the program's absolute path. Without a `build` it is built in
+/// Builds this file, which is of Go if its name ends with `.go` and else of C, or finds it built already, and returns the program's absolute path. Without a `build` it is built in
 /// the usual way, with `-O1`.
 pub fn compile(source: &Path, build: Option<&Build>) -> Result<PathBuf, CompileError> {
     compile_into(source, build, &kept::directories("programs"))
@@ -105,7 +115,11 @@ fn compile_into(
     else {
         return Err(unreadable(io::ErrorKind::InvalidInput.into()));
     };
-    let job = Job { source, folder, name, stem, build, flags: flags(folder, build) };
+    let go = source.extension().is_some_and(|extension| extension == "go");
+    if go && build.is_some() {
+        return Err(CompileError::NoBuilds(source.clone()));
+    }
+    let job = Job { source, folder, name, stem, build, flags: flags(folder, build), go };
     let key = job.key()?;
     for directory in directories {
         let kept = directory.join(&key).join(stem);
@@ -123,23 +137,29 @@ fn compile_into(
     Err(failed.unwrap_or_else(|| unreadable(io::ErrorKind::NotFound.into())))
 }
 
-/// One C file to build.
+/// One file to build.
 struct Job<'a> {
     source: &'a Path,
     folder: &'a Path,
     name: &'a OsStr,
     stem: &'a OsStr,
     build: Option<&'a Build>,
+    /// For the C compiler.
     flags: Vec<String>,
+    go: bool,
 }
 
 impl Job<'_> {
     /// A name for what will be built: from the source with all that it includes, the flags, and the compiler's version.
     fn key(&self) -> Result<String, CompileError> {
-        let (version, source) = (compiler_version()?, self.cc(&["-E"], None)?.stdout);
-        let flags: Vec<&str> =
-            FLAGS.into_iter().chain(self.build.iter().flat_map(|build| build.flags())).collect();
-        let mut key = digest_of([version.as_bytes(), flags.join(" ").as_bytes(), &source]);
+        let mut key = if self.go {
+            go::key(self.source)?
+        } else {
+            let (version, source) = (compiler_version()?, self.cc(&["-E"], None)?.stdout);
+            let flags: Vec<&str> =
+                FLAGS.into_iter().chain(self.build.iter().flat_map(|build| build.flags())).collect();
+            digest_of([version.as_bytes(), flags.join(" ").as_bytes(), &source])
+        };
         key.truncate(32);
         Ok(key)
     }
@@ -153,7 +173,12 @@ impl Job<'_> {
         };
         kept::own_directory(directory).map_err(keep)?;
         let aside = tempfile::Builder::new().prefix(".build-").tempdir_in(directory).map_err(keep)?;
-        self.cc(&[], Some(&aside.path().join(self.stem)))?;
+        let output = aside.path().join(self.stem);
+        if self.go {
+            go::build(self.folder, self.name, &output)?;
+        } else {
+            self.cc(&[], Some(&output))?;
+        }
         // Other users replay what was built here.
         fs::set_permissions(aside.path(), Permissions::from_mode(0o755)).map_err(keep)?;
         let place = directory.join(key);
@@ -196,7 +221,7 @@ impl Job<'_> {
             Some(build) if text.lines().any(missing) => {
                 CompileError::NoArchive { source_file, build: build.clone(), text }
             }
-            _ => CompileError::Refused { source_file, text },
+            _ => CompileError::Refused { compiler: "cc", source_file, text },
         }
     }
 }
@@ -307,6 +332,31 @@ mod tests {
     }
 
     #[test]
+    fn a_program_of_go_is_the_same_wherever_it_is_built() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let built = |folder: &Path, text: &str, build: Option<&Build>| {
+            let source = folder.join("answer.go");
+            fs::write(&source, text).unwrap();
+            compile_into(&source, build, &[folder.join("kept")])
+        };
+        const ANSWER: &str = "package main\n\nimport \"os\"\n\nfunc main() { os.Exit(42) }\n";
+        let first = match built(one.path(), ANSWER, None) {
+            Err(error @ CompileError::NoGo(_)) => return println!("skipped: {error}"),
+            built => built.unwrap(),
+        };
+        let second = built(two.path(), ANSWER, None).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(digest(&first).unwrap(), digest(&second).unwrap());
+        assert_eq!(built(one.path(), ANSWER, None).unwrap(), first);
+        assert_eq!(copies::output(&mut Command::new(&first)).unwrap().status.code(), Some(42));
+        let build: Build = "-O2".parse().unwrap();
+        let refused = built(one.path(), ANSWER, Some(&build)).unwrap_err();
+        assert!(matches!(refused, CompileError::NoBuilds(_)), "{refused}");
+        let refused = built(one.path(), "package main\n\nfunc main() { x }\n", None).unwrap_err().to_string();
+        assert!(refused.starts_with("go refused ") && refused.contains("answer.go:3:"), "{refused}");
+    }
+
+    #[test]
     fn a_place_that_cannot_be_used_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = source(folder.path(), ANSWER);
@@ -365,7 +415,8 @@ mod tests {
         let build: Build = "-O2 -static".parse().unwrap();
         let path = Path::new("/x/answer.c");
         let name = OsStr::new("answer.c");
-        let job = |build| Job { source: path, folder: path, name, stem: name, build, flags: Vec::new() };
+        let job =
+            |build| Job { source: path, folder: path, name, stem: name, build, flags: Vec::new(), go: false };
         let text = "/usr/bin/ld: cannot find -lc: No such file or directory\ncollect2: error: ld returned 1 exit status";
         let error = job(Some(&build)).refused(text.to_owned());
         let said = error.to_string();

@@ -178,6 +178,13 @@ pub fn regex(pattern: &str) -> Result<Regex, BadPattern> {
     })
 }
 
+impl Comparison {
+    /// True if somebody said how every run ends, and no signal that is not sent here could be what it waits for.
+    fn must_end(&self) -> bool {
+        self.exit.is_some() && !self.heard
+    }
+}
+
 impl Expectations {
     fn new(make: impl Fn(&Kind) -> Result<Option<Held>, BadPattern>) -> Result<Expectations, BadPattern> {
         let each =

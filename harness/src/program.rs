@@ -1,4 +1,4 @@
-//! What to run: a command, or a C source to build; arguments, environment, working directory, stdin; and how far it may go.
+//! What to run: a command, or a source to build; arguments, environment, working directory, stdin; and how far it may go.
 
 use crate::build::Build;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,15 @@ use std::time::Duration;
 pub enum Program {
     /// A program and its arguments; a name without a slash is looked up in `PATH`.
     Command(Vec<String>),
-    /// One C file, built with the machine's `cc`. Looked for beside the scenario and in the nearest `fixtures/` above it.
+    /// One file of C, built with the machine's `cc`, or of Go, built with its `go`. Looked for beside the scenario and in the nearest `fixtures/` above it.
     Source(PathBuf),
+}
+
+impl Program {
+    /// True for a source of Go.
+    pub fn is_go(&self) -> bool {
+        matches!(self, Program::Source(file) if file.extension().is_some_and(|extension| extension == "go"))
+    }
 }
 
 /// Everything that decides how the program starts. All of it is recorded in a trace, so that a replay starts the same way.
@@ -30,7 +37,7 @@ pub struct Launch {
     /// A file to read from; `/dev/null` when none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdin: Option<PathBuf>,
-    /// The C file that `file` was built from, if it was.
+    /// The source that `file` was built from, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PathBuf>,
     /// How the compiler built it, if not in the usual way.

@@ -79,6 +79,13 @@ pub enum ResolveError {
     NotUtf8(PathBuf),
 }
 
+impl ResolveError {
+    /// True if nothing is wrong with what was asked for, but this machine has no compiler for it.
+    pub fn leaves_out(&self) -> bool {
+        matches!(self, ResolveError::Compile(CompileError::NoGo(_)))
+    }
+}
+
 /// How the program of a scenario starts. `folder` is the scenario's own: relative paths start there.
 /// `build` is the one of its builds that is meant; none for the usual one.
 ///

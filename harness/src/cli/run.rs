@@ -86,7 +86,8 @@ fn digest(found: &[Found]) -> Result<String, FileError> {
     Ok(compile::digest_of(parts.flat_map(|(found, text)| [found.name.as_bytes(), text])))
 }
 
-/// Reads all scenarios and finds or builds all programs: what is refused is refused before anything is run.
+/// Reads all scenarios and finds or builds all programs: what is refused is refused before anything is run. What this machine
+/// has no compiler for is left out, and said.
 fn prepare(found: Vec<Found>) -> Result<Vec<Trial>, Stop> {
     let mut trials = Vec::new();
     let mut refused = Vec::new();
@@ -97,11 +98,20 @@ fn prepare(found: Vec<Found>) -> Result<Vec<Trial>, Stop> {
         }
     }
     if refused.is_empty() {
-        let build = |case: Case| {
+        let selected = trials.len();
+        let mut built = Vec::new();
+        for case in trials {
             let name = case.name.clone();
-            Trial::new(case).map_err(|error| Stop::refused(format_args!("{name}: {error}")))
-        };
-        return trials.into_iter().map(build).collect();
+            match Trial::new(case) {
+                Ok(trial) => built.push(trial),
+                Err(error) if error.leaves_out() => complain(format_args!("{name} is skipped: {error}")),
+                Err(error) => return Err(Stop::refused(format_args!("{name}: {error}"))),
+            }
+        }
+        if built.is_empty() && selected > 0 {
+            return Err(Stop::new(Exit::HostCannot, "every scenario that was selected is skipped"));
+        }
+        return Ok(built);
     }
     Err(Stop::refused(refused.join("\n")))
 }

@@ -1,9 +1,10 @@
 //! Random schedules, with proptest's seeded chance; none twice.
 //!
 //! Of every eight schedules seven take one step (besides the signals that every run sends), as long as there is one that
-//! was not tried: in random order, but those first that are likely to matter ([`likely`]), and switches to one thread
-//! after all others since a switch to all mostly does the same. A switch at the entering of a call is tried where the same
-//! switch before the call has shown that it differs: NOTE \[Entered alike\] in `entered`. The eighth, and all when the single steps are used up,
+//! was not tried: in random order, but those first that are likely to matter ([`likely`]), of those the ones where a thread
+//! has not been often, and switches to one thread after all others since a switch to all mostly does the same. A switch at
+//! the entering of a call is tried where the same switch before the call has shown that it differs: NOTE \[Entered alike\] in
+//! `entered`. The eighth, and all when the single steps are used up,
 //! takes two or three: NOTE \[One more step\] in `branches`. It ends when its runs are used up, or nothing is left.
 
 use super::chance::{pick, planning, runner};
@@ -12,7 +13,7 @@ use super::error::ExploreError;
 use super::planner::{Planned, Planner};
 use super::space::Space;
 use super::steps::weight;
-use crate::schedule::{Schedule, Site};
+use crate::schedule::{Point, Schedule, Site};
 use crate::supervise::may_wait;
 use crate::trace::Run;
 use branches::Branches;
@@ -48,7 +49,9 @@ impl Random {
         let class = |index: &usize| {
             let to_one = space.action(*index).is_none_or(|action| weight(action) == 1);
             let known = space.step(*index).is_some_and(|step| before(&step).is_some());
-            (to_one, !known && !space.point(*index).is_some_and(|point| likely(&point.site)))
+            let point = space.point(*index);
+            let unlikely = !known && !point.is_some_and(|point| likely(&point.site));
+            (to_one, unlikely, point.map_or(0, visits))
         };
         let first = from.iter().map(class).min();
         let of_it: Vec<usize> = from.iter().filter(|index| Some(class(index)) == first).copied().collect();
@@ -64,6 +67,11 @@ fn likely(site: &Site) -> bool {
         Site::In(_) | Site::After(_) | Site::Probe(_) | Site::Quiet => true,
         Site::Entering(_) | Site::At(_) => false,
     }
+}
+
+/// How often a thread has been there, roughly: what it does for the hundredth time, it mostly does as it did before.
+fn visits(point: &Point) -> u32 {
+    point.nth.checked_ilog2().unwrap_or(0) / 2
 }
 
 impl Planner for Random {

@@ -45,11 +45,10 @@ pub(super) fn against(reference: &Run, how: &Comparison) -> Option<Ending> {
         (None, _) if how.sends && how.exits != Exits::Same => None,
         (None, End::Ended(Status::Exited(code))) => Some(Ending::As(Exit::Code(*code))),
         (None, End::Ended(Status::Killed(signal))) => Some(Ending::As(Exit::Signal(*signal))),
-        (None, End::Idle(_) | End::Stopped) => Some(Ending::Never),
-        (
-            None,
-            End::Hang(_) | End::Spinning(_) | End::Stalled(_) | End::TimedOut | End::Ended(Status::Unseen),
-        ) => None,
+        (None, End::Idle(_) | End::Stopped | End::Stalled(_)) => Some(Ending::Never),
+        // It waits for a signal; where none could come, the reference run itself is broken.
+        (None, End::Hang(_)) if how.heard => Some(Ending::Never),
+        (None, End::Hang(_) | End::Spinning(_) | End::TimedOut | End::Ended(Status::Unseen)) => None,
     }
 }
 

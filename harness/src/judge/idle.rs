@@ -10,8 +10,8 @@ pub(super) const KIND: Kind = Kind {
     word: "idle",
     scope: Scope::Every,
     of_scenario: |expect, _| Ok((!expect.idle).then(|| Arc::new(NoIdling { reference: None }) as _)),
-    against: |reference, _| {
-        let ended = !matches!(reference.outcome.end, End::Idle(_));
+    against: |reference, how| {
+        let ended = !matches!(reference.outcome.end, End::Idle(_)) || how.must_end();
         Ok(ended.then(|| Arc::new(NoIdling { reference: Some(reference.clone()) }) as _))
     },
 };

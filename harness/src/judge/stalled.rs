@@ -1,4 +1,5 @@
-//! No run goes on only by its own clock, unless the reference run did or was cut off at a limit too.
+//! No run goes on only by its own clock, unless the reference run did or was cut off at a limit too, and nobody said that it
+//! is to end.
 
 use super::timed_out::unless_cut;
 use super::{Expectation, Kind, Scope};
@@ -11,7 +12,9 @@ pub(super) const KIND: Kind = Kind {
     word: "stalled",
     scope: Scope::Every,
     of_scenario: |_, _| Ok(Some(Arc::new(NoStalling))),
-    against: |reference, _| Ok(unless_cut(reference, NoStalling)),
+    against: |reference, how| {
+        if how.must_end() { Ok(Some(Arc::new(NoStalling))) } else { Ok(unless_cut(reference, NoStalling)) }
+    },
 };
 
 #[derive(Debug)]

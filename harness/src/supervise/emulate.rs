@@ -29,6 +29,10 @@ impl Turns<'_> {
             Sysno::read | Sysno::pread64 if self.kernel.random_opened && self.is_random(id, args[0]) => {
                 self.random(id, args[1], args[2])
             }
+            Sysno::read | Sysno::pread64 => match self.read_uptime(id, call, &args) {
+                Some(answer) => answer,
+                None => return Ok(Some(held)),
+            },
             Sysno::alarm => Ok(self.alarm(id, args[0])),
             Sysno::setitimer if args[0] == 0 => self.set_interval_timer(id, args),
             Sysno::getitimer if args[0] == 0 => self.get_interval_timer(id, args[1]),

@@ -18,6 +18,8 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
 // Keys of the auxiliary vector (getauxval(3)).
+const AT_PHDR: u64 = 3;
+const AT_PHNUM: u64 = 5;
 const AT_BASE: u64 = 7;
 const AT_ENTRY: u64 = 9;
 const AT_RANDOM: u64 = 25;
@@ -36,7 +38,8 @@ impl Turns<'_> {
         let unreadable = |what: &str, error: &dyn std::fmt::Display| {
             RunError::Unsupported(format!("{name} runs a program whose {what} cannot be read: {error}"))
         };
-        let found = match procfs::auxiliary(pid, &[AT_BASE, AT_RANDOM, AT_ENTRY, AT_SYSINFO_EHDR]) {
+        let wanted = [AT_BASE, AT_RANDOM, AT_ENTRY, AT_SYSINFO_EHDR, AT_PHDR, AT_PHNUM];
+        let found = match procfs::auxiliary(pid, &wanted) {
             Err(error) if procfs::gone(&error) => return Ok(()),
             other => other.map_err(|error| unreadable("auxiliary vector", &error))?,
         };
@@ -54,6 +57,9 @@ impl Turns<'_> {
         self.tree.became_leader(id)?;
         if let (Some(base), Some(room)) = (found[3].filter(|_| self.clock.is_virtual()), &room) {
             self.take_clocks(id, base..room.end)?;
+        }
+        if let (Some(headers), Some(count), true) = (found[4], found[5], self.clock.is_virtual()) {
+            self.take_ticks(id, (headers, count))?;
         }
         self.clock.forget_posix(process);
         let file = procfs::executable(pid).map_err(|error| unreadable("file name", &error))?;
@@ -123,6 +129,26 @@ impl Turns<'_> {
         });
         match written {
             Err(error) if !procfs::gone(&error) => Err(unknown(&error.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has a program of Go ask for the time where its runtime would read the processor's counter.
+    fn take_ticks(&mut self, id: ThreadId, headers: (u64, u64)) -> Result<(), RunError> {
+        let (pid, door) = (self.tree.process_of(id).pid, &self.tree.thread(id).door);
+        let written = std::fs::metadata(format!("/proc/{pid}/exe")).and_then(|file| {
+            let file = (file.ino(), file.size(), (file.mtime(), file.mtime_nsec()));
+            let patches = self.settings.learnt.ticks.patches(door, file, headers)?;
+            patches.into_iter().try_for_each(|(address, code)| door.text()?.write(address, code))
+        });
+        match written {
+            Err(error) if !procfs::gone(&error) => {
+                let name = &self.tree.thread(id).name;
+                Err(RunError::Unsupported(format!(
+                    "having {name}, a new program, ask for the time instead of the processor's counter: {error}; \
+                     `--clock real` does without"
+                )))
+            }
             _ => Ok(()),
         }
     }

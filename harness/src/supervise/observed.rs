@@ -15,7 +15,8 @@ const DEFERRED: u8 = 3;
 
 /// How the paths begin that lead there.
 const PROC: [u8; 5] = *b"/proc";
-/// And those of the devices that give other bytes in every run.
+/// The one that is a clock, and those of the devices that give other bytes in every run.
+const UPTIME: [u8; 13] = *b"/proc/uptime\0";
 const RANDOM: [[u8; 12]; 2] = [*b"/dev/urandom", *b"/dev/random\0"];
 
 impl Turns<'_> {
@@ -52,6 +53,7 @@ impl Turns<'_> {
         let door = &self.tree.thread(id).door;
         let begins = door.read_array(path) == Ok(PROC);
         self.kernel.random_opened |= door.read_array(path).is_ok_and(|path| RANDOM.contains(&path));
+        self.kernel.uptime_opened |= begins && door.read_array(path) == Ok(UPTIME);
         let process = self.tree.thread(id).process;
         self.tree.process_mut(process).reads_proc |= begins;
     }

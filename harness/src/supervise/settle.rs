@@ -298,12 +298,29 @@ impl Turns<'_> {
         self.check_cpu_timers(process, Some(status));
         self.tree.process_mut(process).status = Some(status);
         self.clock.timers.retain(|timer| timer.process != process);
-        self.journal.news.push((id, News::Told(What::End(status))));
+        let brought = self.who_ended(process, status).unwrap_or(id);
+        self.journal.news.push((brought, News::Told(What::End(status))));
         self.signal_parent(process);
         // Its children may be sent a signal for it (PR_SET_PDEATHSIG, orphaned process groups).
         let children: Vec<ProcessId> = self.tree.children_of(process).collect();
         children.into_iter().for_each(|child| self.signalled(child));
         Ok(())
+    }
+
+    /// The thread that has ended all of its process: which of them was gone last is the scheduler's choice. None if they went one
+    /// by one.
+    fn who_ended(&self, process: ProcessId, status: Status) -> Option<ThreadId> {
+        let of_it = |id: &ThreadId| self.tree.thread(*id).process == process;
+        let released = |id: ThreadId| self.tree.thread(id).released.map(i64::from);
+        let exits = |id: &ThreadId| released(*id) == Some(libc::SYS_exit_group);
+        match status {
+            Status::Killed(_) => {
+                self.going.released.filter(of_it).or_else(|| Some(self.tree.leader(process)))
+            }
+            Status::Exited(_) | Status::Unseen => {
+                (0..self.tree.threads.len()).map(ThreadId).filter(of_it).find(exits)
+            }
+        }
     }
 
     /// The dying process is dead. Had its exit left the CPU on the way, and has a thread that it woke run by now, then the
@@ -356,11 +373,9 @@ impl Turns<'_> {
             Kind::Signals { set } => (status.blocked, *set),
             Kind::Sleep { .. } | Kind::Futex(_) => (status.blocked, SignalSet::EMPTY),
         };
-        let pending = match &wait.kind {
-            Kind::Futex(_) => self.taken_by(id, &status, blocked)?,
-            Kind::Sleep { .. } | Kind::Descriptors { .. } | Kind::Signals { .. } => status.pending(),
-        };
-        let deliverable = pending.without(blocked).union(pending.intersection(awaited));
+        // Not what a sibling takes: it may have come since that was looked at.
+        let taken = self.taken_by(id, &status, blocked)?;
+        let deliverable = taken.union(status.pending().intersection(awaited));
         if deliverable.is_empty() {
             return Ok(false);
         }

@@ -85,6 +85,8 @@ pub(super) struct Kernel {
     pub(super) ports: Ports,
     /// A program has opened random(4).
     pub(super) random_opened: bool,
+    /// A program has opened /proc/uptime.
+    pub(super) uptime_opened: bool,
     /// A timeout of a socket has been set.
     pub(super) socket_timeouts: bool,
     /// Since when nobody can run.

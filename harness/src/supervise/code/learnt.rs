@@ -2,6 +2,7 @@
 
 use crate::supervise::code::loader::Loader;
 use crate::supervise::code::places::Places;
+use crate::supervise::code::ticks::Ticks;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,8 @@ pub struct Learnt {
     shared: Mutex<Vec<(PathBuf, String)>>,
     /// Where in its file a program's code is.
     pub(in crate::supervise) places: Places,
+    /// Where a program of Go reads the processor's counter.
+    pub(in crate::supervise) ticks: Ticks,
 }
 
 impl Learnt {

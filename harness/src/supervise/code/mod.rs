@@ -12,6 +12,7 @@ pub(super) mod lookout;
 pub(super) mod obstacle;
 pub(super) mod places;
 pub(super) mod seen;
+pub(super) mod ticks;
 pub(super) mod vdso;
 pub(super) mod watched;
 pub(super) mod whereabouts;

@@ -8,6 +8,7 @@ use crate::supervise::RunError;
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::tree::State;
+use crate::supervise::code::ticks::COUNTER;
 use crate::supervise::state::Turns;
 use crate::sys::notify::Notification;
 use crate::sys::{procfs, timer};
@@ -102,6 +103,7 @@ impl Turns<'_> {
                     .and_then(|()| put(args[1], &[0]));
                 Some(put.map(|()| 0))
             }
+            Sysno::time if args[0] == COUNTER => Some(Ok(i64::try_from(self.clock.now).unwrap_or(i64::MAX))),
             Sysno::time => {
                 let now = realtime()?.as_secs();
                 Some(put(args[0], &[now]).map(|()| now as i64))

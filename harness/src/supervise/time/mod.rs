@@ -11,4 +11,5 @@ pub(super) mod slept;
 pub(super) mod stretch;
 pub(super) mod timeout;
 pub(super) mod timers;
+pub(super) mod uptime;
 pub(super) mod wait;
