@@ -93,7 +93,7 @@ fn a_standard_signal_is_not_queued_twice_and_a_real_time_one_is() {
         let output = explore(&folder, &[signal, signal], &[word]);
         let text = stdout(&output);
         assert!(text.contains(&format!("exit code {times}")), "{text}");
-        let told = "it was pending already, and is not queued again";
+        let told = "one was pending already, and it is not queued again";
         assert_eq!(text.contains(told), times == 1, "{text}");
     }
 }
@@ -111,4 +111,58 @@ fn nobody_has_to_say_that_a_second_signal_matters() {
         assert!(text.contains(&format!("sent {pair}: fail, 1 finding,")), "{text}");
     }
     assert!(text.contains("sent SIGHUP: pass,") && text.contains("sent SIGTERM: pass,"), "{text}");
+}
+
+/// Takes SIGHUP again and again, and ends by SIGTERM: it waits for both in a call, or reads them from a descriptor.
+const WAITERS: [&str; 2] = [
+    "for (;;) { int got; sigwait(&mine, &got); if (got == SIGTERM) return 0; }",
+    "struct signalfd_siginfo got; int fd = signalfd(-1, &mine, 0);
+     while (read(fd, &got, sizeof got) == sizeof got) if (got.ssi_signo == SIGTERM) return 0;
+     return 1;",
+];
+
+#[test]
+fn who_waits_for_signals_without_a_handler_waits_for_the_next_one_too() {
+    for waits in WAITERS {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("program.c");
+        let head = "#include <signal.h>\n#include <sys/signalfd.h>\n#include <unistd.h>\nint main(void) { sigset_t mine;\
+                    sigemptyset(&mine); sigaddset(&mine, SIGHUP); sigaddset(&mine, SIGTERM);\
+                    sigprocmask(SIG_BLOCK, &mine, 0);";
+        std::fs::write(&source, format!("{head} {waits} }}\n")).unwrap();
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-g", "-O1", "-o"]).arg(folder.path().join("program")).arg(&source);
+        assert!(gcc.status().unwrap().success());
+        let output = explore(&folder, &[], &[]);
+        ends(&output, 0);
+        let text = stdout(&output);
+        assert!(text.contains("since it goes on after SIGHUP, it is also sent"), "{text}");
+        assert!(text.contains("sent SIGHUP and SIGTERM: pass,"), "{text}");
+        // Both come, one after the other, and that is what is compared.
+        assert!(text.contains("p0 when everything sleeps: send SIGTERM): exit code 0"), "{text}");
+    }
+}
+
+/// Two threads that sleep, and a process that goes on after SIGHUP and ends by SIGTERM.
+const THREADS: &str = "#include <pthread.h>\n#include <signal.h>\n#include <unistd.h>\n\
+    static void hup(int signal) { (void)signal; }\n\
+    static void term(int signal) { (void)signal; _exit(0); }\n\
+    static void *sleeps(void *unused) { for (;;) pause(); return unused; }\n\
+    int main(void) { pthread_t other; signal(SIGHUP, hup); signal(SIGTERM, term);\n\
+    pthread_create(&other, 0, sleeps, 0); for (;;) pause(); }\n";
+
+#[test]
+fn two_signals_at_once_never_wake_two_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("program.c");
+    std::fs::write(&source, THREADS).unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-g", "-pthread", "-o"]).arg(folder.path().join("program")).arg(&source);
+    assert!(gcc.status().unwrap().success());
+    let output = explore(&folder, &["HUP", "TERM"], &[]);
+    ends(&output, 0);
+    let text = stdout(&output);
+    // Of a schedule that would do so it is said that it was none.
+    assert!(text.contains("in which a signal was to be sent while another was pending"), "{text}");
+    assert!(!text.contains("between two points"), "{text}");
 }

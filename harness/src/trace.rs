@@ -201,7 +201,8 @@ pub struct Run {
     pub first_quiet: Vec<Point>,
     /// Steps of the schedule whose point never came, or that could do nothing when it came.
     pub unreached: Vec<Step>,
-    /// Those of them that could do nothing since the signal was pending already: a standard signal is not queued again.
+    /// Those of them that could do nothing since a signal was pending: the same one, which is not queued again, or one that has woken
+    /// a thread, beside which another would have run.
     pub merged: Vec<Step>,
     /// Why the run proves nothing, if so: something reached a running thread that nobody controlled.
     pub taint: Option<String>,

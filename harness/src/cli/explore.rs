@@ -230,7 +230,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let mut index = 0;
     while let Some(section) = sections.each.get(index).cloned() {
         let (section, searches) = (&section, searches.max(sections.each.len()));
-        let share = whole.share(&how, (searches - index) as u64, clock.elapsed());
+        let share = whole.share(&how, sections.left(index), clock.elapsed());
         let plan = args.plan(section, &how, code.clone(), share);
         let progress =
             Progress::new(Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)));

@@ -27,7 +27,8 @@ pub struct Report {
     pub extra_runs: u64,
     /// Runs that broke an expectation.
     pub failing: u64,
-    /// Runs that are not among them: a signal was to be sent that was pending already, and is not queued again (signal(7)).
+    /// Runs that are not among them: a signal was to be sent while one was pending, so that nothing would have come of it (see
+    /// `Run::merged`).
     pub merged: u64,
     /// Runs that proved nothing, since something reached a running thread that nobody controlled.
     pub tainted: u64,

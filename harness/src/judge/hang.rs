@@ -1,9 +1,9 @@
 //! No run hangs. One that sleeps until a signal comes, as the reference run does, waits for the outside.
 
 use super::{Comparison, Expectation, Kind, Scope};
-use crate::schedule::{Syscall, ThreadName};
+use crate::schedule::{Step, Syscall, ThreadName};
 use crate::signal::Signal;
-use crate::trace::{Broken, End, Run, Sleeper};
+use crate::trace::{Broken, End, Row, Run, Sleeper};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -30,27 +30,35 @@ fn waits(reference: &Run, how: &Comparison) -> Option<Asleep> {
     }
 }
 
-/// True if all signals that are sent in `reference` are handled, and then the program sleeps as it does when none is (`plain`): it
-/// goes on.
+/// True if all signals that are sent in `reference` are taken, by handlers or as the process waits for them (sigwaitinfo(2),
+/// signalfd(2)), and then the program sleeps as it does when none is (`plain`), and would take them again: it goes on.
 pub fn goes_on(plain: &Run, reference: &Run) -> bool {
     let (before, after) = match (&plain.outcome.end, &reference.outcome.end) {
         (End::Hang(before), End::Hang(after)) | (End::Idle(before), End::Idle(after)) => (before, after),
         _ => return false,
     };
-    let handled = |signal: Signal| after.iter().any(|sleeper| sleeper.caught.contains(signal));
-    let taken = !reference.schedule.steps.is_empty() && reference.unreached.is_empty();
-    taken && signals(reference).all(handled) && asleep(before) == asleep(after)
+    let sent = !reference.schedule.steps.is_empty() && reference.unreached.is_empty();
+    sent && signals(reference).all(|(step, signal)| hears(reference, &step.thread.process(), signal))
+        && asleep(before) == asleep(after)
+}
+
+/// True if the process ends up hearing this signal, and none like it is pending there.
+fn hears(run: &Run, process: &ThreadName, signal: Signal) -> bool {
+    let mut mine = run.reached.iter().rev().filter(|reached| reached.point.thread.process() == *process);
+    let heard = mine.next().is_some_and(|last| last.receivable.contains(signal));
+    let pending = |row: &Row| row.process == *process && row.pending.contains(signal);
+    heard && !run.outcome.table.iter().any(pending)
 }
 
 /// True if it goes on, and nobody has asked it to end: it waits for the next signal, as a server does.
 pub fn waits_again(plain: &Run, reference: &Run) -> bool {
     let asks_to_end = |signal: Signal| [Signal::INT, Signal::QUIT, Signal::TERM].contains(&signal);
-    goes_on(plain, reference) && !signals(reference).any(asks_to_end)
+    goes_on(plain, reference) && !signals(reference).any(|(_, signal)| asks_to_end(signal))
 }
 
-/// The signals that are sent in a run.
-fn signals(run: &Run) -> impl Iterator<Item = Signal> {
-    run.schedule.steps.iter().filter_map(|step| step.action.signal())
+/// The steps of a run that send a signal, and which.
+fn signals(run: &Run) -> impl Iterator<Item = (&Step, Signal)> {
+    run.schedule.steps.iter().filter_map(|step| Some((step, step.action.signal()?)))
 }
 
 /// Threads, and the calls in which they sleep.

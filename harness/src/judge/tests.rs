@@ -3,8 +3,8 @@ use crate::arbitrary;
 use crate::schedule::{Action, Making, Point, Schedule, Site, Step, Syscall, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{
-    ClientEnd, Event, Foreground, Lapse, LeftHow, Leftover, Outcome, Output, Sleeper, TerminalLeft, Took,
-    What,
+    ClientEnd, Event, Foreground, Lapse, LeftHow, Leftover, Outcome, Output, Reached, Row, Sleeper,
+    TerminalLeft, Took, What,
 };
 use proptest::prelude::*;
 
@@ -264,30 +264,44 @@ fn an_end_by_a_signal_is_one_of_its_own_unless_its_handler_was_away_for_a_moment
 
 #[test]
 fn a_program_that_sleeps_as_before_goes_on_and_waits_unless_it_was_asked_to_end() {
-    let asleep = |caught: &[&str]| Sleeper {
-        thread: name("p0"),
-        call: "pause".parse().unwrap(),
-        caught: caught.iter().map(|name| signal(name)).collect(),
-        why: String::new(),
+    let hangs = || {
+        let (call, caught, why) = ("pause".parse().unwrap(), Default::default(), String::new());
+        End::Hang(vec![Sleeper { thread: name("p0"), call, caught, why }])
     };
-    let sent = |end: End, names: &[&str]| {
+    // It is sent these, and hears those at its end.
+    let sent = |end: End, names: &[&str], heard: &[&str]| {
         let mut run = run(end);
         let point = Point { thread: name("p0"), site: Site::Quiet, nth: 1 };
-        run.schedule.steps =
-            names.iter().map(|name| Step::new(point.clone(), Action::Send(signal(name)))).collect();
+        let send = |name: &&str| Step::new(point.clone(), Action::Send(signal(name)));
+        run.schedule.steps = names.iter().map(send).collect();
+        let receivable = heard.iter().map(|name| signal(name)).collect();
+        let (others, acts) = (Default::default(), Default::default());
+        run.reached = vec![Reached { point, others, receivable, fires: false, acts }];
         run
     };
-    let hangs = |caught: &[&str]| End::Hang(vec![asleep(caught)]);
-    let plain = run(hangs(&["SIGHUP", "SIGTERM"]));
+    let plain = run(hangs());
     let both = |run: &Run| (goes_on(&plain, run), waits_again(&plain, run));
-    assert_eq!(both(&sent(hangs(&["SIGHUP", "SIGTERM"]), &["SIGHUP", "SIGHUP"])), (true, true));
-    assert_eq!(both(&sent(hangs(&["SIGHUP", "SIGTERM"]), &["SIGHUP", "SIGTERM"])), (true, false));
-    assert_eq!(both(&sent(hangs(&["SIGTERM"]), &["SIGHUP"])), (false, false), "it handles it no more");
-    assert_eq!(both(&sent(End::Ended(Status::Exited(0)), &["SIGHUP"])), (false, false));
-    assert_eq!(both(&sent(hangs(&["SIGHUP"]), &[])), (false, false), "nothing was sent");
-    let mut missed = sent(hangs(&["SIGHUP"]), &["SIGHUP"]);
+    let heard = ["SIGHUP", "SIGTERM"];
+    assert_eq!(both(&sent(hangs(), &["SIGHUP", "SIGHUP"], &heard)), (true, true));
+    assert_eq!(both(&sent(hangs(), &["SIGHUP", "SIGTERM"], &heard)), (true, false));
+    assert_eq!(both(&sent(hangs(), &["SIGHUP"], &["SIGTERM"])), (false, false), "it hears it no more");
+    assert_eq!(both(&sent(End::Ended(Status::Exited(0)), &["SIGHUP"], &heard)), (false, false));
+    assert_eq!(both(&sent(hangs(), &[], &heard)), (false, false), "nothing was sent");
+    let mut missed = sent(hangs(), &["SIGHUP"], &heard);
     missed.unreached = missed.schedule.steps.clone();
     assert_eq!(both(&missed), (false, false), "nothing was sent");
+    let mut untaken = sent(hangs(), &["SIGHUP"], &heard);
+    let row = |pending| Row {
+        process: name("p0"),
+        parent: None,
+        stat: 'S',
+        command: "daemon".to_owned(),
+        pending,
+        blocked: Default::default(),
+        caught: Default::default(),
+    };
+    untaken.outcome.table = vec![row([signal("SIGHUP")].into_iter().collect())];
+    assert_eq!(both(&untaken), (false, false), "nobody has taken it");
 }
 
 #[test]

@@ -117,7 +117,8 @@ impl Done {
         }
         if self.report.merged > 0 {
             let runs = count(self.report.merged, "run");
-            text += &format!(", not counting {runs} in which a signal that was pending was to be sent again");
+            text +=
+                &format!(", not counting {runs} in which a signal was to be sent while another was pending");
         }
         text
     }
@@ -143,7 +144,7 @@ fn undisturbed(reference: &Reference) -> String {
         parts.push(format!("not done: {} ({why})", list(&missed)));
     }
     if !pending.is_empty() {
-        let why = "it was pending already, and is not queued again";
+        let why = "one was pending already, and it is not queued again";
         parts.push(format!("not done: {} ({why})", list(&pending)));
     }
     parts.join("; ")

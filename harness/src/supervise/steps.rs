@@ -305,17 +305,21 @@ impl Turns<'_> {
             return Ok(false);
         }
         let process = self.tree.thread(thread).process;
+        // It is not queued again (signal(7)): nothing would come of it.
+        let again = signal.is_standard() && status.pending_process.contains(signal);
+        // Another thread would wake for it, and run beside the one that the first has woken.
+        let several = self.tree.threads_of(process).nth(1).is_some();
+        let on_its_way = !status.pending_process.without(status.blocked).is_empty();
+        if !group && (again || several && on_its_way && !self.tree.is_held(thread)) {
+            self.journal.refused = self.journal.refused.union(SignalSet::only(signal));
+            return Ok(false);
+        }
         self.look_where(thread);
         self.note_there()?;
         if group {
             let members = self.members(signal, status.own_group)?;
             self.send_to_members(signal, members)?;
             return self.sent(thread, Action::SendGroup(signal));
-        }
-        if signal.is_standard() && status.pending_process.contains(signal) {
-            // It is not queued again (signal(7)): nothing would come of it.
-            self.journal.refused = self.journal.refused.union(SignalSet::only(signal));
-            return Ok(false);
         }
         if !self.kill(process, signal)? {
             return Ok(false);

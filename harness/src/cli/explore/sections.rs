@@ -137,6 +137,11 @@ impl Sections {
         !(self.several() && section.send.is_empty() && waits || again && waits)
     }
 
+    /// How many are left to be made from this one on, with those that are known to follow.
+    pub(super) fn left(&self, index: usize) -> u64 {
+        (self.each.len().saturating_sub(index) + 2 * self.goes_on.len()) as u64
+    }
+
     /// Takes in what a search has shown, if nobody said what to send: that the program goes on after a signal, or ends by it.
     pub(super) fn learn(&mut self, index: usize, done: &Done) {
         let reference = &done.report.reference;
