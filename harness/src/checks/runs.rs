@@ -191,7 +191,19 @@ impl<'a> Runs<'a> {
         let first = std::iter::once(&self.thread);
         let made = run.events.iter().filter_map(|event| match &event.what {
             What::Make(made) if made.is_process() && made.client_of().is_none() => Some(made),
-            _ => None,
+            What::Make(_)
+            | What::Exec(_)
+            | What::Go(..)
+            | What::Step(_)
+            | What::Sleep(..)
+            | What::Signal(_)
+            | What::Stop
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => None,
         });
         let begins = |event: &&Event| matches!(event.what, What::Exec(_)) && event.thread.parent().is_some();
         let begun = run.events.iter().filter(begins).map(|event| event.thread.process()).collect();
