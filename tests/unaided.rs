@@ -138,6 +138,46 @@ fn what_only_an_interrupted_call_brings_about_is_no_end_of_its_own() {
     ends(&explore(&[&send[..], &["--exits", "none"]].concat(), "eintr", folder.path()), 2);
 }
 
+/// Those between whose calls it goes wrong, and what shows it.
+const BETWEEN_CALLS: [(&str, &str); 9] = [
+    ("count", "another exit than expected"),
+    ("early_jump", "a process crashes"),
+    ("errno", "another exit than expected"),
+    ("list", "another exit than expected"),
+    ("lost_mask", "another exit than expected"),
+    ("once", "another exit than expected"),
+    ("reentered", "another exit than expected"),
+    ("running", "it hangs"),
+    ("unsafe_calls", "it hangs"),
+];
+
+#[test]
+fn what_goes_wrong_between_calls_is_found_without_being_told_where() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, what) in BETWEEN_CALLS {
+        for (kind, code) in [("broken", 100), ("sound", 0)] {
+            build(&fixtures(kind).join(name).with_extension("c"), folder.path());
+            let words = [
+                "explore",
+                "--seed",
+                "1",
+                "--trace-dir",
+                "traces",
+                "--exit",
+                "0",
+                "--runs",
+                "200",
+                "--first",
+            ];
+            let output =
+                script::sigrace(folder.path(), &[&words[..], &["--", &format!("./{name}")]].concat());
+            ends(&output, code);
+            let text = stdout(&output);
+            assert_eq!(text.contains(&format!(": {what}\n")), kind == "broken", "{text}");
+        }
+    }
+}
+
 #[test]
 fn where_nothing_is_sent_a_childs_end_comes_at_each_instruction() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,9 @@
 //! The program's own code as the checks look at it.
 
 use super::{Rule, Warning, safe};
-use crate::code::{CodeError, Flow, Function, Image, Images, Instruction, Place, SourceLine, Target, Update};
+use crate::code::{
+    CodeError, Flow, Function, Image, Images, Instruction, Place, SourceLine, StaticAccess, Target, Update,
+};
 use crate::schedule::{Label, Schedule};
 use crate::signal::Signal;
 use std::collections::BTreeMap;
@@ -237,6 +239,38 @@ impl Program {
     /// The calls in all of the program's own code.
     pub(super) fn all_calls(&self) -> Vec<Call> {
         self.bodies().flat_map(|body| self.calls(body)).collect()
+    }
+
+    /// The places between two accesses that the main flow, or a handler that is interrupted itself, makes without a call to
+    /// data with fixed addresses that the handler has as well, if one of the two writes: after each but the last of them. What
+    /// follows the last one is seen at the next call.
+    pub(super) fn between_shared(&self, handler: &Handler) -> Vec<Site> {
+        let code = self.bodies_of(handler).flat_map(|body| &body.code);
+        let its: Vec<StaticAccess> = code.flat_map(|instruction| instruction.data.iter().copied()).collect();
+        let conflicts = |one: &StaticAccess| {
+            its.iter().any(|other| {
+                (one.writes || other.writes) && overlap((one.address, one.size), (other.address, other.size))
+            })
+        };
+        let after = |body: &Body| -> Vec<Site> {
+            let shared = |one: &Instruction| one.data.iter().any(conflicts);
+            let goes_on = |one: &Instruction| match one.flow {
+                Flow::Next | Flow::Jump { conditional: true, .. } => true,
+                Flow::Jump { conditional: false, .. }
+                | Flow::Call(_)
+                | Flow::Return
+                | Flow::SystemCall
+                | Flow::Trap => false,
+            };
+            let followed = |index: &usize| {
+                let rest = body.code.get(index + 1..).unwrap_or_default();
+                body.code.get(*index).is_some_and(shared)
+                    && rest.iter().take_while(|one| goes_on(one)).any(shared)
+            };
+            let indices = (0..body.code.len()).filter(followed);
+            indices.filter_map(|index| body.code.get(index + 1)).map(|next| self.site(body, next)).collect()
+        };
+        self.bodies().flat_map(after).collect()
     }
 
     /// The data with fixed addresses that the handler writes: address and size.

@@ -1,19 +1,27 @@
-//! Functions of libraries that a handler may enter while the main flow is in them.
+//! Where a handler's coming may matter, by the code alone: functions of libraries that it may enter while the main flow is in them,
+//! the places that the rules propose, and those between accesses to data of both.
 
 use super::families::states;
-use super::program::{Call, Program};
+use super::program::{Call, Program, Site};
 use super::runs::Runs;
-use super::{Asked, natural};
+use super::{Asked, Rule, natural};
+use crate::schedule::Label;
 use crate::signal::Signal;
 use crate::supervise::{RunError, Supervise};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+/// More places than this are not told.
+const MOST_PLACES: usize = 48;
 
 /// What handlers and the main flow have in common of libraries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reentered {
     /// Functions that the main flow calls and that work on what a handler's calls work on as well, as the linker knows them.
     pub functions: Vec<String>,
+    /// Places of the program where the other rules would have the signal come, and those between two accesses to data
+    /// that is a handler's as well; each with its source line.
+    pub places: Vec<(Label, Option<Label>)>,
     /// The files that the process had in its memory as code, the program first.
     pub modules: Vec<PathBuf>,
 }
@@ -29,7 +37,7 @@ pub fn reentered(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Re
     };
     let mut handlers = shown.handlers_of(asked.process);
     handlers.retain(|one| wanted(&one.signal));
-    let mut found = Reentered { functions: Vec::new(), modules: shown.modules.clone() };
+    let mut found = Reentered { modules: shown.modules.clone(), ..Reentered::default() };
     let Some(last) = handlers.last() else { return Ok(found) };
     let Ok(program) = Program::open(Path::new(&last.program)) else { return Ok(found) };
     let here = handlers.iter().filter(|one| one.program == last.program);
@@ -41,5 +49,23 @@ pub fn reentered(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Re
     let shared = program.all_calls().into_iter().filter(shares);
     let names: BTreeSet<String> = shared.filter_map(|call| call.names.into_iter().next()).collect();
     found.functions = names.into_iter().collect();
+    let of =
+        |rule: Rule| handlers.iter().flat_map(|handler| rule.places(&program, handler)).collect::<Vec<_>>();
+    let mut proposed: Vec<Site> = Vec::new();
+    for rule in Rule::ALL {
+        match rule {
+            // Where the main flow calls what is not safe, the library itself is looked into.
+            Rule::UnsafeCalls => {}
+            // A run that spins takes all the CPU time that it may: the rule itself makes few of them.
+            Rule::CachedFlags => {}
+            Rule::Errno | Rule::SharedData | Rule::LongJumps => proposed.extend(of(rule)),
+        }
+    }
+    let shared = handlers.iter().flat_map(|handler| program.between_shared(handler));
+    let sites = proposed.into_iter().chain(shared).map(|site| (site.address, site));
+    let mut sites: BTreeMap<u64, Site> = sites.collect();
+    of(Rule::CachedFlags).iter().for_each(|site| drop(sites.remove(&site.address)));
+    let line = |site: &Site| site.line.as_ref().map(|line| Label::new(&line.to_string()));
+    found.places = sites.values().take(MOST_PLACES).map(|site| (site.place, line(site))).collect();
     Ok(found)
 }

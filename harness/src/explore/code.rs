@@ -18,7 +18,8 @@ pub struct Code {
     pub functions: Vec<Vec<Stretch>>,
     /// Functions of libraries that were asked for: `libc.so.6!malloc`.
     pub roots: Vec<Label>,
-    /// True if those of the library functions are looked into as well that a handler could enter again.
+    /// True if those of the library functions are looked into as well that a handler could enter again, and the places that
+    /// the rules for handlers propose.
     pub reentered: bool,
     /// The code of libraries, once it is known which files those are.
     pub chart: Option<Arc<dyn Chart>>,

@@ -30,7 +30,8 @@ pub(super) enum ChartError {
 /// Runs that looking for the handlers and the files may take: one, again if it is tainted.
 const MOST_RUNS: u64 = 8;
 
-/// Finds the functions of libraries that were asked for, and those that a handler may enter again if that is asked for.
+/// Finds the functions of libraries that were asked for; and, if that is asked for, those that a handler may enter again, and the
+/// places of the program where the rules for handlers would have a signal come.
 pub(super) fn charted<S, F>(plan: &Plan, factory: &F) -> Result<Charted, ChartError>
 where
     S: Supervise,
@@ -64,10 +65,15 @@ where
     for name in found.functions.iter().filter(|_| *reentered) {
         names.extend(library.add_named(name).filter(|label| !roots.contains(label)));
     }
-    if library.roots.is_empty() {
-        return Ok(as_it_is());
+    let mut code = plan.code.clone();
+    // Who says where to look in the program is not shown other places of it.
+    let unasked = *reentered && code.functions.is_empty();
+    for (place, line) in found.places.into_iter().filter(|_| unasked) {
+        let spots = vec![Spot { place, line, rank: 0 }];
+        code.functions.push(vec![Stretch { spots, switches: false }]);
+        names.push(place);
     }
-    let code = Code { chart: Some(Arc::new(library)), ..plan.code.clone() };
+    code.chart = (!library.roots.is_empty()).then(|| Arc::new(library) as Arc<dyn Chart>);
     Ok(Charted { plan: Plan { code, ..plan.clone() }, roots: names })
 }
 

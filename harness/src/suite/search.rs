@@ -61,7 +61,7 @@ pub struct Done {
     pub file: PathBuf,
     /// SHA-256 of the program's arguments and of what the search was asked to do: the same for all parts of one search.
     pub asked: String,
-    /// The functions of libraries that were swept.
+    /// The functions of libraries that were swept, and the places of the program that were looked into without being asked for.
     pub swept: Vec<Label>,
     /// What was expected.
     pub expectations: Expectations,

@@ -1,6 +1,8 @@
 //! The code that a search takes steps in: which functions were asked for, and how their instructions hang together.
 
-use crate::code::{CodeError, Flow, Function, Image, Instruction, Place, Target, order_by_line};
+use crate::code::{
+    CodeError, Flow, Function, Image, Instruction, Place, Spot as PlaceSpot, Target, order_by_line,
+};
 use crate::explore::{Code, Spot, Stretch};
 use crate::schedule::{Label, Site};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -8,7 +10,7 @@ use std::path::Path;
 
 /// The code of the program in `file` for these sweeps and, among the kinds of points, these places.
 pub fn code(file: &Path, functions: &[String], all: bool, points: &[Site]) -> Result<Code, CodeError> {
-    let places: Vec<Label> = points
+    let mut places: Vec<Label> = points
         .iter()
         .filter_map(|site| match site {
             Site::At(place) => Some(*place),
@@ -27,7 +29,9 @@ pub fn code(file: &Path, functions: &[String], all: bool, points: &[Site]) -> Re
         // What is in a library is only known when that is in memory.
         match place.module() {
             Some(_) => code.roots.push(Label::new(&place.to_string())),
-            None => own.push(name),
+            None if matches!(place.spot(), PlaceSpot::Function { offset: 0, .. }) => own.push(name),
+            // One instruction, or a line's.
+            None => places.push(Label::new(&place.to_string())),
         }
     }
     if own.is_empty() && !all && places.is_empty() {
