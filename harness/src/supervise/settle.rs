@@ -373,9 +373,11 @@ impl Turns<'_> {
             Kind::Signals { set } => (status.blocked, *set),
             Kind::Sleep { .. } | Kind::Futex(_) => (status.blocked, SignalSet::EMPTY),
         };
-        // Not what a sibling takes: it may have come since that was looked at.
-        let taken = self.taken_by(id, &status, blocked)?;
-        let deliverable = taken.union(status.pending().intersection(awaited));
+        let pending = match &wait.kind {
+            Kind::Futex(_) => self.taken_by(id, &status, blocked)?,
+            Kind::Sleep { .. } | Kind::Descriptors { .. } | Kind::Signals { .. } => status.pending(),
+        };
+        let deliverable = pending.without(blocked).union(pending.intersection(awaited));
         if deliverable.is_empty() {
             return Ok(false);
         }
