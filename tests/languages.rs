@@ -116,6 +116,31 @@ fn runs_of_a_program_of_go_are_alike_call_by_call() {
     }
 }
 
+/// All its signals have the runtime's handler, thousands of instructions in which nothing of the program runs.
+#[test]
+fn the_handlers_of_the_runtime_of_go_are_not_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tfmt.Println(1)\n}\n";
+    std::fs::write(folder.path().join("plain.go"), text).unwrap();
+    let build = Command::new("go")
+        .args(["build", "plain.go"])
+        .env("CGO_ENABLED", "0")
+        .current_dir(folder.path())
+        .output();
+    let Ok(built) = build else { return println!("skipped: no go here") };
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let output = Command::new(env!("CARGO_BIN_EXE_sigrace"))
+        .args(["explore", "--send", "none", "--runs", "3", "--", "./plain"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the command starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("handlers of the runtime of Go were not checked"), "{said}");
+    // No place was looked at.
+    assert!(!said.contains("instructions executed"), "{said}");
+}
+
 /// The tracer divides by what the processor's counter has counted, and ends the program if that is nothing.
 #[test]
 fn the_execution_tracer_of_go_works() {
