@@ -5,7 +5,7 @@
 //! and the handler did what it must not, with that instruction below it on the stack. What brings the signal about there: see
 //! NOTE \[Causes\] in `runs`.
 //!
-//! What no rule sees: handlers and data of shared libraries; other threads than the first one of each process; what is called through pointers; places that are not executed, or only with another input or at a later visit
+//! What no rule sees: handlers and data of shared libraries, and of the runtime of Go; other threads than the first one of each process; what is called through pointers; places that are not executed, or only with another input or at a later visit
 //! than the first eight; programs where nothing can be held at an instruction (`sigrace doctor`).
 
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -224,6 +224,10 @@ fn check_program<'a>(
         match program.handler(one.signal, one.address) {
             Some(handler) if !handlers.contains(&handler) => handlers.push(handler),
             Some(_) => {}
+            None if program.is_of_go(one.address) => checked.notes.push(
+                "handlers of the runtime of Go were not checked: nothing of the program runs in them"
+                    .to_owned(),
+            ),
             None => checked.notes.push(format!(
                 "the handler of {} was not checked: it is none of the program's own functions",
                 one.signal

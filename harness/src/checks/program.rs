@@ -145,13 +145,24 @@ impl Program {
         self.unfit
     }
 
+    /// The handler of this signal that begins here; none if it is none of the program's own functions, or Go's runtime's.
     pub(super) fn handler(&self, signal: Signal, address: u64) -> Option<Handler> {
-        let body = self.functions.get(&address)?;
+        let body = self.functions.get(&address).filter(|_| !self.is_of_go(address))?;
         let mut code: Vec<u64> = vec![address];
         let callees = self.image.own_callees(&body.function).into_iter().map(|callee| callee.start);
         code.extend(callees.filter(|start| self.functions.contains_key(start)));
         let entry = self.site(body, body.code.first()?);
         Some(Handler { signal, function: body.function.clone(), code, entry })
+    }
+
+    /// True if the runtime of Go has its handler here: the same for every signal, in which nothing of the program runs. What
+    /// waits for the signal is told by it later (os/signal).
+    pub(super) fn is_of_go(&self, address: u64) -> bool {
+        const NAMES: [&str; 2] = ["runtime.sigtramp", "runtime.cgoSigtramp"];
+        let body = self.functions.get(&address);
+        // The assembler may add which convention it is called by.
+        let name = body.map(|body| body.function.name.trim_end_matches(".abi0"));
+        name.is_some_and(|name| NAMES.contains(&name))
     }
 
     pub(super) fn bodies(&self) -> impl Iterator<Item = &Body> {

@@ -14,7 +14,7 @@ use crate::supervise::books::tree::{State, Thread};
 use crate::supervise::calls::{self, Wakes};
 use crate::supervise::patience::{BIRTH, Heard, Patience};
 use crate::supervise::state::Turns;
-use crate::supervise::time::wait::{Kind, WaitEnd};
+use crate::supervise::time::wait::{Kind, Wait, WaitEnd};
 use crate::sys::procfs::{self, Doing, Inside, Status as ProcStatus};
 use crate::trace::{End, Status, What};
 use std::time::{Duration, Instant};
@@ -367,23 +367,53 @@ impl Turns<'_> {
             }
             return Ok(true);
         };
-        let State::Waiting(_, wait) = &self.tree.thread(id).state else { return Ok(false) };
-        let (blocked, awaited) = match &wait.kind {
-            Kind::Descriptors { mask, .. } => (mask.unwrap_or(status.blocked), SignalSet::EMPTY),
-            Kind::Signals { set } => (status.blocked, *set),
-            Kind::Sleep { .. } | Kind::Futex(_) => (status.blocked, SignalSet::EMPTY),
-        };
-        let pending = match &wait.kind {
-            Kind::Futex(_) => self.taken_by(id, &status, blocked)?,
-            Kind::Sleep { .. } | Kind::Descriptors { .. } | Kind::Signals { .. } => status.pending(),
-        };
-        let deliverable = pending.without(blocked).union(pending.intersection(awaited));
-        if deliverable.is_empty() {
+        let ending = self.ending_wait(id, &status)?;
+        if ending.is_empty() {
             return Ok(false);
         }
-        let caught = !deliverable.intersection(status.caught.union(awaited)).is_empty();
-        let end = if caught { WaitEnd::Signal } else { WaitEnd::Stop };
-        self.end_wait(id, end).map(|()| true)
+        // It may have come since a sibling was looked at, or have that run for a moment: then that one is to take it.
+        let taker = self.first_to_take(id, ending)?;
+        if taker == id {
+            let caught = !ending.intersection(status.caught.union(self.awaited_by(id))).is_empty();
+            let end = if caught { WaitEnd::Signal } else { WaitEnd::Stop };
+            return self.end_wait(id, end).map(|()| true);
+        }
+        self.tree.thread_mut(taker).dirty = true;
+        Ok(true)
+    }
+
+    /// What of the signals that are pending ends the wait of this thread, if nobody else takes it.
+    fn ending_wait(&self, id: ThreadId, status: &ProcStatus) -> Result<SignalSet, RunError> {
+        let State::Waiting(_, wait) = &self.tree.thread(id).state else { return Ok(SignalSet::EMPTY) };
+        let blocked = match &wait.kind {
+            Kind::Descriptors { mask, .. } => mask.unwrap_or(status.blocked),
+            Kind::Signals { .. } | Kind::Sleep { .. } | Kind::Futex(_) => status.blocked,
+        };
+        let pending = match &wait.kind {
+            Kind::Futex(_) => self.taken_by(id, status, blocked)?,
+            Kind::Sleep { .. } | Kind::Descriptors { .. } | Kind::Signals { .. } => status.pending(),
+        };
+        Ok(pending.without(blocked).union(pending.intersection(self.awaited_by(id))))
+    }
+
+    /// The signals for which this thread waits in its call.
+    fn awaited_by(&self, id: ThreadId) -> SignalSet {
+        match &self.tree.thread(id).state {
+            State::Waiting(_, Wait { kind: Kind::Signals { set }, .. }) => *set,
+            _ => SignalSet::EMPTY,
+        }
+    }
+
+    /// The first of the waiting threads of its process whose wait is ended by one of these signals, which are pending.
+    fn first_to_take(&self, id: ThreadId, signals: SignalSet) -> Result<ThreadId, RunError> {
+        for other in self.tree.threads_of(self.tree.thread(id).process).take_while(|other| *other != id) {
+            if let Some(status) = self.proc_status(other)?
+                && !self.ending_wait(other, &status)?.intersection(signals).is_empty()
+            {
+                return Ok(other);
+            }
+        }
+        Ok(id)
     }
 
     /// What of the pending signals this thread takes, while it blocks these: a process's goes to its first thread that does not
