@@ -166,3 +166,67 @@ fn two_signals_at_once_never_wake_two_threads() {
     assert!(text.contains("in which a signal was to be sent while another was pending"), "{text}");
     assert!(!text.contains("between two points"), "{text}");
 }
+
+/// A thread that sleeps takes the signal, in a process that catches SIGCONT: only the handler of what was sent runs.
+#[test]
+fn a_thread_that_is_woken_by_a_signal_sees_no_other() {
+    const SOURCE: &str = r#"
+        #include <pthread.h>
+        #include <signal.h>
+        #include <stdlib.h>
+        #include <string.h>
+        #include <time.h>
+        #include <unistd.h>
+        static void on(int signal) { if (write(1, signal == SIGCONT ? "C" : "U", 1) != 1) _exit(9); }
+        static void *nap(void *unused) {
+            struct timespec hour = {3600, 0};
+            exit(nanosleep(&hour, 0) == 0);
+        }
+        int main(void) {
+            struct sigaction action = {0};
+            pthread_t thread;
+            sigset_t both;
+            action.sa_handler = on;
+            sigaction(SIGCONT, &action, 0);
+            sigaction(SIGUSR1, &action, 0);
+            pthread_create(&thread, 0, nap, 0);
+            sigemptyset(&both);
+            sigaddset(&both, SIGCONT);
+            sigaddset(&both, SIGUSR1);
+            pthread_sigmask(SIG_BLOCK, &both, 0);
+            pthread_join(thread, 0);
+        }"#;
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("program.c");
+    std::fs::write(&source, SOURCE).unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-O1", "-pthread", "-o"]).arg(folder.path().join("program")).arg(&source);
+    assert!(gcc.status().unwrap().success());
+    let output = script::sigrace(
+        folder.path(),
+        &[
+            "explore",
+            "--send",
+            "USR1",
+            "--keep-all",
+            "--trace-dir",
+            "kept",
+            "-j",
+            "1",
+            "--no-handler-checks",
+            "--points",
+            "in:clock_nanosleep",
+            "--",
+            "./program",
+        ],
+    );
+    ends(&output, 0);
+    let kept = std::fs::read_dir(folder.path().join("kept")).unwrap();
+    let texts: Vec<String> =
+        kept.filter_map(|entry| std::fs::read_to_string(entry.unwrap().path()).ok()).collect();
+    assert!(texts.iter().any(|text| text.contains("stdout: Text(\"U\")")), "{texts:?}");
+    assert!(
+        texts.iter().all(|text| !text.contains("stdout: Text(\"UC") && !text.contains("taint")),
+        "{texts:?}"
+    );
+}

@@ -274,9 +274,7 @@ impl Turns<'_> {
                 let words = [left.as_secs(), u64::from(left.subsec_nanos())].map(u64::to_le_bytes).concat();
                 let written =
                     remaining.map_or(Ok(()), |address| self.tree.thread(id).door.write(address, &words));
-                if self.tree.process_of(id).threads > 1 {
-                    self.nudge(id)?;
-                }
+                self.have_take(id)?;
                 // The kernel reports a bad address before it says that the sleep was interrupted.
                 held.fail(listener, written.err().unwrap_or(Errno::EINTR))
             }
@@ -295,6 +293,26 @@ impl Turns<'_> {
             }
         };
         self.answered(id, answer)
+    }
+
+    /// Has this thread, which waits, take what is pending for its process as it returns. Where it cannot be nudged the
+    /// kernel has to have meant it.
+    fn have_take(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let Some(status) = self.proc_status(id)?.filter(|status| status.threads > 1) else { return Ok(()) };
+        let Some(why) = deliver::nudge_obstacle(&status) else { return self.nudge(id) };
+        let mut shared = status.pending_process.without(status.blocked);
+        if !status.pending_thread.without(status.blocked).is_empty() {
+            shared = SignalSet::EMPTY;
+        }
+        for other in self.tree.threads_of(self.tree.thread(id).process).collect::<Vec<_>>() {
+            let other = if other == id { None } else { self.proc_status(other)? };
+            if other.is_some_and(|other| !shared.without(other.blocked).is_empty()) {
+                let name = &self.tree.thread(id).name;
+                self.doubts.taint(format!("another thread than {name} may take a signal: {why}"));
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// A handled signal ends the wait for a futex: it fails, or is made again if it has no timeout and the handler has
