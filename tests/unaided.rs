@@ -1,31 +1,13 @@
 //! What `explore` finds with no flag but the command: nobody says what to send, to whom, or what would be wrong.
 
+mod found;
 mod script;
 
+use found::FOUND;
 use script::{ends, stdout};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-
-/// The broken fixtures that are found so. The others need to be told what is wrong, or where to look.
-const FOUND: [(&str, &str); 16] = [
-    ("accept", "an interrupted call is taken for its end"),
-    ("addjob", "another exit than expected"),
-    ("coalesced", "zombies are left"),
-    ("competing_wait", "it hangs"),
-    ("early_timer", "it hangs"),
-    ("eintr", "an interrupted call is taken for its end"),
-    ("given_up", "a process crashes"),
-    ("half_written", "other files are left than should be"),
-    ("lost_update", "it hangs"),
-    ("lost_wakeup", "it hangs"),
-    ("shutdown", "it waits for the outside"),
-    ("stale_job", "it only lets time pass"),
-    ("stale_lock", "other files are left than should be"),
-    ("taken_away", "another exit than expected"),
-    ("temporary", "other files are left than should be"),
-    ("test_then_sleep", "it ends late"),
-];
 
 /// Those that need a terminal.
 const ON_TERMINAL: [&str; 4] = ["full_screen", "hung_up", "put_aside", "too_small"];

@@ -7,6 +7,15 @@
 //!   ample time to fall asleep.
 //! * random delay: the signal is sent at a random time after the start, within about the time that the program lives.
 //!   A signal that comes before there is a handler ends the program; that is no failure.
+//!
+//! Before that, what the whole command `explore --first` costs on each broken fixture that it finds unaided, beside a sweep
+//! by `strace --inject` (`rival`). The first argument (`command`, `runs`)
+//! leaves out the other table; after `command`, names of fixtures leave out the others.
+
+mod command;
+#[path = "../../../tests/found/mod.rs"]
+mod found;
+mod rival;
 
 use sigrace::explore::{Plan, Stop};
 use sigrace::program::Launch;
@@ -35,8 +44,15 @@ const AMPLE: Duration = Duration::from_millis(20);
 const LIFE: Duration = Duration::from_millis(2);
 
 fn main() {
-    if let Err(error) = measure() {
-        println!("not measured: {error}");
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let (table, names) =
+        wanted.split_first().map_or((None, &[][..]), |(table, names)| (Some(table.as_str()), names));
+    let tables: [(&str, &dyn Fn() -> Result<(), Box<dyn Error>>); 2] =
+        [("command", &|| command::measure(names)), ("runs", &measure)];
+    for (_, measure) in tables.iter().filter(|(name, _)| table.is_none_or(|table| table == *name)) {
+        if let Err(error) = measure() {
+            println!("not measured: {error}");
+        }
     }
 }
 
