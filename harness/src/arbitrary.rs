@@ -8,7 +8,9 @@ use crate::scenario::{
     Exit, Expect, ExpectedFiles, Explore, Handlers, Known, Length, Scenario, Served, Strategy as Search,
     Text, Warned,
 };
-use crate::schedule::{Action, Label, Making, Receiver, Schedule, Site, Step, Syscall, Target, ThreadName};
+use crate::schedule::{
+    Action, Label, Making, Point, Receiver, Schedule, Site, Step, Syscall, Target, ThreadName,
+};
 use crate::signal::{Signal, SignalSet};
 use crate::trace::*;
 use crate::world::{Clock, Files, Network, Start, World};
@@ -196,12 +198,13 @@ fn search() -> impl Strategy<Value = Search> {
 prop_compose! {
     fn explore()(
         send in vec(signal(), 0..3), send_to in (process(), any::<bool>()), points in vec(site(), 0..3),
-        sweep in vec("[a-z_]{1,8}", 0..2), sweep_all: bool,
+        from in option::of((process(), 1u32..9)), sweep in vec("[a-z_]{1,8}", 0..2), sweep_all: bool,
         strategy in vec(search(), 1..3)
     ) -> Explore {
         let (process, group) = send_to;
         let send_to = Receiver { process, group };
-        Explore { send, send_to, person: Vec::new(), always: true, points, sweep, sweep_all, strategy }
+        let from = from.map(|(thread, nth)| Point { thread, site: Site::Before(syscalls::Sysno::openat.into()), nth });
+        Explore { send, send_to, person: Vec::new(), always: true, points, from, sweep, sweep_all, strategy }
     }
 }
 

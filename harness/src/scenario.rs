@@ -6,7 +6,7 @@ use crate::build::Build;
 use crate::checks::Rule;
 use crate::client::Client;
 use crate::program::{Limits, Program};
-use crate::schedule::{Action, Receiver, Schedule, Site, ThreadName};
+use crate::schedule::{Action, Point, Receiver, Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::trace::Broken;
 use crate::world::{Clock, Files, Network, World};
@@ -99,6 +99,9 @@ pub struct Explore {
     pub always: bool,
     /// Only these kinds of points; all when empty.
     pub points: Vec<Site>,
+    /// The point at which the search begins: what comes before it is passed by. The program's start if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Point>,
     /// Functions whose instructions are points, with those of what they call of the program's own code.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sweep: Vec<String>,
@@ -117,6 +120,7 @@ impl Default for Explore {
             person: Vec::new(),
             always: false,
             points: Vec::new(),
+            from: None,
             sweep: Vec::new(),
             sweep_all: false,
             strategy: Strategy::defaults(200),

@@ -1,9 +1,11 @@
 //! Point, action, step, schedule: what the harness does in a run that it would not have done by itself.
 
 mod keys;
+mod point;
 mod receiver;
 
 pub use keys::{BadKeys, Keys};
+pub use point::{BadPoint, Point};
 pub use receiver::Receiver;
 
 use crate::probe::ProbeName;
@@ -309,24 +311,6 @@ impl fmt::Display for Site {
             Site::Probe(name) => write!(f, "at probe {name}"),
             Site::Quiet => f.write_str("when everything sleeps"),
         }
-    }
-}
-
-/// A place where a thread can be held: a kind, a thread, and which time the thread gets there.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Point {
-    /// The thread that gets there.
-    pub thread: ThreadName,
-    /// What kind of place it is.
-    pub site: Site,
-    /// Which time, counted from 1 within the thread.
-    pub nth: u32,
-}
-
-impl fmt::Display for Point {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.thread, self.site)?;
-        if self.nth > 1 { write!(f, " #{}", self.nth) } else { Ok(()) }
     }
 }
 

@@ -109,7 +109,9 @@ impl Code for ExploreError {
     fn code(&self) -> Exit {
         match self {
             ExploreError::Run { source, .. } => source.code(),
-            ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. } => Exit::Unclear,
+            ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. } | ExploreError::NeverBegins(_) => {
+                Exit::Unclear
+            }
             // There is no room for another thread.
             ExploreError::Worker { .. } => Exit::HostCannot,
             ExploreError::Planning(_) => Exit::Harness,

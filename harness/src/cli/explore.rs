@@ -17,7 +17,7 @@ use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
 use crate::judge::{Comparison, Exits, LATE};
 use crate::probe::BadProbeName;
 use crate::scenario::{Explore, Strategy};
-use crate::schedule::{Action, BadKeys, Keys, Label, Making, Receiver, Site, Syscall};
+use crate::schedule::{Action, BadKeys, BadPoint, Keys, Label, Making, Point, Receiver, Site, Syscall};
 use crate::show::count;
 use crate::signal::{Signal, SignalSet, UnknownSignal};
 use crate::slots::Stopwatch;
@@ -64,6 +64,13 @@ pub(super) struct Args {
     /// Disturb only at these kinds of points, like `before:read`, `in:pause`, `after:fork`, `probe:NAME`, `at:FUNCTION`, `at:FILE:LINE`; separated by commas
     #[arg(long, value_name = "POINT", value_delimiter = ',', value_parser = site, help_heading = "Disturbance")]
     points: Vec<Site>,
+    /// Where to begin: at the program's `start`, or at a point as `sigrace points` and reports name it, like `p0 before openat #30`
+    ///
+    /// Without it a script's interpreter and a launcher are passed by: the search begins where the first process opens the script, or
+    /// where the program begins that it has executed, as long as it has made no process or thread until then, nor, before it
+    /// executes a program, installed a handler of what is sent or comes by itself.
+    #[arg(long, value_name = "POINT", value_parser = from, help_heading = "Disturbance")]
+    from: Option<Begin>,
     /// Disturb also at every instruction that this function executes, and what it calls of the program's own code; repeatable
     ///
     /// A function of a library is written `libc.so.6!malloc`. What is sent comes there; where nothing is sent, children, timers and peers go first there, so that their SIGCHLD, SIGALRM or SIGIO does.
@@ -137,6 +144,20 @@ fn sent(text: &str) -> Result<Sent, String> {
         return Ok(Sent::Nothing);
     }
     text.parse().map(Sent::Signal).map_err(|error: UnknownSignal| error.to_string())
+}
+
+/// What `--from` takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Begin {
+    Start,
+    Point(Point),
+}
+
+fn from(text: &str) -> Result<Begin, String> {
+    if text == "start" {
+        return Ok(Begin::Start);
+    }
+    text.parse().map(Begin::Point).map_err(|error: BadPoint| error.to_string())
 }
 
 /// The name of a process, or of its group.
@@ -231,7 +252,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     while let Some(section) = sections.each.get(index).cloned() {
         let (section, searches) = (&section, searches.max(sections.each.len()));
         let share = whole.share(&how, sections.left(index), clock.elapsed());
-        let plan = args.plan(section, &how, code.clone(), share);
+        let from = sections.from(section, args.from.as_ref());
+        let plan = Plan { from, ..args.plan(section, &how, code.clone(), share) };
         let progress =
             Progress::new(Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)));
         let job = Job {
@@ -319,6 +341,7 @@ impl Args {
             person: self.person(),
             always: self.always,
             points: self.points.clone(),
+            from: None,
             sweep: self.sweep.clone(),
             sweep_all: self.sweep_all,
             strategy: strategies.to_vec(),

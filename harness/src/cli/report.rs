@@ -144,6 +144,8 @@ mod tests {
             asked: None,
             notes: Vec::new(),
             result: Some(Found {
+                from: None,
+                points_passed_by: 0,
                 extent: "2 runs".to_owned(),
                 runs: 2,
                 extra_runs: 0,

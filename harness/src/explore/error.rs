@@ -1,7 +1,7 @@
 //! Why exploring came to no report, or ended early.
 
 use super::verdict::Verdict;
-use crate::schedule::ThreadName;
+use crate::schedule::{Point, ThreadName};
 use crate::supervise::RunError;
 
 /// Why exploring came to no report.
@@ -28,6 +28,11 @@ pub enum ExploreError {
         /// The points where threads sleep.
         asleep: String,
     },
+    /// The undisturbed run does not come to the point at which the search is to begin.
+    #[error(
+        "the undisturbed run never comes to {0}, where the search is to begin; `sigrace points` shows what it reaches"
+    )]
+    NeverBegins(Point),
     /// A worker thread could not be started.
     #[error("cannot start worker thread {index}: {source}")]
     Worker {
@@ -57,6 +62,7 @@ impl ExploreError {
             }
             | ExploreError::NeverQuiet(_)
             | ExploreError::NoReceiver { .. }
+            | ExploreError::NeverBegins(_)
             | ExploreError::Worker { .. }
             | ExploreError::Planning(_) => None,
         }

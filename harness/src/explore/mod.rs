@@ -15,6 +15,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod beginning;
 mod chance;
 mod code;
 mod confirm;
@@ -55,6 +56,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 
+pub use beginning::{Beginning, Look, Why, look};
 pub use code::{Block, Chart, Code, MOST_VISITS, Spot, Stretch};
 pub use error::ExploreError;
 pub use executed::Executed;
@@ -62,7 +64,7 @@ pub use known::Comparison;
 pub use partition::Partition;
 pub use plan::{Plan, Stop};
 pub use progress::{Doing, Progress, Standing};
-pub use receivers::{Sendable, receivers, sendable};
+pub use receivers::{Sendable, sendable};
 pub use reference::{Reference, reference};
 pub use replay::{Replay, compare, replay};
 pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};

@@ -1,5 +1,6 @@
 //! What a search may do.
 
+use super::beginning::Beginning;
 use super::code::Code;
 use super::partition::Partition;
 use crate::scenario::{Known, Strategy};
@@ -24,6 +25,8 @@ pub struct Plan {
     pub always: bool,
     /// Steps are planned only at these kinds of points; at all when empty.
     pub points: Vec<Site>,
+    /// Where the search begins; at the program's start if none.
+    pub from: Option<Beginning>,
     /// Code in which steps are planned, where the baseline executes it, besides those kinds of points.
     pub code: Code,
     /// Schedules that are tried before the strategies begin: kept cases, or the one that is to be shrunk further.
@@ -78,6 +81,7 @@ impl Default for Plan {
             may: Vec::new(),
             always: false,
             points: Vec::new(),
+            from: None,
             code: Code::default(),
             fixed: Vec::new(),
             strategies: Strategy::defaults(200),

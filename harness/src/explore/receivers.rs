@@ -3,11 +3,9 @@
 //! Those that somebody outside sends on purpose: to end, to stop, to reload, to tell (signal(7), kill(1)). What the kernel
 //! sends by itself, for a child, a timer, a pipe, a fault, comes in its natural order, which is explored without any.
 
-use super::crew::attempt_by;
-use super::error::ExploreError;
-use crate::schedule::{Schedule, ThreadName};
+use crate::schedule::ThreadName;
 use crate::signal::{Signal, SignalSet};
-use crate::supervise::{Observe, Receiver, Supervise};
+use crate::supervise::Receiver;
 
 /// What people, service managers, terminals and other programs send; real-time signals are added.
 /// A shell's job control (SIGTSTP, SIGCONT) is a matter of terminals.
@@ -33,18 +31,15 @@ pub struct Sendable {
     pub runtime: Vec<(ThreadName, SignalSet)>,
 }
 
-/// The processes of the program that have something to do with signals, by a run that nothing disturbs.
-pub fn receivers<S: Supervise + ?Sized>(supervisor: &mut S) -> Result<Vec<Receiver>, ExploreError> {
-    let look = || supervisor.observe(&Schedule::empty(), &Observe::Signals);
-    let (_, observed) = attempt_by(look).map_err(ExploreError::run("looking for signals"))?;
-    Ok(observed.receivers)
+/// True for what somebody outside sends on purpose; the others come by themselves.
+pub(super) fn from_outside(signal: Signal) -> bool {
+    signal.number() > 33 || OUTSIDE.iter().any(|name| name.parse() == Ok(signal))
 }
 
 /// What to send to these processes: each signal to the first of them, p0 before its children.
 pub fn sendable(receivers: &[Receiver]) -> Sendable {
     let named = |names: &[&str]| -> SignalSet { names.iter().filter_map(|name| name.parse().ok()).collect() };
-    let real_time = (34..=64).filter_map(Signal::from_number).collect();
-    let outside = named(&OUTSIDE).union(real_time);
+    let outside = (1..=64).filter_map(Signal::from_number).filter(|signal| from_outside(*signal)).collect();
     let mut chosen = Sendable::default();
     for Receiver { process, signals } in receivers {
         let standard = signals.iter().filter(|signal| signal.number() < 32).count();

@@ -5,6 +5,7 @@
 //! ever is, and who gets them, is known from a run of the empty schedule, made before. Where there is but one thread, the
 //! moment is told by the call in which it sleeps. Clients have ended by then, or wait for the program.
 
+use super::beginning::{Begun, passed_by};
 use super::crew::attempt;
 use super::error::ExploreError;
 use super::executed::{self, Executed};
@@ -28,6 +29,8 @@ pub struct Reference {
     /// Signals whose handlers the first process takes away for a moment, in these runs, or where what the reference run did not
     /// come to do is done first.
     pub gaps: SignalSet,
+    /// How many points of the undisturbed run come before the search begins: they are not among those that the runs above reached.
+    pub passed: usize,
 }
 
 impl Reference {
@@ -46,6 +49,9 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
     let empty = Schedule::empty();
     let mut plain =
         attempt(supervisor, &empty).map_err(ExploreError::run("making the run without any step"))?.run;
+    let passed = passed_by(&plain, plan.from.as_ref())?;
+    let supervisor = &mut Begun::new(supervisor, plan.from.as_ref());
+    supervisor.cut(&mut plain);
     if plain.first_quiet.is_empty() {
         match &plain.outcome.end {
             End::Spinning(counted) => return Err(ExploreError::NeverQuiet(counted.clone())),
@@ -58,7 +64,7 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
     if acts.is_empty() || plain.first_quiet.is_empty() {
         steady(supervisor, &mut plain)?;
         let gaps = gaps(&plain);
-        return Ok(Reference { schedule: empty, run: plain, plain: None, executed, gaps });
+        return Ok(Reference { schedule: empty, run: plain, plain: None, executed, gaps, passed });
     }
     let mut made = |acts: &[Action]| {
         let schedule = Schedule { steps: meeting(plan, &plain, acts)? };
@@ -75,7 +81,7 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
     executed::copy(&plain, &mut run);
     steady(supervisor, &mut run)?;
     let schedule = run.schedule.clone();
-    Ok(Reference { schedule, run, plain: Some(plain), executed, gaps })
+    Ok(Reference { schedule, run, plain: Some(plain), executed, gaps, passed })
 }
 
 /// Signals whose handlers the first process had taken away for a moment.

@@ -1,5 +1,6 @@
 //! What came of a search, as values.
 
+use super::beginning::Beginning;
 use super::partition::Partition;
 use super::plan::Plan;
 use super::reference::Reference;
@@ -19,6 +20,8 @@ pub struct Report {
     pub part: Option<Partition>,
     /// Runs that every part of a search makes, to see what there is to try: not among `runs`.
     pub shared_runs: u64,
+    /// Where it begins; at the program's start if none.
+    pub from: Option<Beginning>,
     /// The reference run.
     pub reference: Arc<Reference>,
     /// Runs made by the strategies. The reference run is number 0 and not among them.
@@ -64,6 +67,7 @@ impl Report {
             verdict: Verdict::Unreached,
             part: plan.part,
             shared_runs: 0,
+            from: plan.from.clone(),
             reference: reference.clone(),
             runs: 0,
             extra_runs: 0,

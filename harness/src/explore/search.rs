@@ -1,5 +1,6 @@
 //! The search: plans rounds, has them tried, takes the runs in their order, and follows up those that fail.
 
+use super::beginning::Begun;
 use super::confirm::verify;
 use super::cover::cover;
 use super::crew::{Crew, Queue, Tried};
@@ -71,8 +72,9 @@ where
     J: Fn(&Run) -> Vec<Broken>,
 {
     let (queue, reference) = (Queue::default(), Arc::new(reference));
+    let factory = |index| factory(index).map(|supervisor| Begun::new(supervisor, plan.from.as_ref()));
     std::thread::scope(|scope| {
-        let crew = Crew::start(scope, &queue, plan.jobs, factory, cancel)?;
+        let crew = Crew::start(scope, &queue, plan.jobs, &factory, cancel)?;
         Search::new(plan, &reference, Ledger::new(&crew, judge), progress).run()
     })
 }

@@ -14,6 +14,8 @@ pub struct Extent<'a> {
     pub levels: &'a [Level],
     /// At how many steps were taken, and how many there are.
     pub points: (u64, u64),
+    /// The first of them, where the search does not begin with the program.
+    pub from: Option<String>,
     /// Distinct outcomes.
     pub outcomes: u64,
     /// True if there were more.
@@ -36,7 +38,8 @@ impl Display for Extent<'_> {
         parts.extend(self.levels.iter().map(|level| self.level(level)));
         let (taken, open) = self.points;
         let points = count(open, "point");
-        parts.push(if taken == open { points } else { format!("steps at {taken} of {points}") });
+        let from = self.from.as_ref().map_or_else(String::new, |from| format!(" from {from} on"));
+        parts.push(if taken == open { points } else { format!("steps at {taken} of {points}") } + &from);
         let more = if self.more_outcomes { "more than " } else { "" };
         parts.push(format!("{more}{}", count(self.outcomes, "distinct outcome")));
         parts.extend(self.chance.map(told));
@@ -107,13 +110,14 @@ fn swept(executed: &Executed) -> Option<String> {
 impl<'a> Extent<'a> {
     /// That of a search.
     pub fn of(report: &'a Report) -> Extent<'a> {
-        let Report { runs, outcomes, verified, part, cut, more_outcomes, reference, .. } = report;
+        let Report { runs, outcomes, verified, part, cut, more_outcomes, reference, from, .. } = report;
         let Coverage { levels, taken, open, chance, .. } = &report.coverage;
         Extent {
             part: *part,
             runs: *runs,
             levels,
             points: (*taken as u64, *open as u64),
+            from: from.as_ref().map(|from| from.point.to_string()),
             outcomes: outcomes.len() as u64,
             more_outcomes: *more_outcomes,
             chance: chance.as_ref(),

@@ -191,6 +191,7 @@ fn extent(found: &Found) -> String {
         runs: found.runs,
         levels: &levels,
         points: (found.points_taken, found.points),
+        from: found.from.clone(),
         outcomes: found.outcomes.len() as u64,
         more_outcomes: found.more_outcomes,
         chance: chance.as_ref(),

@@ -90,6 +90,12 @@ pub struct Found {
     pub cut: Option<String>,
     /// Runs that broke an expectation.
     pub failing: u64,
+    /// The point at which the search begins; none if that is the program's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// How many points of the undisturbed run come before it, and were passed by: they count nowhere else.
+    #[serde(default)]
+    pub points_passed_by: u64,
     /// Points at which the baseline could be disturbed.
     pub points: u64,
     /// How many of them were.
@@ -364,6 +370,8 @@ impl Found {
             signals_unsent: report.signals_unsent as u64,
             cut: report.cut.map(|cut| name_of_cut(cut).to_owned()),
             failing: report.failing,
+            from: report.from.as_ref().map(|from| from.point.to_string()),
+            points_passed_by: report.reference.passed as u64,
             points: report.coverage.open as u64,
             points_taken: report.coverage.taken as u64,
             points_not_taken: report.coverage.not_taken.iter().map(ToString::to_string).collect(),

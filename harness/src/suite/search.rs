@@ -100,9 +100,9 @@ impl SearchError {
     /// The verdict of a scenario that ended with this error; none if it says nothing about program or host.
     pub fn verdict(&self) -> Option<Verdict> {
         match self {
-            SearchError::Explore(ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. }) => {
-                Some(Verdict::Unreached)
-            }
+            SearchError::Explore(
+                ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. } | ExploreError::NeverBegins(_),
+            ) => Some(Verdict::Unreached),
             SearchError::Explore(error) => error.verdict(),
             SearchError::OutOfTime(_) => Some(Verdict::Unreached),
             SearchError::Slot(_) | SearchError::Code(_) | SearchError::Digest(_) | SearchError::Regex(_) => {

@@ -2,7 +2,7 @@
 
 use super::search::Done;
 use crate::checks::Checked;
-use crate::explore::{self, Cut, Reference, Report};
+use crate::explore::{self, Beginning, Cut, Reference, Report, Why};
 use crate::judge;
 use crate::schedule::{Schedule, Step};
 use crate::show::{self, Extent, Page, count};
@@ -28,6 +28,9 @@ impl Done {
             undisturbed(reference),
             show::outcome_words(&reference.run.outcome)
         );
+        if let Some(passed) = self.passed_by() {
+            text += &format!("{passed}\n");
+        }
         if outcomes.len() > 1 {
             let runs = outcomes.iter().map(|seen| seen.runs).sum();
             text += &format!("distinct outcomes of {}, the reference run included:\n", count(runs, "run"));
@@ -102,6 +105,20 @@ impl Done {
             ));
         }
         lines
+    }
+
+    /// What of the program's start was passed by, and what the search begins with; none if it begins with the program.
+    pub fn passed_by(&self) -> Option<String> {
+        let Beginning { point, why } = self.report.from.as_ref()?;
+        let passed = count(self.report.reference.passed as u64, "point");
+        let begins = match why {
+            Why::Asked => format!("the search begins {point}"),
+            Why::Opens(script) => {
+                format!("the search begins where {} is opened, {point}", script.display())
+            }
+            Why::Runs(program) => format!("{program} is explored, from {point} on"),
+        };
+        Some(format!("{passed} of the start passed by: {begins} (--from start for all)"))
     }
 
     /// What did not repeat itself, for a person: why, and how both runs ended.

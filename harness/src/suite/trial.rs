@@ -5,7 +5,7 @@ use super::record::Keep;
 use super::search::{Against, Done, Job, SearchError, search, settings};
 use super::sweep::code;
 use crate::checks::Warning;
-use crate::explore::{self, Code, Cut, Plan, Progress, Verdict};
+use crate::explore::{self, Beginning, Code, Cut, Plan, Progress, Verdict, Why};
 use crate::program::Launch;
 use crate::resolve::{self, ResolveError};
 use crate::scenario::{Explore, Strategy, Warned};
@@ -64,6 +64,7 @@ impl How {
             may: asked.may(tty),
             always: asked.always,
             points: asked.points.clone(),
+            from: asked.from.clone().map(|point| Beginning { point, why: Why::Asked }),
             code,
             strategies: self.strategies(&asked.strategy),
             ..self.plan.clone()

@@ -50,6 +50,7 @@ mod release;
 mod remains;
 mod scheduling;
 mod settle;
+mod started;
 mod state;
 mod steps;
 mod terminal;
@@ -72,6 +73,7 @@ pub use code::learnt::Learnt;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
 use nix::errno::Errno;
 pub use receivers::Receiver;
+pub use started::Start;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -136,8 +138,9 @@ pub enum Observe {
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
     /// of a run that does not end by itself. Costs time, and some memory.
     Where,
-    /// Which processes have something to do with which signals.
-    Signals,
+    /// Which processes have something to do with which signals, and how the program starts: where the first process opens this
+    /// file, an absolute path, if one is named.
+    Signals(Option<PathBuf>),
 }
 
 impl Observe {
@@ -178,6 +181,8 @@ pub struct Observed {
     pub places: Vec<Whereabouts>,
     /// The processes that have something to do with signals, by name.
     pub receivers: Vec<Receiver>,
+    /// What the first process does as it starts.
+    pub start: Start,
 }
 
 /// Something that can run the program by a schedule: the supervisor, or a model of it in a test of exploration.
@@ -199,6 +204,24 @@ pub trait Supervise {
 
     /// Told that nothing is to be run for now, so that others can have what is kept for the next run.
     fn rest(&mut self) {}
+}
+
+impl<S: Supervise + ?Sized> Supervise for &mut S {
+    fn run(&mut self, schedule: &Schedule) -> Result<Run, RunError> {
+        (**self).run(schedule)
+    }
+
+    fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
+        (**self).observe(schedule, observe)
+    }
+
+    fn ready(&mut self, still: &dyn Fn() -> bool) -> Result<bool, RunError> {
+        (**self).ready(still)
+    }
+
+    fn rest(&mut self) {
+        (**self).rest();
+    }
 }
 
 /// Why there is no run to report.

@@ -22,7 +22,10 @@ pub struct Receiver {
 impl Turns<'_> {
     /// Takes note of a call that is about to be let happen, if it installs a handler.
     pub(super) fn note_action(&mut self, id: ThreadId, call: Syscall, args: &[u64; 6]) {
-        if *self.observe != Observe::Signals || call.sysno() != Some(Sysno::rt_sigaction) || args[1] == 0 {
+        if !matches!(self.observe, Observe::Signals(_))
+            || call.sysno() != Some(Sysno::rt_sigaction)
+            || args[1] == 0
+        {
             return;
         }
         let signal = i32::try_from(args[0]).ok().and_then(Signal::from_number);
@@ -32,6 +35,7 @@ impl Turns<'_> {
             && handler > libc::SIG_IGN as u64
         {
             self.note_handled(id, SignalSet::only(signal));
+            self.note_installing(id, signal);
         }
     }
 
@@ -72,7 +76,7 @@ impl Turns<'_> {
 
     /// Everything sleeps: what is blocked there or waited for, or caught since before an observer could see.
     pub(super) fn note_awaited(&mut self) -> Result<(), RunError> {
-        if *self.observe != Observe::Signals {
+        if !matches!(self.observe, Observe::Signals(_)) {
             return Ok(());
         }
         for id in self.tree.live().collect::<Vec<_>>() {

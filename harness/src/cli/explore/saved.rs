@@ -57,6 +57,7 @@ impl Args {
             _ => strategy.clone(),
         };
         let mut explore = self.asked(section, &job.plan.strategies.iter().map(made).collect::<Vec<_>>());
+        explore.from = job.plan.from.as_ref().map(|from| from.point.clone());
         // What was swept without being asked for is asked for there.
         let swept = done.swept.iter().map(|function| function.to_string());
         explore.sweep.extend(swept.filter(|function| !self.sweep.contains(function)));

@@ -1,8 +1,8 @@
 //! Which searches are made: what is sent in each, and to whom.
 
-use super::{Args, Sent};
+use super::{Args, Begin, Sent};
 use crate::cli::exit::{Exit, Stop};
-use crate::explore::{Sendable, sendable};
+use crate::explore::{Beginning, Look, Sendable, Why, sendable};
 use crate::judge;
 use crate::schedule::Receiver;
 use crate::show::listed;
@@ -67,6 +67,8 @@ pub(super) struct Sections {
     endings: Vec<Section>,
     /// True if the outside could send something that the program hears.
     pub(super) heard: bool,
+    /// What an undisturbed run has shown, if it is to be seen from it where they begin.
+    look: Option<Look>,
 }
 
 impl Args {
@@ -79,29 +81,44 @@ impl Args {
         }
         if !signals.is_empty() {
             let each = vec![Section { send: signals, to: self.send_to.clone() }];
-            return Ok(Sections {
-                each,
-                found: None,
-                goes_on: Vec::new(),
-                endings: Vec::new(),
-                heard: false,
-            });
+            // A launcher is alone, catches nothing and is sent nothing, so that in it no step could be taken anyway.
+            let looks = self.always || self.target.world().tty || suite::script(&settings.launch).is_some();
+            let looks = looks && self.from.is_none();
+            let look = looks.then(|| suite::look(settings, slots)).transpose()?;
+            return Ok(Sections { look, ..Sections::of(each) });
         }
-        let found = sendable(&suite::receivers(settings, slots)?);
+        let look = suite::look(settings, slots)?;
+        let found = sendable(&look.receivers);
         let heard = !found.send.is_empty();
+        let look = Some(look).filter(|_| self.from.is_none());
         // At a terminal a person types instead.
         if self.send.contains(&Sent::Nothing) || self.target.world().tty {
-            let each = vec![Section::nothing()];
-            return Ok(Sections { each, found: None, goes_on: Vec::new(), endings: Vec::new(), heard });
+            return Ok(Sections { heard, look, ..Sections::of(vec![Section::nothing()]) });
         }
         let sent =
             found.send.iter().map(|(signal, to)| Section { send: vec![*signal], to: to.clone().into() });
         let each = std::iter::once(Section::nothing()).chain(sent).collect();
-        Ok(Sections { each, found: Some(found), goes_on: Vec::new(), endings: Vec::new(), heard })
+        Ok(Sections { found: Some(found), heard, look, ..Sections::of(each) })
     }
 }
 
 impl Sections {
+    /// These, as they were asked for.
+    fn of(each: Vec<Section>) -> Sections {
+        Sections { each, found: None, goes_on: Vec::new(), endings: Vec::new(), heard: false, look: None }
+    }
+}
+
+impl Sections {
+    /// Where this search begins: where it was asked for, or what is found out.
+    pub(super) fn from(&self, section: &Section, asked: Option<&Begin>) -> Option<Beginning> {
+        match asked {
+            Some(Begin::Start) => None,
+            Some(Begin::Point(point)) => Some(Beginning { point: point.clone(), why: Why::Asked }),
+            None => self.look.as_ref()?.begins(&section.send),
+        }
+    }
+
     /// True if there are several.
     pub(super) fn several(&self) -> bool {
         self.each.len() > 1

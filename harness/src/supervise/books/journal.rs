@@ -2,9 +2,9 @@
 
 use crate::schedule::{Action, Point, ThreadName};
 use crate::signal::SignalSet;
-use crate::supervise::Receiver;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
+use crate::supervise::{Receiver, Start};
 use crate::trace::{Event, Lapse, Reached, Threads, What};
 use std::collections::BTreeMap;
 
@@ -23,6 +23,8 @@ pub(in crate::supervise) struct Journal {
     pub(in crate::supervise) first_quiet: Vec<Point>,
     /// The signals that each process has something to do with, as far as the run is looked at for that.
     pub(in crate::supervise) receivers: BTreeMap<ThreadName, SignalSet>,
+    /// What the first process does as it starts, as far as the run is looked at for that.
+    pub(in crate::supervise) start: Start,
     /// How many events there were when everything was last seen asleep: if there are no more, it is the same moment.
     pub(in crate::supervise) quiet_at: Option<usize>,
     /// The threads that were last named together: mostly they are the same at the next point.
