@@ -47,12 +47,11 @@ fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let (table, names) =
         wanted.split_first().map_or((None, &[][..]), |(table, names)| (Some(table.as_str()), names));
-    let tables: [(&str, &dyn Fn() -> Result<(), Box<dyn Error>>); 2] =
-        [("command", &|| command::measure(names)), ("runs", &measure)];
-    for (_, measure) in tables.iter().filter(|(name, _)| table.is_none_or(|table| table == *name)) {
-        if let Err(error) = measure() {
-            println!("not measured: {error}");
-        }
+    let is_wanted = |name: &str| table.is_none_or(|table| table == name);
+    let result = if is_wanted("command") { command::measure(names) } else { Ok(()) };
+    let result = result.and_then(|()| if is_wanted("runs") { measure() } else { Ok(()) });
+    if let Err(error) = result {
+        println!("not measured: {error}");
     }
 }
 
