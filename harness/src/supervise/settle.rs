@@ -27,8 +27,10 @@ impl Turns<'_> {
     pub(super) fn settle(&mut self) -> Result<Option<End>, RunError> {
         let mut patience = self.first_patience();
         let begun = Instant::now();
+        let mut moving = false;
         loop {
-            if self.awaited() {
+            // A held thread that runs for a moment will not tell when it is through, and it may be waiting for this CPU.
+            if moving || self.awaited() {
                 match self.listen(patience)? {
                     Heard::News => {
                         patience = self.first_patience();
@@ -39,6 +41,7 @@ impl Turns<'_> {
                 }
             }
             let look = self.look()?;
+            moving = look.running.is_some();
             if !look.unchanged.is_empty() && self.listen(Patience::Not)? == Heard::News {
                 continue;
             }
@@ -82,7 +85,10 @@ impl Turns<'_> {
         };
         // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
         let guarded = self.going.guard.is_some();
-        if self.code.parking || (!guarded && self.tree.live().any(|id| untold(self.tree.thread(id)))) {
+        if self.code.parking
+            || !self.awaited()
+            || (!guarded && self.tree.live().any(|id| untold(self.tree.thread(id))))
+        {
             Patience::FIRST_LOOK
         } else {
             Patience::ForNews
