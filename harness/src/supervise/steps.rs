@@ -12,6 +12,7 @@ use crate::supervise::deliver;
 use crate::supervise::lapse::Reception;
 use crate::supervise::state::Turns;
 use crate::sys::pidfd;
+use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::{Reached, Threads};
 use nix::errno::Errno;
 use std::collections::BTreeSet;
@@ -321,11 +322,33 @@ impl Turns<'_> {
             self.send_to_members(signal, members)?;
             return self.sent(thread, Action::SendGroup(signal));
         }
+        let first = self.sent_in_sleep(thread);
         if !self.kill(process, signal)? {
             return Ok(false);
         }
+        if first && !self.has_both(thread, &status, signal)? {
+            let name = &self.tree.thread(thread).name;
+            self.doubts.taint(format!("{name} went on before the second signal was sent into its sleep"));
+        }
         self.signalled(process);
         self.sent(thread, Action::Send(signal))
+    }
+
+    /// True if the thread, which sleeps, was sent a signal where it is.
+    fn sent_in_sleep(&self, thread: ThreadId) -> bool {
+        let point = self.point_of(thread).0;
+        let mut taken = self.schedule.steps.iter().zip(&self.taken).filter(|(_, taken)| **taken);
+        !self.tree.is_held(thread)
+            && taken.any(|(step, _)| matches!(step.action, Action::Send(_)) && step.point() == point)
+    }
+
+    /// True if what was on its way to the thread before `signal` was sent still is: then it takes both as it wakes, in the
+    /// kernel's order. On a busy machine it may have been let run in between.
+    fn has_both(&self, thread: ThreadId, before: &ProcStatus, signal: Signal) -> Result<bool, RunError> {
+        let earlier = before.pending_process.without(before.blocked);
+        let Some(now) = self.proc_status(thread)? else { return Ok(true) };
+        let both = earlier.union(SignalSet::only(signal).without(before.blocked));
+        Ok(!earlier.is_empty() && both.without(now.pending_process).is_empty())
     }
 
     /// Sends it as kill(2) does; false if the process has ended.
