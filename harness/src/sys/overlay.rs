@@ -15,6 +15,7 @@ use nix::sys::stat::fstat;
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{AccessFlags, access, getegid, geteuid};
 use std::ffi::CString;
+use std::fs::Metadata;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -24,6 +25,8 @@ use std::path::{Path, PathBuf};
 pub(super) const MOST: usize = 8;
 /// Why a folder is not covered whose owner or group the user namespace does not know.
 const FOREIGN: &str = "it belongs to another user or group";
+/// The same of a folder around it.
+const AMID_FOREIGN: &str = "a folder around it belongs to another user or group";
 /// Of a folder that has more mounts below it, the files stay the machine's.
 const MOST_MOUNTS: usize = 64;
 
@@ -93,7 +96,7 @@ pub(super) fn plan(
             Ok(cover) => plan.covers.push(cover),
             Err(Some(reason)) => {
                 let mut inside = inside(&folder, &mounts, &plan.covers);
-                if reason == FOREIGN
+                if [FOREIGN, AMID_FOREIGN].contains(&reason)
                     && let Some(cover) = inside.and_then(|index| plan.covers.get_mut(index))
                     && cover.mounts.len() < MOST_MOUNTS
                 {
@@ -119,7 +122,8 @@ fn cover(
 ) -> std::io::Result<Result<Cover, Option<&'static str>>> {
     let stat = folder.metadata()?;
     let writable = access(folder, AccessFlags::W_OK).is_ok();
-    let own = stat.uid() == geteuid().as_raw() && stat.gid() == getegid().as_raw();
+    let is_own = |stat: &Metadata| stat.uid() == geteuid().as_raw() && stat.gid() == getegid().as_raw();
+    let own = is_own(&stat);
     let shared = stat.mode() & libc::S_ISVTX != 0 && writable;
     if user && folder == Path::new("/") {
         return Ok(Err(Some("an ordinary user can have folders alone")));
@@ -127,6 +131,15 @@ fn cover(
     if user && !own && !shared {
         // The overlay could not copy what somebody owns whom the user namespace does not know (EOVERFLOW).
         return Ok(Err(writable.then_some(FOREIGN)));
+    }
+    if let Some(around) = inside(folder, mounts, others).and_then(|index| others.get(index)).filter(|_| user) {
+        let between = folder.ancestors().skip(1).take_while(|above| *above != around.path);
+        for above in between {
+            // Nor that around it, which is copied first.
+            if !is_own(&above.metadata()?) {
+                return Ok(Err(writable.then_some(AMID_FOREIGN)));
+            }
+        }
     }
     let below: Vec<&PathBuf> =
         mounts.iter().filter(|mount| *mount != folder && mount.starts_with(folder)).collect();
