@@ -1,10 +1,11 @@
 //! Where things are kept that can be made again: programs that were built, and what was read of debug information.
 
 use crate::code::Memory;
+use crate::store;
 use nix::unistd::Uid;
 use std::env;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -60,10 +61,7 @@ impl Kept {
 
 impl Memory for Kept {
     fn read(&self, name: &str) -> Option<Vec<u8>> {
-        let file = self.folders.iter().find_map(|folder| fs::File::open(folder.join(name)).ok())?;
-        let mut content = Vec::new();
-        file.take(LARGEST).read_to_end(&mut content).ok()?;
-        Some(content)
+        self.folders.iter().find_map(|folder| store::read(&folder.join(name), LARGEST).ok())
     }
 
     fn write(&self, name: &str, content: &[u8]) {

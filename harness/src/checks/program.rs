@@ -2,13 +2,14 @@
 
 use super::{Rule, Warning, safe};
 use crate::code::{
-    CodeError, Flow, Function, Image, Images, Instruction, Place, SourceLine, StaticAccess, Target, Update,
+    CodeError, Flow, Function, Image, Instruction, Place, SourceLine, StaticAccess, Target, Update,
 };
 use crate::schedule::{Label, Schedule};
 use crate::signal::Signal;
+use crate::supervise::images;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Programs with more bytes of own code are left alone.
 const LARGEST: u64 = 1_000_000;
@@ -114,8 +115,7 @@ impl Call {
 impl Program {
     /// Reads a program's file, of which what has been read before is kept.
     pub(super) fn open(file: &Path) -> Result<Program, CodeError> {
-        static IMAGES: OnceLock<Images> = OnceLock::new();
-        Ok(Program::of(IMAGES.get_or_init(Images::default).open(file)?))
+        Ok(Program::of(images().open(file)?))
     }
 
     fn of(image: Arc<Image>) -> Program {

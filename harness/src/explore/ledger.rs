@@ -80,20 +80,11 @@ impl<'a, 'env> Ledger<'a, 'env> {
         let breaks = if tainted { None } else { self.telling(run) };
         let mut hasher = DefaultHasher::new();
         run.events.hash(&mut hasher);
-        let status = match run.outcome.end {
-            End::Ended(status) => Some(status),
-            End::Hang(_)
-            | End::Idle(_)
-            | End::Stopped
-            | End::Spinning(_)
-            | End::Stalled(_)
-            | End::TimedOut => None,
-        };
         let entry = Entry {
             breaks,
             clean: !tainted && run.unreached.is_empty(),
             events: hasher.finish(),
-            end: (discriminant(&run.outcome.end), status),
+            end: (discriminant(&run.outcome.end), run.outcome.end.status()),
         };
         if breaks == Some(Broken::Interrupted)
             && let Some(control) = uninterrupted(run)

@@ -109,15 +109,7 @@ impl Expectation for TakenAway {
 
 impl Expectation for Ending {
     fn breach(&self, run: &Run) -> Option<String> {
-        let status = match run.outcome.end {
-            End::Ended(status) => status,
-            End::Hang(_)
-            | End::Idle(_)
-            | End::Stopped
-            | End::Spinning(_)
-            | End::Stalled(_)
-            | End::TimedOut => return None,
-        };
+        let status = run.outcome.end.status()?;
         (!self.allows(status)).then(|| match self {
             Ending::As(exit) => format!("expected {}, got {status}", words(exit)),
             Ending::Never => format!("expected it to go on waiting as the reference run did, got {status}"),

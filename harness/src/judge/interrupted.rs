@@ -37,15 +37,7 @@ impl Expectation for As {
         }
         let interrupted = run.interrupted();
         let calls: Vec<String> = interrupted.iter().map(|point| point.point.to_string()).collect();
-        let expected = match &self.0 {
-            End::Ended(status) => status.to_string(),
-            End::Hang(_)
-            | End::Idle(_)
-            | End::Stopped
-            | End::Spinning(_)
-            | End::Stalled(_)
-            | End::TimedOut => "it to go on waiting".to_owned(),
-        };
+        let expected = self.0.status().map_or("it to go on waiting".to_owned(), |status| status.to_string());
         (!calls.is_empty()).then(|| {
             format!(
                 "expected {expected}, as in the reference run and where the signal comes just before the call, got {status} \

@@ -2,10 +2,10 @@
 
 use super::worker;
 use crate::checks::{self, Asked, Reentered};
-use crate::code::{CodeError, Flow, Function, Image, Images, Instruction, Place, Target};
+use crate::code::{CodeError, Flow, Function, Image, Instruction, Place, Target};
 use crate::explore::{Block, Chart, Code, ExploreError, Plan, Spot, Stretch};
 use crate::schedule::{Label, Schedule};
-use crate::supervise::{RunError, Supervise};
+use crate::supervise::{RunError, Supervise, images};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,10 +102,9 @@ impl fmt::Debug for Library {
 
 impl Library {
     fn of(found: &Reentered) -> Library {
-        let images = Images::default();
         let open = |(index, path): (usize, &std::path::PathBuf)| {
             let name = path.file_name()?.to_str()?;
-            let image = images.open(path).ok()?;
+            let image = images().open(path).ok()?;
             // What the dynamic loader has is for itself.
             let loader = index > 0 && name.starts_with("ld-");
             (!loader).then(|| ((index > 0).then(|| name.to_owned()), image))

@@ -6,7 +6,7 @@
 //! configuration as well.
 
 use crate::program::Launch;
-use std::fs::File;
+use crate::store;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -28,12 +28,8 @@ pub fn script(launch: &Launch) -> Option<PathBuf> {
 
 /// What follows `#!` in the first line of a regular file, if it begins so.
 fn first_line(file: &Path) -> Option<String> {
-    // Nobody waits for what is no regular file.
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
     let mut bytes = Vec::new();
-    File::open(file).ok()?.take(LINE).read_to_end(&mut bytes).ok()?;
+    store::open(file).ok()?.take(LINE).read_to_end(&mut bytes).ok()?;
     let line = bytes.split(|byte| *byte == b'\n').next()?.strip_prefix(b"#!")?;
     String::from_utf8(line.to_vec()).ok()
 }

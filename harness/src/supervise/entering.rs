@@ -37,12 +37,12 @@ impl Turns<'_> {
             return Ok(None);
         }
         let Some(status) = self.proc_status(id)? else { return Ok(None) };
-        let handled = status.caught.without(status.blocked);
+        let handled = status.handled();
         // What is pending already is handled before the call, which is then made anew.
         if handled.is_empty() || self.tree.thread(id).dirty && !status.deliverable().is_empty() {
             return Ok(None);
         }
-        let watched: SignalSet = self.settings.watch.iter().copied().collect();
+        let watched = self.settings.watched();
         let others = match self.may_be_signalled(id, handled) {
             true => self.names(others),
             false => Threads::default(),

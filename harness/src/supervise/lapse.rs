@@ -25,7 +25,7 @@ pub(super) struct Reception {
 impl Turns<'_> {
     /// Which of the watched signals the thread's process could be sent now.
     pub(super) fn reception(&mut self, thread: ThreadId) -> Result<Reception, RunError> {
-        let watched: SignalSet = self.settings.watch.iter().copied().collect();
+        let watched = self.settings.watched();
         if watched.union(self.sends).is_empty() {
             return Ok(Reception::default());
         }

@@ -59,7 +59,7 @@ mod turn;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::sys::cell::Cell;
 use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
@@ -70,6 +70,7 @@ pub use cells::Cells;
 use cells::Purpose;
 pub use code::ambush::MOST as MOST_OBSERVED;
 pub use code::learnt::Learnt;
+pub use code::lookout::images;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
 use nix::errno::Errno;
 pub use receivers::Receiver;
@@ -107,6 +108,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The signals that are watched, as a set.
+    fn watched(&self) -> SignalSet {
+        self.watch.iter().copied().collect()
+    }
+
     /// Those of a search that looks for nothing yet and knows nothing yet of the program.
     pub fn of(launch: Launch) -> Settings {
         Settings {
@@ -297,23 +303,26 @@ impl Supervisor {
         let purpose = self.purpose();
         match self.settings.cells.take(&purpose) {
             Some(cell) => Ok(Furnished { cell, purpose }),
-            None => self.furnish_anew(),
+            None => self.furnish_anew(purpose),
         }
     }
 
-    fn furnish_anew(&self) -> Result<Furnished, RunError> {
-        let purpose = self.purpose();
+    fn furnish_anew(&self, purpose: Purpose) -> Result<Furnished, RunError> {
         let cell = self.settings.cells.make(&purpose)?;
         self.settings.learnt.shared(&cell.files().shared);
         Ok(Furnished { cell, purpose })
+    }
+
+    /// The cell that was kept, unless its filter does not have what is known now of the dynamic loader.
+    fn take_kept(&mut self) -> Option<Furnished> {
+        self.cell.take().filter(|kept| kept.purpose.unnotified == self.settings.learnt.loader())
     }
 }
 
 impl Drop for Supervisor {
     /// Its cell can serve another one.
     fn drop(&mut self) {
-        let up_to_date = |kept: &Furnished| kept.purpose.unnotified == self.settings.learnt.loader();
-        if let Some(Furnished { cell, purpose }) = self.cell.take().filter(up_to_date) {
+        if let Some(Furnished { cell, purpose }) = self.take_kept() {
             self.settings.cells.put(purpose, cell);
         }
     }
@@ -380,12 +389,11 @@ impl Supervisor {
     fn once(&mut self, schedule: &Schedule, observe: &Observe) -> Result<Option<(Run, Observed)>, RunError> {
         // Taken out for the run: after an error it is dropped, which ends everything in it. So is one whose filter does not
         // have what is known now, before another takes its place.
-        let kept = self.cell.take().filter(|kept| kept.purpose.unnotified == self.settings.learnt.loader());
-        let mut furnished = kept.map_or_else(|| self.furnish(), Ok)?;
+        let mut furnished = self.take_kept().map_or_else(|| self.furnish(), Ok)?;
         // What the run before has written is thrown away, as late as possible: there may be no next.
         if !matches!(furnished.cell.refresh(), Ok(true)) {
             drop(furnished);
-            furnished = self.furnish_anew()?;
+            furnished = self.furnish_anew(self.purpose())?;
         }
         let Furnished { cell, purpose: Purpose { unnotified, .. } } = &furnished;
         let turns =
@@ -404,7 +412,7 @@ impl Supervisor {
             other => other?,
         };
         self.settings.learnt.loaders(&loaders);
-        code::lookout::images().remember();
+        images().remember();
         self.cell = Some(furnished);
         Ok(Some(run))
     }

@@ -15,6 +15,8 @@ const DEFERRED: u8 = 3;
 
 /// How the paths begin that lead there.
 const PROC: [u8; 5] = *b"/proc";
+/// And those of devices.
+const DEV: [u8; 5] = *b"/dev/";
 /// The one that is a clock, and those of the devices that give other bytes in every run.
 const UPTIME: [u8; 13] = *b"/proc/uptime\0";
 const RANDOM: [[u8; 12]; 2] = [*b"/dev/urandom", *b"/dev/random\0"];
@@ -51,8 +53,10 @@ impl Turns<'_> {
         // After the directory, where there is one.
         let path = if call == syscalls::Sysno::open.into() { args[0] } else { args[1] };
         let door = &self.tree.thread(id).door;
-        let begins = door.read_array(path) == Ok(PROC);
-        self.kernel.random_opened |= door.read_array(path).is_ok_and(|path| RANDOM.contains(&path));
+        let first = door.read_array(path);
+        let begins = first == Ok(PROC);
+        self.kernel.random_opened |=
+            first == Ok(DEV) && door.read_array(path).is_ok_and(|path| RANDOM.contains(&path));
         self.kernel.uptime_opened |= begins && door.read_array(path) == Ok(UPTIME);
         let process = self.tree.thread(id).process;
         self.tree.process_mut(process).reads_proc |= begins;

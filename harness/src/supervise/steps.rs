@@ -12,7 +12,6 @@ use crate::supervise::deliver;
 use crate::supervise::lapse::Reception;
 use crate::supervise::state::Turns;
 use crate::sys::pidfd;
-use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::{Reached, Threads};
 use nix::errno::Errno;
 use std::collections::BTreeSet;
@@ -82,16 +81,17 @@ impl Turns<'_> {
         let before = if steps.len() > 1 { self.times_run(id)? } else { 0 };
         let mut taken = false;
         for (index, step) in steps {
-            if taken && self.times_run(id)? != before {
-                let name = &self.tree.thread(id).name;
-                self.doubts
-                    .taint(format!("{name} woke up between two things that were to be done while it slept"));
-            }
             let done = match step.action {
                 Action::Fire if taken => false,
                 Action::Fire => return self.fire_early(id).inspect(|done| self.taken[index] = *done),
                 _ => self.act_outside(id, &step.action)?,
             };
+            // On a busy machine it may be let run as soon as the first has woken it.
+            if taken && self.times_run(id)? != before {
+                let name = &self.tree.thread(id).name;
+                self.doubts
+                    .taint(format!("{name} woke up between two things that were to be done while it slept"));
+            }
             self.taken[index] |= done;
             taken |= done;
         }
@@ -299,7 +299,7 @@ impl Turns<'_> {
         let Some(status) = self.proc_status(thread)? else { return Ok(false) };
         let taken = match self.point_of(thread).0.site {
             // What is blocked stays pending, and what is not caught ends the process before the call.
-            Site::Entering(_) => status.caught.without(status.blocked).contains(signal),
+            Site::Entering(_) => status.handled().contains(signal),
             _ => self.takes(thread, &status, signal),
         };
         if !taken {
@@ -322,33 +322,11 @@ impl Turns<'_> {
             self.send_to_members(signal, members)?;
             return self.sent(thread, Action::SendGroup(signal));
         }
-        let first = self.sent_in_sleep(thread);
         if !self.kill(process, signal)? {
             return Ok(false);
         }
-        if first && !self.has_both(thread, &status, signal)? {
-            let name = &self.tree.thread(thread).name;
-            self.doubts.taint(format!("{name} went on before the second signal was sent into its sleep"));
-        }
         self.signalled(process);
         self.sent(thread, Action::Send(signal))
-    }
-
-    /// True if the thread, which sleeps, was sent a signal where it is.
-    fn sent_in_sleep(&self, thread: ThreadId) -> bool {
-        let point = self.point_of(thread).0;
-        let mut taken = self.schedule.steps.iter().zip(&self.taken).filter(|(_, taken)| **taken);
-        !self.tree.is_held(thread)
-            && taken.any(|(step, _)| matches!(step.action, Action::Send(_)) && step.point() == point)
-    }
-
-    /// True if what was on its way to the thread before `signal` was sent still is: then it takes both as it wakes, in the
-    /// kernel's order. On a busy machine it may have been let run in between.
-    fn has_both(&self, thread: ThreadId, before: &ProcStatus, signal: Signal) -> Result<bool, RunError> {
-        let earlier = before.pending_process.without(before.blocked);
-        let Some(now) = self.proc_status(thread)? else { return Ok(true) };
-        let both = earlier.union(SignalSet::only(signal).without(before.blocked));
-        Ok(!earlier.is_empty() && both.without(now.pending_process).is_empty())
     }
 
     /// Sends it as kill(2) does; false if the process has ended.

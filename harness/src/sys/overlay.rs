@@ -132,7 +132,8 @@ fn cover(
         // The overlay could not copy what somebody owns whom the user namespace does not know (EOVERFLOW).
         return Ok(Err(writable.then_some(FOREIGN)));
     }
-    if let Some(around) = inside(folder, mounts, others).and_then(|index| others.get(index)).filter(|_| user) {
+    if let Some(around) = inside(folder, mounts, others).and_then(|index| others.get(index)).filter(|_| user)
+    {
         let between = folder.ancestors().skip(1).take_while(|above| *above != around.path);
         for above in between {
             // Nor that around it, which is copied first.

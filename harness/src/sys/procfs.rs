@@ -307,6 +307,11 @@ impl Status {
         self.pending_thread.union(self.pending_process)
     }
 
+    /// Caught and not blocked: what a handler would run for.
+    pub fn handled(&self) -> SignalSet {
+        self.caught.without(self.blocked)
+    }
+
     /// Pending and not blocked: what the kernel will act on as soon as it looks.
     pub fn deliverable(&self) -> SignalSet {
         self.pending().without(self.blocked)

@@ -65,6 +65,19 @@ enum Did {
 type Answered<'a> = (&'a ThreadName, Option<Status>, &'a Output);
 
 impl End {
+    /// The status of the first process, if it has ended.
+    pub fn status(&self) -> Option<Status> {
+        match self {
+            End::Ended(status) => Some(*status),
+            End::Hang(_)
+            | End::Idle(_)
+            | End::Stopped
+            | End::Spinning(_)
+            | End::Stalled(_)
+            | End::TimedOut => None,
+        }
+    }
+
     /// True if the run was cut off at a limit: of time, of points, or of what a thread may compute.
     pub fn is_limit(&self) -> bool {
         match self {

@@ -238,6 +238,11 @@ impl Tree {
         self.process_ids().find(|id| self.process(*id).pid == pid && !self.process(*id).ended())
     }
 
+    /// True if a thread of another process is held.
+    pub(in crate::supervise) fn others_held(&self, process: ProcessId) -> bool {
+        self.held().any(|other| self.thread(other).process != process)
+    }
+
     /// The process after which the group with this number, as the supervisor sees it, is called. It may have ended.
     pub(in crate::supervise) fn group_leader(&self, group: i32) -> Option<&Process> {
         self.processes.iter().rfind(|process| process.pid == group)

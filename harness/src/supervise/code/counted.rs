@@ -50,7 +50,7 @@ impl<'a> Turns<'a> {
         if !self.settings.watch.is_empty() {
             return Ok(self.settings.watch.iter().any(|signal| deliverable.contains(*signal)));
         }
-        let others = self.tree.held().any(|other| self.tree.thread(other).process != process);
+        let others = self.tree.others_held(process);
         Ok(others && deliverable.contains(Signal::CHLD) || !deliverable.is_empty() && self.could_fire(id)?)
     }
 

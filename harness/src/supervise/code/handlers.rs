@@ -2,7 +2,7 @@
 //! a program spins. Nothing is written into the program.
 
 use crate::schedule::{Label, ThreadName};
-use crate::signal::{Signal, SignalSet};
+use crate::signal::Signal;
 use crate::supervise::books::door::Door;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::code::ambush::{Ambush, MOST, unavailable};
@@ -72,11 +72,9 @@ impl Turns<'_> {
             return Ok(false);
         };
         let Some(status) = self.proc_status(id)? else { return Ok(false) };
-        let deliverable: SignalSet =
-            status.caught.iter().filter(|signal| !status.blocked.contains(*signal)).collect();
-        let deliverable = deliverable.without(self.of_unarmed_timer(id));
+        let deliverable = status.handled().without(self.of_unarmed_timer(id));
         let process = self.tree.thread(id).process;
-        let others = self.tree.held().any(|other| self.tree.thread(other).process != process);
+        let others = self.tree.others_held(process);
         let deliverable = if others { deliverable } else { deliverable.without(watch.of_others) };
         let idle = !watch.of_timers.is_empty() && !self.could_fire(id)?;
         let deliverable = if idle { deliverable.without(watch.of_timers) } else { deliverable };

@@ -65,7 +65,7 @@ impl Lookout {
 }
 
 /// The files in the memory of all programs of all supervisors: libraries are read once.
-pub(in crate::supervise) fn images() -> &'static Arc<Images> {
+pub fn images() -> &'static Arc<Images> {
     static IMAGES: OnceLock<Arc<Images>> = OnceLock::new();
     IMAGES.get_or_init(|| {
         let memory = Kept::new(kept::directories("code"));

@@ -56,8 +56,7 @@ impl Turns<'_> {
                 _ => continue,
             };
             let status = self.proc_status(id)?;
-            let caught =
-                status.as_ref().map_or(SignalSet::EMPTY, |status| status.caught.without(status.blocked));
+            let caught = status.as_ref().map_or(SignalSet::EMPTY, |status| status.handled());
             // What is pending, and ignored or left to a default that does nothing, is dropped when it is sent.
             let signalled = status.is_some_and(|status| !status.deliverable().is_empty());
             snapshot.sleepers.push(Sleeping {
