@@ -23,7 +23,7 @@ const LARGEST: u64 = 2 << 30;
 
 /// One ELF file for x86-64: an executable, dynamic or static, or a shared library.
 ///
-/// Opening reads the file. Its symbols and its debug information, in the file or [apart](super::apart) from it, are read when
+/// Opening reads the file. Its symbols and its debug information, in the file or apart from it, are read when
 /// they are first asked for.
 #[derive(Debug)]
 pub struct Image {
