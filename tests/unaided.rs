@@ -47,6 +47,29 @@ fn what_is_broken_is_found() {
 }
 
 #[test]
+fn one_step_is_tried_everywhere_before_two_are_tried_anywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("eintr.c"), folder.path());
+    let output = explore(&["--first"], "eintr", folder.path());
+    ends(&output, 100);
+    let text = stdout(&output);
+    let left = text.lines().find_map(|line| line.strip_prefix("./eintr, sent nothing: no finding in "));
+    let runs: u64 = left.and_then(|left| left.split(' ').next()).unwrap().parse().unwrap();
+    assert!((1..100).contains(&runs), "{text}");
+    // Where nothing is found, it comes to the same as if each had been made at once.
+    build(&fixtures("sound").join("eintr.c"), folder.path());
+    let told = |words: &[&str]| {
+        let output = explore(&[&["--runs", "60"], words].concat(), "eintr", folder.path());
+        ends(&output, 0);
+        let text = stdout(&output);
+        let told = text.lines().filter(|line| line.starts_with("./eintr, sent "));
+        told.map(|line| line.split(" in ").next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&["--first"]), told(&[]));
+    assert_eq!(told(&[]).len(), 2);
+}
+
+#[test]
 fn what_is_sound_is_silent() {
     let folder = tempfile::tempdir().unwrap();
     let mut sources: Vec<PathBuf> =

@@ -5,7 +5,7 @@ mod sections;
 mod whole;
 
 use super::exit::{Exit, Stop};
-use super::options::{RUNS, Search, duration};
+use super::options::{Format, RUNS, Search, duration};
 use super::progress::Progress;
 use super::report;
 use super::say::{page, warn};
@@ -22,9 +22,10 @@ use crate::show::count;
 use crate::signal::{Signal, SignalSet, UnknownSignal};
 use crate::slots::Stopwatch;
 use crate::store;
-use crate::suite::{self, Against, How, Job};
+use crate::suite::{self, Against, Halfway, How, Job, Reached};
 use crate::supervise::Settings;
-use sections::Section;
+use sections::{Section, Sections};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 use whole::{Share, Whole};
@@ -248,12 +249,16 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let mut whole = Whole::default();
     // What is asked for at once is one search; what follows from several is named as they are.
     let searches = sections.each.len();
-    let mut index = 0;
-    while let Some(section) = sections.each.get(index).cloned() {
+    // Who wants the first finding has one step tried everywhere before two are tried anywhere.
+    let apart = args.search.first && sections.several();
+    let mut turns: VecDeque<Turn> = (0..searches).map(Turn::new).collect();
+    while let Some(turn) = next(&mut turns, &mut sections, format)? {
+        let Turn { index, halfway, took } = turn;
+        let Some(section) = sections.each.get(index).cloned() else { continue };
         let (section, searches) = (&section, searches.max(sections.each.len()));
-        let share = whole.share(&how, sections.left(index), clock.elapsed());
+        let share = whole.share(&how, sections.left(turns.len() + 1), clock.elapsed());
         let from = sections.from(section, args.from.as_ref());
-        let plan = Plan { from, ..args.plan(section, &how, code.clone(), share) };
+        let plan = Plan { from, ..args.plan(section, &how, code.clone(), share, apart) };
         let progress =
             Progress::new(Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)));
         let job = Job {
@@ -265,15 +270,23 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             keep: how.keep.clone(),
         };
         let begun = clock.elapsed();
-        let result = suite::search(&job, &slots, &progress);
+        let result = match halfway {
+            Some(halfway) => suite::go_on(halfway, &job, &slots, &progress).map(Box::new).map(Reached::Done),
+            None if apart => suite::one_step(&job, &slots, &progress),
+            None => suite::search(&job, &slots, &progress).map(Box::new).map(Reached::Done),
+        };
         drop(progress);
+        let took = took + clock.elapsed().saturating_sub(begun);
         let done = match result {
-            Ok(done) => done,
+            Ok(Reached::Done(done)) => *done,
+            Ok(Reached::Halfway(halfway)) => {
+                turns.push_back(Turn { index, halfway: Some(halfway), took });
+                continue;
+            }
             // What cannot be sent there after all is no fault of the others.
             Err(error) if sections.several() && error.verdict() == Some(Verdict::Unreached) => {
                 report::tell(format, format_args!("\n{}: {error}", job.name))?;
                 whole.add_error(&job.name, &error);
-                index += 1;
                 continue;
             }
             Err(error) => {
@@ -281,8 +294,21 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
                 return Err(error.into());
             }
         };
+        let found = args.search.first && !done.report.findings.is_empty();
+        for left in turns.iter().filter(|_| found) {
+            let runs = left.halfway.as_ref().map(|halfway| halfway.runs());
+            let name = sections.each.get(left.index).map(|section| section.name(&name, searches));
+            let told = match runs {
+                None => "not begun".to_owned(),
+                // It has no step to take.
+                Some(0) => continue,
+                Some(runs) => format!("no finding in {}", count(runs, "run")),
+            };
+            let name = name.unwrap_or_default();
+            report::tell(format, format_args!("{name}: {told}, left for the first finding"))?;
+        }
         if sections.is_told(&done) {
-            let text = done.text(&job.name, clock.elapsed().saturating_sub(begun), page());
+            let text = done.text(&job.name, took, page());
             let gap = if sections.several() { "\n" } else { "" };
             report::tell(format, format_args!("{gap}{}", text.trim_end()))?;
         }
@@ -297,19 +323,39 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             store::write_scenario(&section.file(path, searches), &scenario)
                 .unwrap_or_else(|error| whole.fail(&error));
         }
-        let found = args.search.first && !done.report.findings.is_empty();
         if whole.add(&job, &done) || found {
             break;
         }
         sections.learn(index, &done);
-        index += 1;
-        if index == sections.each.len()
-            && let Some(told) = sections.further()
-        {
-            report::tell(format, format_args!("\n{told}"))?;
-        }
     }
     whole.finish(args, seed, clock.elapsed())
+}
+
+/// A search that is to be made, or to go on.
+struct Turn {
+    /// Which one.
+    index: usize,
+    halfway: Option<Box<Halfway>>,
+    /// How long it took so far.
+    took: Duration,
+}
+
+impl Turn {
+    fn new(index: usize) -> Turn {
+        Turn { index, halfway: None, took: Duration::ZERO }
+    }
+}
+
+/// The next turn; after the last of those that were known, the first of those that follow from what came of them.
+fn next(turns: &mut VecDeque<Turn>, sections: &mut Sections, format: Format) -> Result<Option<Turn>, Stop> {
+    if turns.is_empty() {
+        let known = sections.each.len();
+        if let Some(told) = sections.further() {
+            report::tell(format, format_args!("\n{told}"))?;
+        }
+        turns.extend((known..sections.each.len()).map(Turn::new));
+    }
+    Ok(turns.pop_front())
 }
 
 fn total(strategies: &[Strategy]) -> u64 {
@@ -317,11 +363,12 @@ fn total(strategies: &[Strategy]) -> u64 {
 }
 
 impl Args {
-    /// What one of the searches may do.
-    fn plan(&self, section: &Section, how: &How, code: Code, share: Share) -> Plan {
+    /// What one of the searches may do. One that is made in turns with others has no budget of runs of its own beside its share.
+    fn plan(&self, section: &Section, how: &How, code: Code, share: Share, in_turns: bool) -> Plan {
+        let runs = if in_turns { how.plan.runs } else { share.runs };
         let asked = Plan { runs: how.plan.runs.and(share.runs), time: share.time, ..how.plan.clone() };
         let how = How { plan: asked, ..how.clone() };
-        let asked = self.asked(section, &Strategy::defaults(share.runs.unwrap_or(RUNS)));
+        let asked = self.asked(section, &Strategy::defaults(runs.unwrap_or(RUNS)));
         let tty = self.target.world().tty && section.send.is_empty();
         Plan { runs: share.runs, part: self.partition, ..how.plan(&asked, tty, code) }
     }

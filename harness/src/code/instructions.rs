@@ -84,6 +84,18 @@ impl Image {
     /// The function's instructions, by address: each begins where the one before it ends. Data between them (jump tables of
     /// hand-written code) would be taken for instructions.
     pub fn instructions(&self, function: &Function) -> Vec<Instruction> {
+        let lines = self.line_ranges(function.start, function.end());
+        let mut found = self.instructions_alone(function);
+        for instruction in &mut found {
+            let after = lines.partition_point(|range| range.0 <= instruction.address);
+            let range = lines[..after].last().filter(|range| instruction.address < range.1);
+            instruction.line = range.map(|range| range.2.clone());
+        }
+        found
+    }
+
+    /// The same without source lines: debug information, which takes long to read for a large library, is not asked.
+    pub fn instructions_alone(&self, function: &Function) -> Vec<Instruction> {
         let mut formatter =
             IntelFormatter::with_options(Some(Box::new(Names::of(self, self.decode(function)))), None);
         let options = formatter.options_mut();
@@ -96,20 +108,17 @@ impl Image {
         options.set_small_hex_numbers_in_decimal(true);
         options.set_show_branch_size(false);
         let mut facts = InstructionInfoFactory::new();
-        let lines = self.line_ranges(function.start, function.end());
         let mut found = Vec::new();
         for instruction in self.decode(function) {
             let address = instruction.ip();
             let mut text = String::new();
             formatter.format(&instruction, &mut text);
-            let after = lines.partition_point(|range| range.0 <= address);
-            let line = lines[..after].last().filter(|range| address < range.1).map(|range| range.2.clone());
             let memory = facts.info(&instruction).used_memory();
             found.push(Instruction {
                 address,
                 length: instruction.len() as u8,
                 text,
-                line,
+                line: None,
                 flow: self.flow(&instruction),
                 data: memory.iter().filter_map(static_access).collect(),
                 shares: memory.iter().any(|memory| memory.base() != Register::RSP),

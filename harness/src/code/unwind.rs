@@ -94,7 +94,7 @@ fn is_behind_call(address: u64, modules: &Modules) -> bool {
     let call = || {
         let module = modules.at(address)?;
         let (image, link) = (module.image().ok()?, module.link_address(address)?);
-        let instructions = image.instructions(&image.function_at(link.checked_sub(1)?)?);
+        let instructions = image.instructions_alone(&image.function_at(link.checked_sub(1)?)?);
         let before = instructions.into_iter().find(|each| each.address + u64::from(each.length) == link)?;
         matches!(before.flow, Flow::Call(_)).then_some(())
     };

@@ -7,7 +7,8 @@ use super::error::ExploreError;
 use crate::schedule::{Schedule, Site, Step};
 use crate::supervise::{RunError, Supervise};
 use crate::trace::{Event, Run, What};
-use std::collections::VecDeque;
+use std::cell::Cell;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -67,14 +68,18 @@ fn may_have_missed(run: &Run) -> bool {
 /// How long a worker that has nothing to do keeps ready for the next round.
 const LINGER: Duration = Duration::from_millis(20);
 
-type Job = (usize, Schedule);
-type Done = (usize, Result<Tried, RunError>);
+/// The batch that a schedule belongs to, and its place there.
+type Place = (u64, usize);
+type Job = (Place, Schedule);
+type Done = (Place, Result<Tried, RunError>);
 
 /// The caller's side of the workers.
 pub(super) struct Crew<'env> {
     queue: &'env Queue,
     done: Receiver<Done>,
     cancel: &'env AtomicBool,
+    /// Batches so far: what comes of an earlier one when it had its end is not waited for.
+    batches: Cell<u64>,
 }
 
 /// The schedules that are to be tried.
@@ -150,7 +155,7 @@ impl<'env> Crew<'env> {
     {
         let (report, done) = channel();
         // Made first, so that its end is that of the workers whatever comes.
-        let crew = Crew { queue, done, cancel };
+        let crew = Crew { queue, done, cancel, batches: Cell::new(0) };
         for index in 0..size.max(1) {
             let report = report.clone();
             Builder::new()
@@ -161,26 +166,44 @@ impl<'env> Crew<'env> {
         Ok(crew)
     }
 
-    /// Tries all `schedules`. The results are in their order; they end early where the user asked to stop.
-    /// An error comes with the index of the schedule that it is about.
-    pub(super) fn try_all(&self, schedules: &[Schedule]) -> Result<Vec<Tried>, (usize, RunError)> {
-        let gone = || (0, RunError::Fault("all workers have ended".to_owned()));
-        self.queue.change(|waiting| waiting.jobs.extend(schedules.iter().cloned().enumerate()));
-        let mut results: Vec<Option<Result<Tried, RunError>>> = Vec::new();
-        results.resize_with(schedules.len(), || None);
-        for _ in schedules {
-            let (index, result) = self.done.recv().map_err(|_| gone())?;
-            if let Some(slot) = results.get_mut(index) {
-                *slot = Some(result);
+    /// Tries all `schedules`, or those up to the first whose run is `enough`. The results are in their order; they end early
+    /// also where the user asked to stop. An error comes with the index of the schedule that it is about.
+    pub(super) fn try_all(
+        &self,
+        schedules: &[Schedule],
+        enough: &dyn Fn(&Run) -> bool,
+    ) -> Result<Vec<Tried>, (usize, RunError)> {
+        let batch = self.batches.get() + 1;
+        self.batches.set(batch);
+        let jobs = schedules.iter().enumerate().map(|(index, schedule)| ((batch, index), schedule.clone()));
+        self.queue.change(|waiting| waiting.jobs.extend(jobs));
+        let mut early: HashMap<usize, Result<Tried, RunError>> = HashMap::new();
+        let mut tried = Vec::with_capacity(schedules.len());
+        while tried.len() < schedules.len() {
+            let result = match early.remove(&tried.len()) {
+                Some(result) => result,
+                None => {
+                    let gone = |_| (0, RunError::Fault("all workers have ended".to_owned()));
+                    let ((of, index), result) = self.done.recv().map_err(gone)?;
+                    if of == batch {
+                        early.insert(index, result);
+                    }
+                    continue;
+                }
+            };
+            match result {
+                Ok(one) => {
+                    tried.push(one);
+                    if tried.last().is_some_and(|one| enough(&one.run)) {
+                        break;
+                    }
+                }
+                Err(RunError::Interrupted) => break,
+                Err(error) => return Err((tried.len(), error)),
             }
         }
-        let mut tried = Vec::with_capacity(results.len());
-        for (index, result) in results.into_iter().flatten().enumerate() {
-            match result {
-                Ok(one) => tried.push(one),
-                Err(RunError::Interrupted) => break,
-                Err(error) => return Err((index, error)),
-            }
+        if tried.len() < schedules.len() {
+            self.queue.change(|waiting| waiting.jobs.clear());
         }
         Ok(tried)
     }

@@ -381,6 +381,10 @@ impl Planner for Exhaustive {
         true
     }
 
+    fn is_past_one_step(&self, _space: &Space, _tried: &dyn Fn(&Schedule) -> bool) -> bool {
+        self.queue.keys().all(|turn| turn.size > 1)
+    }
+
     fn round(
         &mut self,
         space: &Arc<Space>,

@@ -22,6 +22,10 @@ impl Planner for Fixed {
         self.left.len() as u64
     }
 
+    fn is_past_one_step(&self, _space: &Space, _tried: &dyn Fn(&Schedule) -> bool) -> bool {
+        false
+    }
+
     fn round(
         &mut self,
         space: &Arc<Space>,

@@ -25,10 +25,9 @@ pub(super) struct Entry {
     pub(super) end: (Discriminant<End>, Option<Status>),
 }
 
-/// What was run, by whom, and what came of it.
-pub(super) struct Ledger<'a, 'env> {
-    crew: &'a Crew<'env>,
-    judge: &'a Judge<'a>,
+/// What came of what was run.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
     entries: HashMap<Schedule, Entry>,
     /// Of schedules that break it by an interruption, what to compare them with.
     controls: HashMap<Schedule, Schedule>,
@@ -38,10 +37,22 @@ pub(super) struct Ledger<'a, 'env> {
     tainted: u64,
 }
 
+/// What was run, by whom, and what came of it.
+pub(super) struct Ledger<'a, 'env> {
+    crew: &'a Crew<'env>,
+    judge: &'a Judge<'a>,
+    so_far: Entries,
+}
+
 impl<'a, 'env> Ledger<'a, 'env> {
-    /// With nothing in it.
-    pub(super) fn new(crew: &'a Crew<'env>, judge: &'a Judge<'a>) -> Ledger<'a, 'env> {
-        Ledger { crew, judge, entries: HashMap::new(), controls: HashMap::new(), extra_runs: 0, tainted: 0 }
+    /// With what came of earlier runs in it.
+    pub(super) fn new(crew: &'a Crew<'env>, judge: &'a Judge<'a>, so_far: Entries) -> Ledger<'a, 'env> {
+        Ledger { crew, judge, so_far }
+    }
+
+    /// What is in it, for another one.
+    pub(super) fn into_entries(self) -> Entries {
+        self.so_far
     }
 
     /// True if the user asked to stop.
@@ -51,12 +62,12 @@ impl<'a, 'env> Ledger<'a, 'env> {
 
     /// Runs that were made besides those of the strategies.
     pub(super) fn extra_runs(&self) -> u64 {
-        self.extra_runs
+        self.so_far.extra_runs
     }
 
     /// Runs that proved nothing.
     pub(super) fn tainted(&self) -> u64 {
-        self.tainted
+        self.so_far.tainted
     }
 
     /// The expectations that the run breaks.
@@ -71,7 +82,7 @@ impl<'a, 'env> Ledger<'a, 'env> {
 
     /// True for a schedule that was run.
     pub(super) fn knows(&self, schedule: &Schedule) -> bool {
-        self.entries.contains_key(schedule)
+        self.so_far.entries.contains_key(schedule)
     }
 
     /// Remembers a run. Gives what is remembered, and what was before.
@@ -89,37 +100,59 @@ impl<'a, 'env> Ledger<'a, 'env> {
         if breaks == Some(Broken::Interrupted)
             && let Some(control) = uninterrupted(run)
         {
-            self.controls.insert(run.schedule.clone(), control);
+            self.so_far.controls.insert(run.schedule.clone(), control);
         }
-        (entry, self.entries.insert(run.schedule.clone(), entry))
+        (entry, self.so_far.entries.insert(run.schedule.clone(), entry))
     }
 
     /// What a schedule that breaks the expectation by an interruption is to be compared with.
     pub(super) fn control(&self, schedule: &Schedule) -> Option<&Schedule> {
-        self.controls.get(schedule)
+        self.so_far.controls.get(schedule)
     }
 
     /// Has these schedules tried, in their order; there are fewer results where the user asked to stop. `doing` says what
     /// for.
     pub(super) fn make(&mut self, schedules: &[Schedule], doing: &str) -> Result<Vec<Tried>, Halt> {
-        let tried = self.crew.try_all(schedules).map_err(|(index, error)| {
+        self.make_until(schedules, doing, &|_| false)
+    }
+
+    /// The same up to the first that fails. True comes with them if that was why there are no more, or if there are all.
+    pub(super) fn make_until_failing(
+        &mut self,
+        schedules: &[Schedule],
+        doing: &str,
+    ) -> Result<(Vec<Tried>, bool), Halt> {
+        let judge = self.judge;
+        let fails = |run: &Run| run.taint.is_none() && !judge(run).is_empty();
+        let tried = self.make_until(schedules, doing, &fails)?;
+        let done = tried.len() == schedules.len() || tried.last().is_some_and(|last| fails(&last.run));
+        Ok((tried, done))
+    }
+
+    fn make_until(
+        &mut self,
+        schedules: &[Schedule],
+        doing: &str,
+        enough: &dyn Fn(&Run) -> bool,
+    ) -> Result<Vec<Tried>, Halt> {
+        let tried = self.crew.try_all(schedules, enough).map_err(|(index, error)| {
             let schedule = schedules.get(index).cloned().unwrap_or_default();
             ExploreError::run(format!("{doing} ({schedule})"))(error)
         })?;
-        self.tainted += tried.iter().map(|tried| tried.tainted).sum::<u64>();
+        self.so_far.tainted += tried.iter().map(|tried| tried.tainted).sum::<u64>();
         Ok(tried)
     }
 
     /// The same with runs that no strategy has planned.
     pub(super) fn make_extra(&mut self, schedules: &[Schedule], doing: &str) -> Result<Vec<Tried>, Halt> {
         let tried = self.make(schedules, doing)?;
-        self.extra_runs += tried.len() as u64;
+        self.so_far.extra_runs += tried.len() as u64;
         Ok(tried)
     }
 
     /// What the schedule does: remembered, or found out by a run.
     pub(super) fn look(&mut self, schedule: &Schedule) -> Result<Entry, Halt> {
-        if let Some(entry) = self.entries.get(schedule) {
+        if let Some(entry) = self.so_far.entries.get(schedule) {
             return Ok(*entry);
         }
         let tried = self.make_extra(std::slice::from_ref(schedule), "shrinking, at")?.pop();

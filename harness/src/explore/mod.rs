@@ -68,6 +68,6 @@ pub use receivers::{Sendable, sendable};
 pub use reference::{Reference, reference};
 pub use replay::{Replay, compare, replay};
 pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};
-pub use search::search;
+pub use search::{Searching, Until, Went, search};
 pub use steps::{same, taken};
 pub use verdict::Verdict;

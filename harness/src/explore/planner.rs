@@ -42,6 +42,12 @@ pub(super) trait Planner {
         false
     }
 
+    /// True if what it has left takes more than one step, besides what is sent in every run.
+    fn is_past_one_step(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool) -> bool {
+        let _ = (space, tried);
+        true
+    }
+
     /// The schedules of the next round, at most `size`; none when it has nothing left to try.
     ///
     /// `tried` is true for a schedule that was run before this round.

@@ -13,7 +13,7 @@ use super::error::ExploreError;
 use super::planner::{Planned, Planner};
 use super::space::Space;
 use super::steps::weight;
-use crate::schedule::{Point, Schedule, Site};
+use crate::schedule::{Point, Schedule, Site, Step};
 use crate::supervise::may_wait;
 use crate::trace::Run;
 use branches::Branches;
@@ -42,6 +42,19 @@ impl Random {
     pub(super) fn new((seed, index): (u64, u64), runs: u64, space: &Space) -> Random {
         let (branches, entered) = (Branches::new(space), Entered::default());
         Random { runner: runner(seed, index, 0), runs, planned: 0, branches, entered }
+    }
+
+    /// The steps that make schedules of one step that were not tried.
+    fn singles(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool) -> Vec<usize> {
+        let untried = |one: &Schedule| !tried(one) && space.owns(one);
+        let differs = |step: &Step| match before(step) {
+            Some(before) if space.allows(&before.at) => {
+                self.entered.differs(&space.one(&before)) == Some(true)
+            }
+            Some(_) | None => true,
+        };
+        let is_left = |step: &Step| untried(&space.one(step)) && differs(step);
+        space.first().filter(|index| space.step(*index).is_some_and(|step| is_left(&step))).collect()
     }
 
     /// One of these steps, of the first class that there is: classes, not odds, so many runs try so many steps.
@@ -79,6 +92,10 @@ impl Planner for Random {
         self.runs
     }
 
+    fn is_past_one_step(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool) -> bool {
+        self.singles(space, tried).is_empty()
+    }
+
     fn round(
         &mut self,
         space: &Arc<Space>,
@@ -87,16 +104,7 @@ impl Planner for Random {
     ) -> Result<Vec<Planned>, ExploreError> {
         let one = |index: &usize| space.step(*index).map(|step| space.one(&step));
         let untried = |one: &Schedule| !tried(one) && space.owns(one);
-        let differs = |index: &usize| match space.step(*index).as_ref().and_then(before) {
-            Some(before) if space.allows(&before.at) => {
-                self.entered.differs(&space.one(&before)) == Some(true)
-            }
-            Some(_) | None => true,
-        };
-        let mut single: Vec<usize> = space
-            .first()
-            .filter(|index| one(index).is_some_and(|one| untried(&one)) && differs(index))
-            .collect();
+        let mut single = self.singles(space, tried);
         let parts = space.part().map_or(1, |part| usize::try_from(part.of).unwrap_or(usize::MAX));
         let draws = DRAWS.saturating_mul(parts).min(MOST_DRAWS);
         let mut drawn: IndexSet<Schedule> = IndexSet::new();

@@ -9,7 +9,7 @@ use super::error::{ExploreError, Halt};
 use super::findings::Findings;
 use super::follow::Follow;
 use super::known::is;
-use super::ledger::Ledger;
+use super::ledger::{Entries, Ledger};
 use super::plan::{Plan, Stop};
 use super::planner::{Planned, Planner};
 use super::progress::{Doing, Progress, Standing};
@@ -36,21 +36,48 @@ const MOST_FINDINGS: usize = 32;
 /// So many distinct outcomes are kept.
 const MOST_OUTCOMES: usize = 256;
 
-/// A search at work.
-struct Search<'a, 'env> {
-    plan: &'a Plan,
-    reference: &'a Arc<Reference>,
+/// A search that has not begun, or was left, and goes on from there.
+pub struct Searching {
+    reference: Arc<Reference>,
     space: Arc<Space>,
-    ledger: Ledger<'a, 'env>,
+    planners: Vec<Box<dyn Planner>>,
+    /// The planner whose turn it is, and how many runs it has made; none before the reference run was looked at.
+    turn: Option<(usize, u64)>,
+    entries: Entries,
     findings: Findings,
     races: Races,
     report: Report,
-    progress: &'a dyn Progress,
-    budget: u64,
     taken: HashSet<Step>,
     steps: u64,
     /// What the outside has done, and how often at most in one run.
     sent: HashMap<Action, usize>,
+}
+
+/// How far a search goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// To where what is left takes more than one step.
+    OneStep,
+    /// To its end.
+    End,
+}
+
+/// Where a search has come to.
+pub enum Went {
+    /// It is left, and can go on.
+    On(Box<Searching>),
+    /// It is over.
+    Over(Box<Report>),
+}
+
+/// A search at work.
+struct Search<'a, 'env> {
+    plan: &'a Plan,
+    until: Until,
+    ledger: Ledger<'a, 'env>,
+    progress: &'a dyn Progress,
+    budget: u64,
+    state: Searching,
 }
 
 /// Looks for schedules whose outcome `judge` finds fault with.
@@ -71,152 +98,237 @@ where
     F: Fn(usize) -> Result<S, RunError> + Sync,
     J: Fn(&Run) -> Vec<Broken>,
 {
-    let (queue, reference) = (Queue::default(), Arc::new(reference));
-    let factory = |index| factory(index).map(|supervisor| Begun::new(supervisor, plan.from.as_ref()));
-    std::thread::scope(|scope| {
-        let crew = Crew::start(scope, &queue, plan.jobs, &factory, cancel)?;
-        Search::new(plan, &reference, Ledger::new(&crew, judge), progress).run()
-    })
+    let mut state = Box::new(Searching::new(plan, reference));
+    loop {
+        match state.go_on(plan, Until::End, factory, judge, progress, cancel)? {
+            Went::On(further) => state = further,
+            Went::Over(report) => return Ok(*report),
+        }
+    }
 }
 
-impl<'a, 'env> Search<'a, 'env> {
-    fn new(
-        plan: &'a Plan,
-        reference: &'a Arc<Reference>,
-        ledger: Ledger<'a, 'env>,
-        progress: &'a dyn Progress,
-    ) -> Search<'a, 'env> {
-        Search {
-            plan,
+impl Searching {
+    /// Before its first run.
+    pub fn new(plan: &Plan, reference: Reference) -> Searching {
+        let reference = Arc::new(reference);
+        let space = Arc::new(Space::new(plan, &reference));
+        Searching {
+            planners: planners(plan, &space, &reference),
+            report: Report::new(plan, &reference),
+            space,
             reference,
-            space: Arc::new(Space::new(plan, reference)),
-            ledger,
+            turn: None,
+            entries: Entries::default(),
             findings: Findings::default(),
             races: Races::default(),
-            report: Report::new(plan, reference),
-            progress,
-            budget: 0,
             taken: HashSet::new(),
             steps: 0,
             sent: HashMap::new(),
         }
     }
 
-    fn run(mut self) -> Result<Report, ExploreError> {
-        let mut planners = planners(self.plan, &self.space, self.reference);
-        match self.all(&mut planners) {
-            Ok(cut) => self.report.cut = cut,
-            Err(Halt::Interrupted) => self.report.cut = Some(Cut::Interrupted),
+    /// How many runs the strategies have made.
+    pub fn runs(&self) -> u64 {
+        self.report.runs
+    }
+
+    /// Goes on as far as that, as [`search`] does. The plan is the one that it began with, but for how many runs all
+    /// strategies together may make, and how long it may take from now on.
+    pub fn go_on<S, F, J>(
+        self,
+        plan: &Plan,
+        until: Until,
+        factory: &F,
+        judge: &J,
+        progress: &dyn Progress,
+        cancel: &AtomicBool,
+    ) -> Result<Went, ExploreError>
+    where
+        S: Supervise,
+        F: Fn(usize) -> Result<S, RunError> + Sync,
+        J: Fn(&Run) -> Vec<Broken>,
+    {
+        let mut state = self;
+        let (queue, entries) = (Queue::default(), std::mem::take(&mut state.entries));
+        let factory = |index| factory(index).map(|supervisor| Begun::new(supervisor, plan.from.as_ref()));
+        std::thread::scope(|scope| {
+            let crew = Crew::start(scope, &queue, plan.jobs, &factory, cancel)?;
+            let ledger = Ledger::new(&crew, judge, entries);
+            Search { plan, until, ledger, progress, budget: 0, state }.run()
+        })
+    }
+}
+
+/// Why a search makes no more rounds.
+enum Stopped {
+    /// All that it was to do is done, or this ended it early.
+    Over(Option<Cut>),
+    /// What is left takes more than one step.
+    OneStep,
+}
+
+impl Search<'_, '_> {
+    fn run(mut self) -> Result<Went, ExploreError> {
+        let mut planners = std::mem::take(&mut self.state.planners);
+        let stopped = self.all(&mut planners);
+        match stopped {
+            Ok(Stopped::OneStep) => {
+                let entries = self.ledger.into_entries();
+                return Ok(Went::On(Box::new(Searching { planners, entries, ..self.state })));
+            }
+            Ok(Stopped::Over(cut)) => self.state.report.cut = cut,
+            Err(Halt::Interrupted) => self.state.report.cut = Some(Cut::Interrupted),
             Err(Halt::Failed(error)) => return Err(error),
         }
-        let runs = [self.reference.plain(), &self.reference.run];
+        self.report(&planners).map(|report| Went::Over(Box::new(report)))
+    }
+
+    /// What came of it all.
+    fn report(mut self, planners: &[Box<dyn Planner>]) -> Result<Report, ExploreError> {
+        let reference = Arc::clone(&self.state.reference);
+        let runs = [reference.plain(), &reference.run];
         let reached = runs.into_iter().flat_map(|run| &run.reached).map(|reached| &reached.point).collect();
         let tried = |schedule: &Schedule| self.ledger.knows(schedule);
-        let coverage = cover(&self.space, &reached, &self.taken, &tried, &planners);
-        self.report.coverage = Coverage { steps: self.steps, ..coverage };
-        let sent = self.sent.iter().flat_map(|(act, times)| std::iter::repeat_n(act, *times));
-        self.report.signals_unsent = self.space.missing(sent).len();
-        self.findings.order(&self.space);
-        if self.report.cut != Some(Cut::Interrupted) {
+        let coverage = cover(&self.state.space, &reached, &self.state.taken, &tried, planners);
+        self.state.report.coverage = Coverage { steps: self.state.steps, ..coverage };
+        let sent = self.state.sent.iter().flat_map(|(act, times)| std::iter::repeat_n(act, *times));
+        self.state.report.signals_unsent = self.state.space.missing(sent).len();
+        self.state.findings.order(&self.state.space);
+        if self.state.report.cut != Some(Cut::Interrupted) {
             self.progress.at(&self.standing(Doing::Confirming));
-            let (ledger, findings) = (&mut self.ledger, &mut self.findings);
-            match self.races.tell(ledger, &self.space, findings, self.plan.confirm) {
+            let Searching { space, findings, races, .. } = &mut self.state;
+            match std::mem::take(races).tell(&mut self.ledger, space, findings, self.plan.confirm) {
                 Ok(()) => {}
-                Err(Halt::Interrupted) => self.report.cut = Some(Cut::Interrupted),
+                Err(Halt::Interrupted) => self.state.report.cut = Some(Cut::Interrupted),
                 Err(Halt::Failed(error)) => return Err(error),
             }
         }
-        self.report.findings = self.findings.found.into_iter().map(|found| found.finding).collect();
-        self.report.unstable = self.findings.doubts;
-        self.report.extra_runs = self.ledger.extra_runs();
-        self.report.tainted = self.ledger.tainted();
-        self.report.verdict = self.report.against(&[]);
-        Ok(self.report)
+        let Searching { findings, mut report, .. } = self.state;
+        report.findings = findings.found.into_iter().map(|found| found.finding).collect();
+        report.unstable = findings.doubts;
+        report.extra_runs = self.ledger.extra_runs();
+        report.tainted = self.ledger.tainted();
+        report.verdict = report.against(&[]);
+        Ok(report)
     }
 
-    /// Everything, in order; says why it ended early, if it did.
-    fn all(&mut self, planners: &mut [Box<dyn Planner>]) -> Result<Option<Cut>, Halt> {
+    /// Everything, in order, from where it was left.
+    fn all(&mut self, planners: &mut [Box<dyn Planner>]) -> Result<Stopped, Halt> {
         let clock = Stopwatch::start(&self.plan.waited);
-        if let Some(plain) = &self.reference.plain {
-            self.ledger.enter(plain);
-            self.verify(&[plain])?;
-        }
-        let reference = self.reference;
-        self.take(ScheduleTree::new(self.space.clone(), reference.schedule.clone()), &reference.run)?;
-        self.verify(&[&reference.run])?;
-        for index in 0..planners.len() {
-            let mut own = 0;
+        let begin = match self.state.turn {
+            Some(turn) => turn,
+            None => {
+                self.begin()?;
+                (0, 0)
+            }
+        };
+        let mut own = begin.1;
+        for index in begin.0..planners.len() {
+            self.state.turn = Some((index, own));
             loop {
                 if let Some(cut) = self.satisfied() {
-                    return Ok(Some(cut));
+                    return Ok(Stopped::Over(Some(cut)));
                 }
                 if self.plan.time.is_some_and(|time| clock.elapsed() >= time) {
-                    return Ok(Some(Cut::Time));
+                    return Ok(Stopped::Over(Some(Cut::Time)));
                 }
                 let expected = planners.iter().map(|planner| planner.expected()).fold(0, u64::saturating_add);
                 let most = self.plan.runs.map_or(u64::MAX, |runs| self.plan.share(runs));
                 self.budget = expected.min(most);
                 let Some(planner) = planners.get_mut(index) else { break };
+                let tried = |schedule: &Schedule| self.ledger.knows(schedule);
+                if self.until == Until::OneStep && planner.is_past_one_step(&self.state.space, &tried) {
+                    self.state.turn = Some((index, own));
+                    return Ok(Stopped::OneStep);
+                }
                 let left = planner.budget().saturating_sub(own);
-                let left = left.min(most.saturating_sub(self.report.runs));
+                let left = left.min(most.saturating_sub(self.state.report.runs));
                 // With no run left, one schedule is planned all the same, to see whether there is one.
                 let size = usize::try_from(left.clamp(1, ROUND)).unwrap_or(1);
-                let tried = |schedule: &Schedule| self.ledger.knows(schedule);
-                let round = planner.round(&self.space, &tried, size)?;
+                let round = planner.round(&self.state.space, &tried, size)?;
                 if round.is_empty() {
                     break;
                 }
                 if left == 0 {
                     if planner.exhausts() {
-                        return Ok(Some(Cut::Runs));
+                        return Ok(Stopped::Over(Some(Cut::Runs)));
                     }
                     break;
                 }
                 own += round.iter().filter(|planned| !planned.shared).count() as u64;
                 let (cut, runs) = self.round(round)?;
                 for (other, planner) in planners.iter_mut().enumerate() {
-                    planner.learn(&self.space, &runs, other == index)?;
+                    planner.learn(&self.state.space, &runs, other == index)?;
                 }
                 if cut.is_some() {
-                    return Ok(cut);
+                    return Ok(Stopped::Over(cut));
                 }
             }
+            own = 0;
         }
-        Ok(self.satisfied())
+        Ok(Stopped::Over(self.satisfied()))
+    }
+
+    /// Takes in the reference run, and the one that nothing disturbed.
+    fn begin(&mut self) -> Result<(), Halt> {
+        let reference = Arc::clone(&self.state.reference);
+        if let Some(plain) = &reference.plain {
+            self.ledger.enter(plain);
+            self.verify(&[plain])?;
+        }
+        let home = ScheduleTree::new(self.state.space.clone(), reference.schedule.clone());
+        self.take(home, &reference.run)?;
+        self.verify(&[&reference.run])
     }
 
     /// Has one round tried, and takes its results in order. Gives those that were taken, and why it ended early if it did.
-    fn round(&mut self, round: Vec<Planned>) -> Result<(Option<Cut>, Vec<Run>), Halt> {
-        let schedules: Vec<Schedule> = round.iter().map(|planned| planned.tree.current()).collect();
-        let results = self.ledger.make(&schedules, "trying")?;
-        let complete = results.len() == schedules.len();
-        let mut runs = Vec::with_capacity(results.len());
+    fn round(&mut self, mut round: Vec<Planned>) -> Result<(Option<Cut>, Vec<Run>), Halt> {
+        let mut runs = Vec::with_capacity(round.len());
         let mut cut = None;
-        for (Planned { tree, probe, shared }, Tried { run, .. }) in round.into_iter().zip(results) {
-            // What was to deviate did not, so this is the run of another schedule.
-            let merged = run.merged.iter().any(|step| !self.space.is_at_home(step));
-            let made = match (merged, shared) {
-                (true, _) => &mut self.report.merged,
-                (false, true) => &mut self.report.shared_runs,
-                (false, false) => &mut self.report.runs,
-            };
-            *made += 1;
-            if probe || merged {
-                self.ledger.enter(&run);
+        let mut complete = true;
+        while cut.is_none() && complete && !round.is_empty() {
+            let schedules: Vec<Schedule> = round.iter().map(|planned| planned.tree.current()).collect();
+            let results;
+            (results, complete) = if self.plan.stop == Stop::FirstFinding {
+                self.ledger.make_until_failing(&schedules, "trying")?
             } else {
-                self.take(tree, &run)?;
-            }
-            self.progress.at(&self.standing(Doing::Searching));
-            runs.push(run);
-            cut = self.satisfied();
-            if cut.is_some() {
-                break;
+                let results = self.ledger.make(&schedules, "trying")?;
+                let all = results.len() == schedules.len();
+                (results, all)
+            };
+            for (planned, Tried { run, .. }) in round.drain(..results.len()).zip(results) {
+                self.take_planned(planned, &run)?;
+                self.progress.at(&self.standing(Doing::Searching));
+                runs.push(run);
+                cut = self.satisfied();
+                if cut.is_some() {
+                    break;
+                }
             }
         }
         self.verify(&runs.iter().collect::<Vec<_>>())?;
-        let space = Arc::make_mut(&mut self.space);
+        let space = Arc::make_mut(&mut self.state.space);
         runs.iter().filter(|run| run.taint.is_none()).for_each(|run| space.absorb(run));
         if complete && !self.ledger.cancelled() { Ok((cut, runs)) } else { Err(Halt::Interrupted) }
+    }
+
+    /// Takes the run of a planned schedule into account.
+    fn take_planned(&mut self, planned: Planned, run: &Run) -> Result<(), Halt> {
+        let Planned { tree, probe, shared } = planned;
+        // What was to deviate did not, so this is the run of another schedule.
+        let merged = run.merged.iter().any(|step| !self.state.space.is_at_home(step));
+        let made = match (merged, shared) {
+            (true, _) => &mut self.state.report.merged,
+            (false, true) => &mut self.state.report.shared_runs,
+            (false, false) => &mut self.state.report.runs,
+        };
+        *made += 1;
+        if probe || merged {
+            self.ledger.enter(run);
+            Ok(())
+        } else {
+            self.take(tree, run)
+        }
     }
 
     /// Takes one run into account.
@@ -225,40 +337,47 @@ impl<'a, 'env> Search<'a, 'env> {
         if let Some(taint) = &run.taint {
             let why = format!("every run of it is tainted: {taint}");
             let (schedule, one) = (run.schedule.clone(), run.clone());
-            self.findings.doubt(Unstable { breaks: None, schedule, why, one, other: None, differs: None });
+            self.state.findings.doubt(Unstable {
+                breaks: None,
+                schedule,
+                why,
+                one,
+                other: None,
+                differs: None,
+            });
             return Ok(());
         }
         if before.is_some_and(|before| before.clean && entry.clean && before.events != entry.events) {
-            self.report.irregular += 1;
+            self.state.report.irregular += 1;
         }
         if !run.unreached.is_empty() && self.plan.fixed.iter().any(|fixed| same(fixed, &run.schedule)) {
-            self.report.unmet.push((run.schedule.clone(), run.unreached.clone()));
+            self.state.report.unmet.push((run.schedule.clone(), run.unreached.clone()));
         }
         let steps = taken(run);
-        self.steps += steps.len() as u64;
+        self.state.steps += steps.len() as u64;
         for act in steps.iter().filter_map(|step| outside(&step.action)) {
-            let most = self.sent.entry(act.clone()).or_default();
+            let most = self.state.sent.entry(act.clone()).or_default();
             *most = done_by(act, &steps).max(*most);
         }
-        self.taken.extend(steps);
+        self.state.taken.extend(steps);
         self.tally(run);
         match entry.breaks {
             None => Ok(()),
             Some(breaks) => {
-                self.report.failing += 1;
+                self.state.report.failing += 1;
                 let standing = self.standing(Doing::Searching);
                 let follow = Follow {
                     plan: self.plan,
-                    space: &self.space,
+                    space: &self.state.space,
                     ledger: &mut self.ledger,
-                    findings: &mut self.findings,
-                    races: &mut self.races,
-                    runs: self.report.runs,
+                    findings: &mut self.state.findings,
+                    races: &mut self.state.races,
+                    runs: self.state.report.runs,
                     tell: &|doing| self.progress.at(&Standing { doing, ..standing }),
                 };
                 let result = follow.up(tree, run, breaks);
                 if matches!(result, Err(Halt::Interrupted)) {
-                    self.report.unfinished = Some((breaks, run.clone()));
+                    self.state.report.unfinished = Some((breaks, run.clone()));
                 }
                 result
             }
@@ -267,25 +386,25 @@ impl<'a, 'env> Search<'a, 'env> {
 
     /// Counts the outcome of a run.
     fn tally(&mut self, run: &Run) {
-        let seen = self.report.outcomes.iter_mut().find(|seen| seen.outcome.is_like(&run.outcome));
+        let seen = self.state.report.outcomes.iter_mut().find(|seen| seen.outcome.is_like(&run.outcome));
         if let Some(seen) = seen {
             seen.runs += 1;
-        } else if self.report.outcomes.len() < MOST_OUTCOMES {
-            self.report.outcomes.push(Seen {
+        } else if self.state.report.outcomes.len() < MOST_OUTCOMES {
+            self.state.report.outcomes.push(Seen {
                 outcome: run.outcome.clone(),
                 breaks: self.ledger.judge(run),
                 example: run.schedule.clone(),
-                first: self.report.runs,
+                first: self.state.report.runs,
                 runs: 1,
             });
         } else {
-            self.report.more_outcomes = true;
+            self.state.report.more_outcomes = true;
         }
     }
 
     /// Why to stop here, if so.
     fn satisfied(&self) -> Option<Cut> {
-        let (findings, known) = (&self.findings.found, &self.plan.known);
+        let (findings, known) = (&self.state.findings.found, &self.plan.known);
         let found = |known: &Known| findings.iter().any(|found| is(&found.finding, known));
         let all_known = || known.iter().all(found);
         match self.plan.stop {
@@ -301,20 +420,23 @@ impl<'a, 'env> Search<'a, 'env> {
     fn verify(&mut self, runs: &[&Run]) -> Result<(), Halt> {
         if self.plan.verify {
             let (verified, doubts) = verify(&mut self.ledger, runs)?;
-            self.report.verified += verified;
-            doubts.into_iter().for_each(|doubt| self.findings.doubt(doubt));
+            self.state.report.verified += verified;
+            doubts.into_iter().for_each(|doubt| self.state.findings.doubt(doubt));
         }
         Ok(())
     }
 
     fn standing(&self, doing: Doing) -> Standing {
         Standing {
-            runs: self.report.runs,
+            runs: self.state.report.runs,
             budget: self.budget,
-            points: self.space.points(),
-            findings: self.findings.found.len(),
-            outcomes: self.report.outcomes.len(),
+            points: self.state.space.points(),
+            findings: self.state.findings.found.len(),
+            outcomes: self.state.report.outcomes.len(),
             doing,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,7 +170,7 @@ impl Library {
     /// Cuts a function where something jumps to or from, and where it calls.
     fn cut(&self, file: usize, function: &Function) -> Vec<Followed> {
         let Some((_, image)) = self.files.get(file) else { return Vec::new() };
-        let body = image.instructions(function);
+        let body = image.instructions_alone(function);
         let mut firsts: BTreeSet<u64> = BTreeSet::new();
         for instruction in &body {
             if let Flow::Jump { target: Target::Address(address), .. } = instruction.flow {

@@ -25,7 +25,7 @@ pub use merge::{Together, merge};
 pub use receivers::look;
 pub use record::{DigestError, Keep};
 pub use script::script;
-pub use search::{Against, Done, Job, SearchError, search, settings};
+pub use search::{Against, Done, Halfway, Job, Reached, SearchError, go_on, one_step, search, settings};
 pub use select::{DEFAULT_FOLDER, Selection};
 pub use sweep::code;
 pub use trial::{How, Outcome, SEED, Trial};

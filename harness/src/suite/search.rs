@@ -1,12 +1,14 @@
 //! One search, from its settings to its report and its traces.
 
-use super::library::{self, ChartError};
+use super::library::{self, ChartError, Charted};
 use super::record::{DigestError, Keep, KeepAll, Recorder};
 use super::{budget, worker};
 use crate::checks::{self, Asked, Checked, Rule};
 use crate::code::CodeError;
 use crate::compile;
-use crate::explore::{self, Cut, ExploreError, Finding, Plan, Progress, Reference, Report, Verdict};
+use crate::explore::{
+    self, Cut, ExploreError, Finding, Plan, Progress, Reference, Report, Searching, Until, Verdict, Went,
+};
 use crate::judge::files::made;
 use crate::judge::{self, BadPattern, Expectations};
 use crate::scenario::Expect;
@@ -121,46 +123,116 @@ impl SearchError {
     }
 }
 
+/// A search that was left where what it has left takes more than one step.
+pub struct Halfway {
+    charted: Charted,
+    recorder: Recorder,
+    expectations: Expectations,
+    /// The schedule of the reference run.
+    base: Schedule,
+    state: Box<Searching>,
+}
+
+impl Halfway {
+    /// How many runs its strategies have made.
+    pub fn runs(&self) -> u64 {
+        self.state.runs()
+    }
+}
+
+/// Where a search has come to.
+pub enum Reached {
+    /// It was left, and can go on.
+    Halfway(Box<Halfway>),
+    /// It is over.
+    Done(Box<Done>),
+}
+
 /// Searches, and writes the traces of what was found.
 pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done, SearchError> {
+    finish(None, job, slots, progress)
+}
+
+/// The same as far as one step goes. Where that found something it is over. Else the handlers are not checked yet.
+pub fn one_step(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Reached, SearchError> {
+    advance(None, Until::OneStep, job, slots, progress)
+}
+
+/// Goes on to the end. The job is the one that it began with, but for how many runs it may make in all, and how long it may
+/// take from now on.
+pub fn go_on(
+    halfway: Box<Halfway>,
+    job: &Job,
+    slots: &Slots,
+    progress: &dyn Progress,
+) -> Result<Done, SearchError> {
+    finish(Some(halfway), job, slots, progress)
+}
+
+fn finish(
+    mut halfway: Option<Box<Halfway>>,
+    job: &Job,
+    slots: &Slots,
+    progress: &dyn Progress,
+) -> Result<Done, SearchError> {
+    loop {
+        match advance(halfway, Until::End, job, slots, progress)? {
+            Reached::Halfway(further) => halfway = Some(further),
+            Reached::Done(done) => return Ok(*done),
+        }
+    }
+}
+
+/// Goes that far, and no longer than the job's plan has time.
+fn advance(
+    halfway: Option<Box<Halfway>>,
+    until: Until,
+    job: &Job,
+    slots: &Slots,
+    progress: &dyn Progress,
+) -> Result<Reached, SearchError> {
     let waited = Waited::default();
     let seats = Seats::new(slots, &waited);
     let plan = Plan { jobs: job.plan.jobs.min(slots.count()), waited: waited.clone(), ..job.plan.clone() };
     let user = &job.settings.cancel;
     let (result, used_up) = budget::within(&plan, user, |cancel| {
         let settings = Settings { cancel: Arc::clone(cancel), ..job.settings.clone() };
-        searched(&Job { settings, ..job.clone() }, &plan, &seats, progress)
+        advanced(halfway, until, &Job { settings, ..job.clone() }, &plan, &seats, progress)
     });
     match (result, plan.time.filter(|_| used_up)) {
-        (Ok(mut done), Some(_)) if done.report.cut == Some(Cut::Interrupted) => {
+        (Ok(Reached::Done(mut done)), Some(_)) if done.report.cut == Some(Cut::Interrupted) => {
             done.report.cut = Some(Cut::Time);
             done.report.verdict = done.report.against(&[]);
-            Ok(done)
+            Ok(Reached::Done(done))
         }
         (Err(error), Some(time)) if error.is_interrupt() => Err(SearchError::OutOfTime(time)),
         (result, _) => result,
     }
 }
 
-fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) -> Result<Done, SearchError> {
-    let cancel: &AtomicBool = &job.settings.cancel;
-    let recorder = Recorder::new(&job.settings, &job.keep.folder)?;
-    let factory = |_| {
+fn advanced(
+    halfway: Option<Box<Halfway>>,
+    until: Until,
+    job: &Job,
+    plan: &Plan,
+    seats: &Seats<'_>,
+    progress: &dyn Progress,
+) -> Result<Reached, SearchError> {
+    let keep_all = |recorder: &Recorder| job.keep.all.then(|| recorder.clone());
+    let make = |recorder: Option<Recorder>| {
         let supervisor = worker::supervisor(job.settings.clone(), seats);
-        Ok(KeepAll { supervisor, recorder: job.keep.all.then(|| recorder.clone()) })
+        Ok(KeepAll { supervisor, recorder })
     };
-    let charted = library::charted(plan, &factory).map_err(|error| match error {
-        ChartError::Explore(error) => SearchError::Explore(error),
-        ChartError::Code(error) => SearchError::Code(error),
-    })?;
-    let (plan, swept) = (&charted.plan, charted.roots);
-    let reference = reference(plan, &factory)?;
-    let expectations = expectations(&job.against, &reference)?;
-    if let (true, Some(note)) = (asks_for_files(&job.against), job.settings.learnt.notes().into_iter().next())
-    {
-        let doing = "comparing what runs leave".to_owned();
-        return Err(ExploreError::Run { doing, source: RunError::Unsupported(note) }.into());
-    }
+    let halfway = match halfway {
+        Some(halfway) => halfway,
+        None => {
+            let recorder = Recorder::new(&job.settings, &job.keep.folder)?;
+            let factory = |_| make(keep_all(&recorder));
+            Box::new(begun(job, plan, recorder.clone(), &factory)?)
+        }
+    };
+    let Halfway { charted, recorder, expectations, base, state } = *halfway;
+    let factory = |_| make(keep_all(&recorder));
     let judge = |run: &Run| {
         let mut broken = judge::broken(&expectations, run);
         if let Against::Only(kinds, _) = &job.against {
@@ -168,8 +240,21 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
         }
         broken
     };
-    let base = reference.schedule.clone();
-    let report = explore::search(plan, reference, &factory, &judge, progress, cancel)?;
+    let allowed = Plan {
+        runs: plan.runs,
+        time: plan.time,
+        jobs: plan.jobs,
+        waited: plan.waited.clone(),
+        ..charted.plan.clone()
+    };
+    let cancel: &AtomicBool = &job.settings.cancel;
+    let report = match state.go_on(&allowed, until, &factory, &judge, progress, cancel)? {
+        Went::On(state) => {
+            let halfway = Halfway { charted, recorder, expectations, base, state };
+            return Ok(Reached::Halfway(Box::new(halfway)));
+        }
+        Went::Over(report) => *report,
+    };
     let checked = match report.cut {
         // Who asked for the first finding has it.
         Some(Cut::Interrupted | Cut::FirstFinding) => Checked::default(),
@@ -178,7 +263,7 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
     let digest = recorder.digest().to_owned();
     let (file, asked) = (job.settings.launch.file.clone(), asked(job));
     let notes = job.settings.learnt.notes();
-    let traces = Vec::new();
+    let (swept, traces) = (charted.roots, Vec::new());
     let mut done = Done { report, digest, file, asked, swept, expectations, checked, notes, traces };
     let extent = Extent::of(&done.report).to_string();
     let seen = places(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
@@ -189,7 +274,29 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
         (trace, path)
     };
     done.traces = done.report.findings.iter().zip(seen).map(record).collect();
-    Ok(done)
+    Ok(Reached::Done(Box::new(done)))
+}
+
+/// What a search begins with: the code that it looks into, what its runs are compared with.
+fn begun<S, F>(job: &Job, plan: &Plan, recorder: Recorder, factory: &F) -> Result<Halfway, SearchError>
+where
+    S: Supervise,
+    F: Fn(usize) -> Result<S, RunError> + Sync,
+{
+    let charted = library::charted(plan, factory).map_err(|error| match error {
+        ChartError::Explore(error) => SearchError::Explore(error),
+        ChartError::Code(error) => SearchError::Code(error),
+    })?;
+    let reference = reference(&charted.plan, factory)?;
+    let expectations = expectations(&job.against, &reference)?;
+    if let (true, Some(note)) = (asks_for_files(&job.against), job.settings.learnt.notes().into_iter().next())
+    {
+        let doing = "comparing what runs leave".to_owned();
+        return Err(ExploreError::Run { doing, source: RunError::Unsupported(note) }.into());
+    }
+    let base = reference.schedule.clone();
+    let state = Box::new(Searching::new(&charted.plan, reference));
+    Ok(Halfway { charted, recorder, expectations, base, state })
 }
 
 /// What a search is: all that it was asked to do, but for the part, and the number of workers, which changes nothing.

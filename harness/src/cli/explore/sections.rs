@@ -154,9 +154,9 @@ impl Sections {
         !(self.several() && section.send.is_empty() && waits || again && waits)
     }
 
-    /// How many are left to be made from this one on, with those that are known to follow.
-    pub(super) fn left(&self, index: usize) -> u64 {
-        (self.each.len().saturating_sub(index) + 2 * self.goes_on.len()) as u64
+    /// How many searches are left to be made: so many, and those that are known to follow.
+    pub(super) fn left(&self, turns: usize) -> u64 {
+        (turns + 2 * self.goes_on.len()) as u64
     }
 
     /// Takes in what a search has shown, if nobody said what to send: that the program goes on after a signal, or ends by it.

@@ -248,7 +248,7 @@ fn instruction(
     let address = place.link_address?;
     let find = || {
         let image = module.image().ok()?;
-        let instructions = image.instructions(&image.function_at(address)?);
+        let instructions = image.instructions_alone(&image.function_at(address)?);
         instructions.into_iter().find(|each| each.address == address).map(|each| each.text)
     };
     known.entry((module.path().to_owned(), address)).or_insert_with(find).clone()

@@ -1,0 +1,97 @@
+//! Tests of where a search stops and goes on, over a model of a program.
+
+use super::*;
+use crate::explore::model::{Model, exited, judge, place, switch};
+use crate::explore::reference::reference;
+use crate::explore::tests::{has, look, plan, twenty};
+use crate::trace::End;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+/// Fails where two steps of p0 are taken.
+fn two_of_p0(steps: &[Step]) -> End {
+    exited(i32::from(steps.iter().filter(|step| step.thread.parent().is_none()).count() == 2))
+}
+
+#[test]
+fn the_first_finding_is_the_same_with_any_number_of_workers() {
+    let first = |seed, jobs| Plan { seed, jobs, stop: Stop::FirstFinding, ..plan(300) };
+    let mut found = 0;
+    for seed in 0..10 {
+        let report = |jobs| look(&first(seed, jobs), &Model::new(twenty(), two_of_p0));
+        assert_eq!(report(1), report(4), "seed {seed}");
+        found += report(1).findings.len();
+        assert!(report(1).findings.len() <= 1);
+    }
+    assert!(found > 5, "{found}");
+}
+
+#[test]
+fn the_first_finding_does_not_wait_for_the_runs_behind_it() {
+    /// What was seen: that a run fails, that it is followed up.
+    #[derive(Default)]
+    struct Seen(Mutex<(bool, bool)>, Condvar);
+    impl Progress for Arc<Seen> {
+        fn at(&self, standing: &Standing) {
+            self.0.lock().unwrap().1 |= standing.doing != Doing::Searching;
+            self.1.notify_all();
+        }
+    }
+    let (seen, bad) = (Arc::new(Seen::default()), switch("p0.1", "Before(read)", 7));
+    let (of_runs, waited) = (Arc::clone(&seen), Arc::new(AtomicU64::new(0)));
+    let counted = Arc::clone(&waited);
+    let model = Model::new(twenty(), move |steps| {
+        let fails = has(steps, &bad);
+        let mut now = of_runs.0.lock().unwrap();
+        now.0 |= fails;
+        if now.0 && !now.1 && !fails {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let wait = of_runs.1.wait_timeout_while(now, Duration::from_secs(60), |now| !now.1);
+            assert!(!wait.unwrap().1.timed_out(), "the finding waits for what is behind it");
+        }
+        exited(i32::from(fails))
+    });
+    let mut blocked = 0;
+    for seed in 0..20 {
+        *seen.0.lock().unwrap() = (false, false);
+        let plan = Plan { seed, stop: Stop::FirstFinding, jobs: 2, ..plan(300) };
+        let reference = reference(&plan, &mut model.clone()).unwrap();
+        let cancel = AtomicBool::new(false);
+        let report = search(&plan, reference, &|_| Ok(model.clone()), &judge, &seen, &cancel).unwrap();
+        assert_eq!(report.findings.len(), 1);
+        blocked = waited.load(Ordering::Relaxed);
+    }
+    assert!(blocked > 0);
+}
+
+#[test]
+fn a_search_that_was_left_after_one_step_goes_on_as_if_it_had_not_been() {
+    let needs_two = Model::new(twenty(), two_of_p0);
+    let ends = Model::new(vec![place("p0", "Before(write)", 1, &["p0.1"], &[])], |_| exited(0));
+    for (model, seed) in
+        [&needs_two, &ends].into_iter().flat_map(|model| (0..5).map(move |seed| (model, seed)))
+    {
+        for stop in [Stop::Never, Stop::FirstFinding] {
+            let plan = Plan { seed, stop, ..plan(300) };
+            let reference = reference(&plan, &mut model.clone()).unwrap();
+            let state = Searching::new(&plan, reference);
+            let go_on = |state: Searching, until| {
+                let cancel = AtomicBool::new(false);
+                state.go_on(&plan, until, &|_| Ok(model.clone()), &judge, &(), &cancel).unwrap()
+            };
+            let left = match go_on(state, Until::OneStep) {
+                Went::On(left) => left,
+                // One in eight schedules has more than one step.
+                Went::Over(report) => {
+                    assert!(!report.findings.is_empty() && stop == Stop::FirstFinding);
+                    assert_eq!(*report, look(&plan, model));
+                    continue;
+                }
+            };
+            assert!(left.runs() < 100, "{}", left.runs());
+            let Went::Over(report) = go_on(*left, Until::End) else { panic!("left at its end") };
+            assert_eq!(*report, look(&plan, model), "seed {seed}");
+        }
+    }
+}
