@@ -16,6 +16,10 @@ use std::time::Duration;
 /// Runs of a strategy that is named on the command line, if their number is not.
 pub(super) const RUNS: u64 = 1000;
 
+/// How often a finding is confirmed, if nobody says so: where the first one is wanted, it is wanted soon.
+const CONFIRM: u32 = 10;
+const CONFIRM_FIRST: u32 = 4;
+
 /// A length of time as people write it: above 0, and a year at most.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
@@ -73,7 +77,7 @@ impl Search {
             verify: self.verify,
             shrink: !self.shrink.no_shrink,
             shrink_runs: self.shrink.shrink_runs,
-            confirm: self.shrink.confirm,
+            confirm: self.shrink.confirm.unwrap_or(if self.first { CONFIRM_FIRST } else { CONFIRM }),
             jobs,
             stop: if self.first { Stop::FirstFinding } else { Stop::Never },
             ..Plan::default()
@@ -126,9 +130,9 @@ pub(super) struct Shrink {
     /// How many runs shrinking one finding may take
     #[arg(long, env = "SIGRACE_SHRINK_RUNS", value_name = "N", default_value_t = 500)]
     pub(super) shrink_runs: u64,
-    /// How often a finding must end the same way again before it is reported
-    #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) confirm: u32,
+    /// How often a finding must go and end the same way again before it is reported [default: 10; 4 with --first]
+    #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) confirm: Option<u32>,
 }
 
 /// Where chance comes from.
