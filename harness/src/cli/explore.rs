@@ -286,13 +286,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             let gap = if sections.several() { "\n" } else { "" };
             report::tell(format, format_args!("{gap}{}", text.trim_end()))?;
         }
-        let kept = sections.is_kept(section, &done);
-        if args.save.is_some() && !kept && !sections.several() {
-            warn(format_args!(
-                "it is not written down: a scenario has no word for a program that waits for the next signal"
-            ));
+        let not_kept = sections.not_kept(section, &done);
+        if let Some(why) = not_kept.filter(|_| args.save.is_some() && !sections.several()) {
+            warn(format_args!("it is not written down: {why}"));
         }
-        if let Some(path) = args.save.as_ref().filter(|_| kept) {
+        if let Some(path) = args.save.as_ref().filter(|_| not_kept.is_none()) {
             let scenario = args.scenario(section, &job, &done);
             store::write_scenario(&section.file(path, searches), &scenario)
                 .unwrap_or_else(|error| whole.fail(&error));

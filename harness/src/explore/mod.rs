@@ -69,5 +69,5 @@ pub use reference::{Reference, reference};
 pub use replay::{Replay, compare, replay};
 pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};
 pub use search::search;
-pub use steps::{same, taken};
+pub use steps::{Undone, same, taken, undone};
 pub use verdict::Verdict;

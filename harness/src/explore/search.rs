@@ -195,9 +195,10 @@ impl<'a, 'env> Search<'a, 'env> {
         for (Planned { tree, probe, shared }, Tried { run, .. }) in round.into_iter().zip(results) {
             // What was to deviate did not, so this is the run of another schedule.
             let merged = run.merged.iter().any(|step| !self.space.is_at_home(step));
-            let made = match (merged, shared) {
-                (true, _) => &mut self.report.merged,
-                (false, true) => &mut self.report.shared_runs,
+            // What belongs to another part is counted there.
+            let made = match (shared, merged) {
+                (true, _) => &mut self.report.shared_runs,
+                (false, true) => &mut self.report.merged,
                 (false, false) => &mut self.report.runs,
             };
             *made += 1;

@@ -146,12 +146,19 @@ impl Sections {
         Some(told)
     }
 
-    /// True if it can be written down: a scenario has no word for runs that wait for a signal.
-    pub(super) fn is_kept(&self, section: &Section, done: &Done) -> bool {
+    /// Why it is not written down, if it is not: a scenario has no word for runs that wait for a signal, and one in which nothing can be
+    /// done tests nothing.
+    pub(super) fn not_kept(&self, section: &Section, done: &Done) -> Option<&'static str> {
         let reference = &done.report.reference;
         let waits = matches!(reference.run.outcome.end, End::Hang(_));
         let again = judge::waits_again(reference.plain(), &reference.run);
-        !(self.several() && section.send.is_empty() && waits || again && waits)
+        if waits && (again || self.several() && section.send.is_empty()) {
+            Some("a scenario has no word for a program that waits for the next signal")
+        } else if done.report.coverage.steps == 0 && done.report.findings.is_empty() {
+            Some("no step was taken in any run, so that it would test nothing")
+        } else {
+            None
+        }
     }
 
     /// How many are left to be made from this one on, with those that are known to follow.
