@@ -68,7 +68,8 @@ pub(super) struct Args {
     ///
     /// Without it a script's interpreter and a launcher are passed by: the search begins where the first process opens the script, or
     /// where the program begins that it has executed, as long as it has made no process or thread until then, nor, before it
-    /// executes a program, installed a handler of what is sent or comes by itself.
+    /// executes a program, installed a handler of what is sent or comes by itself. A shell may have had others find out what to execute,
+    /// one after the other.
     #[arg(long, value_name = "POINT", value_parser = from, help_heading = "Disturbance")]
     from: Option<Begin>,
     /// Disturb also at every instruction that this function executes, and what it calls of the program's own code; repeatable

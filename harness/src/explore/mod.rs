@@ -56,7 +56,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-pub use beginning::{Beginning, Look, Why, look};
+pub use beginning::{Beginning, Look, Why, is_shell, look};
 pub use code::{Block, Chart, Code, MOST_VISITS, Spot, Stretch};
 pub use error::ExploreError;
 pub use executed::Executed;

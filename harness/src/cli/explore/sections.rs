@@ -2,7 +2,7 @@
 
 use super::{Args, Begin, Sent};
 use crate::cli::exit::{Exit, Stop};
-use crate::explore::{Beginning, Look, Sendable, Why, sendable};
+use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable};
 use crate::judge;
 use crate::schedule::Receiver;
 use crate::show::listed;
@@ -81,14 +81,16 @@ impl Args {
         }
         if !signals.is_empty() {
             let each = vec![Section { send: signals, to: self.send_to.clone() }];
-            // A launcher is alone, catches nothing and is sent nothing, so that in it no step could be taken anyway.
-            let looks = self.always || self.target.world().tty || suite::script(&settings.launch).is_some();
+            // A launcher other than a shell is alone, catches nothing and is sent nothing, so that in it no step could be taken anyway.
+            let shell = settings.launch.file.canonicalize().is_ok_and(|file| is_shell(&file));
+            let script = suite::script(&settings.launch).is_some();
+            let looks = self.always || self.target.world().tty || script || shell;
             let looks = looks && self.from.is_none();
             let look = looks.then(|| suite::look(settings, slots)).transpose()?;
             return Ok(Sections { look, ..Sections::of(each) });
         }
         let look = suite::look(settings, slots)?;
-        let found = sendable(&look.receivers);
+        let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
         let look = Some(look).filter(|_| self.from.is_none());
         // At a terminal a person types instead.
