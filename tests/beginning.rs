@@ -176,6 +176,64 @@ fn a_launcher_is_passed_by_and_it_is_said_which_program_is_explored() {
     }
 }
 
+/// A shell that has others find out what to execute, as version managers do, and executes another such script.
+const SHIM: &str = "#!/bin/bash\nset -e\nname=\"${0##*/}\"\nhere=\"$(cd \"$(dirname \"$0\")\" && pwd)\"\n\
+                    exec \"$here/launch\" \"$(echo server)\" \"$@\"\n";
+const LAUNCH: &str = "#!/bin/bash\nfound=\"$(ls \"$(dirname \"$0\")\" | grep -x \"$1\")\"\nwords=(`echo`)\nshift\n\
+                      exec \"$(dirname \"$0\")/$found\" \"$@\"\n";
+
+#[test]
+fn a_shell_that_finds_out_what_to_execute_is_passed_by() {
+    let folder = with_server();
+    for (name, text) in [("shim", SHIM), ("launch", LAUNCH)] {
+        fs::write(folder.path().join(name), text).unwrap();
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--no-handler-checks", "--", "./shim"];
+    let output = script::sigrace(folder.path(), &words);
+    ends(&output, 100);
+    let text = stdout(&output);
+    // Of what bash catches while it waits, and of its children, nothing is left where the search begins.
+    assert!(text.starts_with("./shim is sent in turn: nothing and SIGUSR1\n"), "{text}");
+    assert!(!text.contains(" to p0."), "{text}");
+    let line = text.lines().find(|line| line.contains("of the start passed by")).unwrap();
+    assert!(
+        line.contains("/server is explored, from p0 before ") && line.ends_with("(--from start for all)"),
+        "{line}"
+    );
+    let from = line.split(" from ").nth(1).unwrap().split(" on ").next().unwrap();
+    // What executes the program is right before it.
+    let points = points(folder.path(), &["./shim"]);
+    let call = points.iter().rposition(|line| line.starts_with("p0 before execve")).unwrap();
+    assert_eq!(points[call + 1].split("  ").next(), Some(from));
+    // The race is the server's own.
+    let (found, schedules) = explore(folder.path(), &["--send", "USR1"], &["./shim"], 100);
+    assert!(found["points_passed_by"].as_u64() > Some(100) && !schedules.is_empty(), "{found}");
+}
+
+#[test]
+fn who_leaves_something_running_or_catches_a_signal_for_good_is_no_launcher() {
+    let text = "#include <sys/wait.h>\n#include <unistd.h>\n\
+                int main(void) { if (fork() == 0) _exit(0); wait(NULL); execl(\"./server\", \"./server\", NULL); return 1; }\n";
+    let folder = with_server();
+    fs::write(folder.path().join("first.c"), text).unwrap();
+    let mut gcc = Command::new("gcc");
+    assert!(gcc.current_dir(&folder).args(["-o", "first", "first.c"]).status().unwrap().success());
+    let scripts = [
+        ["bash", "-c", "sleep 1 & exec ./server"],
+        ["bash", "-c", "sleep 1 & sleep 2; wait; exec ./server"],
+        ["bash", "-c", "trap : USR1; name=$(echo server); exec ./$name"],
+    ];
+    for program in scripts.iter().map(|script| &script[..]).chain([&["./first"][..]]) {
+        let (found, _) = explore(folder.path(), &["--send", "USR1", "--points", "in:pause"], program, 0);
+        assert_eq!(
+            (found["from"].is_null(), &found["points_passed_by"]),
+            (true, &Value::from(0)),
+            "{program:?}"
+        );
+    }
+}
+
 #[test]
 fn a_launcher_that_catches_what_is_sent_is_none() {
     let text = "#include <signal.h>\n#include <unistd.h>\nstatic void handler(int signal) { (void)signal; }\n\

@@ -4,9 +4,11 @@ mod supervised;
 
 use sigrace::checks::{self, Asked, Checked, Rule};
 use sigrace::program::Limits;
-use sigrace::schedule::{Action, Schedule, Target, ThreadName};
-use sigrace::signal::Signal;
+use sigrace::schedule::{Action, Label, Schedule, Site, Step, Target, ThreadName};
+use sigrace::signal::{Signal, SignalSet};
 use sigrace::suite::report::Report;
+use sigrace::supervise::{Observe, RunError, Supervise, Watch};
+use sigrace::trace::{End, Run, Status, What};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -122,14 +124,85 @@ fn what_cannot_be_told_apart_is_said_and_not_reported() {
 #[test]
 fn that_a_thread_could_not_be_looked_at_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let program = supervised::build("threaded.c", &["-O0", "-g"], folder.path());
-    let Some(checked) = check(&program, "shown", checks::MOST_RUNS) else { return };
+    let program = supervised::build("threaded.c", &["-O0", "-g", "-pthread"], folder.path());
+    let Some(checked) = check(&program, "asleep", checks::MOST_RUNS) else { return };
     assert!(checked.warnings.is_empty(), "{:?}", checked.warnings);
     assert!(
         checked.notes.iter().any(|note| note.contains("a sibling thread would notice")),
         "{:?}",
         checked.notes
     );
+}
+
+#[test]
+fn handlers_are_checked_in_the_thread_that_takes_the_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("threaded.c", &["-O0", "-g", "-pthread"], folder.path());
+    for (word, thread) in [("main", "p0"), ("worker", "p0/2")] {
+        let Some(checked) = check(&program, word, checks::MOST_RUNS) else { return };
+        let [warning] = &checked.warnings[..] else { panic!("{word}: {:?}", checked.warnings) };
+        assert_eq!((warning.rule, &warning.handler[..]), (Rule::Errno, "note"), "{word}");
+        assert_eq!(warning.schedule.steps[0].thread.to_string(), thread);
+        assert_eq!(checked.notes, [""; 0], "{word}");
+    }
+    for word in ["main-sound", "worker-sound", "either"] {
+        let Some(checked) = check(&program, word, checks::MOST_RUNS) else { return };
+        assert_eq!((&checked.warnings[..], &checked.notes[..]), (&[][..], &[][..]), "{word}");
+    }
+}
+
+/// What is seen beside a run whose first thread is stopped each time that it comes to `looks`, by this schedule; none where this
+/// host gives no breakpoints.
+fn parked(word: &str, schedule: &Schedule) -> Option<[Run; 2]> {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("threaded.c", &["-O0", "-g", "-pthread"], folder.path());
+    let launch = supervised::launch(&[program.to_str().unwrap(), word], folder.path());
+    let watch = Watch {
+        thread: ThreadName::root(),
+        places: vec![Label::new("looks")],
+        // One that is never deliverable, so that each visit is a stop.
+        signals: SignalSet::only("SIGUSR2".parse().unwrap()),
+        of_others: SignalSet::EMPTY,
+        of_timers: SignalSet::EMPTY,
+        returns_after: None,
+        word: None,
+    };
+    let made = supervised::with_supervisor(launch, Limits::default(), |supervisor| {
+        let plain = supervisor.run(schedule)?;
+        Ok((plain, supervisor.observe(schedule, &Observe::Handlers(watch))?))
+    });
+    let (plain, (run, observed)) = match made {
+        Err(RunError::Unsupported(why)) => {
+            println!("skipped: {why}");
+            return None;
+        }
+        other => other.unwrap(),
+    };
+    assert!(!observed.visits.is_empty() && observed.not_held.is_none(), "{:?}", observed.not_held);
+    assert_eq!((&plain.taint, &run.taint), (&None, &None));
+    assert_eq!((&plain.unreached, &run.unreached), (&vec![], &vec![]));
+    Some([plain, run])
+}
+
+/// Who waits for a time or for another thread, or is about to enter a call, does not notice that a sibling is stopped at an
+/// instruction.
+#[test]
+fn threads_beside_one_that_is_parked_do_not_notice() {
+    let enters = "p0/2 before epoll_wait".parse().unwrap();
+    let switch = Step::new(enters, Action::Switch(Target::To(ThreadName::root())));
+    for (word, steps) in [("sleepers", vec![]), ("enters", vec![switch])] {
+        let Some([plain, run]) = parked(word, &Schedule { steps }) else { return };
+        assert!(matches!(plain.outcome.end, End::Ended(Status::Exited(0))), "{:?}", plain.outcome.end);
+        assert!(plain.outcome.is_like(&run.outcome), "{word}: {:?}", run.outcome.end);
+        // The same calls, in the same order.
+        let own = |run: &Run| -> Vec<_> {
+            let events = run.events.iter().map(|event| (event.thread.clone(), event.what.clone()));
+            let looked =
+                |what: &What| matches!(what, What::Go(Site::At(_), _) | What::NotHeld(Site::At(_), _));
+            events.filter(|(_, what)| !looked(what)).collect()
+        };
+        assert_eq!(own(&plain), own(&run), "{word}");
+    }
 }
 
 fn explore(program: &Path, words: &[&str]) -> Output {

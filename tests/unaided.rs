@@ -314,6 +314,25 @@ fn each_search_is_written_down_as_a_scenario_of_its_own() {
 }
 
 #[test]
+fn what_would_test_nothing_is_not_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("hears.c");
+    let text = "#include <signal.h>\nstatic void on(int s) { (void)s; }\nint main(void) { signal(SIGUSR1, on); return 0; }\n";
+    fs::write(&source, text).unwrap();
+    build(&source, folder.path());
+    ends(&explore(&["--save", "saved.ron"], "hears", folder.path()), 0);
+    assert!(folder.path().join("saved-SIGUSR1.ron").exists());
+    ends(&script::sigrace(folder.path(), &["run", "saved-SIGUSR1.ron"]), 0);
+    // Nobody runs beside it, so that without a signal nothing can be done.
+    assert!(!folder.path().join("saved.ron").exists());
+    let output = explore(&["--send", "none", "--save", "saved.ron"], "hears", folder.path());
+    ends(&output, 101);
+    let told = "it is not written down: no step was taken in any run";
+    assert!(script::stderr(&output).contains(told), "{}", script::stderr(&output));
+    assert!(!folder.path().join("saved.ron").exists());
+}
+
+#[test]
 fn what_the_program_leaves_in_any_case_is_no_rest_where_it_is_interrupted() {
     let folder = tempfile::tempdir().unwrap();
     let explore = |script: &str| {

@@ -5,7 +5,11 @@
 //! and the handler did what it must not, with that instruction below it on the stack. What brings the signal about there: see
 //! NOTE \[Causes\] in `runs`.
 //!
-//! What no rule sees: handlers and data of shared libraries, and of the runtime of Go; other threads than the first one of each process; what is called through pointers; places that are not executed, or only with another input or at a later visit
+//! In a process with several threads a handler is checked in the first one, and in those that do not block a signal which the first
+//! one blocks: what is sent to a process the first one takes unless it blocks it.
+//!
+//! What no rule sees: handlers and data of shared libraries, and of the runtime of Go; what one thread sends to another (pthread_kill(3)) where
+//! the first one would take it; what is called through pointers; places that are not executed, or only with another input or at a later visit
 //! than the first eight; programs where nothing can be held at an instruction (`sigrace doctor`).
 
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -157,11 +161,18 @@ fn natural(signal: Signal) -> bool {
     signal == Signal::CHLD || signal == Signal::ALRM || named()
 }
 
+/// True for what glibc's threads keep for themselves (nptl(7), "NPTL internals"): nobody else can mean it.
+fn of_c_library(signal: Signal) -> bool {
+    [32, 33].contains(&signal.number())
+}
+
 /// The most runs that checking one program may cost.
 pub const MOST_RUNS: u64 = 300;
 
 /// Processes whose handlers are checked, at most.
 const MOST_PROCESSES: usize = 4;
+/// Threads of each of them in which handlers are checked, at most.
+const MOST_THREADS: usize = 4;
 
 /// Checks the handlers of a program, in each of its processes if no signal is named.
 pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checked, RunError> {
@@ -170,24 +181,35 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
     let found = runs.found()?;
     // Who was not asked about is sent nothing.
     let all = if asked.signals.is_empty() { MOST_PROCESSES } else { 1 };
-    let mut left = 0;
+    let (mut left, mut threads_left) = (0, 0);
     for (number, process) in found.processes.iter().enumerate() {
         let mut handlers = found.handlers_of(process);
+        handlers.retain(|one| !of_c_library(one.signal));
         handlers.retain(|one| asked.signals.is_empty() || asked.signals.contains(&one.signal));
         let Some(last) = handlers.last() else { continue };
         if number >= all {
             left += u64::from(asked.signals.is_empty());
             continue;
         }
-        runs.turn_to(process);
         let file = last.program.clone();
-        match Program::open(Path::new(&file)) {
-            Ok(program) => {
-                let here = handlers.into_iter().filter(|one| one.program == file);
-                check_program(asked, &program, here, &mut runs, &mut checked)?;
+        let program = match Program::open(Path::new(&file)) {
+            Ok(program) => program,
+            Err(error) => {
+                checked.notes.push(unreadable(&error));
+                continue;
             }
-            Err(error) => checked.notes.push(unreadable(&error)),
+        };
+        handlers.retain(|one| one.program == file);
+        let threads = found.threads_of(process);
+        threads_left += threads.len().saturating_sub(MOST_THREADS);
+        for thread in threads.iter().take(MOST_THREADS) {
+            runs.turn_to(thread);
+            check_program(asked, &program, handlers.iter().copied(), &mut runs, &mut checked)?;
         }
+    }
+    if threads_left > 0 {
+        let note = format!("handlers that could run in {threads_left} more threads were not checked there");
+        checked.notes.push(note);
     }
     if left > 0 {
         checked.notes.push(format!("the handlers of {left} more processes were not checked"));

@@ -36,6 +36,8 @@ pub(super) struct Runs<'a> {
 pub(super) struct Found {
     /// The processes of the program, that first which is asked about.
     pub(super) processes: Vec<ThreadName>,
+    /// Threads in which a handler could run, but for the first ones of the processes.
+    takers: Vec<ThreadName>,
     /// Those of them that have begun another program than their parents'.
     begun: Vec<ThreadName>,
     installed: Vec<Installed>,
@@ -44,6 +46,12 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// The threads of this process in which a handler could run: the first one, and others.
+    pub(super) fn threads_of(&self, process: &ThreadName) -> Vec<ThreadName> {
+        let others = self.takers.iter().filter(|taker| taker.process() == *process);
+        std::iter::once(process).chain(others).cloned().collect()
+    }
+
     /// The handlers that this process has at some time: its own, and those of the processes that it is a copy of. Whether it
     /// still has them where they are to be called is looked at there.
     pub(super) fn handlers_of(&self, process: &ThreadName) -> Vec<&Installed> {
@@ -201,13 +209,13 @@ impl<'a> Runs<'a> {
                 processes.push(process.clone());
             }
         }
-        let Observed { installed, modules, .. } = observed;
-        Ok(Found { processes, begun, installed, modules })
+        let Observed { installed, takers, modules, .. } = observed;
+        Ok(Found { processes, takers, begun, installed, modules })
     }
 
-    /// From now on it is this process that is looked at, and that signals are sent to.
-    pub(super) fn turn_to(&mut self, process: &ThreadName) {
-        self.thread = process.clone();
+    /// From now on it is this thread that is looked at, and its process that signals are sent to.
+    pub(super) fn turn_to(&mut self, thread: &ThreadName) {
+        self.thread = thread.clone();
     }
 
     /// Looks when the signals are deliverable at these places.

@@ -69,7 +69,8 @@ pub(super) struct Args {
     ///
     /// Without it a script's interpreter and a launcher are passed by: the search begins where the first process opens the script, or
     /// where the program begins that it has executed, as long as it has made no process or thread until then, nor, before it
-    /// executes a program, installed a handler of what is sent or comes by itself.
+    /// executes a program, installed a handler of what is sent or comes by itself. A shell may have had others find out what to execute,
+    /// one after the other.
     #[arg(long, value_name = "POINT", value_parser = from, help_heading = "Disturbance")]
     from: Option<Begin>,
     /// Disturb also at every instruction that this function executes, and what it calls of the program's own code; repeatable
@@ -312,13 +313,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             let gap = if sections.several() { "\n" } else { "" };
             report::tell(format, format_args!("{gap}{}", text.trim_end()))?;
         }
-        let kept = sections.is_kept(section, &done);
-        if args.save.is_some() && !kept && !sections.several() {
-            warn(format_args!(
-                "it is not written down: a scenario has no word for a program that waits for the next signal"
-            ));
+        let not_kept = sections.not_kept(section, &done);
+        if let Some(why) = not_kept.filter(|_| args.save.is_some() && !sections.several()) {
+            warn(format_args!("it is not written down: {why}"));
         }
-        if let Some(path) = args.save.as_ref().filter(|_| kept) {
+        if let Some(path) = args.save.as_ref().filter(|_| not_kept.is_none()) {
             let scenario = args.scenario(section, &job, &done);
             store::write_scenario(&section.file(path, searches), &scenario)
                 .unwrap_or_else(|error| whole.fail(&error));

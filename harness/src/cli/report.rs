@@ -130,7 +130,7 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::report::{Found, Missing};
+    use crate::suite::report::{Found, Missing, Undisturbed};
 
     fn search(verdict: &str) -> Search {
         Search {
@@ -150,6 +150,7 @@ mod tests {
                 runs: 2,
                 extra_runs: 0,
                 shared_runs: 0,
+                merged_runs: 0,
                 verified: 0,
                 steps_taken: 1,
                 signals_unsent: 0,
@@ -160,6 +161,7 @@ mod tests {
                 points_not_taken: Vec::new(),
                 schedules: Vec::new(),
                 chance: None,
+                reference: Undisturbed::default(),
                 more_outcomes: false,
                 outcomes: Vec::new(),
                 findings: Vec::new(),

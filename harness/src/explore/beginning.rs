@@ -8,6 +8,12 @@
 //! and no thread. Who executes another program must not have installed a handler before either, of a signal that is sent or
 //! that may come by itself; but SIGCHLD comes to nobody who has no child. A shell that catches SIGINT for itself is thus
 //! passed by where SIGTERM is sent. In all other cases the search begins where the program does.
+//!
+//! NOTE \[Shells that launch\] A shell has others find out what it executes in the end: `exec "$(dirname "$0")/real" "$@"`. It is a
+//! launcher as well if it never had two children at once, nothing that was made lives any more when it executes the program, and
+//! it caught none of those signals while it made a process or executed a program: a shell that catches SIGINT while it waits has
+//! no part in that, and what `trap` sets has. That holds for shells alone, which are known by their names; a program of another kind
+//! that makes a process before it executes another is no launcher.
 
 use super::crew::{Tried, attempt_by};
 use super::error::ExploreError;
@@ -16,6 +22,7 @@ use crate::schedule::{Point, Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::{Observe, Observed, Receiver, RunError, Start, Supervise};
 use crate::trace::{Event, Run, What};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use syscalls::Sysno;
 
@@ -43,7 +50,7 @@ pub enum Why {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     /// The processes that have something to do with signals.
-    pub receivers: Vec<Receiver>,
+    receivers: Vec<Receiver>,
     /// The run.
     run: Run,
     /// What the first process did in it as it started.
@@ -53,6 +60,32 @@ pub struct Look {
 }
 
 impl Look {
+    /// The processes that have something to do with signals; if the program's start is `passed` by, without those that only a
+    /// launcher of it had.
+    pub fn receivers(&self, passed: bool) -> Vec<Receiver> {
+        let mut receivers = self.receivers.clone();
+        for one in receivers.iter_mut().filter(|_| passed) {
+            let Receiver { process, signals } = one;
+            *signals = signals.iter().filter(|signal| !self.is_launchers(process, *signal)).collect();
+        }
+        receivers.retain(|one| !one.signals.is_empty());
+        receivers
+    }
+
+    /// True if this process has nothing to do with the signal any more where a search begins that sends it.
+    fn is_launchers(&self, process: &ThreadName, signal: Signal) -> bool {
+        let begins = self.begins(&[signal]).filter(|beginning| matches!(beginning.why, Why::Runs(_)));
+        let begins = begins.and_then(|beginning| index_of(&self.run, &beginning.point));
+        let Some(begins) = begins else { return false };
+        if *process == ThreadName::root() {
+            let last = self.start.handled_last.get(&signal);
+            return last.is_some_and(|last| *last < begins) && !self.start.awaited.contains(signal);
+        }
+        // What a launcher makes does not outlive it.
+        let made = |event: &Event| matches!(&event.what, What::Make(made) if made == process);
+        self.run.events.iter().position(made).is_some_and(|made| made < begins)
+    }
+
     /// Where a search begins in which these signals are sent; none if it is where the program does.
     pub fn begins(&self, send: &[Signal]) -> Option<Beginning> {
         beginning(&self.run, &self.start, self.script.as_deref(), send)
@@ -74,20 +107,21 @@ fn beginning(run: &Run, start: &Start, script: Option<&Path>, send: &[Signal]) -
     let root = ThreadName::root();
     let made = |event: &Event| matches!(event.what, What::Make(_));
     let alone = run.events.iter().position(made).unwrap_or(run.events.len());
-    let visit = |event: &Event| {
-        let (site, nth) = event.what.visit().filter(|_| event.thread == root)?;
-        Some(Point { thread: root.clone(), site, nth })
-    };
-    let at = |point: &Point| run.events.iter().position(|event| visit(event).as_ref() == Some(point));
     let executed = |event: &Event| matches!(event.what, What::Exec(_)) && event.thread == root;
     let comes = |signal: &Signal| send.contains(signal) || !from_outside(*signal) && *signal != Signal::CHLD;
-    let handled = start.handled.iter().filter(|(signal, _)| comes(signal)).map(|(_, events)| *events);
-    let quiet = handled.fold(alone, usize::min);
+    let before_all = |caught: &BTreeMap<Signal, usize>| {
+        let moments = caught.iter().filter(|(signal, _)| comes(signal)).map(|(_, events)| *events);
+        moments.min().unwrap_or(run.events.len())
+    };
+    let quiet = alone.min(before_all(&start.handled));
+    let launched = run.events.iter().take(quiet).rposition(executed);
+    let by_shell = last_of_shell(run, start).filter(|index| *index < before_all(&start.kept));
     // The first one is how it was started.
-    let launched = run.events.iter().take(quiet).rposition(executed).filter(|index| {
+    let launched = launched.max(by_shell).filter(|index| {
         let mut before = run.events.iter().take(*index);
         before.any(|event| matches!(event.what, What::Go(Site::Before(call), _) if executes(call)))
     });
+    let at = |point: &Point| index_of(run, point);
     let runs = launched.and_then(|index| {
         let What::Exec(file) = &run.events.get(index)?.what else { return None };
         let next = run.events.iter().skip(index).position(|event| visit(event).is_some())?;
@@ -100,6 +134,49 @@ fn beginning(run: &Run, start: &Start, script: Option<&Path>, send: &[Signal]) -
     });
     let later = [opens, runs].into_iter().flatten().max_by_key(|(index, _)| *index);
     later.map(|(_, beginning)| beginning).filter(|beginning| passed(run, &beginning.point) != Some(0))
+}
+
+/// Where the first process comes to in this event, if it comes to a point.
+fn visit(event: &Event) -> Option<Point> {
+    let root = ThreadName::root();
+    let (site, nth) = event.what.visit().filter(|_| event.thread == root)?;
+    Some(Point { thread: root, site, nth })
+}
+
+fn index_of(run: &Run, point: &Point) -> Option<usize> {
+    run.events.iter().position(|event| visit(event).as_ref() == Some(point))
+}
+
+/// Where the first process last executed a program for which a shell had done all that was done: NOTE \[Shells that launch\].
+fn last_of_shell(run: &Run, start: &Start) -> Option<usize> {
+    let root = ThreadName::root();
+    let others = start.makers.iter().filter(|(program, _)| !is_shell(Path::new(program)));
+    let end = others.map(|(_, events)| *events).min().unwrap_or(run.events.len());
+    let (mut living, mut last): (Vec<&ThreadName>, Option<usize>) = (Vec::new(), None);
+    for (index, event) in run.events.iter().take(end).enumerate() {
+        if let What::Make(made) = &event.what {
+            let own = |other: &ThreadName| other.parent().as_ref() == Some(&root);
+            let second = own(made) && living.iter().any(|other| own(other));
+            if second || made.process() == root {
+                break;
+            }
+            living.push(made);
+        } else if let What::End(_) = &event.what {
+            let ended = event.thread.process();
+            living.retain(|other| other.process() != ended);
+        } else if matches!(event.what, What::Exec(_)) && event.thread == root && living.is_empty() {
+            last = Some(index);
+        }
+    }
+    last
+}
+
+/// True for a shell, by its file's name.
+pub fn is_shell(program: &Path) -> bool {
+    const SHELLS: [&str; 10] =
+        ["sh", "ash", "bash", "busybox", "dash", "ksh", "ksh93", "mksh", "rbash", "zsh"];
+    let name = program.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| SHELLS.contains(&name))
 }
 
 fn executes(call: crate::schedule::Syscall) -> bool {

@@ -56,7 +56,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-pub use beginning::{Beginning, Look, Why, look};
+pub use beginning::{Beginning, Look, Why, is_shell, look};
 pub use code::{Block, Chart, Code, MOST_VISITS, Spot, Stretch};
 pub use error::ExploreError;
 pub use executed::Executed;
@@ -69,5 +69,5 @@ pub use reference::{Reference, reference};
 pub use replay::{Replay, compare, replay};
 pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};
 pub use search::{Searching, Until, Went, search};
-pub use steps::{same, taken};
+pub use steps::{Undone, same, taken, undone};
 pub use verdict::Verdict;

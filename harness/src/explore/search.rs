@@ -317,9 +317,10 @@ impl Search<'_, '_> {
         let Planned { tree, probe, shared } = planned;
         // What was to deviate did not, so this is the run of another schedule.
         let merged = run.merged.iter().any(|step| !self.state.space.is_at_home(step));
-        let made = match (merged, shared) {
-            (true, _) => &mut self.state.report.merged,
-            (false, true) => &mut self.state.report.shared_runs,
+        // What belongs to another part is counted there.
+        let made = match (shared, merged) {
+            (true, _) => &mut self.state.report.shared_runs,
+            (false, true) => &mut self.state.report.merged,
             (false, false) => &mut self.state.report.runs,
         };
         *made += 1;

@@ -48,6 +48,21 @@ pub(super) fn repeats(action: &Action) -> bool {
     }
 }
 
+/// The steps of a run's schedule that were not taken, by why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undone {
+    /// The moment did not come, or the signal was neither caught nor blocked there.
+    pub missed: Vec<Step>,
+    /// A signal was pending already (`Run::merged`).
+    pub pending: Vec<Step>,
+}
+
+/// The steps of the run's schedule that were not taken.
+pub fn undone(run: &Run) -> Undone {
+    let (pending, missed) = run.unreached.iter().cloned().partition(|step| run.merged.contains(step));
+    Undone { missed, pending }
+}
+
 /// The steps of the run's schedule that were taken.
 pub fn taken(run: &Run) -> Vec<Step> {
     let mut missed = run.unreached.clone();

@@ -173,7 +173,12 @@ pub(super) fn of_event<'a>(
     let after = places.partition_point(|place| place.at <= Moment::Event(index));
     let before = places.get(..after)?;
     if matches!(event.what, What::Sleep(..)) {
-        before.iter().rev().find(|place| place.thread == event.thread)
+        let place = before.iter().rev().find(|place| place.thread == event.thread)?;
+        let Moment::Event(at) = place.at else { return None };
+        // Where the call itself was not looked at, an earlier one says nothing.
+        let goes = |other: &Event| other.thread == event.thread && matches!(other.what, What::Go(..));
+        let since = events.get(at + 1..index).unwrap_or_default();
+        (!since.iter().any(goes)).then_some(place)
     } else {
         before.last().filter(|place| place.at == Moment::Event(index))
     }
@@ -317,5 +322,34 @@ impl<'a> Places<'a> {
             text += "\n";
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Syscall;
+    use crate::trace::Threads;
+
+    #[test]
+    fn who_sleeps_in_a_call_that_nobody_looked_at_is_nowhere() {
+        let (read, pause) = (Syscall(0), Syscall(34));
+        let event = |what| Event { thread: ThreadName::root(), what, others: Threads::default() };
+        let events = [
+            event(What::Go(Site::Before(read), 1)),
+            event(What::Go(Site::Before(pause), 1)),
+            event(What::Sleep(pause, 1)),
+        ];
+        let looked_at = |index, function: &str| Whereabouts {
+            at: Moment::Event(index),
+            thread: ThreadName::root(),
+            stack: vec![Frame { function: Some(function.to_owned()), ..Frame::default() }],
+            complete: true,
+        };
+        let asleep = Point { thread: ThreadName::root(), site: Site::In(pause), nth: 1 };
+        let first = looked_at(0, "reads");
+        assert_eq!(sources(&events, std::slice::from_ref(&first)).get(&asleep), None);
+        let both = [first, looked_at(1, "pauses")];
+        assert_eq!(sources(&events, &both).get(&asleep).map(String::as_str), Some("pauses"));
     }
 }

@@ -68,6 +68,7 @@ fn add(whole: &mut Found, part: Found) {
     whole.runs += part.runs;
     whole.extra_runs += part.extra_runs;
     whole.shared_runs += part.shared_runs;
+    whole.merged_runs += part.merged_runs;
     whole.verified += part.verified;
     whole.failing += part.failing;
     whole.steps_taken += part.steps_taken;

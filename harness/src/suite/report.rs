@@ -10,9 +10,9 @@ use crate::compile;
 use crate::explore::{self, Comparison, Cut, Finding, Level, Verdict};
 use crate::judge;
 use crate::scenario;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Step};
 use crate::show;
-use crate::trace::{Frame, Outcome, Trace};
+use crate::trace::{Frame, Outcome, Run, Trace};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,9 @@ pub struct Found {
     pub extra_runs: u64,
     /// Of a part of a search: runs that every part makes, to see what there is to try. They are not among `runs`.
     pub shared_runs: u64,
+    /// Runs in which a signal was to be sent while one was pending, so that nothing would have come of it. They are not among `runs`.
+    #[serde(default)]
+    pub merged_runs: u64,
     /// Schedules that were run twice and went and ended the same way.
     pub verified: u64,
     /// Steps that were taken in all runs together.
@@ -106,6 +109,9 @@ pub struct Found {
     pub schedules: Vec<Schedules>,
     /// What probabilistic concurrency testing has tried, if it was asked for.
     pub chance: Option<Chance>,
+    /// What was done in the reference run. Of a report that does not say so it is nothing.
+    #[serde(default)]
+    pub reference: Undisturbed,
     /// True if there were more distinct outcomes than are kept.
     pub more_outcomes: bool,
     /// The distinct outcomes, in the order in which they were first seen; the first is the reference run's.
@@ -120,6 +126,18 @@ pub struct Found {
     pub warnings: Vec<Warned>,
     /// Runs that checking the handlers took.
     pub check_runs: u64,
+}
+
+/// What was to be done in the reference run, step by step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Undisturbed {
+    /// What was done.
+    pub done: Vec<String>,
+    /// What was not: the moment did not come, or the signal was neither caught nor blocked there.
+    pub not_done: Vec<String>,
+    /// What was not since a signal was pending already: the same one is not queued again.
+    pub pending: Vec<String>,
 }
 
 /// A rule for signal handlers that was broken.
@@ -365,6 +383,7 @@ impl Found {
             runs: report.runs,
             extra_runs: report.extra_runs,
             shared_runs: report.shared_runs,
+            merged_runs: report.merged,
             verified: report.verified,
             steps_taken: report.coverage.steps,
             signals_unsent: report.signals_unsent as u64,
@@ -377,6 +396,7 @@ impl Found {
             points_not_taken: report.coverage.not_taken.iter().map(ToString::to_string).collect(),
             schedules: report.coverage.levels.iter().map(Schedules::new).collect(),
             chance: report.coverage.chance.as_ref().map(Chance::new),
+            reference: Undisturbed::new(&report.reference.run),
             more_outcomes: report.more_outcomes,
             outcomes: report
                 .outcomes
@@ -415,6 +435,14 @@ impl Found {
             warnings: done.checked.warnings.iter().map(|warning| Warned::new(warning, warns)).collect(),
             check_runs: done.checked.runs,
         }
+    }
+}
+
+impl Undisturbed {
+    fn new(run: &Run) -> Undisturbed {
+        let texts = |steps: &[Step]| steps.iter().map(ToString::to_string).collect();
+        let explore::Undone { missed, pending } = explore::undone(run);
+        Undisturbed { done: texts(&explore::taken(run)), not_done: texts(&missed), pending: texts(&pending) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::search::Done;
 use crate::checks::Checked;
-use crate::explore::{self, Beginning, Cut, Reference, Report, Why};
+use crate::explore::{self, Beginning, Cut, Reference, Report, Undone, Why};
 use crate::judge;
 use crate::schedule::{Schedule, Step};
 use crate::show::{self, Extent, Page, count};
@@ -145,9 +145,8 @@ impl Done {
 fn undisturbed(reference: &Reference) -> String {
     let Reference { schedule, run, .. } = reference;
     let done = explore::taken(run);
-    let is_merged = |step: &&Step| run.merged.contains(step);
-    let (pending, missed): (Vec<&Step>, Vec<&Step>) = run.unreached.iter().partition(is_merged);
-    let list = |steps: &[&Step]| Schedule { steps: steps.iter().copied().cloned().collect() }.to_string();
+    let Undone { missed, pending } = explore::undone(run);
+    let list = |steps: Vec<Step>| Schedule { steps }.to_string();
     let mut parts = Vec::new();
     if !done.is_empty() {
         parts.push(Schedule { steps: done }.to_string());
@@ -158,11 +157,11 @@ fn undisturbed(reference: &Reference) -> String {
     }
     if !missed.is_empty() {
         let why = "the moment did not come, or the signal was neither caught nor blocked there";
-        parts.push(format!("not done: {} ({why})", list(&missed)));
+        parts.push(format!("not done: {} ({why})", list(missed)));
     }
     if !pending.is_empty() {
         let why = "one was pending already, and it is not queued again";
-        parts.push(format!("not done: {} ({why})", list(&pending)));
+        parts.push(format!("not done: {} ({why})", list(pending)));
     }
     parts.join("; ")
 }

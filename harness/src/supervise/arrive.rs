@@ -36,6 +36,9 @@ impl Turns<'_> {
                 return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
             }
         };
+        if self.made_again(id, &notification) {
+            return Ok(());
+        }
         self.woke(id);
         if self.tree.thread(id).cpu_at_release.is_some() {
             let computed = self.computed(id)?;

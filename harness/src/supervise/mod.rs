@@ -175,6 +175,8 @@ pub struct Observed {
     pub executions: Vec<u64>,
     /// The handlers that were installed, in order, each once.
     pub installed: Vec<Installed>,
+    /// The threads, but for the first one of each process, in which a handler of a signal that is sent to their process could run.
+    pub takers: Vec<ThreadName>,
     /// The visits of places that were watched and of the code points of the schedule, in order.
     pub visits: Vec<Visit>,
     /// A place that was watched and at which its thread could not be stopped to the end, and why.
@@ -196,7 +198,8 @@ pub trait Supervise {
     /// Runs the program once, from its start until nothing of it can run any more; nothing of it is left afterwards.
     fn run(&mut self, schedule: &Schedule) -> Result<Run, RunError>;
 
-    /// The same, with a closer look. What a run reports is the same with any look but for points that are looked at.
+    /// The same, with a closer look. What a run reports is the same with any look but for points that are looked at; and a thread
+    /// that is looked at there goes on before its siblings do.
     fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
         let _ = (schedule, observe);
         Err(RunError::Unsupported("this is no program whose code can be looked at".to_owned()))

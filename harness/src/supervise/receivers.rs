@@ -31,11 +31,12 @@ impl Turns<'_> {
         let signal = i32::try_from(args[0]).ok().and_then(Signal::from_number);
         // The first word of struct kernel_sigaction. A bad address is the kernel's to report.
         let handler = self.tree.thread(id).door.read_word(args[1]);
-        if let (Some(signal), Ok(handler)) = (signal, handler)
-            && handler > libc::SIG_IGN as u64
-        {
-            self.note_handled(id, SignalSet::only(signal));
-            self.note_installing(id, signal);
+        if let (Some(signal), Ok(handler)) = (signal, handler) {
+            let handled = handler > libc::SIG_IGN as u64;
+            self.note_installing(id, signal, handled);
+            if handled {
+                self.note_handled(id, SignalSet::only(signal));
+            }
         }
     }
 
@@ -82,6 +83,10 @@ impl Turns<'_> {
         for id in self.tree.live().collect::<Vec<_>>() {
             if let Some(heard) = self.hears(id)? {
                 self.note_handled(id, heard);
+                if self.tree.process_of(id).name == ThreadName::root() {
+                    let start = &mut self.journal.start;
+                    start.awaited = start.awaited.union(heard);
+                }
             }
         }
         Ok(())

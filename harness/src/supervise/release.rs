@@ -21,6 +21,7 @@ impl Turns<'_> {
     /// Lets this thread go on from its point.
     pub(super) fn let_go(&mut self, id: ThreadId) -> Result<(), RunError> {
         self.aim(id)?;
+        self.note_taker(id)?;
         self.look_where(id);
         self.watch_for_crash(id);
         let Some(held) = self.take_held(id) else { return Ok(()) };

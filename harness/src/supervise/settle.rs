@@ -352,9 +352,9 @@ impl Turns<'_> {
     /// Looks whether something has ended the wait of a thread; true if it runs now.
     fn look_at_waiting(&mut self, id: ThreadId, dirty: bool) -> Result<bool, RunError> {
         let process = self.tree.thread(id).process;
-        if self.tree.threads_of(process).any(|other| matches!(self.tree.thread(other).state, State::Running))
-        {
-            // A sibling may be about to take the very signal.
+        let runs = |other| matches!(self.tree.thread(other).state, State::Running);
+        // A sibling may be about to take the very signal; beside one that is parked it would stop.
+        if self.tree.threads_of(process).any(runs) || self.is_parked_in(process) {
             return Ok(false);
         }
         let State::Waiting(_, wait) = &self.tree.thread(id).state else { return Ok(false) };

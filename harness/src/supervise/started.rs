@@ -4,9 +4,10 @@
 use super::Observe;
 use super::state::Turns;
 use crate::schedule::{Point, Site, Syscall, ThreadName};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::ThreadId;
+use crate::supervise::calls;
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -26,18 +27,36 @@ pub struct Start {
     pub opened: Option<Point>,
     /// The signals for which it installs handlers, and how many events there were before it first did.
     pub handled: BTreeMap<Signal, usize>,
+    /// The same of when it last did.
+    pub handled_last: BTreeMap<Signal, usize>,
+    /// The signals that it catches as it makes a process or executes a program, and how many events there were before it first
+    /// did.
+    pub kept: BTreeMap<Signal, usize>,
+    /// The programs that it ran as it made processes, and how many events there were before it first made one in that program.
+    pub makers: BTreeMap<String, usize>,
+    /// What it hears when everything sleeps.
+    pub awaited: SignalSet,
+    /// What it catches now, as far as its present program has said so.
+    caught: SignalSet,
     /// It has changed its working directory, so that a relative path is another file now.
     moved: bool,
 }
 
 impl Turns<'_> {
-    /// Takes note of a call that is about to be let happen, if it opens the file that is looked for.
+    /// Takes note of a call that is about to be let happen, if it makes a process, executes a program, or opens the file that is looked
+    /// for.
     pub(super) fn note_start(&mut self, id: ThreadId, call: Syscall, held: &Held) {
-        let Observe::Signals(Some(file)) = self.observe else { return };
+        let Observe::Signals(file) = self.observe else { return };
         let thread = self.tree.thread(id);
-        if thread.name != ThreadName::root() || self.journal.start.opened.is_some() {
+        if thread.name != ThreadName::root() {
             return;
         }
+        self.note_launching(id, call);
+        if self.journal.start.opened.is_some() {
+            return;
+        }
+        let Some(file) = file else { return };
+        let thread = self.tree.thread(id);
         let args = held.args();
         let (folder, path) = match call.sysno() {
             Some(Sysno::open) => (libc::AT_FDCWD, args[0]),
@@ -59,11 +78,37 @@ impl Turns<'_> {
         }
     }
 
-    /// Takes note of a handler that is about to be installed.
-    pub(super) fn note_installing(&mut self, id: ThreadId, signal: Signal) {
-        if self.tree.process_of(id).name == ThreadName::root() {
-            let events = self.journal.events.len();
-            self.journal.start.handled.entry(signal).or_insert(events);
+    /// Whatever is caught while a process is made, or a program is executed, is not caught for a single wait.
+    fn note_launching(&mut self, id: ThreadId, call: Syscall) {
+        let makes = calls::is_making(call.0 as i32);
+        let executes = matches!(call.sysno(), Some(Sysno::execve | Sysno::execveat));
+        if !makes && !executes {
+            return;
+        }
+        let events = self.journal.events.len();
+        let program = self.tree.process_of(id).program.clone();
+        let start = &mut self.journal.start;
+        for signal in start.caught.iter() {
+            start.kept.entry(signal).or_insert(events);
+        }
+        if makes {
+            start.makers.entry(program).or_insert(events);
+        }
+    }
+
+    /// Takes note of a handler that is about to be installed, or taken away.
+    pub(super) fn note_installing(&mut self, id: ThreadId, signal: Signal, handled: bool) {
+        if self.tree.process_of(id).name != ThreadName::root() {
+            return;
+        }
+        let events = self.journal.events.len();
+        let (start, only) = (&mut self.journal.start, SignalSet::only(signal));
+        if handled {
+            start.handled.entry(signal).or_insert(events);
+            start.handled_last.insert(signal, events);
+            start.caught = start.caught.union(only);
+        } else {
+            start.caught = start.caught.without(only);
         }
     }
 

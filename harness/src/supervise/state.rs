@@ -15,6 +15,7 @@ use crate::supervise::books::ports::Ports;
 use crate::supervise::books::seat::Seat;
 use crate::supervise::books::tree::{State, Tree};
 use crate::supervise::code::ambush::Counter;
+use crate::supervise::code::beside::Siblings;
 use crate::supervise::code::lookout::Lookout;
 use crate::supervise::code::seen::Seen;
 use crate::supervise::output::Written;
@@ -108,6 +109,8 @@ pub(super) struct Code {
     pub(super) lookout: Lookout,
     /// A breakpoint's time has come, and its thread is about to stop.
     pub(super) parking: bool,
+    /// Threads beside one that is parked, or was.
+    pub(super) siblings: Siblings,
 }
 
 /// Who goes on since the threads were last settled.

@@ -163,7 +163,8 @@ impl Turns<'_> {
 
     /// Who goes next, and what the schedule has done there.
     pub(super) fn pick(&mut self) -> Result<Picked, RunError> {
-        let held: Vec<Waiting> = self.tree.held().map(|id| self.tree.waiting(id)).collect();
+        let held = self.tree.held().filter(|id| !self.waits_for_parked(*id));
+        let held: Vec<Waiting> = held.map(|id| self.tree.waiting(id)).collect();
         let Some(choice) = self.picker.choose(&held, self.settings.limits.turn) else {
             return Ok(Picked::Nobody);
         };
@@ -300,6 +301,8 @@ impl Turns<'_> {
         let taken = match self.point_of(thread).0.site {
             // What is blocked stays pending, and what is not caught ends the process before the call.
             Site::Entering(_) => status.handled().contains(signal),
+            // None but this one could take it.
+            Site::At(_) if self.live_siblings(thread) => self.taken_here(thread, &status)?.contains(signal),
             _ => self.takes(thread, &status, signal),
         };
         if !taken {

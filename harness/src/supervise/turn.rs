@@ -66,7 +66,7 @@ impl Turns<'_> {
             if let Some(end) = self.settle()? {
                 return Ok(end);
             }
-            if self.clock.is_virtual() && self.answer_glances()? {
+            if self.clear_marks()? || self.clock.is_virtual() && self.answer_glances()? {
                 continue;
             }
             if self.flush_own_terminals()? {
@@ -96,7 +96,9 @@ impl Turns<'_> {
                 Time::Nothing => {}
             }
             let spins = self.picker.points() > self.course.most_points;
-            if spins || self.clock.may_be_due() {
+            // Whoever wakes would stop beside a thread that is parked.
+            let due = self.clock.may_be_due() && !self.tree.live().any(|id| self.waits_for_parked(id));
+            if spins || due {
                 let time = if spins { self.let_time_pass_at_last()? } else { self.let_due_time_pass()? };
                 match time {
                     Time::Passed => continue,

@@ -2,7 +2,7 @@
 
 use super::{Args, Begin, Sent};
 use crate::cli::exit::{Exit, Stop};
-use crate::explore::{Beginning, Look, Sendable, Why, sendable};
+use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable};
 use crate::judge;
 use crate::schedule::Receiver;
 use crate::show::listed;
@@ -81,14 +81,16 @@ impl Args {
         }
         if !signals.is_empty() {
             let each = vec![Section { send: signals, to: self.send_to.clone() }];
-            // A launcher is alone, catches nothing and is sent nothing, so that in it no step could be taken anyway.
-            let looks = self.always || self.target.world().tty || suite::script(&settings.launch).is_some();
+            // A launcher other than a shell is alone, catches nothing and is sent nothing, so that in it no step could be taken anyway.
+            let shell = settings.launch.file.canonicalize().is_ok_and(|file| is_shell(&file));
+            let script = suite::script(&settings.launch).is_some();
+            let looks = self.always || self.target.world().tty || script || shell;
             let looks = looks && self.from.is_none();
             let look = looks.then(|| suite::look(settings, slots)).transpose()?;
             return Ok(Sections { look, ..Sections::of(each) });
         }
         let look = suite::look(settings, slots)?;
-        let found = sendable(&look.receivers);
+        let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
         let look = Some(look).filter(|_| self.from.is_none());
         // At a terminal a person types instead.
@@ -146,12 +148,19 @@ impl Sections {
         Some(told)
     }
 
-    /// True if it can be written down: a scenario has no word for runs that wait for a signal.
-    pub(super) fn is_kept(&self, section: &Section, done: &Done) -> bool {
+    /// Why it is not written down, if it is not: a scenario has no word for runs that wait for a signal, and one in which nothing can be
+    /// done tests nothing.
+    pub(super) fn not_kept(&self, section: &Section, done: &Done) -> Option<&'static str> {
         let reference = &done.report.reference;
         let waits = matches!(reference.run.outcome.end, End::Hang(_));
         let again = judge::waits_again(reference.plain(), &reference.run);
-        !(self.several() && section.send.is_empty() && waits || again && waits)
+        if waits && (again || self.several() && section.send.is_empty()) {
+            Some("a scenario has no word for a program that waits for the next signal")
+        } else if done.report.coverage.steps == 0 && done.report.findings.is_empty() {
+            Some("no step was taken in any run, so that it would test nothing")
+        } else {
+            None
+        }
     }
 
     /// How many searches are left to be made: so many, and those that are known to follow.

@@ -34,6 +34,8 @@ pub(in crate::supervise) struct Ambush {
     pub(in crate::supervise) for_ever: bool,
     /// Its visits only count until a handler could be made to run: `Counted::open`.
     pub(in crate::supervise) closed: bool,
+    /// How often the place had been executed when it was last aimed.
+    pub(in crate::supervise) seen: u64,
 }
 
 /// A place whose executions are counted.
@@ -56,6 +58,19 @@ impl Ambush {
             sprung: false,
             for_ever: false,
             closed: false,
+            seen: 0,
+        }
+    }
+
+    /// Why a visit of the place was missed since the breakpoint was last aimed, if one was.
+    pub(in crate::supervise) fn missed(&self) -> Option<String> {
+        match &self.aim {
+            Some(Aim::Nothing(why)) if !why.is_empty() => {
+                // Of a place that nobody came to nothing was missed.
+                let came = self.breakpoint.count() != Ok(self.seen);
+                came.then(|| format!("{}: {why}", self.place))
+            }
+            Some(Aim::Nothing(_) | Aim::Park | Aim::Strike(_)) | None => None,
         }
     }
 

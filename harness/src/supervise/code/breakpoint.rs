@@ -203,7 +203,11 @@ impl<'a> Turns<'a> {
                 Ok(()) | Err(Errno::ESRCH) => {}
                 Err(errno) => return Err(unavailable(errno)),
             }
-            self.tree.thread_mut(id).ambushes[index].aim = Some(aim);
+            let missed = ambush.missed();
+            let seen = ambush.breakpoint.count().unwrap_or_default();
+            let ambush = &mut self.tree.thread_mut(id).ambushes[index];
+            (ambush.aim, ambush.seen) = (Some(aim), seen);
+            self.code.seen.missed = self.code.seen.missed.take().or(missed);
             if let Some((site, why)) = not_held {
                 self.event(id, What::NotHeld(site, why));
             }
@@ -253,21 +257,23 @@ impl<'a> Turns<'a> {
                 .filter(|((who, what), _)| who == thread && *what == place)
                 .for_each(|(_, count)| *count += counted);
         }
-        let Seen { visits, installed, spins, .. } = std::mem::take(&mut self.code.seen);
+        let Seen { visits, installed, takers, missed, spins, .. } = std::mem::take(&mut self.code.seen);
         let ambushes = self.tree.threads.iter().flat_map(|thread| &thread.ambushes);
-        let mut reasons = ambushes.filter_map(|ambush| match &ambush.aim {
-            // Of a place that nobody came to nothing was missed.
-            Some(Aim::Nothing(why)) if !why.is_empty() && ambush.breakpoint.count() != Ok(0) => {
-                Some(format!("{}: {why}", ambush.place))
-            }
-            _ => None,
-        });
-        let not_held = reasons.next();
+        let not_held = missed.or_else(|| ambushes.filter_map(Ambush::missed).next());
         let watched = self.watch().and_then(|watch| self.tree.named(&watch.thread));
         let modules = watched.and_then(|id| self.code.lookout.modules.get(&self.tree.thread(id).process));
         let modules = modules.into_iter().flat_map(Modules::all).map(|module| module.path().to_owned());
         let modules = modules.collect();
-        Ok(Observed { executions, visits, installed, modules, not_held, spins, ..Observed::default() })
+        Ok(Observed {
+            executions,
+            visits,
+            installed,
+            takers,
+            modules,
+            not_held,
+            spins,
+            ..Observed::default()
+        })
     }
 
     /// Breakpoints whose time may come.
@@ -304,6 +310,7 @@ impl<'a> Turns<'a> {
         }
         let (place, nth) = (ambush.place, ambush.nth);
         thread.registers = Some(registers);
+        self.mark_siblings(id);
         let site = Site::At(place);
         let several = self.has_copies(id, place, nth);
         let visit = if several { self.visit(id, site) } else { nth };

@@ -59,6 +59,22 @@ impl Turns<'_> {
         }
     }
 
+    /// Notes a thread that is let go, if it may have to run a handler of a signal that is sent to its process: the first one may
+    /// always.
+    pub(in crate::supervise) fn note_taker(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let name = &self.tree.thread(id).name;
+        let known = name.is_process() || self.code.seen.takers.contains(name);
+        if self.watch().is_none() || known || name.client_of().is_some() {
+            return Ok(());
+        }
+        let Some(status) = self.proc_status(id)? else { return Ok(()) };
+        if !self.taken_here(id, &status)?.is_empty() {
+            let name = self.tree.thread(id).name.clone();
+            self.code.seen.takers.push(name);
+        }
+        Ok(())
+    }
+
     /// Looks at a thread that was just parked; true if the place is to be visited again.
     pub(in crate::supervise) fn note_visit(
         &mut self,
@@ -72,7 +88,7 @@ impl Turns<'_> {
             return Ok(false);
         };
         let Some(status) = self.proc_status(id)? else { return Ok(false) };
-        let deliverable = status.handled().without(self.of_unarmed_timer(id));
+        let deliverable = self.taken_here(id, &status)?.without(self.of_unarmed_timer(id));
         let process = self.tree.thread(id).process;
         let others = self.tree.others_held(process);
         let deliverable = if others { deliverable } else { deliverable.without(watch.of_others) };

@@ -1,6 +1,7 @@
 //! The program's code: holding threads at instructions, handlers, and where threads are.
 
 pub(super) mod ambush;
+pub(super) mod beside;
 pub(super) mod breakpoint;
 pub(super) mod counted;
 pub(super) mod crash;
@@ -12,6 +13,7 @@ pub(super) mod lookout;
 pub(super) mod obstacle;
 pub(super) mod places;
 pub(super) mod seen;
+pub(super) mod siblings;
 pub(super) mod ticks;
 pub(super) mod vdso;
 pub(super) mod watched;

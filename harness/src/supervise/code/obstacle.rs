@@ -25,7 +25,8 @@ impl Turns<'_> {
         status: &ProcStatus,
     ) -> Result<Option<Obstacle>, RunError> {
         let obstacle = |why: &str, passing| Ok(Some(Obstacle { why: why.to_owned(), passing }));
-        if self.live_siblings(id) {
+        let held_beside = self.watch().is_some() && self.disturbed_by_stop(id).is_none();
+        if self.live_siblings(id) && !held_beside {
             return obstacle("a sibling thread would notice that the process stops", false);
         }
         let process = self.tree.thread(id).process;

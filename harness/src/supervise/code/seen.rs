@@ -71,6 +71,9 @@ pub struct Visit {
 pub(in crate::supervise) struct Seen {
     pub(in crate::supervise) visits: Vec<Visit>,
     pub(in crate::supervise) installed: Vec<Installed>,
+    pub(in crate::supervise) takers: Vec<ThreadName>,
+    /// The first place that was to be looked at and could not, and why.
+    pub(in crate::supervise) missed: Option<String>,
     pub(in crate::supervise) spins: Vec<u64>,
     /// Where the watched word is, and how long.
     pub(in crate::supervise) word: Option<(u64, u32)>,

@@ -52,6 +52,7 @@ impl Turns<'_> {
     pub(in crate::supervise) fn answer_glances(&mut self) -> Result<bool, RunError> {
         let glances =
             |id: &ThreadId| matches!(&self.tree.thread(*id).state, State::Held(held) if held.glances);
+        let glances = |id: &ThreadId| glances(id) && !self.waits_for_parked(*id);
         let Some(id) = self.tree.live().find(glances) else { return Ok(false) };
         let Some(held) = self.take_held(id) else { return Ok(false) };
         let Some(sysno) = Syscall(held.number() as u32).sysno() else { return Ok(false) };

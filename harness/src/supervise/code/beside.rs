@@ -1,0 +1,25 @@
+//! Threads beside one that is parked, as values: see `siblings`.
+
+use crate::supervise::books::held::Place;
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::time::wait::Wait;
+use std::collections::HashMap;
+
+/// What is known of threads beside one that is parked, or was.
+#[derive(Debug, Default)]
+pub(in crate::supervise) struct Siblings {
+    /// Threads that have the mark.
+    pub(in crate::supervise) marked: Vec<ThreadId>,
+    /// Threads that make their call again, and what they were in.
+    pub(in crate::supervise) again: HashMap<ThreadId, Again>,
+}
+
+/// A thread that makes its call again.
+#[derive(Debug)]
+pub(in crate::supervise) struct Again {
+    pub(in crate::supervise) call: (i32, u64, [u64; 6]),
+    pub(in crate::supervise) place: Place,
+    pub(in crate::supervise) told: bool,
+    /// It was as good as asleep in that call.
+    pub(in crate::supervise) wait: Option<Wait>,
+}
