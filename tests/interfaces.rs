@@ -9,7 +9,7 @@ mod supervised;
 use std::hint;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use supervised::same_c;
+use supervised::{build, launch, runs, same_c};
 
 /// Compares by itself, and then beside as many busy threads as there are CPUs.
 #[track_caller]
@@ -46,6 +46,24 @@ fn signals_that_are_waited_for() {
 #[test]
 fn whom_a_signal_reaches() {
     keeps_its_promises("directed.c");
+}
+
+/// What a child's end, a timer or kill(2) sends to a process of several threads is taken by the one that the kernel chooses.
+#[test]
+fn which_thread_takes_a_signal() {
+    keeps_its_promises("takers.c");
+}
+
+#[test]
+fn a_signal_that_the_kernel_could_give_to_another_thread_taints_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = build("takers.c", &[], folder.path());
+    let program = program.to_str().unwrap();
+    for (words, tainted) in [(&[program][..], false), (&[program, "mixed"], true)] {
+        let run = runs(launch(words, folder.path()), 1).remove(0).unwrap();
+        let told = run.taint.iter().any(|why| why.contains("the kernel could give it to another thread"));
+        assert_eq!(told, tainted, "{:?}", run.taint);
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! Delivering signals to held threads.
+//! Having held threads and sleepers look at their signals.
 //!
-//! A held thread's call has not happened yet. If a signal is pending for it, the kernel can be made to handle it first and
-//! to make the call again afterwards (`Held::restart`), but only if it has a reason to look: for a process with one thread
-//! that is a pending, unblocked signal; otherwise it takes a nudge.
+//! A held thread's call has not happened yet. If it is to take a signal (`taking`), the kernel can be made to handle that first and
+//! to make the call again afterwards (`Held::restart`). A sleeper for which no signal is there looks at its signals only if it is
+//! nudged, and then begins its call again.
 
 use crate::signal::{Signal, SignalSet};
 use crate::sys::pidfd::tgkill;

@@ -16,10 +16,8 @@ use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::tree::State;
 use crate::supervise::calls;
-use crate::supervise::deliver;
 use crate::supervise::state::Turns;
-use crate::sys::procfs::Status as ProcStatus;
-use crate::trace::{Acts, Reached, Threads, What};
+use crate::trace::{Acts, Reached, Threads};
 
 impl Turns<'_> {
     /// Has a thread that is held before a call enter it, if that is a point; then it is held there.
@@ -100,20 +98,5 @@ impl Turns<'_> {
         if last.others.is_empty() {
             self.journal.reached.pop();
         }
-    }
-
-    /// Makes sure that it is this thread which takes what is pending for its process as it leaves the call.
-    pub(super) fn signals_afterwards(
-        &mut self,
-        id: ThreadId,
-        site: Site,
-        status: &ProcStatus,
-    ) -> Result<(), RunError> {
-        if status.threads <= 1 || status.deliverable().is_empty() {
-            return Ok(());
-        }
-        let Some(why) = deliver::nudge_obstacle(status) else { return self.nudge(id) };
-        self.event(id, What::NotHeld(site, format!("another thread may take the signal: {why}")));
-        Ok(())
     }
 }

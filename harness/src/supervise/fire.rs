@@ -16,7 +16,6 @@ use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::tree::State;
-use crate::supervise::deliver;
 use crate::supervise::state::Turns;
 use crate::supervise::time::deadline::Deadline;
 use crate::supervise::time::due::Time;
@@ -124,17 +123,8 @@ impl Turns<'_> {
         while matches!(self.jump()?, Time::Passed) {}
         self.clock.jumps_to = None;
         let Some(status) = self.proc_status(id)? else { return Ok(()) };
-        for signal in status.deliverable().iter() {
+        for signal in self.taken_by(id, &status)?.iter() {
             self.event(id, What::Signal(signal));
-        }
-        if !status.deliverable().is_empty() && status.threads > 1 {
-            match deliver::nudge_obstacle(&status) {
-                None => self.nudge(id)?,
-                Some(why) => {
-                    let name = &self.tree.thread(id).name;
-                    self.doubts.taint(format!("{name} gets the signal of its timer at some moment: {why}"));
-                }
-            }
         }
         Ok(())
     }

@@ -75,6 +75,7 @@ impl Turns<'_> {
     }
 
     fn send_to_process(&mut self, process: ProcessId, signal: Signal) -> Result<(), RunError> {
+        self.check_choice(process, signal)?;
         self.kill(process, signal)?;
         self.signalled(process);
         Ok(())

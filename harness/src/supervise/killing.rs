@@ -52,6 +52,9 @@ impl Turns<'_> {
         };
         let mut all_done = !targets.is_empty();
         for target in targets {
+            if thread.is_none() {
+                self.check_choice(target, signal)?;
+            }
             self.signalled(target);
             let effect = if target == caller { None } else { self.effect_on(id, target, thread, signal)? };
             match effect {

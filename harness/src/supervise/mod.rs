@@ -53,6 +53,7 @@ mod settle;
 mod started;
 mod state;
 mod steps;
+mod taking;
 mod terminal;
 mod time;
 mod turn;

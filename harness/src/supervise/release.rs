@@ -11,7 +11,6 @@ use crate::supervise::calls::{self, Wakes};
 use crate::supervise::deliver;
 use crate::supervise::state::Turns;
 use crate::supervise::time::wait::{Kind, Wait, WaitEnd};
-use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::What;
 use nix::errno::Errno;
 use std::time::Duration;
@@ -29,20 +28,16 @@ impl Turns<'_> {
         let mut afterwards = SignalSet::EMPTY;
         if self.tree.thread(id).dirty {
             let Some(read) = self.proc_status(id)? else { return Ok(()) };
-            let deliverable = read.deliverable();
-            // Of whom only has to return, siblings may take it.
-            let told = match held.place() {
-                Place::Woken(..) => self.taken_by(id, &read, read.blocked)?,
-                _ => deliverable,
-            };
+            let taken = self.taken_by(id, &read)?;
             if entering {
-                self.signals_afterwards(id, held.place().site().0, &read)?;
-                afterwards = told;
+                afterwards = taken;
             } else {
-                self.tell_signals(id, told);
+                self.tell_signals(id, taken);
             }
-            if !deliverable.is_empty() && matches!(held.place(), Place::Before(..) | Place::Probe(..)) {
-                return self.signals_first(id, held, &read);
+            if !taken.is_empty() && matches!(held.place(), Place::Before(..) | Place::Probe(..)) {
+                // The kernel handles what is pending, and then the call is made again.
+                let answer = held.restart(self.cell.listener());
+                return self.answered(id, answer);
             }
             // What is pending and blocked concerns the thread only when it makes a call that changes that.
             if read.deliverable().is_empty() {
@@ -83,22 +78,6 @@ impl Turns<'_> {
     pub(super) fn let_loader_go(&mut self, id: ThreadId, held: Held) -> Result<(), RunError> {
         let call = Syscall(held.number() as u32);
         self.release(id, held, call, true)
-    }
-
-    /// Has the kernel handle what is pending, and then make the call again.
-    fn signals_first(&mut self, id: ThreadId, held: Held, status: &ProcStatus) -> Result<(), RunError> {
-        if status.threads > 1 {
-            // The kernel may have meant the signal for a sibling, which is held as well: have it look at this one.
-            if let Some(why) = deliver::nudge_obstacle(status) {
-                let (site, _) = held.place().site();
-                self.event(id, What::NotHeld(site, format!("the signal arrives as the call begins: {why}")));
-                let answer = held.proceed(self.cell.listener());
-                return self.answered(id, answer);
-            }
-            self.nudge(id)?;
-        }
-        let answer = held.restart(self.cell.listener());
-        self.answered(id, answer)
     }
 
     pub(super) fn nudge(&mut self, id: ThreadId) -> Result<(), RunError> {
@@ -276,11 +255,10 @@ impl Turns<'_> {
                 let words = [left.as_secs(), u64::from(left.subsec_nanos())].map(u64::to_le_bytes).concat();
                 let written =
                     remaining.map_or(Ok(()), |address| self.tree.thread(id).door.write(address, &words));
-                self.have_take(id)?;
                 // The kernel reports a bad address before it says that the sleep was interrupted.
                 held.fail(listener, written.err().unwrap_or(Errno::EINTR))
             }
-            (WaitEnd::Signal, Kind::Futex(_)) => self.interrupt_futex(id, held, &wait)?,
+            (WaitEnd::Signal, Kind::Futex(_)) => self.interrupt_futex(held, &wait),
             (WaitEnd::Stop, Kind::Futex(_)) if self.tree.process_of(id).threads > 1 => {
                 // Which thread the kernel has chosen to take it is not known: in the kernel each finds out by itself.
                 if wait.deadline.is_some() {
@@ -297,47 +275,14 @@ impl Turns<'_> {
         self.answered(id, answer)
     }
 
-    /// Has this thread, which waits, take what is pending for its process as it returns. Where it cannot be nudged the
-    /// kernel has to have meant it.
-    fn have_take(&mut self, id: ThreadId) -> Result<(), RunError> {
-        let Some(status) = self.proc_status(id)?.filter(|status| status.threads > 1) else { return Ok(()) };
-        let Some(why) = deliver::nudge_obstacle(&status) else { return self.nudge(id) };
-        let mut shared = status.pending_process.without(status.blocked);
-        if !status.pending_thread.without(status.blocked).is_empty() {
-            shared = SignalSet::EMPTY;
-        }
-        for other in self.tree.threads_of(self.tree.thread(id).process).collect::<Vec<_>>() {
-            let other = if other == id { None } else { self.proc_status(other)? };
-            if other.is_some_and(|other| !shared.without(other.blocked).is_empty()) {
-                let name = &self.tree.thread(id).name;
-                self.doubts.taint(format!("another thread than {name} may take a signal: {why}"));
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// A handled signal ends the wait for a futex: it fails, or is made again if it has no timeout and the handler has
     /// SA_RESTART (signal(7)).
-    fn interrupt_futex(
-        &mut self,
-        id: ThreadId,
-        held: Held,
-        wait: &Wait,
-    ) -> Result<Result<bool, Errno>, RunError> {
+    fn interrupt_futex(&self, held: Held, wait: &Wait) -> Result<bool, Errno> {
         let listener = self.cell.listener();
-        let Some(status) = self.proc_status(id)? else { return Ok(held.proceed(listener)) };
-        if deliver::nudge_obstacle(&status).is_none() {
-            self.nudge(id)?;
-            return Ok(match wait.deadline {
-                Some(_) => held.fail(listener, Errno::EINTR),
-                None => held.interrupt(listener),
-            });
+        match wait.deadline {
+            Some(_) => held.fail(listener, Errno::EINTR),
+            None => held.interrupt(listener),
         }
-        if wait.deadline.is_some() {
-            self.kernel_timer(id, wait.duration, false);
-        }
-        Ok(held.proceed(listener))
     }
 
     /// Lets a thread make a process or thread, and prepares for holding both sides right afterwards.

@@ -7,15 +7,15 @@
 
 use super::RunError;
 use crate::schedule::Syscall;
-use crate::signal::{Signal, SignalSet};
+use crate::signal::Signal;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::news::News;
 use crate::supervise::books::tree::{State, Thread};
 use crate::supervise::calls::{self, Wakes};
 use crate::supervise::patience::{BIRTH, Heard, Patience};
 use crate::supervise::state::Turns;
-use crate::supervise::time::wait::{Kind, Wait, WaitEnd};
-use crate::sys::procfs::{self, Doing, Inside, Status as ProcStatus};
+use crate::supervise::time::wait::WaitEnd;
+use crate::sys::procfs::{self, Doing, Inside};
 use crate::trace::{End, Status, What};
 use std::time::{Duration, Instant};
 
@@ -386,60 +386,6 @@ impl Turns<'_> {
         }
         self.tree.thread_mut(taker).dirty = true;
         Ok(true)
-    }
-
-    /// What of the signals that are pending ends the wait of this thread, if nobody else takes it.
-    fn ending_wait(&self, id: ThreadId, status: &ProcStatus) -> Result<SignalSet, RunError> {
-        let State::Waiting(_, wait) = &self.tree.thread(id).state else { return Ok(SignalSet::EMPTY) };
-        let blocked = match &wait.kind {
-            Kind::Descriptors { mask, .. } => mask.unwrap_or(status.blocked),
-            Kind::Signals { .. } | Kind::Sleep { .. } | Kind::Futex(_) => status.blocked,
-        };
-        let pending = match &wait.kind {
-            Kind::Futex(_) => self.taken_by(id, status, blocked)?,
-            Kind::Sleep { .. } | Kind::Descriptors { .. } | Kind::Signals { .. } => status.pending(),
-        };
-        Ok(pending.without(blocked).union(pending.intersection(self.awaited_by(id))))
-    }
-
-    /// The signals for which this thread waits in its call.
-    fn awaited_by(&self, id: ThreadId) -> SignalSet {
-        match &self.tree.thread(id).state {
-            State::Waiting(_, Wait { kind: Kind::Signals { set }, .. }) => *set,
-            _ => SignalSet::EMPTY,
-        }
-    }
-
-    /// The first of the waiting threads of its process whose wait is ended by one of these signals, which are pending.
-    fn first_to_take(&self, id: ThreadId, signals: SignalSet) -> Result<ThreadId, RunError> {
-        for other in self.tree.threads_of(self.tree.thread(id).process).take_while(|other| *other != id) {
-            if let Some(status) = self.proc_status(other)?
-                && !self.ending_wait(other, &status)?.intersection(signals).is_empty()
-            {
-                return Ok(other);
-            }
-        }
-        Ok(id)
-    }
-
-    /// What of the pending signals this thread takes, while it blocks these: a process's goes to its first thread that does not
-    /// block it (`complete_signal` of kernel/signal.c; where that is not the process's first one, it takes turns).
-    pub(super) fn taken_by(
-        &self,
-        id: ThreadId,
-        status: &ProcStatus,
-        blocked: SignalSet,
-    ) -> Result<SignalSet, RunError> {
-        let mut shared = status.pending_process.without(blocked);
-        for other in self.tree.threads_of(self.tree.thread(id).process).take_while(|other| *other != id) {
-            if shared.is_empty() {
-                break;
-            }
-            if let Some(other) = self.proc_status(other)? {
-                shared = shared.intersection(other.blocked);
-            }
-        }
-        Ok(status.pending_thread.without(blocked).union(shared))
     }
 
     /// The limits that end a run whose threads do not settle; and time, which goes on for a thread that computes.

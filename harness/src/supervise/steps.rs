@@ -325,6 +325,7 @@ impl Turns<'_> {
             self.send_to_members(signal, members)?;
             return self.sent(thread, Action::SendGroup(signal));
         }
+        self.check_choice(process, signal)?;
         if !self.kill(process, signal)? {
             return Ok(false);
         }

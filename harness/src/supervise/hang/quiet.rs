@@ -243,6 +243,7 @@ impl Turns<'_> {
 
     fn fire(&mut self, index: usize) -> Result<(), RunError> {
         let timer = self.clock.expire(index);
+        self.check_choice(timer.process, timer.signal)?;
         let process = self.tree.process(timer.process);
         // It may have ended just now, which disarms its timer.
         let _ = pidfd::kill(process.pid, timer.signal.number());
