@@ -2,8 +2,8 @@
 
 use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
-use super::steps::uninterrupted;
-use crate::schedule::Schedule;
+use super::steps::{last_call, sent_at, uninterrupted};
+use crate::schedule::{Point, Schedule};
 use crate::trace::{Broken, End, Run, Status};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -32,6 +32,8 @@ pub(super) struct Ledger<'a, 'env> {
     entries: HashMap<Schedule, Entry>,
     /// Of schedules that break it by an interruption, what to compare them with.
     controls: HashMap<Schedule, Schedule>,
+    /// Of schedules that send a signal at an instruction, the call that the thread has made before.
+    last_calls: HashMap<Schedule, Point>,
     /// Runs that were made besides those of the strategies.
     extra_runs: u64,
     /// Runs that proved nothing.
@@ -41,7 +43,15 @@ pub(super) struct Ledger<'a, 'env> {
 impl<'a, 'env> Ledger<'a, 'env> {
     /// With nothing in it.
     pub(super) fn new(crew: &'a Crew<'env>, judge: &'a Judge<'a>) -> Ledger<'a, 'env> {
-        Ledger { crew, judge, entries: HashMap::new(), controls: HashMap::new(), extra_runs: 0, tainted: 0 }
+        Ledger {
+            crew,
+            judge,
+            entries: HashMap::new(),
+            controls: HashMap::new(),
+            last_calls: HashMap::new(),
+            extra_runs: 0,
+            tainted: 0,
+        }
     }
 
     /// True if the user asked to stop.
@@ -91,12 +101,22 @@ impl<'a, 'env> Ledger<'a, 'env> {
         {
             self.controls.insert(run.schedule.clone(), control);
         }
+        if let Some((_, step, _)) = sent_at(&run.schedule)
+            && let Some(call) = last_call(run, step)
+        {
+            self.last_calls.insert(run.schedule.clone(), call);
+        }
         (entry, self.entries.insert(run.schedule.clone(), entry))
     }
 
     /// What a schedule that breaks the expectation by an interruption is to be compared with.
     pub(super) fn control(&self, schedule: &Schedule) -> Option<&Schedule> {
         self.controls.get(schedule)
+    }
+
+    /// Of a schedule that sends a signal at an instruction, the call that the thread has made before.
+    pub(super) fn last_call(&self, schedule: &Schedule) -> Option<&Point> {
+        self.last_calls.get(schedule)
     }
 
     /// Has these schedules tried, in their order; there are fewer results where the user asked to stop. `doing` says what

@@ -15,6 +15,7 @@ use super::planner::{Planned, Planner};
 use super::progress::{Doing, Progress, Standing};
 use super::reference::Reference;
 use super::report::{Coverage, Cut, Report, Seen, Unstable};
+use super::shrink::BY_OTHERS;
 use super::space::Space;
 use super::steps::{done_by, outside, same, taken};
 use super::strategy::planners;
@@ -125,6 +126,13 @@ impl<'a, 'env> Search<'a, 'env> {
                 Err(Halt::Interrupted) => self.report.cut = Some(Cut::Interrupted),
                 Err(Halt::Failed(error)) => return Err(error),
             }
+        }
+        let shown = |breaks: &Broken| {
+            let mut found = self.findings.found.iter().map(|found| &found.finding);
+            found.any(|finding| finding.breaks == *breaks || finding.also.contains(breaks))
+        };
+        for seen in &mut self.report.outcomes {
+            seen.breaks.retain(|breaks| !BY_OTHERS.contains(breaks) || shown(breaks));
         }
         self.report.findings = self.findings.found.into_iter().map(|found| found.finding).collect();
         self.report.unstable = self.findings.doubts;
@@ -245,7 +253,6 @@ impl<'a, 'env> Search<'a, 'env> {
         match entry.breaks {
             None => Ok(()),
             Some(breaks) => {
-                self.report.failing += 1;
                 let standing = self.standing(Doing::Searching);
                 let follow = Follow {
                     plan: self.plan,
@@ -260,7 +267,8 @@ impl<'a, 'env> Search<'a, 'env> {
                 if matches!(result, Err(Halt::Interrupted)) {
                     self.report.unfinished = Some((breaks, run.clone()));
                 }
-                result
+                self.report.failing += u64::from(!matches!(result, Ok(false)));
+                result.map(drop)
             }
         }
     }

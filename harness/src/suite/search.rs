@@ -149,10 +149,11 @@ fn searched(job: &Job, plan: &Plan, seats: &Seats<'_>, progress: &dyn Progress) 
         let supervisor = worker::supervisor(job.settings.clone(), seats);
         Ok(KeepAll { supervisor, recorder: job.keep.all.then(|| recorder.clone()) })
     };
-    let charted = library::charted(plan, &factory).map_err(|error| match error {
-        ChartError::Explore(error) => SearchError::Explore(error),
-        ChartError::Code(error) => SearchError::Code(error),
-    })?;
+    let charted =
+        library::charted(plan, &job.settings.launch.file, &factory).map_err(|error| match error {
+            ChartError::Explore(error) => SearchError::Explore(error),
+            ChartError::Code(error) => SearchError::Code(error),
+        })?;
     let (plan, swept) = (&charted.plan, charted.roots);
     let reference = reference(plan, &factory)?;
     let expectations = expectations(&job.against, &reference)?;
