@@ -36,7 +36,8 @@ fn what_is_broken_is_found() {
     let folder = tempfile::tempdir().unwrap();
     for (name, what) in FOUND {
         build(&fixtures("broken").join(name).with_extension("c"), folder.path());
-        let output = explore(&["--first"], name, folder.path());
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--first", "--"];
+        let output = script::sigrace(folder.path(), &[&words[..], &[&format!("./{name}")]].concat());
         ends(&output, 100);
         let text = stdout(&output);
         assert!(text.contains(&format!(": {what}\n")), "{text}");
@@ -81,8 +82,10 @@ fn what_is_sound_is_silent() {
         build(&source, folder.path());
         let name = source.file_stem().unwrap().to_str().unwrap();
         let terminal = ON_TERMINAL.contains(&name).then_some("--tty");
-        let words: Vec<&str> = ["--runs", "60"].into_iter().chain(terminal).collect();
-        let output = explore(&words, name, folder.path());
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--runs", "60"];
+        let words: Vec<&str> = words.into_iter().chain(terminal).collect();
+        let program = format!("./{name}");
+        let output = script::sigrace(folder.path(), &[&words[..], &["--", &program]].concat());
         ends(&output, 0);
         assert!(!stdout(&output).contains("finding:"), "{}", stdout(&output));
     }
@@ -143,35 +146,85 @@ fn what_only_an_interrupted_call_brings_about_is_no_end_of_its_own() {
     ends(&explore(&[&send[..], &["--exits", "none"]].concat(), "eintr", folder.path()), 2);
 }
 
-/// Those between whose calls it goes wrong, and what shows it.
-const BETWEEN_CALLS: [(&str, &str); 9] = [
-    ("count", "another exit than expected"),
-    ("early_jump", "a process crashes"),
-    ("errno", "another exit than expected"),
-    ("list", "another exit than expected"),
-    ("lost_mask", "another exit than expected"),
-    ("once", "another exit than expected"),
-    ("reentered", "another exit than expected"),
-    ("running", "it hangs"),
-    // It hangs, crashes or gets a wrong result, as the library's code has it.
-    ("unsafe_calls", ""),
-];
+/// What it does, and with which status it ends, depends on what it is at when the signal comes; each time it is meant.
+const PHASES: &str = r#"
+#include <signal.h>
+#include <unistd.h>
+static volatile int phase, in_phase, told, sum, half;
+static void handler(int signal) { (void)signal; in_phase = phase; told = 1; half++; }
+static __attribute__((noinline)) void compute(int rounds) { for (int i = 0; i < rounds; i++) sum += i; }
+int main(void)
+{
+    signal(SIGUSR1, handler);
+    phase = 1;          /* it computes for a long time, without a call */
+    for (int i = 0; i < 100; i++) sum += i;
+    phase = 2;
+    compute(100);
+    phase = 3;
+    getpid();           /* a call, and another phase */
+    phase = 4;
+    told = 0;           /* what came before is over */
+    compute(100);
+    if (told) return 40;
+    phase = 5;
+    if (half == 0) half = 1;
+    if (in_phase == 1 || in_phase == 2) return 30;
+    return in_phase == 5 ? 50 : 0;
+}
+"#;
 
 #[test]
-fn what_goes_wrong_between_calls_is_found_without_being_told_where() {
+fn an_end_of_its_own_in_each_phase_is_meant() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, what) in BETWEEN_CALLS {
-        for (kind, code) in [("broken", 100), ("sound", 0)] {
-            build(&fixtures(kind).join(name).with_extension("c"), folder.path());
-            let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--exit", "0", "--runs", "200"];
-            let program = ["--first", "--", &format!("./{name}")];
-            let output = script::sigrace(folder.path(), &[&words[..], &program].concat());
-            ends(&output, code);
-            let text = stdout(&output);
-            let told = text.lines().any(|line| line.starts_with("finding: ") && line.ends_with(what));
-            assert_eq!(told, kind == "broken", "{text}");
+    let source = folder.path().join("phases.c");
+    fs::write(&source, PHASES).unwrap();
+    build(&source, folder.path());
+    let words = ["explore", "--seed", "1", "--trace-dir", "traces"];
+    let explore =
+        |more: &[&str]| script::sigrace(folder.path(), &[&words[..], more, &["--", "./phases"]].concat());
+    let all = &["--send", "USR1", "--sweep-all"][..];
+    for (sweep, codes) in [(&[][..], &[0, 30, 50][..]), (all, &[0, 30, 40, 50])] {
+        let output = explore(sweep);
+        ends(&output, 0);
+        let text = stdout(&output);
+        for code in codes {
+            assert!(text.contains(&format!(" x exit code {code}, ")), "{text}");
         }
+        let strict = explore(&[sweep, &["--exits", "same"]].concat());
+        ends(&strict, 100);
+        assert!(stdout(&strict).contains(": another exit than expected\n"), "{}", stdout(&strict));
     }
+}
+
+#[test]
+fn an_end_that_comes_only_between_two_instructions_is_none_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("count.c"), folder.path());
+    let explore = |more: &[&str]| {
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces"];
+        script::sigrace(folder.path(), &[&words[..], more, &["--", "./count"]].concat())
+    };
+    let output = explore(&["--save", "saved.ron"]);
+    ends(&output, 100);
+    let text = stdout(&output);
+    let why = "expected exit code 0, as in the reference run and where the signal comes a few instructions before and after, with \
+               no system call in between, got exit code 1 when it comes to p0 at add_one+";
+    assert!(text.contains(why), "{text}");
+    // All instructions between the load and the store are listed, and these alone.
+    let also = text.lines().find(|line| line.starts_with("  also at: ")).unwrap();
+    let first = text.lines().find(|line| line.starts_with("    1. p0 at add_one+")).unwrap();
+    assert!(also.contains("p0 at add_one+") && !also.contains(first.trim_start_matches("    1. ")), "{text}");
+    let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+    ends(&script::sigrace(folder.path(), &["replay", trace]), 0);
+    ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+    let saved = fs::read_to_string(folder.path().join("saved-SIGUSR1.ron")).unwrap();
+    assert!(saved.contains("atomic: true") && saved.contains("breaks: Atomicity"), "{saved}");
+    for laxer in ["any", "uninterrupted"] {
+        ends(&explore(&["--exits", laxer]), 0);
+    }
+    let strict = explore(&["--exits", "same"]);
+    ends(&strict, 100);
+    assert!(stdout(&strict).contains(": another exit than expected\n"), "{}", stdout(&strict));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod atomicity;
 mod client;
 mod crash;
 mod descriptors;
@@ -86,6 +87,7 @@ expectations! {
     Interrupted: interrupted::KIND;
     OutputLimit: output::LIMIT;
     Late: late::KIND;
+    Atomicity: atomicity::KIND;
     TimedOut: timed_out::KIND;
 }
 
@@ -124,8 +126,11 @@ pub enum Exits {
     /// In any way.
     Any,
     /// In any way, but for one that is due to a call which the signal interrupts.
-    #[default]
     Uninterrupted,
+    /// The same, and but for one that comes only where the signal comes between two instructions, and not a few instructions
+    /// before or after.
+    #[default]
+    Atomic,
     /// As the reference run.
     Same,
 }

@@ -281,6 +281,9 @@ pub struct Expect {
     /// True if the first process ends no other way than in the reference run because a signal interrupts a call.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub uninterrupted: bool,
+    /// True if the first process ends no other way than in the reference run because a signal comes between two instructions.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub atomic: bool,
     /// How long the first process may take to end, on its own clock: from the last signal that is sent, or from the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within: Option<Length>,

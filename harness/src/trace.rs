@@ -613,6 +613,8 @@ pub enum Broken {
     OutputLimit,
     /// The run took longer on the program's clock than it may.
     Late,
+    /// The first process ended otherwise than expected because a signal came between two instructions.
+    Atomicity,
     /// The time limit was reached.
     TimedOut,
 }

@@ -1,21 +1,30 @@
 //! The broken fixtures that `explore` finds with no flag but the command, and what it says of each.
 
-/// The others need to be told what is wrong, or where to look.
-pub const FOUND: [(&str, &str); 16] = [
+/// The others need a terminal or a client, or to be told where to look.
+pub const FOUND: [(&str, &str); 25] = [
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
     ("coalesced", "zombies are left"),
     ("competing_wait", "it hangs"),
+    ("count", "another exit where a signal comes between two instructions"),
+    ("early_jump", "a process crashes"),
     ("early_timer", "it hangs"),
     ("eintr", "an interrupted call is taken for its end"),
+    ("errno", "another exit where a signal comes between two instructions"),
     ("given_up", "a process crashes"),
     ("half_written", "other files are left than should be"),
+    ("list", "another exit where a signal comes between two instructions"),
+    ("lost_mask", "another exit where a signal comes between two instructions"),
     ("lost_update", "it hangs"),
     ("lost_wakeup", "it hangs"),
+    ("once", "another exit than expected"),
+    ("reentered", "another exit where a signal comes between two instructions"),
+    ("running", "it hangs"),
     ("shutdown", "it waits for the outside"),
     ("stale_job", "it only lets time pass"),
     ("stale_lock", "other files are left than should be"),
     ("taken_away", "another exit than expected"),
     ("temporary", "other files are left than should be"),
     ("test_then_sleep", "it ends late"),
+    ("unsafe_calls", "it hangs"),
 ];

@@ -28,7 +28,7 @@ mod unsafe_calls;
 pub use reentered::{Reentered, reentered};
 
 use crate::code::CodeError;
-use crate::schedule::{Schedule, ThreadName};
+use crate::schedule::{Label, Schedule, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::{Installed, RunError, Supervise};
 use program::{Handler, Program, Site};
@@ -224,6 +224,15 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
     checked.warnings.sort_by(|a, b| (a.rule, &a.line, &a.what).cmp(&(b.rule, &b.line, &b.what)));
     checked.warnings.dedup_by(|b, a| (a.rule, &a.line, &a.signal) == (b.rule, &b.line, &b.signal));
     Ok(checked)
+}
+
+/// The places where a program reads errno, as far as its own code tells; none if that cannot be read.
+pub fn reads_of_errno(file: &Path) -> Vec<Label> {
+    let program = Program::open(file);
+    program.map_or_else(
+        |_| Vec::new(),
+        |program| errno::places(&program).iter().map(|site| site.place).collect(),
+    )
 }
 
 fn unreadable(error: &CodeError) -> String {

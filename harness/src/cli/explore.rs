@@ -85,7 +85,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "CODE", help_heading = "Expectation")]
     exit: Option<i32>,
     /// Where a signal is sent, how the program may end: `any` way, `uninterrupted`: no other way than the undisturbed run because
-    /// the signal interrupts a call, or the `same` way [default: uninterrupted]
+    /// the signal interrupts a call, `atomic`: nor because it comes between two instructions, or the `same` way [default: atomic]
     #[arg(long, value_name = "WAY", value_parser = exits, conflicts_with = "exit", help_heading = "Expectation")]
     exits: Option<Exits>,
     /// A regular expression that must match something in every run's standard output
@@ -208,8 +208,9 @@ fn exits(text: &str) -> Result<Exits, String> {
     match text {
         "any" => Ok(Exits::Any),
         "uninterrupted" => Ok(Exits::Uninterrupted),
+        "atomic" => Ok(Exits::Atomic),
         "same" => Ok(Exits::Same),
-        _ => Err("expected any, uninterrupted or same".to_owned()),
+        _ => Err("expected any, uninterrupted, atomic or same".to_owned()),
     }
 }
 

@@ -54,9 +54,14 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         ..Plan::to_shrink(trace.schedule.clone())
     };
     let settings = crate::supervise::Settings { watch: plan.signals(), ..replay::settings(&trace, &cancel)? };
+    let exits = match &trace.breaks {
+        breaks if breaks.contains(&Broken::Atomicity) => Exits::Atomic,
+        breaks if breaks.contains(&Broken::Interrupted) => Exits::Uninterrupted,
+        _ => Exits::Any,
+    };
     let against = Against::Reference(Comparison {
         sends: plan.asks_for_an_end() && !trace.breaks.contains(&Broken::Exit),
-        exits: if trace.breaks.contains(&Broken::Interrupted) { Exits::Uninterrupted } else { Exits::Any },
+        exits,
         heard: !plan.asks_for_an_end(),
         same_output: trace.breaks.contains(&Broken::Stdout),
         late: trace.breaks.contains(&Broken::Late).then_some(LATE),

@@ -23,6 +23,24 @@ pub struct Code {
     pub reentered: bool,
     /// The code of libraries, once it is known which files those are.
     pub chart: Option<Arc<dyn Chart>>,
+    /// What is beside an instruction of the program.
+    pub neighbours: Option<Arc<dyn Neighbours>>,
+}
+
+/// Code of which it is known what is beside an instruction.
+pub trait Neighbours: fmt::Debug + Send + Sync {
+    /// The instructions that are executed just before this one and just after it, each time that it is, the nearest first. None
+    /// for a place that is none of the program's own.
+    fn of(&self, place: Label) -> Option<Beside>;
+}
+
+/// The instructions before and after another one, the nearest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Those before it.
+    pub before: Vec<Label>,
+    /// Those after it.
+    pub after: Vec<Label>,
 }
 
 /// Code that is looked into only as far as it is executed: of libraries, where most never is.

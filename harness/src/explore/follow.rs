@@ -8,7 +8,7 @@ use super::ledger::Ledger;
 use super::plan::Plan;
 use super::progress::Doing;
 use super::report::{Finding, Unstable};
-use super::shrink::{counts, shrink};
+use super::shrink::{counts, decided, shrink};
 use super::space::Space;
 use super::steps::{same, taken, within};
 use super::tree::ScheduleTree;
@@ -29,12 +29,16 @@ pub(super) struct Follow<'a, 'b, 'env> {
 }
 
 impl Follow<'_, '_, '_> {
-    /// Shrinks, groups and confirms what a failing run of the current schedule of `tree` shows.
-    pub(super) fn up(self, tree: ScheduleTree, run: &Run, breaks: Broken) -> Result<(), Halt> {
+    /// Shrinks, groups and confirms what a failing run of the current schedule of `tree` shows. False if it fails in nothing: other
+    /// runs show that.
+    pub(super) fn up(self, tree: ScheduleTree, run: &Run, breaks: Broken) -> Result<bool, Halt> {
         let Follow { plan, space, ledger, findings, races, runs, tell } = self;
         let schedule = space.sorted(taken(run));
-        if findings.attribute(&schedule, breaks, within) || !counts(ledger, space, &schedule, breaks)? {
-            return Ok(());
+        if findings.attribute(&schedule, breaks, within) {
+            return Ok(true);
+        }
+        if !counts(ledger, space, &schedule, breaks)? {
+            return decided(ledger, space, &schedule, breaks);
         }
         // A step that was not taken explains nothing: the finding has to show without it.
         let tree = if schedule == run.schedule {
@@ -46,7 +50,7 @@ impl Follow<'_, '_, '_> {
             let one = run.clone();
             let breaks = Some(breaks);
             findings.doubt(Unstable { breaks, schedule, why, one, other: None, differs: None });
-            return Ok(());
+            return Ok(true);
         };
         let (mut minimal, mut shrink_runs, mut shrink_cut) = (schedule, 0, false);
         if plan.shrink {
@@ -59,19 +63,23 @@ impl Follow<'_, '_, '_> {
             (minimal, shrink_runs, shrink_cut) = (shrunk.schedule, shrunk.runs, shrunk.cut);
             races.remember(space, shrunk.part, breaks);
             if findings.attribute(&minimal, breaks, same) {
-                return Ok(());
+                return Ok(true);
             }
         }
         tell(Doing::Confirming);
         let run = match confirm(ledger, &minimal, breaks, run, plan.confirm)? {
             Confirmed::No(unstable) => {
                 findings.doubt(*unstable);
-                return Ok(());
+                return Ok(true);
             }
             Confirmed::Yes(run) => *run,
         };
-        let mut also = ledger.judge(&run);
-        also.retain(|other| *other != breaks);
+        let mut also = Vec::new();
+        for other in ledger.judge(&run) {
+            if other != breaks && decided(ledger, space, &minimal, other)? {
+                also.push(other);
+            }
+        }
         let finding = Finding {
             breaks,
             schedule: run.schedule.clone(),
@@ -94,6 +102,6 @@ impl Follow<'_, '_, '_> {
         for gone in findings.add(minimal, finding, outdone) {
             races.remember(space, gone, breaks);
         }
-        Ok(())
+        Ok(true)
     }
 }

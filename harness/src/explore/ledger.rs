@@ -2,8 +2,8 @@
 
 use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
-use super::steps::uninterrupted;
-use crate::schedule::Schedule;
+use super::steps::{last_call, sent_at, uninterrupted};
+use crate::schedule::{Point, Schedule};
 use crate::trace::{Broken, End, Run, Status};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -31,6 +31,8 @@ pub(super) struct Entries {
     entries: HashMap<Schedule, Entry>,
     /// Of schedules that break it by an interruption, what to compare them with.
     controls: HashMap<Schedule, Schedule>,
+    /// Of schedules that send a signal at an instruction, the call that the thread has made before.
+    last_calls: HashMap<Schedule, Point>,
     /// Runs that were made besides those of the strategies.
     extra_runs: u64,
     /// Runs that proved nothing.
@@ -102,12 +104,22 @@ impl<'a, 'env> Ledger<'a, 'env> {
         {
             self.so_far.controls.insert(run.schedule.clone(), control);
         }
+        if let Some((_, step, _)) = sent_at(&run.schedule)
+            && let Some(call) = last_call(run, step)
+        {
+            self.so_far.last_calls.insert(run.schedule.clone(), call);
+        }
         (entry, self.so_far.entries.insert(run.schedule.clone(), entry))
     }
 
     /// What a schedule that breaks the expectation by an interruption is to be compared with.
     pub(super) fn control(&self, schedule: &Schedule) -> Option<&Schedule> {
         self.so_far.controls.get(schedule)
+    }
+
+    /// Of a schedule that sends a signal at an instruction, the call that the thread has made before.
+    pub(super) fn last_call(&self, schedule: &Schedule) -> Option<&Point> {
+        self.so_far.last_calls.get(schedule)
     }
 
     /// Has these schedules tried, in their order; there are fewer results where the user asked to stop. `doing` says what

@@ -15,6 +15,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod atomicity;
 mod beginning;
 mod chance;
 mod code;
@@ -57,7 +58,7 @@ mod model;
 mod tests;
 
 pub use beginning::{Beginning, Look, Why, is_shell, look};
-pub use code::{Block, Chart, Code, MOST_VISITS, Spot, Stretch};
+pub use code::{Beside, Block, Chart, Code, MOST_VISITS, Neighbours, Spot, Stretch};
 pub use error::ExploreError;
 pub use executed::Executed;
 pub use known::Comparison;

@@ -15,6 +15,7 @@ use super::planner::{Planned, Planner};
 use super::progress::{Doing, Progress, Standing};
 use super::reference::Reference;
 use super::report::{Coverage, Cut, Report, Seen, Unstable};
+use super::shrink::BY_OTHERS;
 use super::space::Space;
 use super::steps::{done_by, outside, same, taken};
 use super::strategy::planners;
@@ -204,6 +205,13 @@ impl Search<'_, '_> {
             }
         }
         let Searching { findings, mut report, .. } = self.state;
+        let shown = |breaks: &Broken| {
+            let mut found = findings.found.iter().map(|found| &found.finding);
+            found.any(|finding| finding.breaks == *breaks || finding.also.contains(breaks))
+        };
+        for seen in &mut report.outcomes {
+            seen.breaks.retain(|breaks| !BY_OTHERS.contains(breaks) || shown(breaks));
+        }
         report.findings = findings.found.into_iter().map(|found| found.finding).collect();
         report.unstable = findings.doubts;
         report.extra_runs = self.ledger.extra_runs();
@@ -365,7 +373,6 @@ impl Search<'_, '_> {
         match entry.breaks {
             None => Ok(()),
             Some(breaks) => {
-                self.state.report.failing += 1;
                 let standing = self.standing(Doing::Searching);
                 let follow = Follow {
                     plan: self.plan,
@@ -380,7 +387,8 @@ impl Search<'_, '_> {
                 if matches!(result, Err(Halt::Interrupted)) {
                     self.state.report.unfinished = Some((breaks, run.clone()));
                 }
-                result
+                self.state.report.failing += u64::from(!matches!(result, Ok(false)));
+                result.map(drop)
             }
         }
     }

@@ -7,6 +7,7 @@
 //! waits for its SIGTERM idles when it gets none. A schedule without such a signal only counts if the reference run
 //! without that signal does not break the same.
 
+use super::atomicity;
 use super::error::Halt;
 use super::interrupted;
 use super::ledger::Ledger;
@@ -58,15 +59,34 @@ pub(super) fn shrink(
     Ok(Shrunk { schedule: tree.best().clone(), part, runs: ledger.extra_runs() - before, cut })
 }
 
+/// What one run alone cannot break: whether it does is decided by other runs.
+pub(super) const BY_OTHERS: [Broken; 2] = [Broken::Interrupted, Broken::Atomicity];
+
+/// False if other runs show that the schedule does not break what its own run seems to break.
+pub(super) fn decided(
+    ledger: &mut Ledger<'_, '_>,
+    space: &Space,
+    schedule: &Schedule,
+    breaks: Broken,
+) -> Result<bool, Halt> {
+    if breaks == Broken::Interrupted {
+        interrupted::decides(ledger, space, schedule)
+    } else if breaks == Broken::Atomicity {
+        atomicity::decides(ledger, space, schedule)
+    } else {
+        Ok(true)
+    }
+}
+
 /// False if the schedule leaves out what the outside does, and leaving that out alone breaks the same; and if it is no
-/// interruption that makes it break what it seems to break by one.
+/// interruption, or not the very instruction, that makes it break what it seems to break by one.
 pub(super) fn counts(
     ledger: &mut Ledger<'_, '_>,
     space: &Space,
     schedule: &Schedule,
     breaks: Broken,
 ) -> Result<bool, Halt> {
-    if breaks == Broken::Interrupted && !interrupted::decides(ledger, space, schedule)? {
+    if !decided(ledger, space, schedule, breaks)? {
         return Ok(false);
     }
     let missing = space.missing(schedule.steps.iter().filter_map(|step| outside(&step.action)));

@@ -13,6 +13,7 @@
 //! NOTE \[Numbered steps\] At a point with many threads there are as many steps as threads, so a step is kept as two numbers,
 //! of its point and of its action, and made when it is needed.
 
+use super::code::{Beside, Neighbours};
 use super::partition::Partition;
 use super::plan::Plan;
 use super::reference::Reference;
@@ -22,6 +23,7 @@ use crate::trace::{Acts, Reached, Run};
 use indexmap::IndexSet;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// No more steps than this are remembered; a program with more points is explored at those it reaches first.
 const MOST_STEPS: usize = 100_000;
@@ -50,6 +52,7 @@ pub(super) struct Space {
     ranks: HashMap<Label, usize>,
     sweeps: bool,
     part: Option<Partition>,
+    neighbours: Option<Arc<dyn Neighbours>>,
 }
 
 /// How simple a schedule is; less is simpler. See NOTE \[Shrink order\] in `tree`.
@@ -72,6 +75,7 @@ impl Space {
             ranks: plan.code.spots().map(|spot| (spot.place, spot.rank)).collect(),
             sweeps: !plan.code.functions.is_empty() || reference.executed.library > 0,
             part: plan.part,
+            neighbours: plan.code.neighbours.clone(),
         };
         // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; if there are
         // others, those that they open before it is sent at home too. A switch leaves the signals at home.
@@ -177,6 +181,17 @@ impl Space {
     /// True if steps may be planned at every kind of point.
     pub(super) fn is_everywhere(&self) -> bool {
         self.sites.is_empty()
+    }
+
+    /// What is beside an instruction of the program.
+    pub(super) fn beside(&self, place: Label) -> Option<Beside> {
+        self.neighbours.as_ref()?.of(place)
+    }
+
+    /// Where the thread is before its next call, after it was before this one, in the run without any step.
+    pub(super) fn next_call(&self, call: &Point) -> Option<&Point> {
+        let later = self.points.iter().skip(self.number(call)? + 1);
+        later.filter(|next| matches!(next.site, Site::Before(_))).find(|next| next.thread == call.thread)
     }
 
     /// True if there is code whose instructions are points.

@@ -1,7 +1,7 @@
 //! Small questions about steps and schedules.
 
-use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
-use crate::trace::Run;
+use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target};
+use crate::trace::{Run, What};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// How much there is to an action: a switch to all names nobody, and a signal is more than a switch, a timer's too.
@@ -86,6 +86,51 @@ pub(super) fn uninterrupted(run: &Run) -> Option<Schedule> {
     };
     let steps: Vec<Step> = run.schedule.steps.iter().map(moved).collect();
     (steps != run.schedule.steps).then_some(Schedule { steps })
+}
+
+/// The step that sends a signal at an instruction, and its index: the first.
+pub(super) fn sent_at(schedule: &Schedule) -> Option<(usize, &Step, Label)> {
+    schedule.steps.iter().enumerate().find_map(|(index, step)| match (step.at, &step.action) {
+        (Site::At(place), action) if action.signal().is_some() => Some((index, step, place)),
+        (
+            Site::Before(_)
+            | Site::Entering(_)
+            | Site::After(_)
+            | Site::In(_)
+            | Site::At(_)
+            | Site::Probe(_)
+            | Site::Quiet,
+            _,
+        ) => None,
+    })
+}
+
+/// The last call that the thread of this step had begun when the step was taken.
+pub(super) fn last_call(run: &Run, step: &Step) -> Option<Point> {
+    let mut last = None;
+    for event in run.events.iter().filter(|event| event.thread == step.thread) {
+        match &event.what {
+            What::Go(Site::Before(call) | Site::Entering(call), nth) => last = Some((*call, *nth)),
+            What::Step(action) if *action == step.action => {
+                let (call, nth) = last?;
+                return Some(Point { thread: step.thread.clone(), site: Site::Before(call), nth });
+            }
+            What::Go(..)
+            | What::Step(_)
+            | What::Exec(_)
+            | What::Sleep(..)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Stop
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => {}
+        }
+    }
+    None
 }
 
 /// True if all steps of `part` are in `whole`.

@@ -15,7 +15,8 @@ pub(super) const KIND: Kind = Kind {
     scope: Scope::Uncut,
     of_scenario: |expect, reference| Ok(expect.uninterrupted.then(|| of(reference)).flatten()),
     against: |reference, how| {
-        let asked = how.sends && how.exits == Exits::Uninterrupted && how.exit.is_none();
+        let asked =
+            how.sends && matches!(how.exits, Exits::Uninterrupted | Exits::Atomic) && how.exit.is_none();
         Ok(asked.then(|| of(reference)).flatten())
     },
 };

@@ -1,6 +1,6 @@
 //! The code of libraries as a search follows it: which functions are swept, in which files those are, and what comes after what.
 
-use super::worker;
+use super::{neighbours, worker};
 use crate::checks::{self, Asked, Reentered};
 use crate::code::{CodeError, Flow, Function, Image, Instruction, Place, Target};
 use crate::explore::{Block, Chart, Code, ExploreError, Plan, Spot, Stretch};
@@ -8,6 +8,7 @@ use crate::schedule::{Label, Schedule};
 use crate::supervise::{RunError, Supervise, images};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A plan that knows the code of libraries, and which of their functions are swept.
@@ -31,14 +32,18 @@ pub(super) enum ChartError {
 const MOST_RUNS: u64 = 8;
 
 /// Finds the functions of libraries that were asked for; and, if that is asked for, those that a handler may enter again, and the
-/// places of the program where the rules for handlers would have a signal come.
-pub(super) fn charted<S, F>(plan: &Plan, factory: &F) -> Result<Charted, ChartError>
+/// places of the program where the rules for handlers would have a signal come. `file` is the program's.
+pub(super) fn charted<S, F>(plan: &Plan, file: &Path, factory: &F) -> Result<Charted, ChartError>
 where
     S: Supervise,
     F: Fn(usize) -> Result<S, RunError> + Sync,
 {
     let Code { roots, reentered, .. } = &plan.code;
-    let as_it_is = || Charted { plan: plan.clone(), roots: Vec::new() };
+    let with = |code: Code, file: &Path| Plan {
+        code: Code { neighbours: neighbours::of(file), ..code },
+        ..plan.clone()
+    };
+    let as_it_is = || Charted { plan: with(plan.code.clone(), file), roots: Vec::new() };
     if roots.is_empty() && !reentered {
         return Ok(as_it_is());
     }
@@ -74,7 +79,8 @@ where
         names.push(place);
     }
     code.chart = (!library.roots.is_empty()).then(|| Arc::new(library) as Arc<dyn Chart>);
-    Ok(Charted { plan: Plan { code, ..plan.clone() }, roots: names })
+    let program = found.modules.first().map_or(file, PathBuf::as_path);
+    Ok(Charted { plan: with(code, program), roots: names })
 }
 
 /// A file, by its number, and an address in it.
@@ -102,7 +108,7 @@ impl fmt::Debug for Library {
 
 impl Library {
     fn of(found: &Reentered) -> Library {
-        let open = |(index, path): (usize, &std::path::PathBuf)| {
+        let open = |(index, path): (usize, &PathBuf)| {
             let name = path.file_name()?.to_str()?;
             let image = images().open(path).ok()?;
             // What the dynamic loader has is for itself.

@@ -7,6 +7,7 @@ mod files;
 mod library;
 mod libtest;
 mod merge;
+mod neighbours;
 mod parts;
 mod receivers;
 mod record;

@@ -283,7 +283,8 @@ where
     S: Supervise,
     F: Fn(usize) -> Result<S, RunError> + Sync,
 {
-    let charted = library::charted(plan, factory).map_err(|error| match error {
+    let file = &job.settings.launch.file;
+    let charted = library::charted(plan, file, factory).map_err(|error| match error {
         ChartError::Explore(error) => SearchError::Explore(error),
         ChartError::Code(error) => SearchError::Code(error),
     })?;
