@@ -159,6 +159,7 @@ mod tests {
                 points: 1,
                 points_taken: 1,
                 points_not_taken: Vec::new(),
+                loops: Vec::new(),
                 schedules: Vec::new(),
                 chance: None,
                 reference: Undisturbed::default(),

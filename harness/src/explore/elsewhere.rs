@@ -169,7 +169,8 @@ fn earlier(space: &Space, best: &Schedule) -> Vec<Schedule> {
     let mut proposals = Vec::new();
     for (index, step) in best.steps.iter().enumerate() {
         let like = |point: &Point| point.thread == step.thread && point.site == step.at;
-        let like = space.all().filter(|&index| space.point(index).is_some_and(like));
+        let like =
+            space.all().filter(|&index| space.point(index).is_some_and(like) && !space.is_at_inner(index));
         for other in like.filter_map(|index| space.step(index)).filter(|other| other != step) {
             let mut steps = best.steps.clone();
             if let Some(place) = steps.get_mut(index) {

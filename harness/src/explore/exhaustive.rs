@@ -105,11 +105,13 @@ impl Node {
 }
 
 /// When a schedule has its turn: those of fewer steps first; those that withhold more before those that need to know
-/// what came of it; those last that may be shown to go like others.
+/// what came of it; then those whose last step is far inside a loop; those last that may be shown to go like others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Turn {
     size: usize,
     withheld: Reverse<usize>,
+    /// Its last step is at a point in a loop that is not tried first: NOTE \[Loops\] in `loops`.
+    inner: bool,
     late: Late,
 }
 
@@ -124,8 +126,8 @@ enum Late {
 }
 
 impl Turn {
-    fn new(size: usize, withheld: usize, late: Late) -> Turn {
-        Turn { size, withheld: Reverse(withheld), late }
+    fn new(size: usize, withheld: usize, inner: bool, late: Late) -> Turn {
+        Turn { size, withheld: Reverse(withheld), inner, late }
     }
 }
 
@@ -229,6 +231,7 @@ impl Exhaustive {
                 self.unknown(size + 1);
                 continue;
             };
+            let inner = self.points.place(point).is_some_and(|place| space.is_inner(place));
             for (number, action) in (0..).zip(space.actions(reached, &[])) {
                 if here.is_some_and(|last| !can_follow(&last.action, &action)) {
                     continue;
@@ -274,7 +277,7 @@ impl Exhaustive {
                         level.all += 1;
                     }
                 }
-                add(batches.entry(Turn::new(size, withheld, late)).or_default(), point, number);
+                add(batches.entry(Turn::new(size, withheld, inner, late)).or_default(), point, number);
             }
         }
         for act in acts {
@@ -286,7 +289,7 @@ impl Exhaustive {
             match plain.filter(|plain| child.withheld.len() == space.acts.len() && plain.taint.is_none()) {
                 Some(plain) => self.expand(space, &child, plain, None),
                 None => {
-                    let turn = Turn::new(child.size(), child.withheld.len(), Late::No);
+                    let turn = Turn::new(child.size(), child.withheld.len(), false, Late::No);
                     batches.entry(turn).or_default().push(Way::Withhold(act.clone()));
                 }
             }

@@ -33,6 +33,7 @@ mod follow;
 mod interrupted;
 mod known;
 mod ledger;
+mod loops;
 mod partition;
 mod pct;
 mod plan;
@@ -62,6 +63,7 @@ pub use code::{Beside, Block, Chart, Code, MOST_VISITS, Neighbours, Spot, Stretc
 pub use error::ExploreError;
 pub use executed::Executed;
 pub use known::Comparison;
+pub use loops::{Loop, Loops};
 pub use partition::Partition;
 pub use plan::{Plan, Stop};
 pub use progress::{Doing, Progress, Standing};

@@ -1,8 +1,8 @@
 //! A model of a program under supervision, for tests: a list of points, and a rule which steps make it fail.
 
-use crate::schedule::{Action, Point, Schedule, Step, Target};
+use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
 use crate::signal::{Signal, SignalSet};
-use crate::supervise::{RunError, Supervise};
+use crate::supervise::{Called, Observe, Observed, RunError, Supervise};
 use crate::trace::{Acts, Broken, End, Event, Outcome, Output, Reached, Run, Status, What};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +30,8 @@ pub(super) struct Model {
     pub(super) stray_every: u64,
     /// The run that ends with this error.
     pub(super) error_at: Option<(u64, RunError)>,
+    /// It can be seen where its calls are made.
+    has_code: bool,
     /// Runs made by all clones.
     pub(super) runs: Arc<AtomicU64>,
 }
@@ -100,6 +102,7 @@ impl Model {
             taint_every: 0,
             stray_every: 0,
             error_at: None,
+            has_code: false,
             runs: Arc::new(AtomicU64::new(0)),
         }
     }
@@ -107,6 +110,12 @@ impl Model {
     /// Everything first sleeps here.
     pub(super) fn quiet_at(mut self, point: Point) -> Model {
         self.quiet = vec![point];
+        self
+    }
+
+    /// It can be seen where its calls are made.
+    pub(super) fn with_code(mut self) -> Model {
+        self.has_code = true;
         self
     }
 
@@ -195,6 +204,21 @@ impl Supervise for Model {
             merged: Vec::new(),
             taint: every(self.taint_every).then(|| "a signal reached a running thread".to_owned()),
         })
+    }
+
+    /// Each call is always made at the same place, and returns the same.
+    fn observe(&mut self, schedule: &Schedule, observe: &Observe) -> Result<(Run, Observed), RunError> {
+        let (Observe::Calls(wanted), true) = (observe, self.has_code) else {
+            return Err(RunError::Unsupported("a model has no code".to_owned()));
+        };
+        let run = self.run(schedule)?;
+        let called = |reached: &Reached| {
+            let Site::Before(call) = reached.point.site else { return None };
+            let called = Called { point: reached.point.clone(), place: call.0 as usize, result: Some(0) };
+            wanted.contains(&(reached.point.thread.clone(), call)).then_some(called)
+        };
+        let calls = run.reached.iter().filter_map(called).collect();
+        Ok((run, Observed { calls, ..Observed::default() }))
     }
 }
 

@@ -4,7 +4,8 @@
 //! was not tried: in random order, but those first that are likely to matter ([`likely`]), of those the ones where a thread
 //! has not been often, and switches to one thread after all others since a switch to all mostly does the same. A switch at
 //! the entering of a call is tried where the same switch before the call has shown that it differs: NOTE \[Entered alike\] in
-//! `entered`. The eighth, and all when the single steps are used up,
+//! `entered`. Those at visits of a loop that are not tried first (NOTE \[Loops\] in `loops`) come when the others are used up, half
+//! of the time. The eighth, and all when the single steps are used up,
 //! takes two or three: NOTE \[One more step\] in `branches`. It ends when its runs are used up, or nothing is left.
 
 use super::chance::{pick, planning, runner};
@@ -23,6 +24,8 @@ use std::sync::Arc;
 
 /// One schedule in so many takes several steps while single ones are left.
 const SEVERAL_EVERY: u64 = 8;
+/// And one in so many while only those are left that are far inside a loop.
+const SEVERAL_EVERY_INNER: u64 = 2;
 /// How often a schedule that was tried before is drawn again, before what is left is looked for.
 const DRAWS: usize = 16;
 /// And at most so often where most belong to other parts of the search.
@@ -44,8 +47,8 @@ impl Random {
         Random { runner: runner(seed, index, 0), runs, planned: 0, branches, entered }
     }
 
-    /// The steps that make schedules of one step that were not tried.
-    fn singles(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool) -> Vec<usize> {
+    /// The steps that make schedules of one step that were not tried: those that come first, or at the inner visits of loops.
+    fn singles(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool, inner: bool) -> Vec<usize> {
         let untried = |one: &Schedule| !tried(one) && space.owns(one);
         let differs = |step: &Step| match before(step) {
             Some(before) if space.allows(&before.at) => {
@@ -54,7 +57,8 @@ impl Random {
             Some(_) | None => true,
         };
         let is_left = |step: &Step| untried(&space.one(step)) && differs(step);
-        space.first().filter(|index| space.step(*index).is_some_and(|step| is_left(&step))).collect()
+        let all = space.first().filter(|index| space.is_at_inner(*index) == inner);
+        all.filter(|index| space.step(*index).is_some_and(|step| is_left(&step))).collect()
     }
 
     /// One of these steps, of the first class that there is: classes, not odds, so many runs try so many steps.
@@ -93,7 +97,7 @@ impl Planner for Random {
     }
 
     fn is_past_one_step(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool) -> bool {
-        self.singles(space, tried).is_empty()
+        self.singles(space, tried, false).is_empty()
     }
 
     fn round(
@@ -104,14 +108,19 @@ impl Planner for Random {
     ) -> Result<Vec<Planned>, ExploreError> {
         let one = |index: &usize| space.step(*index).map(|step| space.one(&step));
         let untried = |one: &Schedule| !tried(one) && space.owns(one);
-        let mut single = self.singles(space, tried);
+        let mut single = self.singles(space, tried, false);
+        let inner = single.is_empty();
+        if inner {
+            single = self.singles(space, tried, true);
+        }
+        let every = if inner { SEVERAL_EVERY_INNER } else { SEVERAL_EVERY };
         let parts = space.part().map_or(1, |part| usize::try_from(part.of).unwrap_or(usize::MAX));
         let draws = DRAWS.saturating_mul(parts).min(MOST_DRAWS);
         let mut drawn: IndexSet<Schedule> = IndexSet::new();
         let mut several_left = true;
         while drawn.len() < size && (several_left || !single.is_empty()) {
             self.planned += 1;
-            let several = several_left && self.planned.is_multiple_of(SEVERAL_EVERY);
+            let several = several_left && self.planned.is_multiple_of(every);
             let alone = !several && !single.is_empty();
             let schedule = if alone {
                 self.single(space, &single)?

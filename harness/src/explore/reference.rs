@@ -9,6 +9,7 @@ use super::beginning::{Begun, passed_by};
 use super::crew::attempt;
 use super::error::ExploreError;
 use super::executed::{self, Executed};
+use super::loops::Loops;
 use super::plan::Plan;
 use crate::schedule::{Action, Point, Schedule, Site, Step, ThreadName};
 use crate::signal::SignalSet;
@@ -31,6 +32,8 @@ pub struct Reference {
     pub gaps: SignalSet,
     /// How many points of the undisturbed run come before the search begins: they are not among those that the runs above reached.
     pub passed: usize,
+    /// What goes round in these runs.
+    pub loops: Loops,
 }
 
 impl Reference {
@@ -63,8 +66,8 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
     let acts = plan.acts();
     if acts.is_empty() || plain.first_quiet.is_empty() {
         steady(supervisor, &mut plain)?;
-        let gaps = gaps(&plain);
-        return Ok(Reference { schedule: empty, run: plain, plain: None, executed, gaps, passed });
+        let (gaps, loops) = (gaps(&plain), Loops::find(supervisor, &plain, None)?);
+        return Ok(Reference { schedule: empty, run: plain, plain: None, executed, gaps, passed, loops });
     }
     let mut made = |acts: &[Action]| {
         let schedule = Schedule { steps: meeting(plan, &plain, acts)? };
@@ -81,7 +84,8 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
     executed::copy(&plain, &mut run);
     steady(supervisor, &mut run)?;
     let schedule = run.schedule.clone();
-    Ok(Reference { schedule, run, plain: Some(plain), executed, gaps, passed })
+    let loops = Loops::find(supervisor, &plain, Some(&run))?;
+    Ok(Reference { schedule, run, plain: Some(plain), executed, gaps, passed, loops })
 }
 
 /// Signals whose handlers the first process had taken away for a moment.

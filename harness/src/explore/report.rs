@@ -1,6 +1,7 @@
 //! What came of a search, as values.
 
 use super::beginning::Beginning;
+use super::loops::Loop;
 use super::partition::Partition;
 use super::plan::Plan;
 use super::reference::Reference;
@@ -132,6 +133,8 @@ pub struct Coverage {
     pub switches: usize,
     /// Of these, how many were made.
     pub switches_taken: usize,
+    /// What goes round in the baseline, with the times round at which steps were taken, counted from 1.
+    pub loops: Vec<(Loop, Vec<u64>)>,
     /// Of the open points, in a part of a search, those where no step was taken here.
     pub not_taken: Vec<Point>,
     /// Points that only other runs reached.

@@ -21,7 +21,7 @@ use super::steps::{is_entering, outside, rank, taken, times, weight};
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::trace::{Acts, Reached, Run};
 use indexmap::IndexSet;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -53,6 +53,8 @@ pub(super) struct Space {
     sweeps: bool,
     part: Option<Partition>,
     neighbours: Option<Arc<dyn Neighbours>>,
+    /// The numbers of points that are not tried first: NOTE \[Loops\] in `loops`.
+    inner: HashSet<usize>,
 }
 
 /// How simple a schedule is; less is simpler. See NOTE \[Shrink order\] in `tree`.
@@ -76,6 +78,7 @@ impl Space {
             sweeps: !plan.code.functions.is_empty() || reference.executed.library > 0,
             part: plan.part,
             neighbours: plan.code.neighbours.clone(),
+            inner: HashSet::new(),
         };
         // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; if there are
         // others, those that they open before it is sent at home too. A switch leaves the signals at home.
@@ -84,6 +87,7 @@ impl Space {
         space.note(reference.plain(), |action| !sends || acts.contains(action));
         space.note(&reference.run, |_| true);
         space.first = space.steps.len();
+        space.inner = reference.loops.inner().filter_map(|point| space.number(point)).collect();
         space
     }
 
@@ -227,6 +231,16 @@ impl Space {
     /// The point of this number.
     pub(super) fn numbered(&self, number: usize) -> Option<&Point> {
         self.points.get_index(number)
+    }
+
+    /// True for the number of a point in a loop that is not tried first: NOTE \[Loops\] in `loops`.
+    pub(super) fn is_inner(&self, place: usize) -> bool {
+        self.inner.contains(&place)
+    }
+
+    /// True if the step of this index is at such a point.
+    pub(super) fn is_at_inner(&self, index: usize) -> bool {
+        self.place(index).is_some_and(|place| self.is_inner(place))
     }
 
     /// Number of different points seen.

@@ -5,7 +5,8 @@
 //! shrinking ends, and when it ends by itself the result is a local minimum: each proposal has passed. They are
 //!
 //! * for one step: no step at all, and every single step of the same kind (a switch, a timer, or the same signal) that is
-//!   simpler, so the result is the earliest point that fails;
+//!   simpler, so the result is the earliest point that fails, of a loop's those that are tried first (NOTE \[Loops\] in
+//!   `loops`);
 //! * for more: every part of the schedule (of a long one: its halves, and all but one step), the hints, every single
 //!   step, then each step made simpler or moved to an earlier point, one step at a time.
 //!
@@ -99,6 +100,7 @@ impl ScheduleTree {
         let space = &self.space;
         let mut singles: Vec<usize> =
             space.first().filter(|&index| space.action(index).is_some_and(&like)).collect();
+        singles.retain(|&index| !space.is_at_inner(index));
         let entering = |index: usize| space.point(index).is_some_and(|point| is_entering(&point.site));
         let key = |index: usize| {
             (space.action(index).map(weight), entering(index), space.place(index), space.action(index))
@@ -146,7 +148,7 @@ impl ScheduleTree {
             };
             let mut earlier: Vec<usize> = space
                 .all()
-                .filter(is_earlier)
+                .filter(|index| is_earlier(index) && !space.is_at_inner(*index))
                 .filter(|&index| space.action(index).is_some_and(simpler))
                 .collect();
             earlier.sort_by_key(|&index| (space.action(index).map(weight), space.place(index)));

@@ -76,6 +76,12 @@ fn add(whole: &mut Found, part: Found) {
     whole.cut = whole.cut.take().or(part.cut);
     let left: HashSet<String> = part.points_not_taken.into_iter().collect();
     whole.points_not_taken.retain(|point| left.contains(point));
+    // Every part makes the same undisturbed run.
+    for (whole, part) in whole.loops.iter_mut().zip(part.loops) {
+        whole.taken.extend(part.taken);
+        whole.taken.sort_unstable();
+        whole.taken.dedup();
+    }
     for level in part.schedules {
         match whole.schedules.iter_mut().find(|other| other.steps == level.steps) {
             Some(other) => *other = Schedules::new(&sum(&read(other), &read(&level))),

@@ -7,7 +7,7 @@ use super::search::{Done, SearchError};
 use super::trial::{self, Trial};
 use crate::checks::Warning;
 use crate::compile;
-use crate::explore::{self, Comparison, Cut, Finding, Level, Verdict};
+use crate::explore::{self, Comparison, Cut, Finding, Level, Loop, Verdict};
 use crate::judge;
 use crate::scenario;
 use crate::schedule::{Schedule, Step};
@@ -105,6 +105,9 @@ pub struct Found {
     pub points_taken: u64,
     /// Of a part of a search: the points that could be disturbed and were not, in this part.
     pub points_not_taken: Vec<String>,
+    /// What goes round in the undisturbed run in the same way each time: of each such loop a few visits are tried first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loops: Vec<Looped>,
     /// Schedules by their number of steps.
     pub schedules: Vec<Schedules>,
     /// What probabilistic concurrency testing has tried, if it was asked for.
@@ -160,6 +163,24 @@ pub struct Warned {
     pub known: bool,
     /// The steps of the run that showed it.
     pub schedule: Vec<String>,
+}
+
+/// Calls that a thread made again and again at the same places of its code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Looped {
+    /// The point before the first of them.
+    pub from: String,
+    /// And before the last.
+    pub to: String,
+    /// The calls of one time round, in order.
+    pub calls: Vec<String>,
+    /// How often it went round.
+    pub times: u64,
+    /// True if the calls returned the same each time; false if that could not be seen.
+    pub same_results: bool,
+    /// The times round at which steps were taken, counted from 1.
+    pub taken: Vec<u64>,
 }
 
 /// How many of the schedules with so many steps were tried.
@@ -394,6 +415,7 @@ impl Found {
             points: report.coverage.open as u64,
             points_taken: report.coverage.taken as u64,
             points_not_taken: report.coverage.not_taken.iter().map(ToString::to_string).collect(),
+            loops: report.coverage.loops.iter().map(|(one, taken)| Looped::new(one, taken)).collect(),
             schedules: report.coverage.levels.iter().map(Schedules::new).collect(),
             chance: report.coverage.chance.as_ref().map(Chance::new),
             reference: Undisturbed::new(&report.reference.run),
@@ -457,6 +479,19 @@ impl Warned {
             explanation: warning.to_string(),
             known: warns.iter().any(|known| (known.rule, &known.line) == (warning.rule, &warning.line)),
             schedule: steps(&warning.schedule),
+        }
+    }
+}
+
+impl Looped {
+    fn new(one: &Loop, taken: &[u64]) -> Looped {
+        Looped {
+            from: one.from.to_string(),
+            to: one.to.to_string(),
+            calls: one.calls.iter().map(ToString::to_string).collect(),
+            times: one.times() as u64,
+            same_results: one.results,
+            taken: taken.to_vec(),
         }
     }
 }

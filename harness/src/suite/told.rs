@@ -31,6 +31,7 @@ impl Done {
         if let Some(passed) = self.passed_by() {
             text += &format!("{passed}\n");
         }
+        text += &show::loops(&self.report.coverage);
         if outcomes.len() > 1 {
             let runs = outcomes.iter().map(|seen| seen.runs).sum();
             text += &format!("distinct outcomes of {}, the reference run included:\n", count(runs, "run"));

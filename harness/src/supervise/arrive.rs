@@ -48,6 +48,7 @@ impl Turns<'_> {
             self.clock.computed(computed, since);
         }
         self.note_struck(id)?;
+        self.note_result(id);
         if self.tree.process_of(id).executing {
             self.after_execute(id)?;
         }

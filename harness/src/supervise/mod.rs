@@ -70,6 +70,7 @@ pub use calls::may_wait;
 pub use cells::Cells;
 use cells::Purpose;
 pub use code::ambush::MOST as MOST_OBSERVED;
+pub use code::called::{Called, Wanted};
 pub use code::learnt::Learnt;
 pub use code::lookout::images;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
@@ -145,6 +146,8 @@ pub enum Observe {
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
     /// of a run that does not end by itself. Costs time, and some memory.
     Where,
+    /// From where in their code these threads make these calls, and what the calls return. Costs time.
+    Calls(Wanted),
     /// Which processes have something to do with which signals, and how the program starts: where the first process opens this
     /// file, an absolute path, if one is named.
     Signals(Option<PathBuf>),
@@ -192,6 +195,8 @@ pub struct Observed {
     pub receivers: Vec<Receiver>,
     /// What the first process does as it starts.
     pub start: Start,
+    /// The calls that were asked for, in order; of one that was made again after a signal each time.
+    pub calls: Vec<Called>,
 }
 
 /// Something that can run the program by a schedule: the supervisor, or a model of it in a test of exploration.

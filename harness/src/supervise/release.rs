@@ -23,6 +23,7 @@ impl Turns<'_> {
         self.note_taker(id)?;
         self.look_where(id);
         self.watch_for_crash(id);
+        self.note_call(id);
         let Some(held) = self.take_held(id) else { return Ok(()) };
         let entering = matches!(held.place(), Place::Entering(..));
         let mut afterwards = SignalSet::EMPTY;

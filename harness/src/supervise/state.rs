@@ -16,6 +16,7 @@ use crate::supervise::books::seat::Seat;
 use crate::supervise::books::tree::{State, Tree};
 use crate::supervise::code::ambush::Counter;
 use crate::supervise::code::beside::Siblings;
+use crate::supervise::code::called::Calls;
 use crate::supervise::code::lookout::Lookout;
 use crate::supervise::code::seen::Seen;
 use crate::supervise::output::Written;
@@ -107,6 +108,8 @@ pub(super) struct Code {
     pub(super) seen: Seen,
     /// Where threads are, if the run is looked at for that.
     pub(super) lookout: Lookout,
+    /// The calls of threads, if the run is looked at for them.
+    pub(super) calls: Calls,
     /// A breakpoint's time has come, and its thread is about to stop.
     pub(super) parking: bool,
     /// Threads beside one that is parked, or was.

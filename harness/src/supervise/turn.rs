@@ -36,6 +36,7 @@ impl Turns<'_> {
         let outcome = self.finish(end)?;
         observed.places = self.code.lookout.places();
         observed.receivers = self.journal.receivers();
+        observed.calls = std::mem::take(&mut self.code.calls.made);
         observed.start = std::mem::take(&mut self.journal.start);
         if let Some(what) = self.doubts.take_unsupported() {
             return Err(RunError::Unsupported(what));

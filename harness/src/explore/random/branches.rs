@@ -93,12 +93,15 @@ impl Branches {
         let mut homes = Vec::new();
         for here in &run.reached {
             let Some(number) = self.points.number(space, here) else { continue };
+            let inner = self.points.place(number).is_some_and(|place| space.is_inner(place));
             if self.points.place(number).is_some_and(|place| place >= self.baseline) {
                 opened.push(reached.len());
             }
             let here = sent.iter().filter(|step| step.point() == here.point);
             homes.extend(here.map(|step| (step.action.clone(), reached.len())));
-            reached.push(number);
+            if !inner {
+                reached.push(number);
+            }
         }
         self.reached += reached.len();
         self.all.push(Branch { steps, reached, opened, homes });

@@ -28,7 +28,11 @@ impl<'a> Turns<'a> {
     ) -> impl Iterator<Item = Label> + use<'_, 'a> {
         let name = name.clone();
         let places = match self.observe {
-            Observe::Nothing | Observe::Handlers(_) | Observe::Where | Observe::Signals(_) => &[][..],
+            Observe::Nothing
+            | Observe::Handlers(_)
+            | Observe::Where
+            | Observe::Calls(_)
+            | Observe::Signals(_) => &[][..],
             Observe::Executions(counted) => &counted.places,
         };
         places.iter().filter(move |(thread, _)| *thread == name).map(|(_, place)| *place)

@@ -21,7 +21,11 @@ impl Turns<'_> {
     pub(in crate::supervise) fn watch(&self) -> Option<&Watch> {
         match self.observe {
             Observe::Handlers(watch) => Some(watch),
-            Observe::Nothing | Observe::Executions(_) | Observe::Where | Observe::Signals(_) => None,
+            Observe::Nothing
+            | Observe::Executions(_)
+            | Observe::Where
+            | Observe::Calls(_)
+            | Observe::Signals(_) => None,
         }
     }
 

@@ -3,6 +3,8 @@
 pub(super) mod ambush;
 pub(super) mod beside;
 pub(super) mod breakpoint;
+pub(super) mod called;
+pub(super) mod calling;
 pub(super) mod counted;
 pub(super) mod crash;
 pub(super) mod dispositions;
