@@ -55,6 +55,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let settings = crate::supervise::Settings { watch: plan.signals(), ..replay::settings(&trace, &cancel)? };
     let against = Against::Reference(Comparison {
+        fatal: false,
         sends: plan.asks_for_an_end() && !trace.breaks.contains(&Broken::Exit),
         exits: if trace.breaks.contains(&Broken::Interrupted) { Exits::Uninterrupted } else { Exits::Any },
         heard: !plan.asks_for_an_end(),

@@ -44,6 +44,8 @@ pub enum Why {
     Opens(PathBuf),
     /// There this program's first own call is; what came before has executed it.
     Runs(String),
+    /// There the first process has made another, of which something could be left.
+    Others,
 }
 
 /// What an undisturbed run shows of what is worth exploring.
@@ -60,6 +62,10 @@ pub struct Look {
 }
 
 impl Look {
+    pub(super) fn run(&self) -> &Run {
+        &self.run
+    }
+
     /// The processes that have something to do with signals; if the program's start is `passed` by, without those that only a
     /// launcher of it had.
     pub fn receivers(&self, passed: bool) -> Vec<Receiver> {
