@@ -143,13 +143,13 @@ fn beginning(run: &Run, start: &Start, script: Option<&Path>, send: &[Signal]) -
 }
 
 /// Where the first process comes to in this event, if it comes to a point.
-fn visit(event: &Event) -> Option<Point> {
+pub(super) fn visit(event: &Event) -> Option<Point> {
     let root = ThreadName::root();
     let (site, nth) = event.what.visit().filter(|_| event.thread == root)?;
     Some(Point { thread: root, site, nth })
 }
 
-fn index_of(run: &Run, point: &Point) -> Option<usize> {
+pub(super) fn index_of(run: &Run, point: &Point) -> Option<usize> {
     run.events.iter().position(|event| visit(event).as_ref() == Some(point))
 }
 

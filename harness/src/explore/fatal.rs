@@ -6,7 +6,7 @@
 //! end. It lives when everything sleeps, it is gone when the signal has come there, and nobody wants it to be left where the signal
 //! comes a moment earlier. So one run shows whether there is anything to find, and what.
 
-use super::beginning::{Beginning, Look, Why};
+use super::beginning::{Beginning, Look, Why, index_of, visit};
 use super::crew::attempt;
 use super::error::ExploreError;
 use super::plan::Plan;
@@ -59,16 +59,14 @@ pub fn ended_by<S: Supervise + ?Sized>(
     attempt(supervisor, &schedule).map_err(ExploreError::run(doing)).map(|tried| tried.run)
 }
 
-/// Where a search for what an end leaves behind begins: before the first process has made another, there is nobody to leave.
-pub fn with_others(look: &Look) -> Option<Beginning> {
-    let root = ThreadName::root();
+/// Where a search for what this signal's end leaves behind begins: before the first process has made another, there is nobody to
+/// leave. What a launcher makes does not count, nor what it does itself.
+pub fn with_others(look: &Look, signal: Signal) -> Option<Beginning> {
     let made = |event: &Event| matches!(&event.what, What::Make(made) if made.is_process());
     let events = &look.run().events;
-    let first = events.iter().position(made)?;
-    let own = |event: &Event| {
-        let (site, nth) = event.what.visit().filter(|_| event.thread == root)?;
-        Some(Point { thread: root.clone(), site, nth })
-    };
-    let point = events.iter().skip(first).find_map(own)?;
+    let launched =
+        look.begins(&[signal]).and_then(|beginning| index_of(look.run(), &beginning.point)).unwrap_or(0);
+    let first = events.iter().skip(launched).position(made)?;
+    let point = events.iter().skip(launched + first).find_map(visit)?;
     Some(Beginning { point, why: Why::Others })
 }

@@ -128,7 +128,7 @@ impl Sections {
         match asked {
             Some(Begin::Start) => None,
             Some(Begin::Point(point)) => Some(Beginning { point: point.clone(), why: Why::Asked }),
-            None if section.fatal => with_others(self.look.as_ref()?),
+            None if section.fatal => with_others(self.look.as_ref()?, *section.send.first()?),
             None => self.look.as_ref()?.begins(&section.send),
         }
     }
