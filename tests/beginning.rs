@@ -211,6 +211,23 @@ fn a_shell_that_finds_out_what_to_execute_is_passed_by() {
     assert!(found["points_passed_by"].as_u64() > Some(100) && !schedules.is_empty(), "{found}");
 }
 
+/// Behind a launcher, what is looked for of those whom an end leaves behind begins with the program's own first process.
+#[test]
+fn the_processes_of_a_launcher_are_nobody_who_could_be_left_behind() {
+    let folder = folder(&[("shim", "#!/bin/bash\nname=$(echo alone)\nexec \"./$name\"\n")]);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/broken/left_alone.c");
+    let mut gcc = Command::new("gcc");
+    assert!(gcc.current_dir(&folder).args(["-g", "-o", "alone"]).arg(source).status().unwrap().success());
+    let words = ["explore", "--seed", "1", "--first", "--trace-dir", "traces", "--", "./shim"];
+    let output = script::sigrace(folder.path(), &words);
+    ends(&output, 100);
+    let text = stdout(&output);
+    assert!(text.contains("finding: ./shim, sent SIGTERM, which ends it: orphans are left"), "{text}");
+    // The launcher has made one process before.
+    assert!(text.contains("before p0 after fork #2 there is nobody who could be left behind"), "{text}");
+    assert!(text.contains("expected p0.2 to end with p0 as in the reference run"), "{text}");
+}
+
 #[test]
 fn who_leaves_something_running_or_catches_a_signal_for_good_is_no_launcher() {
     let text = "#include <sys/wait.h>\n#include <unistd.h>\n\

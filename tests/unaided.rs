@@ -366,6 +366,34 @@ fn each_search_is_written_down_as_a_scenario_of_its_own() {
     ends(&script::sigrace(folder.path(), &["run", "saved-SIGUSR1.ron"]), 0);
 }
 
+/// Waits for somebody to connect, which nobody does.
+const ACCEPTS: &str = "#include <sys/socket.h>\n#include <netinet/in.h>\n\
+    int main(void) { int s = socket(AF_INET, SOCK_STREAM, 0); listen(s, 1); return accept(s, 0, 0) == -1; }\n";
+
+/// Whom a signal that is not handled leaves behind wherever it comes, or who ends by itself, nobody has lost.
+#[test]
+fn what_ends_a_program_is_sent_only_where_it_ends_others_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("accepts.c");
+    fs::write(&source, ACCEPTS).unwrap();
+    build(&source, folder.path());
+    let explore = |script: &str| {
+        let words =
+            ["explore", "--seed", "1", "--runs", "20", "--no-handler-checks", "--", "sh", "-c", script];
+        let output = script::sigrace(folder.path(), &words);
+        ends(&output, 0);
+        stdout(&output)
+    };
+    // Left in any case, ended by itself, and nobody there.
+    for script in ["./accepts & wait", "sh -c './accepts; true'; true", "sleep 5; true", "./accepts"] {
+        let text = explore(script);
+        assert!(!text.contains("which ends it"), "{script}: {text}");
+    }
+    // Who reads what the shell writes sees its end wherever that comes.
+    let text = explore("exec 3>&1; ./accepts | cat >&3");
+    assert!(!text.contains("finding:"), "{text}");
+}
+
 #[test]
 fn what_would_test_nothing_is_not_written_down() {
     let folder = tempfile::tempdir().unwrap();

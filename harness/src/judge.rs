@@ -29,6 +29,7 @@ mod stopped;
 mod timed_out;
 
 pub use hang::{goes_on, waits_again};
+pub use left::ended_with;
 
 use crate::scenario::Expect;
 use crate::schedule::Action;
@@ -145,6 +146,8 @@ pub struct Comparison {
     /// True if the outside could send one more signal that the program hears: then a program that sleeps as the
     /// reference run does at its end waits for that, as a server does.
     pub heard: bool,
+    /// True if the signal ends the first process, which does nothing about it: then only who is left behind is compared.
+    pub fatal: bool,
     /// Signals whose handlers the first process takes away for a moment.
     pub gaps: SignalSet,
     /// Files that the undisturbed run leaves: they are what the program is for, and no rest where a run ends before they are
@@ -208,7 +211,9 @@ impl Expectations {
     /// Programs started with signals blocked are compared only where a scenario asks for it. A run may be cut off at a
     /// limit if the reference run was.
     pub fn against(reference: &Run, how: &Comparison) -> Result<Expectations, BadPattern> {
-        Expectations::new(|kind| (kind.against)(reference, how))
+        let compared = |kind: &Kind| !how.fatal || kind.broken == Broken::Orphans;
+        let against = |kind: &Kind| (kind.against)(reference, how);
+        Expectations::new(|kind| if compared(kind) { against(kind) } else { Ok(None) })
     }
 }
 

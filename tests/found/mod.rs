@@ -1,7 +1,7 @@
 //! The broken fixtures that `explore` finds with no flag but the command, and what it says of each.
 
 /// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 25] = [
+pub const FOUND: [(&str, &str); 26] = [
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
     ("coalesced", "zombies are left"),
@@ -13,6 +13,7 @@ pub const FOUND: [(&str, &str); 25] = [
     ("errno", "another exit where a signal comes between two instructions"),
     ("given_up", "a process crashes"),
     ("half_written", "other files are left than should be"),
+    ("left_alone", "orphans are left"),
     ("list", "another exit where a signal comes between two instructions"),
     ("lost_mask", "another exit where a signal comes between two instructions"),
     ("lost_update", "it hangs"),

@@ -41,7 +41,8 @@ pub(super) struct Args {
     ///
     /// Each run sends all of them, a further one when everything sleeps again unless a schedule has it come elsewhere.
     /// Without it, each signal that some process of the program catches, waits for or blocks, and that comes from outside, is
-    /// sent in a search of its own, after one in which none is.
+    /// sent in a search of its own, after one in which none is; and so is SIGTERM or SIGINT, if it ends the first process and others
+    /// with it.
     #[arg(long, value_name = "SIG", value_parser = sent, help_heading = "Disturbance")]
     send: Vec<Sent>,
     /// The process that it is sent to: p0, p0.1, ..., or its process group: group:p0 [default: p0]
@@ -260,15 +261,21 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         let (section, searches) = (&section, searches.max(sections.each.len()));
         let share = whole.share(&how, sections.left(turns.len() + 1), clock.elapsed());
         let from = sections.from(section, args.from.as_ref());
-        let plan = Plan { from, ..args.plan(section, &how, code.clone(), share, apart) };
+        // Nobody handles what ends it.
+        let checks = if section.fatal { Vec::new() } else { args.checks() };
+        let code = Code { reentered: code.reentered && !section.fatal, ..code.clone() };
+        let plan = Plan { from, ..args.plan(section, &how, code, share, apart) };
         let progress =
             Progress::new(Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)));
         let job = Job {
             name: section.name(&name, searches),
             settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
-            against: Against::Reference(args.comparison(&plan, sections.heard)),
+            against: Against::Reference(Comparison {
+                fatal: section.fatal,
+                ..args.comparison(&plan, sections.heard)
+            }),
             plan,
-            checks: args.checks(),
+            checks,
             keep: how.keep.clone(),
         };
         let begun = clock.elapsed();
@@ -386,7 +393,7 @@ impl Args {
             send: section.send.clone(),
             send_to: section.to.clone(),
             person: self.person(),
-            always: self.always,
+            always: self.always || section.fatal,
             points: self.points.clone(),
             from: None,
             sweep: self.sweep.clone(),
@@ -402,6 +409,7 @@ impl Args {
             sends: plan.asks_for_an_end(),
             exits: self.exits.unwrap_or_default(),
             heard: heard && plan.acts().is_empty() && !alone,
+            fatal: false,
             gaps: SignalSet::EMPTY,
             products: Vec::new(),
             exit: self.exit,

@@ -60,6 +60,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         _ => Exits::Any,
     };
     let against = Against::Reference(Comparison {
+        fatal: false,
         sends: plan.asks_for_an_end() && !trace.breaks.contains(&Broken::Exit),
         exits,
         heard: !plan.asks_for_an_end(),

@@ -44,6 +44,8 @@ pub enum Why {
     Opens(PathBuf),
     /// There this program's first own call is; what came before has executed it.
     Runs(String),
+    /// There the first process has made another, of which something could be left.
+    Others,
 }
 
 /// What an undisturbed run shows of what is worth exploring.
@@ -60,6 +62,10 @@ pub struct Look {
 }
 
 impl Look {
+    pub(super) fn run(&self) -> &Run {
+        &self.run
+    }
+
     /// The processes that have something to do with signals; if the program's start is `passed` by, without those that only a
     /// launcher of it had.
     pub fn receivers(&self, passed: bool) -> Vec<Receiver> {
@@ -137,13 +143,13 @@ fn beginning(run: &Run, start: &Start, script: Option<&Path>, send: &[Signal]) -
 }
 
 /// Where the first process comes to in this event, if it comes to a point.
-fn visit(event: &Event) -> Option<Point> {
+pub(super) fn visit(event: &Event) -> Option<Point> {
     let root = ThreadName::root();
     let (site, nth) = event.what.visit().filter(|_| event.thread == root)?;
     Some(Point { thread: root, site, nth })
 }
 
-fn index_of(run: &Run, point: &Point) -> Option<usize> {
+pub(super) fn index_of(run: &Run, point: &Point) -> Option<usize> {
     run.events.iter().position(|event| visit(event).as_ref() == Some(point))
 }
 

@@ -106,7 +106,7 @@ fn steady<S: Supervise + ?Sized>(supervisor: &mut S, run: &mut Run) -> Result<()
 
 /// Sends the signals when their process is met: when it and everything else first sleeps, and the next one each time that
 /// everything sleeps again. One thread alone is sent the first in the call in which it sleeps, and that is no such moment.
-fn meeting(plan: &Plan, plain: &Run, acts: &[Action]) -> Result<Vec<Step>, ExploreError> {
+pub(super) fn meeting(plan: &Plan, plain: &Run, acts: &[Action]) -> Result<Vec<Step>, ExploreError> {
     let quiet = &plain.first_quiet;
     let to = plan.send_to.process.process();
     let Some(sleeps) = quiet.iter().find(|point| point.thread.process() == to) else {

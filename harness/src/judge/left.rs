@@ -1,8 +1,8 @@
 //! No more zombies and orphans are left than may be.
 
 use super::{Expectation, Held, Kind, Scope, answers_more};
-use crate::schedule::ThreadName;
-use crate::trace::{Broken, LeftHow, Run};
+use crate::schedule::{Action, ThreadName};
+use crate::trace::{Broken, Event, LeftHow, Run, Status, What};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -25,8 +25,56 @@ pub(super) const ORPHANS: Kind = Kind {
     of_scenario: |expect, _| {
         Ok(expect.orphans.map(|most| held(LeftHow::Orphan, Allowed::AtMost(most), None)))
     },
-    against: |reference, _| Ok(Some(held(LeftHow::Orphan, Allowed::left_by(reference), Some(reference)))),
+    against: |reference, how| {
+        if how.fatal {
+            return Ok(Some(Arc::new(Alone { ended: ended_with(reference) })));
+        }
+        Ok(Some(held(LeftHow::Orphan, Allowed::left_by(reference), Some(reference))))
+    },
 };
+
+/// Processes that lived when the reference run's first signal was sent, beside the one that it ended, and that are gone with
+/// that one; none if it did not end the first process.
+pub fn ended_with(reference: &Run) -> BTreeSet<ThreadName> {
+    let outcome = &reference.outcome;
+    let sent = reference.events.iter().position(|event| {
+        matches!(&event.what, What::Step(Action::Send(signal)) if outcome.end.status() == Some(Status::Killed(*signal)))
+    });
+    let Some(sent) = sent else { return BTreeSet::new() };
+    let mut living = BTreeSet::new();
+    for event in reference.events.iter().take(sent) {
+        if let What::Make(made) = &event.what {
+            living.insert(made.process());
+        } else if let What::End(_) = &event.what {
+            living.remove(&event.thread.process());
+        }
+    }
+    living.remove(&ThreadName::root());
+    let ends = |event: &&Event| matches!(event.what, What::End(_));
+    let ended = reference.events.iter().skip(sent).filter(ends).map(|event| event.thread.process());
+    let ended: BTreeSet<ThreadName> = ended.collect();
+    living.retain(|process| process.client_of().is_none() && ended.contains(process));
+    living.retain(|process| outcome.leftover.iter().all(|left| left.process != *process));
+    living
+}
+
+/// Whoever is gone with the first process, where a signal ends that, is not left where the signal comes elsewhere.
+#[derive(Debug)]
+struct Alone {
+    ended: BTreeSet<ThreadName>,
+}
+
+impl Expectation for Alone {
+    fn breach(&self, run: &Run) -> Option<String> {
+        let left = run.outcome.leftover.iter().filter(|left| left.how == LeftHow::Orphan);
+        let left = left.map(|left| &left.process).filter(|process| self.ended.contains(process));
+        let left: Vec<String> = left.map(ToString::to_string).collect();
+        (!left.is_empty()).then(|| {
+            let left = left.join(" and ");
+            format!("expected {left} to end with p0 as in the reference run, got {left} left running")
+        })
+    }
+}
 
 /// How much may be there at the end.
 #[derive(Debug)]

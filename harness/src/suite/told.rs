@@ -118,6 +118,7 @@ impl Done {
                 format!("the search begins where {} is opened, {point}", script.display())
             }
             Why::Runs(program) => format!("{program} is explored, from {point} on"),
+            Why::Others => format!("before {point} there is nobody who could be left behind"),
         };
         Some(format!("{passed} of the start passed by: {begins} (--from start for all)"))
     }

@@ -2,7 +2,7 @@
 
 use super::{Args, Begin, Sent};
 use crate::cli::exit::{Exit, Stop};
-use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable};
+use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable, with_others};
 use crate::judge;
 use crate::schedule::Receiver;
 use crate::show::listed;
@@ -20,16 +20,19 @@ pub(super) struct Section {
     pub(super) send: Vec<Signal>,
     /// Who gets them.
     pub(super) to: Receiver,
+    /// It does nothing about them: they end it, wherever they come.
+    pub(super) fatal: bool,
 }
 
 impl Section {
     fn nothing() -> Section {
-        Section { send: Vec::new(), to: Receiver::default() }
+        Section { send: Vec::new(), to: Receiver::default(), fatal: false }
     }
 
     /// `SIGTERM`, `SIGUSR1 to p0.1`, `nothing`.
     fn words(&self) -> String {
         match (self.send.is_empty(), self.to == Receiver::default()) {
+            _ if self.fatal => format!("{}, which ends it", listed(&self.send)),
             (true, _) => "nothing".to_owned(),
             (false, true) => listed(&self.send),
             (false, false) => format!("{} to {}", listed(&self.send), self.to),
@@ -80,7 +83,7 @@ impl Args {
             return Err(Stop::new(Exit::Usage, why));
         }
         if !signals.is_empty() {
-            let each = vec![Section { send: signals, to: self.send_to.clone() }];
+            let each = vec![Section { send: signals, to: self.send_to.clone(), fatal: false }];
             // A launcher other than a shell is alone, catches nothing and is sent nothing, so that in it no step could be taken anyway.
             let shell = settings.launch.file.canonicalize().is_ok_and(|file| is_shell(&file));
             let script = suite::script(&settings.launch).is_some();
@@ -92,14 +95,22 @@ impl Args {
         let look = suite::look(settings, slots)?;
         let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
+        let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !self.target.world().tty) {
+            Some(signal) if suite::ends_others(settings, &look, signal, slots)? => Some(signal),
+            Some(_) | None => None,
+        };
         let look = Some(look).filter(|_| self.from.is_none());
         // At a terminal a person types instead.
         if self.send.contains(&Sent::Nothing) || self.target.world().tty {
             return Ok(Sections { heard, look, ..Sections::of(vec![Section::nothing()]) });
         }
-        let sent =
-            found.send.iter().map(|(signal, to)| Section { send: vec![*signal], to: to.clone().into() });
-        let each = std::iter::once(Section::nothing()).chain(sent).collect();
+        let sent = found.send.iter().map(|(signal, to)| Section {
+            send: vec![*signal],
+            to: to.clone().into(),
+            fatal: false,
+        });
+        let ending = fatal.map(|signal| Section { send: vec![signal], to: Receiver::default(), fatal: true });
+        let each = std::iter::once(Section::nothing()).chain(sent).chain(ending).collect();
         Ok(Sections { found: Some(found), heard, look, ..Sections::of(each) })
     }
 }
@@ -117,6 +128,7 @@ impl Sections {
         match asked {
             Some(Begin::Start) => None,
             Some(Begin::Point(point)) => Some(Beginning { point: point.clone(), why: Why::Asked }),
+            None if section.fatal => with_others(self.look.as_ref()?, *section.send.first()?),
             None => self.look.as_ref()?.begins(&section.send),
         }
     }
@@ -172,7 +184,7 @@ impl Sections {
     pub(super) fn learn(&mut self, index: usize, done: &Done) {
         let reference = &done.report.reference;
         let Some(section) = self.each.get(index).filter(|section| section.send.len() == 1) else { return };
-        if self.found.is_none() {
+        if self.found.is_none() || section.fatal {
             return;
         }
         if matches!(reference.run.outcome.end, End::Ended(_)) {
@@ -194,7 +206,7 @@ impl Sections {
             let ending = term.or(endings.first()).copied();
             for next in [Some(section), ending].into_iter().flatten() {
                 let send = section.send.iter().chain(&next.send).copied().collect();
-                self.each.push(Section { send, to: section.to.clone() });
+                self.each.push(Section { send, to: section.to.clone(), fatal: false });
             }
         }
         let added = self.each.get(before..).filter(|added| !added.is_empty())?;
@@ -219,12 +231,14 @@ mod tests {
 
     #[test]
     fn each_search_has_a_name_and_a_file_of_its_own() {
-        let term = Section { send: vec![Signal::TERM], to: Receiver::default() };
-        let child = Section { send: vec![Signal::TERM], to: "p0.1".parse().unwrap() };
+        let term = Section { send: vec![Signal::TERM], to: Receiver::default(), fatal: false };
+        let child = Section { to: "p0.1".parse().unwrap(), ..term.clone() };
+        let fatal = Section { fatal: true, ..term.clone() };
         assert_eq!(Section::nothing().name("./prog", 1), "./prog");
         assert_eq!(Section::nothing().name("./prog", 2), "./prog, sent nothing");
         assert_eq!(term.name("./prog", 2), "./prog, sent SIGTERM");
         assert_eq!(child.name("./prog", 2), "./prog, sent SIGTERM to p0.1");
+        assert_eq!(fatal.name("./prog", 2), "./prog, sent SIGTERM, which ends it");
         let path = Path::new("kept/prog.ron");
         assert_eq!(term.file(path, 1), path);
         assert_eq!(Section::nothing().file(path, 2), path);
