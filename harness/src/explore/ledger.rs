@@ -3,7 +3,7 @@
 use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
 use super::steps::{last_call, sent_at, uninterrupted};
-use crate::schedule::{Point, Schedule};
+use crate::schedule::{Point, Schedule, ThreadName};
 use crate::trace::{Broken, End, Run, Status};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -32,6 +32,8 @@ pub(super) struct Ledger<'a, 'env> {
     entries: HashMap<Schedule, Entry>,
     /// Of schedules that break it by an interruption, what to compare them with.
     controls: HashMap<Schedule, Schedule>,
+    /// Of schedules that leave some, the children that nobody has waited for.
+    unwaited: HashMap<Schedule, Vec<ThreadName>>,
     /// Of schedules that send a signal at an instruction, the call that the thread has made before.
     last_calls: HashMap<Schedule, Point>,
     /// Runs that were made besides those of the strategies.
@@ -48,6 +50,7 @@ impl<'a, 'env> Ledger<'a, 'env> {
             judge,
             entries: HashMap::new(),
             controls: HashMap::new(),
+            unwaited: HashMap::new(),
             last_calls: HashMap::new(),
             extra_runs: 0,
             tainted: 0,
@@ -101,6 +104,9 @@ impl<'a, 'env> Ledger<'a, 'env> {
         {
             self.controls.insert(run.schedule.clone(), control);
         }
+        if !run.outcome.unwaited.is_empty() {
+            self.unwaited.insert(run.schedule.clone(), run.outcome.unwaited.clone());
+        }
         if let Some((_, step, _)) = sent_at(&run.schedule)
             && let Some(call) = last_call(run, step)
         {
@@ -112,6 +118,11 @@ impl<'a, 'env> Ledger<'a, 'env> {
     /// What a schedule that breaks the expectation by an interruption is to be compared with.
     pub(super) fn control(&self, schedule: &Schedule) -> Option<&Schedule> {
         self.controls.get(schedule)
+    }
+
+    /// The children that nobody has waited for in the run of this schedule.
+    pub(super) fn unwaited(&self, schedule: &Schedule) -> &[ThreadName] {
+        self.unwaited.get(schedule).map_or(&[], Vec::as_slice)
     }
 
     /// Of a schedule that sends a signal at an instruction, the call that the thread has made before.
