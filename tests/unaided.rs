@@ -146,6 +146,30 @@ fn what_only_an_interrupted_call_brings_about_is_no_end_of_its_own() {
     ends(&explore(&[&send[..], &["--exits", "none"]].concat(), "eintr", folder.path()), 2);
 }
 
+#[test]
+fn a_wait_that_is_given_up_is_told_with_its_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = fs::read_to_string(fixtures("broken").join("abandoned.c")).unwrap();
+    // Who is asked to end may leave the helper to itself.
+    for (name, signal, code) in [("status", "SIGUSR1", 100), ("stop", "SIGTERM", 0)] {
+        let path = folder.path().join(name).with_extension("c");
+        fs::write(&path, source.replace("SIGUSR1", signal)).unwrap();
+        build(&path, folder.path());
+        for seed in ["1", "2", "3"] {
+            let words =
+                ["explore", "--seed", seed, "--trace-dir", "traces", "--send", signal, "--runs", "60"];
+            let output =
+                script::sigrace(folder.path(), &[&words[..], &["--", &format!("./{name}")]].concat());
+            ends(&output, code);
+            let text = stdout(&output);
+            let told = "expected p0.1 to be waited for, as in the reference run and where the signal comes just before the \
+                        call; p0 in wait4 fails with EINTR when the signal interrupts it, and is given up\n";
+            assert_eq!(text.contains(told), code == 100, "{text}");
+            assert_eq!(text.contains("\n  wait4: EINTR"), code == 100, "{text}");
+        }
+    }
+}
+
 /// What it does, and with which status it ends, depends on what it is at when the signal comes; each time it is meant.
 const PHASES: &str = r#"
 #include <signal.h>

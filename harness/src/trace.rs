@@ -12,7 +12,7 @@ mod threads;
 
 pub use alike::{Essence, difference, first_difference};
 pub use crash::{Crash, crashes, last_call};
-pub use interrupted::Interruption;
+pub use interrupted::{Interruption, interrupted};
 pub use remains::{Change, Changing, Object, Open, Remains, shape};
 pub use terminal::{Acts, Foreground, TerminalLeft};
 pub use threads::Threads;
@@ -347,6 +347,10 @@ pub struct Outcome {
     pub clients: Vec<ClientEnd>,
     /// Processes that nobody waited for.
     pub leftover: Vec<Leftover>,
+    /// Children for which their parents have not waited: they had ended, or their parents had. Unlike what is left over they may
+    /// have ended by themselves since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unwaited: Vec<ThreadName>,
     /// Programs that were started with signals blocked which their parent had blocked only for a moment.
     pub exec_blocked: Vec<ExecBlocked>,
     /// Every process that was there at the end.

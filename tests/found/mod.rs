@@ -1,7 +1,8 @@
 //! The broken fixtures that `explore` finds with no flag but the command, and what it says of each.
 
 /// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 26] = [
+pub const FOUND: [(&str, &str); 27] = [
+    ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
     ("coalesced", "zombies are left"),

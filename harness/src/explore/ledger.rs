@@ -3,7 +3,7 @@
 use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
 use super::steps::{last_call, sent_at, uninterrupted};
-use crate::schedule::{Point, Schedule};
+use crate::schedule::{Point, Schedule, ThreadName};
 use crate::trace::{Broken, End, Run, Status};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -31,6 +31,8 @@ pub(super) struct Entries {
     entries: HashMap<Schedule, Entry>,
     /// Of schedules that break it by an interruption, what to compare them with.
     controls: HashMap<Schedule, Schedule>,
+    /// Of schedules that leave some, the children that nobody has waited for.
+    unwaited: HashMap<Schedule, Vec<ThreadName>>,
     /// Of schedules that send a signal at an instruction, the call that the thread has made before.
     last_calls: HashMap<Schedule, Point>,
     /// Runs that were made besides those of the strategies.
@@ -104,6 +106,9 @@ impl<'a, 'env> Ledger<'a, 'env> {
         {
             self.so_far.controls.insert(run.schedule.clone(), control);
         }
+        if !run.outcome.unwaited.is_empty() {
+            self.so_far.unwaited.insert(run.schedule.clone(), run.outcome.unwaited.clone());
+        }
         if let Some((_, step, _)) = sent_at(&run.schedule)
             && let Some(call) = last_call(run, step)
         {
@@ -115,6 +120,11 @@ impl<'a, 'env> Ledger<'a, 'env> {
     /// What a schedule that breaks the expectation by an interruption is to be compared with.
     pub(super) fn control(&self, schedule: &Schedule) -> Option<&Schedule> {
         self.so_far.controls.get(schedule)
+    }
+
+    /// The children that nobody has waited for in the run of this schedule.
+    pub(super) fn unwaited(&self, schedule: &Schedule) -> &[ThreadName] {
+        self.so_far.unwaited.get(schedule).map_or(&[], Vec::as_slice)
     }
 
     /// Of a schedule that sends a signal at an instruction, the call that the thread has made before.

@@ -186,6 +186,7 @@ impl Supervise for Model {
             stderr: Output::Text(String::new()),
             clients: Vec::new(),
             leftover: Vec::new(),
+            unwaited: Vec::new(),
             exec_blocked: Vec::new(),
             remains: Default::default(),
             table: Vec::new(),

@@ -5,8 +5,8 @@
 //! has not been often, and switches to one thread after all others since a switch to all mostly does the same. A switch at
 //! the entering of a call is tried where the same switch before the call has shown that it differs: NOTE \[Entered alike\] in
 //! `entered`. Those at visits of a loop that are not tried first (NOTE \[Loops\] in `loops`) come when the others are used up, half
-//! of the time. The eighth, and all when the single steps are used up,
-//! takes two or three: NOTE \[One more step\] in `branches`. It ends when its runs are used up, or nothing is left.
+//! of the time. The eighth, and all when the single steps are used up, takes two or three: NOTE \[One more step\] in `branches`.
+//! Before all of these come those of NOTE \[Opened sleeps\] there. It ends when its runs are used up, or nothing is left.
 
 use super::chance::{pick, planning, runner};
 use super::entered::{Entered, before};
@@ -119,6 +119,11 @@ impl Planner for Random {
         let mut drawn: IndexSet<Schedule> = IndexSet::new();
         let mut several_left = true;
         while drawn.len() < size && (several_left || !single.is_empty()) {
+            let new = |one: &Schedule| untried(one) && !drawn.contains(one);
+            if let Some(schedule) = self.branches.asleep(&new) {
+                drawn.insert(schedule);
+                continue;
+            }
             self.planned += 1;
             let several = several_left && self.planned.is_multiple_of(every);
             let alone = !several && !single.is_empty();

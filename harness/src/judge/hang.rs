@@ -52,8 +52,12 @@ fn hears(run: &Run, process: &ThreadName, signal: Signal) -> bool {
 
 /// True if it goes on, and nobody has asked it to end: it waits for the next signal, as a server does.
 pub fn waits_again(plain: &Run, reference: &Run) -> bool {
-    let asks_to_end = |signal: Signal| [Signal::INT, Signal::QUIT, Signal::TERM].contains(&signal);
     goes_on(plain, reference) && !signals(reference).any(|(_, signal)| asks_to_end(signal))
+}
+
+/// True for a signal by which people ask a program to end.
+pub(super) fn asks_to_end(signal: Signal) -> bool {
+    [Signal::INT, Signal::QUIT, Signal::TERM].contains(&signal)
 }
 
 /// The steps of a run that send a signal, and which.

@@ -24,6 +24,7 @@ fn run(end: End) -> Run {
         stderr: text(""),
         clients: Vec::new(),
         leftover: Vec::new(),
+        unwaited: Vec::new(),
         exec_blocked: Vec::new(),
         table: Vec::new(),
         took: Default::default(),

@@ -4,9 +4,9 @@ use super::Page;
 use super::fold::{Part, fold};
 use super::layout::{padded, width, width_of};
 use super::place::{Told, of_event, of_steps};
-use super::words::{runs_handler, site_words, words_at};
+use super::words::{called, cut_short, runs_handler, site_words, words_at};
 use crate::schedule::{Site, ThreadName};
-use crate::trace::{Event, Trace, What};
+use crate::trace::{Event, Trace, What, interrupted};
 use std::collections::{BTreeMap, HashSet};
 
 /// A column narrower than this cannot be read.
@@ -109,7 +109,17 @@ fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
         }
     }
     let mut notes = Vec::with_capacity(events.len());
+    let interrupted = interrupted(events);
     for (index, event) in events.iter().enumerate() {
+        // Not where its handler goes on, or may do so.
+        let place = || of_event(events, places, index);
+        let seen =
+            || place().is_some_and(|place| place.complete && !place.stack.iter().any(|one| one.signal));
+        if let Some(one) = interrupted.iter().find(|one| one.after == index).filter(|_| seen()) {
+            let lane = lanes.get(&event.thread).copied().unwrap_or_default();
+            let text = format!("{}: {}", called(one.point.site), cut_short(one.point.site));
+            notes.push(Note { kind: Kind::Telling, ..Note::about(lane, text) });
+        }
         let mut text = words_at(events, index).unwrap_or_default();
         let next = events.get(index + 1).filter(|next| next.thread == event.thread).map(|next| &next.what);
         let kind = match &event.what {

@@ -6,6 +6,7 @@ use crate::schedule::{Action, Site, Step, Syscall};
 use crate::signal::Signal;
 use crate::trace::{End, Event, Outcome, Remains, Sleeper, Status, What};
 use std::fmt;
+use syscalls::Sysno;
 
 /// A number with its noun: `1 run`, `2 runs`.
 pub fn count(number: u64, noun: &str) -> String {
@@ -70,6 +71,57 @@ pub fn event_words(what: &What, next: Option<&What>) -> String {
         What::Refuse(call, why) => format!("{call} refused: {}", plain(why)),
         What::NotHeld(site, why) => format!("not held {}: {}", site_words(*site), plain(why)),
         What::End(status) => status.to_string(),
+    }
+}
+
+/// The call in which a thread is, or is about to be; as people write it.
+pub(super) fn called(site: Site) -> String {
+    match site {
+        Site::Before(call) | Site::Entering(call) | Site::In(call) => call.to_string(),
+        Site::After(_) | Site::At(_) | Site::Probe(_) | Site::Quiet => site_words(site),
+    }
+}
+
+/// How a call ends in which a thread slept when a signal interrupted it, and that is not begun again (signal(7)). What transfers data may have done a
+/// part of it.
+pub(super) fn cut_short(site: Site) -> &'static str {
+    const WHOLE: &[Sysno] = &[
+        Sysno::accept,
+        Sysno::accept4,
+        Sysno::clock_nanosleep,
+        Sysno::connect,
+        Sysno::epoll_pwait,
+        Sysno::epoll_pwait2,
+        Sysno::epoll_wait,
+        Sysno::fcntl,
+        Sysno::flock,
+        Sysno::futex,
+        Sysno::nanosleep,
+        Sysno::open,
+        Sysno::openat,
+        Sysno::pause,
+        Sysno::poll,
+        Sysno::ppoll,
+        Sysno::pselect6,
+        Sysno::read,
+        Sysno::readv,
+        Sysno::rt_sigsuspend,
+        Sysno::rt_sigtimedwait,
+        Sysno::select,
+        Sysno::semop,
+        Sysno::semtimedop,
+        Sysno::wait4,
+        Sysno::waitid,
+    ];
+    match site {
+        Site::In(call) if call.sysno().is_some_and(|call| WHOLE.contains(&call)) => "EINTR",
+        Site::In(_)
+        | Site::Before(_)
+        | Site::Entering(_)
+        | Site::After(_)
+        | Site::At(_)
+        | Site::Probe(_)
+        | Site::Quiet => "EINTR, or a part of it done",
     }
 }
 

@@ -4,6 +4,7 @@
 //! it sleeps for a time that it has not slept for before since the first process ended, or for somebody who does. One that
 //! has come back to such a sleep goes on like that, and stays.
 
+use crate::schedule::ThreadName;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::tree::State;
 use crate::supervise::hang::proof::{Waker, waker_of};
@@ -40,6 +41,18 @@ impl Turns<'_> {
             State::Running | State::Held(_) | State::Stopped | State::Ended => false,
         };
         timed && !thread.napped
+    }
+
+    /// The children for which their parents have not waited, once everything has been ended. That the init has reaped one shows it.
+    pub(super) fn unwaited(&self) -> Vec<ThreadName> {
+        let unwaited = |id: &ProcessId| {
+            let process = self.tree.process(*id);
+            let Some(parent) = process.parent.filter(|_| process.name.client_of().is_none()) else {
+                return false;
+            };
+            if process.ended() { process.reaped_by_init } else { self.tree.process(parent).ended() }
+        };
+        self.tree.process_ids().filter(unwaited).map(|id| self.tree.process(id).name.clone()).collect()
     }
 
     /// Who was left over, once everything has been ended; `lasting` as it was before.

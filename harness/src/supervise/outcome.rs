@@ -30,6 +30,7 @@ impl Turns<'_> {
         Ok(Outcome {
             end,
             leftover: self.leftover(&lasting),
+            unwaited: self.unwaited(),
             exec_blocked,
             table,
             stdout: self.stdout.told(),

@@ -2,8 +2,8 @@
 //!
 //! NOTE \[By design\] What may differ between two runs of one schedule, and says nothing against either:
 //!
-//! * The words that explain a sleep or what was counted, the process table, what processes held when they ended, and how long
-//!   it took, which are for people.
+//! * The words that explain a sleep or what was counted, the process table, what processes held when they ended, which children were
+//!   not waited for (the events tell), and how long it took, which are for people.
 //! * The content of files: it may have a date in it, or random bytes. Of their names, what may be random too.
 //! * What a run that was cut off at a limit had done by then.
 //! * Whether a thread fell asleep in a call that the outside answers: it does not if the answer is already there.
@@ -96,6 +96,7 @@ impl Outcome {
             stderr,
             clients,
             leftover,
+            unwaited: _,
             exec_blocked,
             table: _,
             took: _,

@@ -1,6 +1,6 @@
 //! Which calls the schedule's signals interrupt.
 
-use super::{Run, What};
+use super::{Event, Run, What};
 use crate::schedule::{Action, Point, Site, Syscall, ThreadName};
 use std::collections::HashMap;
 
@@ -11,13 +11,16 @@ pub struct Interruption {
     pub point: Point,
     /// Where it was just before the call.
     pub before: Point,
+    /// The index of the event with which it went on instead. It may be its handler that did.
+    pub after: usize,
 }
 
 /// What is known of a thread while the events are read.
 #[derive(Default)]
 struct Thread {
     before: Option<(Syscall, u32)>,
-    asleep: Option<Interruption>,
+    /// Where it sleeps, and where it was just before.
+    asleep: Option<(Point, Point)>,
     /// It was sent something there, and has not gone on.
     sent: bool,
 }
@@ -26,44 +29,47 @@ impl Run {
     /// The calls that the schedule's signals interrupt, in their order. One that the kernel restarts (SA_RESTART, signal(7)), or that
     /// the program makes again, is none.
     pub fn interrupted(&self) -> Vec<Interruption> {
-        let mut threads: HashMap<&ThreadName, Thread> = HashMap::new();
-        let mut interrupted = Vec::new();
-        for event in &self.events {
-            let thread = threads.entry(&event.thread).or_default();
-            match &event.what {
-                What::Step(Action::Send(_) | Action::SendGroup(_)) => thread.sent |= thread.asleep.is_some(),
-                What::Sleep(call, nth) => {
-                    let at = |site, nth| Point { thread: event.thread.clone(), site, nth };
-                    let before = thread.before.filter(|(before, _)| before == call);
-                    thread.asleep = before.map(|(_, visit)| Interruption {
-                        point: at(Site::In(*call), *nth),
-                        before: at(Site::Before(*call), visit),
-                    });
-                    thread.sent = false;
-                }
-                What::Go(site, visit) => {
-                    let call = match site {
-                        Site::Before(call) | Site::Entering(call) => Some(*call),
-                        Site::In(_) | Site::After(_) | Site::At(_) | Site::Probe(_) | Site::Quiet => None,
-                    };
-                    let slept = thread.asleep.take().filter(|_| std::mem::take(&mut thread.sent));
-                    let again = |slept: &Interruption| Some(slept.before.site) == call.map(Site::Before);
-                    interrupted.extend(slept.filter(|slept| !again(slept)));
-                    thread.before = call.map(|call| (call, *visit));
-                }
-                What::Exec(_)
-                | What::Step(_)
-                | What::Make(_)
-                | What::Signal(_)
-                | What::Stop
-                | What::Continue
-                | What::Expire(_)
-                | What::Fire(_)
-                | What::Refuse(..)
-                | What::NotHeld(..)
-                | What::End(_) => {}
-            }
-        }
-        interrupted
+        interrupted(&self.events)
     }
+}
+
+/// The calls that the signals of the schedule interrupt in a run of these events.
+pub fn interrupted(events: &[Event]) -> Vec<Interruption> {
+    let mut threads: HashMap<&ThreadName, Thread> = HashMap::new();
+    let mut interrupted = Vec::new();
+    for (index, event) in events.iter().enumerate() {
+        let thread = threads.entry(&event.thread).or_default();
+        match &event.what {
+            What::Step(Action::Send(_) | Action::SendGroup(_)) => thread.sent |= thread.asleep.is_some(),
+            What::Sleep(call, nth) => {
+                let at = |site, nth| Point { thread: event.thread.clone(), site, nth };
+                let before = thread.before.filter(|(before, _)| before == call);
+                thread.asleep =
+                    before.map(|(_, visit)| (at(Site::In(*call), *nth), at(Site::Before(*call), visit)));
+                thread.sent = false;
+            }
+            What::Go(site, visit) => {
+                let call = match site {
+                    Site::Before(call) | Site::Entering(call) => Some(*call),
+                    Site::In(_) | Site::After(_) | Site::At(_) | Site::Probe(_) | Site::Quiet => None,
+                };
+                let slept = thread.asleep.take().filter(|_| std::mem::take(&mut thread.sent));
+                let slept = slept.filter(|(_, before)| Some(before.site) != call.map(Site::Before));
+                interrupted.extend(slept.map(|(point, before)| Interruption { point, before, after: index }));
+                thread.before = call.map(|call| (call, *visit));
+            }
+            What::Exec(_)
+            | What::Step(_)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Stop
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => {}
+        }
+    }
+    interrupted
 }

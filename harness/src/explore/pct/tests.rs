@@ -62,6 +62,7 @@ impl Supervise for Threads {
                 stderr: text(),
                 clients: vec![],
                 leftover: vec![],
+                unwaited: vec![],
                 exec_blocked: vec![],
                 remains: Default::default(),
                 table: vec![],

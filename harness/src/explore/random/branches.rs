@@ -3,16 +3,20 @@
 //! NOTE \[One more step\] A schedule is made longer by a step at a point that its run has reached, so the step can be
 //! taken: up to there the longer run is the same. If the step comes before others, those may be gone. A signal is sent
 //! earlier than at home by such a step; later only by a schedule that did so with its first step.
+//!
+//! NOTE \[Opened sleeps\] A call that is done at once in the reference run sleeps where somebody else is held back before, and only
+//! in its sleep can a signal interrupt it. Few runs show such a sleep, so what the outside may do in it is tried at once: once for each thread and
+//! call, in the first run of one step that shows it.
 
 use super::super::chance::{below, pick, planning};
 use super::super::error::ExploreError;
 use super::super::points::Points;
 use super::super::space::Space;
 use super::super::steps::{can_follow, digest, done_by, outside, repeats, taken, times};
-use crate::schedule::{Action, Schedule, Step};
+use crate::schedule::{Action, Schedule, Site, Step, Syscall, ThreadName};
 use crate::trace::Run;
 use proptest::test_runner::TestRunner;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 /// A schedule has at most so many steps, not counting the signals that are sent where the reference run sends them.
 const MOST_STEPS: usize = 3;
@@ -65,6 +69,10 @@ pub(super) struct Branches {
     reached: usize,
     /// What was left when chance last found nothing new.
     left: Vec<Schedule>,
+    /// Threads and the calls in which only steps made them sleep, once there is something to try in them.
+    slept: HashSet<(ThreadName, Syscall, Action)>,
+    /// What is to be tried in such sleeps: NOTE \[Opened sleeps\].
+    asleep: VecDeque<Schedule>,
 }
 
 impl Branches {
@@ -77,6 +85,8 @@ impl Branches {
             baseline: space.points(),
             reached: 0,
             left: Vec::new(),
+            slept: HashSet::new(),
+            asleep: VecDeque::new(),
         }
     }
 
@@ -104,7 +114,41 @@ impl Branches {
             }
         }
         self.reached += reached.len();
-        self.all.push(Branch { steps, reached, opened, homes });
+        let branch = Branch { steps, reached, opened, homes };
+        if branch.steps.len() == 1 {
+            self.note_sleeps(space, &branch);
+        }
+        self.all.push(branch);
+    }
+
+    /// Remembers what may be done in calls in which only this run's step makes a thread sleep.
+    fn note_sleeps(&mut self, space: &Space, branch: &Branch) {
+        for place in &branch.opened {
+            let Some(number) = branch.reached.get(*place) else { continue };
+            for step in self.points.all(space, *number).collect::<Vec<_>>() {
+                let Site::In(call) = step.at else { continue };
+                if outside(&step.action).is_none() {
+                    continue;
+                }
+                let sleep = (step.thread.clone(), call, step.action.clone());
+                if !self.slept.contains(&sleep)
+                    && let Some(longer) = branch.longer(space, *place, &step)
+                {
+                    self.slept.insert(sleep);
+                    self.asleep.push_back(longer);
+                }
+            }
+        }
+    }
+
+    /// The next schedule that does something in a sleep which only its other step has brought about, and for which `new` holds.
+    pub(super) fn asleep(&mut self, new: &dyn Fn(&Schedule) -> bool) -> Option<Schedule> {
+        while let Some(schedule) = self.asleep.pop_front() {
+            if new(&schedule) {
+                return Some(schedule);
+            }
+        }
+        None
     }
 
     /// A schedule for which `new` holds: drawn so many times, then looked for; none if there is none.
