@@ -212,7 +212,19 @@ fn explore(program: &Path, words: &[&str]) -> Output {
 fn explore_with(variable: &str, value: &str, program: &Path, words: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     Command::new(env!("CARGO_BIN_EXE_sigrace"))
-        .args(["explore", "--send", "SIGUSR1", "--runs", "20", "--seed", "1", "--trace-dir"])
+        // Of how it ends nothing is said here.
+        .args([
+            "explore",
+            "--send",
+            "SIGUSR1",
+            "--exits",
+            "any",
+            "--runs",
+            "20",
+            "--seed",
+            "1",
+            "--trace-dir",
+        ])
         .arg(folder.path())
         .args(words)
         .arg("--")
