@@ -143,6 +143,30 @@ fn one_that_looks_again_and_again_in_vain_is_told_as_waiting() {
     assert_eq!(ends(&run), exited(&[("c1", 0), ("c2", 7)]));
 }
 
+/// Whatever the client waits for besides the answer: a server that will never give one has hung.
+#[test]
+fn a_server_that_does_not_answer_has_hung() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("stuck.c", &[], folder.path());
+    let program = program.to_str().unwrap();
+    let script =
+        Client::Script(vec![Line::Connect("tcp:8080".to_owned()), Line::Send("x".to_owned()), Line::WaitEof]);
+    for client in [command(&[program, "ask"]), command(&[program, "ask", "on"]), script] {
+        let run = with(&[program, "stuck"], vec![client.clone()], "[]");
+        assert_eq!(ends(&run), [("c1".to_owned(), None)], "{client:?}");
+        let End::Hang(sleepers) = &run.outcome.end else { panic!("{client:?}: {:?}", run.outcome.end) };
+        assert!(sleepers[0].why.contains("a pipe of the run's own"), "{client:?}: {}", sleepers[0].why);
+        let run = with(&[program], vec![client.clone()], "[]");
+        assert_eq!(ends(&run), exited(&[("c1", 0)]), "{client:?}");
+        assert!(matches!(run.outcome.end, End::Idle(_)), "{client:?}: {:?}", run.outcome.end);
+    }
+    let client = format!("{program} ask");
+    let words = ["explore", "--send", "none", "--client", &client, "--", program, "stuck"];
+    let (report, code) = sigrace(folder.path(), &words);
+    assert_eq!(code, Some(100), "{report}");
+    assert!(report.contains(": it hangs\n") && report.contains("c1 still waits"), "{report}");
+}
+
 #[test]
 fn a_client_that_cannot_be_started_is_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -136,6 +136,26 @@ fn all_clocks_agree_about_each_kind_of_sleep() {
     }
 }
 
+/// What each returns after a third of a second without control, it returns after an hour of its own: nobody waits for these either.
+#[test]
+fn calls_that_a_signal_ends_end_at_their_time() {
+    for flags in [&[][..], &["-static"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = supervised::build("interruptible.c", flags, folder.path());
+        let launch =
+            |milliseconds| supervised::launch(&[program.to_str().unwrap(), milliseconds], folder.path());
+        let (bare, _) = supervised::bare(&launch("300"));
+        let run = untainted(&launch("3600000"));
+        assert_eq!(
+            String::from_utf8_lossy(run.outcome.stdout.bytes()),
+            String::from_utf8_lossy(&bare.stdout),
+            "{flags:?}"
+        );
+        assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)), "{flags:?}");
+        assert_eq!(run.taint, None, "{flags:?}");
+    }
+}
+
 #[test]
 fn python_sees_the_time_that_it_sleeps() {
     let folder = tempfile::tempdir().unwrap();

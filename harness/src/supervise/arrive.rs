@@ -184,7 +184,7 @@ impl Turns<'_> {
     }
 
     /// Puts back what was planted in the memory of `owner`, which this thread shares.
-    fn unplant(&mut self, owner: ProcessId, by: ThreadId, address: u64) -> Result<(), RunError> {
+    pub(super) fn unplant(&mut self, owner: ProcessId, by: ThreadId, address: u64) -> Result<(), RunError> {
         let Tree { threads, processes, .. } = &mut self.tree;
         let text = threads[by.0].door.text();
         let done = text.and_then(|text| processes[owner.0].planted.unplant(text, address));

@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockaddrLike, SockaddrStorage, UnixAddr, sockopt};
+use nix::sys::time::TimeVal;
 use std::net::UdpSocket;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -68,6 +69,13 @@ pub fn timeout(socket: BorrowedFd<'_>, sends: bool) -> Result<Option<Duration>, 
     };
     let limit = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
     Ok(Some(limit).filter(|limit| !limit.is_zero()))
+}
+
+/// Sets SO_SNDTIMEO.
+pub fn set_send_timeout(socket: BorrowedFd<'_>, limit: Duration) -> Result<(), Errno> {
+    let seconds = i64::try_from(limit.as_secs()).unwrap_or(i64::MAX);
+    let limit = TimeVal::new(seconds, i64::from(limit.subsec_micros()));
+    socket::setsockopt(&socket, sockopt::SendTimeout, &limit)
 }
 
 /// Which network it is in, by a number of the kernel's (SO_NETNS_COOKIE, Linux 5.14).

@@ -23,12 +23,18 @@ pub(in crate::supervise) struct Snapshot {
 }
 
 impl Snapshot {
-    /// The same where no client is waited for to come to the end of a time: it would only look, and wait once more. What
-    /// else could end its wait is not known.
+    /// The same where no client is waited for to come to the end of a time: it would only look, and wait once more. What it does
+    /// then matters only where the program waits for what a client could do.
     pub(in crate::supervise) fn without_time_of_clients(mut self) -> Snapshot {
-        for sleeper in self.sleepers.iter_mut().filter(|sleeper| sleeper.thread.client_of().is_some()) {
+        let (clients, program): (Vec<_>, Vec<_>) =
+            self.sleepers.iter_mut().partition(|sleeper| sleeper.thread.client_of().is_some());
+        let alone = program.iter().flat_map(|sleeper| &sleeper.sources).all(only_the_program);
+        for sleeper in clients {
             if waker_of(&sleeper.sources) == Waker::Time {
-                sleeper.sources = vec![Source::Unknown];
+                sleeper.sources.retain(|source| alone && waker(source) != Waker::Time);
+                if sleeper.sources.is_empty() {
+                    sleeper.sources.push(Source::Unknown);
+                }
             }
         }
         self
@@ -191,6 +197,24 @@ fn waker(source: &Source) -> Waker {
             }
             Kind::Output | Kind::Timer(true) | Kind::Timed | Kind::Connecting => Waker::Time,
         },
+    }
+}
+
+/// True if processes of the program alone could bring this about, and no client.
+fn only_the_program(source: &Source) -> bool {
+    let own = |kind: &Kind| matches!(kind, Kind::Pipe | Kind::Event | Kind::Timer(false) | Kind::EmptySet);
+    match source {
+        Source::Child | Source::Offspring | Source::Futex => true,
+        Source::Descriptor(_, kind) => own(kind),
+        Source::Signal
+        | Source::Ipc
+        | Source::Queue
+        | Source::Lock
+        | Source::Opening
+        | Source::Requests
+        | Source::Time
+        | Source::Unknown
+        | Source::FutexOf(_) => false,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::sys::procnet::Network;
 use crate::sys::socket;
 use crate::sys::terminal;
 use nix::poll::PollFlags;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Epoll sets may hold epoll sets; the kernel's own limit of their depth.
 const DEEPEST: u32 = 5;
@@ -51,7 +51,10 @@ impl Turns<'_> {
             let thread = self.tree.thread(id);
             let (call, sources) = match &thread.state {
                 State::Asleep(inside) => (Syscall(inside.number as u32), self.sources(thread, inside)),
-                State::Waiting(_, wait) if wait.deadline.is_some() => (wait.call, vec![Source::Time]),
+                State::Waiting(held, wait) if wait.deadline.is_some() => {
+                    let inside = Inside { number: held.number(), args: held.args() };
+                    (wait.call, [self.sources(thread, &inside), vec![Source::Time]].concat())
+                }
                 State::Waiting(_, wait) if wait.is_for_futex() => (wait.call, vec![Source::Futex]),
                 _ => continue,
             };
@@ -147,17 +150,20 @@ impl Turns<'_> {
 
     fn kind(&self, door: &Door, fd: i32, link: &str, purpose: Purpose) -> Kind {
         if let Some(number) = link.strip_prefix("pipe:[").and_then(|rest| rest.strip_suffix(']')) {
-            let ours = [self.cell.stdout(), self.cell.stderr()]
-                .into_iter()
-                .chain(self.clients.outputs())
-                .any(|end| nix::sys::stat::fstat(end).is_ok_and(|stat| number.parse() == Ok(stat.st_ino)));
+            let is = |end: BorrowedFd<'_>| {
+                nix::sys::stat::fstat(end).is_ok_and(|stat| number.parse() == Ok(stat.st_ino))
+            };
+            let of_program = [self.cell.stdout(), self.cell.stderr()].into_iter().any(is);
+            let ours = of_program || self.clients.outputs().any(is);
             return match (ours, purpose) {
                 (false, _) => Kind::Pipe,
                 (true, Purpose::Write | Purpose::Poll) => Kind::Output,
                 // Only its reader could end that, by closing it.
-                (true, Purpose::Read | Purpose::PollToRead) => {
+                (true, Purpose::Read | Purpose::PollToRead) if of_program => {
                     Kind::File("the reader of its output".to_owned())
                 }
+                // What a client writes is read by the run, to its end.
+                (true, Purpose::Read | Purpose::PollToRead) => Kind::Pipe,
             };
         }
         if link.starts_with("socket:[") {

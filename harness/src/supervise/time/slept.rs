@@ -2,7 +2,8 @@
 
 use crate::schedule::Syscall;
 use crate::supervise::time::deadline::{Deadline, Logical};
-use std::time::Instant;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 /// A sleep whose timeout was put far away.
 #[derive(Debug)]
@@ -11,14 +12,23 @@ pub(in crate::supervise) struct Stretch {
     pub(in crate::supervise) call: Syscall,
     pub(in crate::supervise) ip: u64,
     pub(in crate::supervise) args: [u64; 6],
-    /// Where the caller's timespec is.
-    pub(in crate::supervise) at: u64,
-    /// The timespec, until it is put back.
-    pub(in crate::supervise) original: Option<[u8; 16]>,
+    /// What stood where the timeout is, until it is put back.
+    pub(in crate::supervise) original: Option<Original>,
     /// Its time has come, and it has been nudged: how often it had been put on the CPU before.
     pub(in crate::supervise) over: Option<u64>,
+    /// The time of a socket that is looked at anew for each part of what is sent: what it was.
+    pub(in crate::supervise) anew: Option<Duration>,
     /// It is ended by hand; if not, the kernel ends it by its own time.
     pub(in crate::supervise) by_hand: bool,
+}
+
+/// A timeout of the program's, as it was before it was put far away.
+#[derive(Debug)]
+pub(in crate::supervise) enum Original {
+    /// The caller's struct timespec, at this address.
+    Timespec(u64, [u8; 16]),
+    /// The SO_SNDTIMEO of a socket, by a duplicate of its descriptor.
+    Socket(OwnedFd, Duration),
 }
 
 /// A sleep that the kernel ends.

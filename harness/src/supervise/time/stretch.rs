@@ -5,7 +5,11 @@
 //! runs. When its time has come it is nudged: the kernel breaks off the sleep and begins the call again, which is notified
 //! and answered with ETIMEDOUT.
 //!
-//! Other timed sleeps, and futexes whose timeout cannot be rewritten or ended like this, sleep by the kernel's time: an absolute
+//! So it is with semaphores of System V, `io_getevents` and what is sent over a socket with SO_SNDTIMEO, whose timeout stands in
+//! the socket. But of these the kernel begins few again: the call fails with EINTR. So before the nudge a jump is planted where
+//! it returns to (`books::plant`), and the result is the one of a time that has run out when the caller sees it.
+//!
+//! Other timed sleeps, and those whose timeout cannot be rewritten or ended like this, sleep by the kernel's time: an absolute
 //! time by the run's own clock is rewritten as the same by the machine's. When one of these ran out at a moment that nobody
 //! chose, the run is tainted.
 
@@ -15,16 +19,18 @@ use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
 use crate::supervise::books::tree::State;
-use crate::supervise::calls::{self, Ends};
+use crate::supervise::calls::{self, Ends, Sleep, Unit};
 use crate::supervise::deliver;
 use crate::supervise::state::Turns;
 use crate::supervise::time::face;
-use crate::supervise::time::slept::{KernelTimer, Stretch};
+use crate::supervise::time::slept::{KernelTimer, Original, Stretch};
 use crate::supervise::time::timeout::{self, Timeout};
 use crate::supervise::time::wait::{self, Wait};
 use crate::sys::notify::Notification;
+use crate::sys::socket;
 use crate::trace::What;
 use nix::errno::Errno;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use syscalls::Sysno;
 
@@ -74,11 +80,16 @@ impl Turns<'_> {
             }
             return Ok(None);
         }
-        let by_the_kernel = match calls::of(call).ends {
+        let row = calls::of(call);
+        let by_the_kernel = match row.ends {
             // A message queue that is not to block: it does not sleep.
             Ends::At(_, calls::Clock::Realtime) => false,
             Ends::Futex | Ends::At(..) => self.stretch(id, &held, call, timeout)?,
-            Ends::Timeless | Ends::After(..) | Ends::ClockNanosleep => true,
+            Ends::After(arg, Unit::Timespec) if matches!(row.sleep, Sleep::Ipc | Sleep::Requests) => {
+                self.stretch_interrupted(id, &held, call, timeout, Some(args[arg]))?
+            }
+            Ends::Timeless => self.stretch_interrupted(id, &held, call, timeout, None)?,
+            Ends::After(..) | Ends::ClockNanosleep => true,
         };
         if by_the_kernel {
             self.kernel_timer(id, timeout.duration, false);
@@ -123,9 +134,7 @@ impl Turns<'_> {
         let (Ok(original), true) = (door.read_array::<16>(at), unseen || virtual_end.is_some()) else {
             return Ok(true);
         };
-        let seconds = original.first_chunk().copied().map_or(0, u64::from_le_bytes);
-        let far = [seconds.saturating_add(FAR).min(i64::MAX as u64).to_le_bytes().as_slice(), &original[8..]]
-            .concat();
+        let far = far_from(&original);
         let end = match virtual_end.and_then(face::machine).filter(|_| !unseen) {
             // By the kernel's own time, which is another than the program's.
             Some(now) => {
@@ -144,10 +153,49 @@ impl Turns<'_> {
             return Ok(true);
         }
         let deadline = self.clock.after(timeout);
-        let (ip, original) = (held.ip(), Some(original));
-        let stretch = Stretch { deadline, call, ip, args, at, original, over: None, by_hand: unseen };
+        let (ip, original) = (held.ip(), Some(Original::Timespec(at, original)));
+        let stretch = Stretch { deadline, call, ip, args, original, over: None, anew: None, by_hand: unseen };
         self.tree.thread_mut(id).stretch = Some(stretch);
         Ok(!unseen)
+    }
+
+    /// Puts the timeout of a call far away that a signal ends and nothing begins again: the timespec at this address, or the
+    /// SO_SNDTIMEO of its socket. True if it may sleep by the kernel's time.
+    fn stretch_interrupted(
+        &mut self,
+        id: ThreadId,
+        held: &Held,
+        call: Syscall,
+        timeout: Timeout,
+        at: Option<u64>,
+    ) -> Result<bool, RunError> {
+        let (door, args) = (&self.tree.thread(id).door, held.args());
+        let Some(status) = self.proc_status(id)? else { return Ok(false) };
+        if deliver::nudge_obstacle(&status).is_some() {
+            return Ok(true);
+        }
+        let mut anew = None;
+        let original = match at {
+            Some(at) => door.read_array(at).and_then(|original| {
+                door.write(at, &far_from(&original))?;
+                Ok(Original::Timespec(at, original))
+            }),
+            None => {
+                let (Sleep::Write(fd) | Sleep::Transfer(_, fd)) = calls::of(call).sleep else {
+                    return Ok(true);
+                };
+                door.duplicate(args[fd] as i32).and_then(|fd| {
+                    anew = Some(timeout.duration).filter(|_| !socket::is_internet(fd.as_fd()));
+                    socket::set_send_timeout(fd.as_fd(), Duration::from_secs(FAR))?;
+                    Ok(Original::Socket(fd, timeout.duration))
+                })
+            }
+        };
+        let Ok(original) = original else { return Ok(true) };
+        let (deadline, ip, original) = (self.clock.after(timeout), held.ip(), Some(original));
+        let stretch = Stretch { deadline, call, ip, args, original, over: None, anew, by_hand: true };
+        self.tree.thread_mut(id).stretch = Some(stretch);
+        Ok(false)
     }
 
     /// The thread has been found asleep.
@@ -155,15 +203,24 @@ impl Turns<'_> {
         if let Some(timer) = &mut self.tree.thread_mut(id).kernel_timer {
             timer.slept = true;
         }
+        let again = self.tree.thread(id).stretch.as_ref().filter(|stretch| stretch.original.is_none());
+        if let Some(duration) = again.and_then(|stretch| stretch.anew) {
+            // With another part of what it sends, by the time that the socket has again.
+            self.kernel_timer(id, duration, false);
+        }
         self.put_back(id);
     }
 
-    /// Puts the caller's timespec back; false if it was.
+    /// Puts the timeout back; false if it was.
     fn put_back(&mut self, id: ThreadId) -> bool {
         let thread = self.tree.thread_mut(id);
         let Some(stretch) = &mut thread.stretch else { return false };
         let Some(original) = stretch.original.take() else { return false };
-        if let Err(errno) = thread.door.write(stretch.at, &original) {
+        let put = match original {
+            Original::Timespec(at, timespec) => thread.door.write(at, &timespec),
+            Original::Socket(fd, limit) => socket::set_send_timeout(fd.as_fd(), limit),
+        };
+        if let Err(errno) = put {
             let name = &thread.name;
             self.doubts.taint(format!("a timeout of {name} could not be put back: {errno}"));
         }
@@ -175,12 +232,18 @@ impl Turns<'_> {
         let times = self.times_run(id)?;
         let Some(stretch) = &mut self.tree.thread_mut(id).stretch else { return Ok(()) };
         stretch.over = Some(times);
-        let call = stretch.call;
+        let (call, ip) = (stretch.call, stretch.ip);
         self.event(id, What::Expire(call));
         let Some(status) = self.proc_status(id)? else { return Ok(()) };
         let name = self.tree.thread(id).name.clone();
         if let Some(why) = deliver::nudge_obstacle(&status) {
             self.doubts.taint(format!("the timeout of {name} cannot be ended unseen: {why}"));
+        }
+        if !is_begun_again(call) {
+            let memory = self.memory_of(self.tree.thread(id).process);
+            if self.plant(memory, id, ip)?.is_none() {
+                self.doubts.taint(format!("the timeout of {name} cannot be ended unseen: there is no room"));
+            }
         }
         self.nudge(id)?;
         self.runs_on(id);
@@ -202,7 +265,7 @@ impl Turns<'_> {
         let unseen = self.put_back(id);
         let Some(stretch) = self.tree.thread_mut(id).stretch.take() else { return Ok(false) };
         let name = &self.tree.thread(id).name;
-        if unseen {
+        if unseen && is_begun_again(stretch.call) {
             self.doubts
                 .taint(format!("{name} did not sleep, and may have seen a timeout that is not its own"));
         }
@@ -217,13 +280,48 @@ impl Turns<'_> {
             let name = &self.tree.thread(id).name;
             self.doubts.taint(format!("{name} may have stopped for a moment as its timeout ran out"));
         }
-        if !goes_on && !again {
-            self.doubts.taint(format!("a signal came to {name} as its timeout ran out"));
-            return Ok(false);
+        let memory = self.memory_of(self.tree.thread(id).process);
+        let planted = self.tree.process(memory).planted.notified(notification.ip);
+        if !is_begun_again(stretch.call) {
+            self.unplant(memory, id, stretch.ip)?;
         }
+        let returned = match planted.filter(|plant| plant.address == stretch.ip) {
+            Some(_) => i64::from(notification.number),
+            None if goes_on || again => -(Errno::EINTR as i64),
+            None => {
+                let name = &self.tree.thread(id).name;
+                self.doubts.taint(format!("a signal came to {name} as its timeout ran out"));
+                return Ok(false);
+            }
+        };
+        let result = self.when_over(id, &stretch, returned);
         let held = Held::new(notification, Place::Before(stretch.call, 0));
-        let answer = held.fail(self.cell.listener(), Errno::ETIMEDOUT);
+        let answer = match result {
+            Ok(value) => held.succeed(self.cell.listener(), value),
+            Err(errno) => held.fail(self.cell.listener(), errno),
+        };
         self.answered(id, answer).map(|()| true)
+    }
+
+    /// What a call returns whose time has run out, and which has returned this since it was nudged, or is begun again.
+    fn when_over(&self, id: ThreadId, stretch: &Stretch, returned: i64) -> Result<i64, Errno> {
+        if returned != -(Errno::EINTR as i64) {
+            // It has done a part of what it was to do.
+            return Ok(returned);
+        }
+        let internet = |fd: u64| {
+            let socket = self.tree.thread(id).door.duplicate(fd as i32);
+            socket.is_ok_and(|socket| socket::is_internet(socket.as_fd()))
+        };
+        match calls::of(stretch.call).sleep {
+            Sleep::Futex | Sleep::Futexes => Err(Errno::ETIMEDOUT),
+            // None of the events has come.
+            Sleep::Requests => Ok(0),
+            _ if stretch.call == Sysno::connect.into() && internet(stretch.args[0]) => {
+                Err(Errno::EINPROGRESS)
+            }
+            _ => Err(Errno::EAGAIN),
+        }
     }
 
     /// Had the kernel ended the sleep, and if so, at a moment when nobody else could run?
@@ -240,6 +338,17 @@ impl Turns<'_> {
             ));
         }
     }
+}
+
+/// This timespec, decades later.
+fn far_from(timespec: &[u8; 16]) -> Vec<u8> {
+    let seconds = timespec.first_chunk().copied().map_or(0, u64::from_le_bytes);
+    [seconds.saturating_add(FAR).min(i64::MAX as u64).to_le_bytes().as_slice(), &timespec[8..]].concat()
+}
+
+/// True if the kernel begins this call again when its sleep is broken off.
+fn is_begun_again(call: Syscall) -> bool {
+    matches!(calls::of(call).sleep, Sleep::Futex | Sleep::Futexes)
 }
 
 /// SO_RCVTIMEO and SO_SNDTIMEO, the old and the new ones (asm-generic/socket.h).

@@ -59,9 +59,6 @@ pub(in crate::supervise) enum WaitEnd {
 /// A deadline that a stop has put off: the call's address and arguments, and its end.
 pub(in crate::supervise) type Resume = (u64, [u64; 6], Deadline);
 
-/// More descriptors than this are not watched one by one: the call is let happen with its real timeout.
-const MANY: usize = 256;
-
 impl Kind {
     /// What ends a call with a timeout besides the time, if its sleep can be had without letting it happen; none also where
     /// the caller's memory cannot be read, which the kernel will report to the caller itself when the call is let happen.
@@ -78,8 +75,8 @@ impl Kind {
             }
             Sleep::Poll => {
                 let clear = (0..args[1]).map(|n| (args[0].wrapping_add(8 * n + 6), 2));
-                let clear: Vec<_> = clear.take(MANY + 1).collect();
-                descriptors(door, timeout::polled(door, args)?, mask(door, call, args)?, clear)
+                let ends = timeout::polled(door, args)?;
+                descriptors(door, ends, mask(door, call, args)?, clear.collect())
             }
             Sleep::Select => {
                 let length = timeout::set_size(args)?;
@@ -179,9 +176,6 @@ fn descriptors(
     mask: Option<SignalSet>,
     clear: Vec<(u64, usize)>,
 ) -> Option<Kind> {
-    if fds.len() > MANY || clear.len() > MANY {
-        return None;
-    }
     // A bad descriptor ends the call at once: it is let happen.
     let ends = fds.into_iter().map(|(fd, events)| Some((door.duplicate(fd).ok()?, events)));
     Some(Kind::Descriptors { ends: ends.collect::<Option<_>>()?, mask, clear, late: None })

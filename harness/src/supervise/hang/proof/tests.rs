@@ -140,4 +140,10 @@ fn time_that_only_clients_wait_for_proves_no_hang_and_hides_no_other_wait() {
     assert_eq!(with(vec![Source::Signal], vec![Source::Time]), Short::Idle);
     assert_eq!(with(vec![Source::Signal], vec![Source::Child]), Short::Hang);
     assert_eq!(with(vec![Source::Time], vec![Source::Time]), Short::Time);
+    // What no client could bring about does not wait for what it does when its time is over.
+    let [pipe, connection] = [Kind::Pipe, Kind::Connected].map(|kind| Source::Descriptor(3, kind));
+    let asks = vec![connection.clone(), Source::Time];
+    assert_eq!(with(vec![pipe.clone()], asks.clone()), Short::Hang);
+    assert_eq!(with(vec![connection], asks), Short::Idle);
+    assert_eq!(with(vec![pipe], vec![Source::Time]), Short::Idle);
 }
