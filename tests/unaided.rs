@@ -419,6 +419,69 @@ fn what_ends_a_program_is_sent_only_where_it_ends_others_too() {
 }
 
 #[test]
+fn outcomes_that_differ_only_in_when_they_were_are_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "date +%T.%N; true & wait; date +%s%N";
+    let words = [
+        "explore",
+        "--seed",
+        "1",
+        "--send",
+        "none",
+        "--runs",
+        "30",
+        "--no-handler-checks",
+        "--format",
+        "json",
+    ];
+    let output = script::sigrace(folder.path(), &[&words[..], &["--", "sh", "-c", script]].concat());
+    ends(&output, 0);
+    let report: sigrace::suite::report::Report = serde_json::from_slice(&output.stdout).unwrap();
+    let outcomes = &report.searches[0].result.as_ref().unwrap().outcomes;
+    let runs: Vec<u64> = outcomes.iter().map(|seen| seen.runs).collect();
+    assert_eq!(runs, [31], "{outcomes:?}");
+    // Nothing of it is left out of a comparison that was asked for.
+    let words =
+        ["explore", "--seed", "1", "--send", "none", "--runs", "30", "--no-handler-checks", "--same-output"];
+    let output = script::sigrace(folder.path(), &[&words[..], &["--", "sh", "-c", script]].concat());
+    ends(&output, 100);
+}
+
+/// What follows `next: ` in a text that has it once.
+#[track_caller]
+fn next(text: &str) -> &str {
+    let lines: Vec<&str> =
+        text.lines().filter_map(|line| line.split_once("next: ").map(|(_, next)| next)).collect();
+    let [next] = lines[..] else { panic!("{text}") };
+    next
+}
+
+#[test]
+fn what_came_to_no_end_says_what_to_type_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let explore = |words: &[&str], script: &str| {
+        let fixed = ["explore", "--seed", "1", "--no-handler-checks"];
+        let output = script::sigrace(folder.path(), &[&fixed, words, &["--", "sh", "-c", script]].concat());
+        ends(&output, 101);
+        stdout(&output) + &script::stderr(&output)
+    };
+    // It is a command that works.
+    let text = explore(&["--send", "none"], "exit 3");
+    let command = next(&text).split(", which").next().unwrap();
+    assert_eq!(command, "sigrace points -- sh -c 'exit 3'");
+    let words = shell_words::split(command).unwrap();
+    let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    ends(&script::sigrace(folder.path(), &words), 0);
+
+    let text = explore(&["--send", "TERM", "--send-to", "p0.7"], "sleep 1");
+    assert_eq!(next(&text), "the same with --send-to and one of those");
+    let text = explore(&["--send", "none", "--limit-points", "200"], "while :; do :; true | true; done");
+    assert!(next(&text).starts_with("the same with a higher --limit-points"), "{text}");
+    let text = explore(&["--send", "none", "--from", "p0 before pause #9"], "exit 3");
+    assert!(next(&text).starts_with("`sigrace points` shows what it reaches"), "{text}");
+}
+
+#[test]
 fn what_would_test_nothing_is_not_written_down() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("hears.c");

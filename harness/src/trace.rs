@@ -6,6 +6,7 @@
 mod alike;
 mod crash;
 mod interrupted;
+mod moment;
 mod remains;
 mod terminal;
 mod threads;

@@ -265,8 +265,10 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         let checks = if section.fatal { Vec::new() } else { args.checks() };
         let code = Code { reentered: code.reentered && !section.fatal, ..code.clone() };
         let plan = Plan { from, ..args.plan(section, &how, code, share, apart) };
-        let progress =
-            Progress::new(Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)));
+        let progress = Progress::within(
+            plan.time,
+            Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)),
+        );
         let job = Job {
             name: section.name(&name, searches),
             settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
@@ -437,7 +439,9 @@ impl Args {
 impl explore::Progress for Progress {
     fn at(&self, standing: &Standing) {
         let Standing { runs, points, findings, .. } = *standing;
-        self.set(runs, format!("{}, {}", count(points as u64, "point"), count(findings as u64, "finding")));
+        let phase = standing.doing;
+        let (points, findings) = (count(points as u64, "point"), count(findings as u64, "finding"));
+        self.set(runs, format!("{phase}, {points}, {findings}"));
     }
 }
 

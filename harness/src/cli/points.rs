@@ -92,6 +92,30 @@ fn possible(reached: &Reached) -> String {
     text
 }
 
+/// Who blocks nearly all, as the C library does while it makes a thread, is told by what is left out.
 fn signals(set: SignalSet) -> String {
-    set.iter().map(|signal| signal.to_string()).collect::<Vec<_>>().join(" ")
+    let names = |set: SignalSet| set.iter().map(|signal| signal.to_string()).collect::<Vec<_>>().join(" ");
+    let never = [Signal::KILL, Signal::STOP];
+    let all = (1..=64).filter_map(Signal::from_number).filter(|signal| !never.contains(signal));
+    let rest = all.collect::<SignalSet>().without(set);
+    match (rest.is_empty(), rest.iter().count() < set.iter().count()) {
+        (true, _) => "any signal".to_owned(),
+        (false, true) => format!("any signal but {}", names(rest)),
+        (false, false) => names(set),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_signals_are_told_by_what_is_left_out() {
+        let all: SignalSet = (1..=64).filter_map(Signal::from_number).collect();
+        let two = SignalSet::only(Signal::TERM).union(SignalSet::only(Signal::CHLD));
+        assert_eq!(signals(all), "any signal");
+        assert_eq!(signals(all.without(SignalSet::only(Signal::KILL))), "any signal");
+        assert_eq!(signals(all.without(two)), "any signal but SIGTERM SIGCHLD");
+        assert_eq!(signals(two), "SIGTERM SIGCHLD");
+    }
 }

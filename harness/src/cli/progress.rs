@@ -1,11 +1,13 @@
 //! How far the search is, on standard error; nothing where that is no terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A bar with the runs so far, their speed, the points reached, the findings, and the time left.
 pub(super) struct Progress {
     bar: ProgressBar,
+    /// When the time is used up, if that is the budget.
+    until: Option<Instant>,
 }
 
 impl Progress {
@@ -23,13 +25,25 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Progress { bar }
+        Progress { bar, until: None }
+    }
+
+    /// For a search that may take so long, or if that is not limited make so many runs, if that is.
+    pub(super) fn within(time: Option<Duration>, runs: Option<u64>) -> Progress {
+        let until = time.and_then(|time| Instant::now().checked_add(time));
+        let mut progress = Progress::new(runs.filter(|_| until.is_none()));
+        progress.until = until;
+        progress
     }
 
     /// What is known now.
     pub(super) fn set(&self, runs: u64, message: String) {
         self.bar.set_position(runs);
-        self.bar.set_message(message);
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()).as_secs());
+        self.bar.set_message(match left {
+            Some(seconds) => format!("{message}, {seconds} s left"),
+            None => message,
+        });
     }
 
     /// Does something that writes to the terminal, without the bar in between.

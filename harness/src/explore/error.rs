@@ -16,11 +16,13 @@ pub enum ExploreError {
         source: RunError,
     },
     /// The reference run neither slept nor ended, so there is nothing to compare with.
-    #[error("the reference run never sleeps and never ends: {0}")]
+    #[error(
+        "the reference run never sleeps and never ends: {0}; next: the same with a higher --limit-points or --limit-time, or see where it goes round by `sigrace points`"
+    )]
     NeverQuiet(String),
     /// There is nobody to send the signals to.
     #[error(
-        "{to} is not asleep when everything first sleeps, so no signal can be sent to it there (asleep: {asleep})"
+        "{to} is not asleep when everything first sleeps, so no signal can be sent to it there (asleep: {asleep}); next: the same with --send-to and one of those"
     )]
     NoReceiver {
         /// The process that the signals were for.
@@ -30,7 +32,7 @@ pub enum ExploreError {
     },
     /// The undisturbed run does not come to the point at which the search is to begin.
     #[error(
-        "the undisturbed run never comes to {0}, where the search is to begin; `sigrace points` shows what it reaches"
+        "the undisturbed run never comes to {0}, where the search is to begin; next: `sigrace points` shows what it reaches"
     )]
     NeverBegins(Point),
     /// A worker thread could not be started.

@@ -1,5 +1,7 @@
 //! How a search tells how far it is.
 
+use std::fmt;
+
 /// How far a search is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -17,15 +19,38 @@ pub struct Standing {
     pub doing: Doing,
 }
 
+impl Standing {
+    /// Of a search of which nothing has been run.
+    pub const BEGUN: Standing =
+        Standing { runs: 0, budget: 0, points: 0, findings: 0, outcomes: 0, doing: Doing::Starting };
+}
+
 /// What a search is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing {
+    /// Looking at the undisturbed run and the reference run.
+    Starting,
     /// Looking for failing schedules.
     Searching,
     /// Shrinking one; runs made for that so far.
     Shrinking(u64),
     /// Running a shrunk one again.
     Confirming,
+    /// The search is over, and what handlers do is checked.
+    Checking,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Doing::Starting => f.write_str("the reference run"),
+            Doing::Checking => f.write_str("checking handlers"),
+            Doing::Searching => f.write_str("searching"),
+            Doing::Shrinking(0) => f.write_str("shrinking"),
+            Doing::Shrinking(runs) => write!(f, "shrinking ({runs} runs)"),
+            Doing::Confirming => f.write_str("confirming"),
+        }
+    }
 }
 
 /// Is told how a search gets on, from the thread that called it. `()` takes no notice.

@@ -212,7 +212,8 @@ impl Chance {
 /// An outcome, and an example of how it comes about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The outcome. Two are distinct if they differ in their [`essence`](Outcome::essence).
+    /// The outcome. Two are distinct if they differ in their [`essence`](Outcome::essence), and not only in dates, times and numbers
+    /// of processes ([`without_moments`](Outcome::without_moments)).
     pub outcome: Outcome,
     /// What it breaks.
     pub breaks: Vec<Broken>,

@@ -24,7 +24,7 @@ use crate::scenario::Known;
 use crate::schedule::{Action, Point, Schedule, Step};
 use crate::slots::Stopwatch;
 use crate::supervise::{RunError, Supervise};
-use crate::trace::{Broken, Run};
+use crate::trace::{Broken, Outcome, Run};
 use proptest::strategy::ValueTree;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -50,6 +50,8 @@ pub struct Searching {
     report: Report,
     taken: HashSet<Step>,
     steps: u64,
+    /// The outcomes in the report, without what only says when it was.
+    kinds: Vec<Outcome>,
     /// What the outside has done, and how often at most in one run.
     sent: HashMap<Action, usize>,
 }
@@ -124,6 +126,7 @@ impl Searching {
             races: Races::default(),
             taken: HashSet::new(),
             steps: 0,
+            kinds: Vec::new(),
             sent: HashMap::new(),
         }
     }
@@ -372,7 +375,7 @@ impl Search<'_, '_> {
             *most = done_by(act, &steps).max(*most);
         }
         self.state.taken.extend(steps);
-        self.tally(run);
+        self.tally(run, entry.breaks);
         match entry.breaks {
             None => Ok(()),
             Some(breaks) => {
@@ -396,13 +399,24 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Counts the outcome of a run.
-    fn tally(&mut self, run: &Run) {
-        let seen = self.state.report.outcomes.iter_mut().find(|seen| seen.outcome.is_like(&run.outcome));
-        if let Some(seen) = seen {
+    /// Counts the outcome of a run. What differs only in dates, times and the numbers of processes is one outcome, unless it breaks
+    /// something else.
+    fn tally(&mut self, run: &Run, breaks: Option<Broken>) {
+        let outcomes = &mut self.state.report.outcomes;
+        let mut found = outcomes.iter().position(|seen| seen.outcome.is_like(&run.outcome));
+        let mut kind = None;
+        if found.is_none() {
+            let kind = kind.insert(run.outcome.without_moments());
+            let alike = |(seen, known): (&Seen, &Outcome)| {
+                seen.breaks.iter().min() == breaks.as_ref() && known.is_like(kind)
+            };
+            found = outcomes.iter().zip(&self.state.kinds).position(alike);
+        }
+        if let Some(seen) = found.and_then(|index| outcomes.get_mut(index)) {
             seen.runs += 1;
-        } else if self.state.report.outcomes.len() < MOST_OUTCOMES {
-            self.state.report.outcomes.push(Seen {
+        } else if outcomes.len() < MOST_OUTCOMES {
+            self.state.kinds.extend(kind);
+            outcomes.push(Seen {
                 outcome: run.outcome.clone(),
                 breaks: self.ledger.judge(run),
                 example: run.schedule.clone(),

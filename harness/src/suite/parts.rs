@@ -94,7 +94,11 @@ fn add(whole: &mut Found, part: Found) {
     };
     whole.more_outcomes |= part.more_outcomes;
     for outcome in part.outcomes {
-        match whole.outcomes.iter_mut().find(|other| other.digest == outcome.digest) {
+        match whole
+            .outcomes
+            .iter_mut()
+            .find(|other| (&other.digest, &other.breaks) == (&outcome.digest, &outcome.breaks))
+        {
             Some(other) => {
                 other.runs += outcome.runs;
                 if outcome.example.len() < other.example.len() {

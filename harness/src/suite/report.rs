@@ -227,7 +227,7 @@ pub struct Chance {
 pub struct Distinct {
     /// How the run ended, in words.
     pub ending: String,
-    /// SHA-256 of all that makes it distinct: the end, what was written, what is left over.
+    /// SHA-256 of all that makes it distinct: the end, what was written but for dates, times and numbers of processes, what is left over.
     pub digest: String,
     /// The expectations that it breaks, by the names that scenarios have for them.
     pub breaks: Vec<String>,
@@ -536,7 +536,7 @@ pub(super) fn cut_of_name(name: &str) -> Option<Cut> {
 
 /// Names all that makes an outcome distinct.
 fn digest_of(outcome: &Outcome) -> String {
-    compile::digest_of([format!("{:?}", outcome.essence()).as_bytes()])
+    compile::digest_of([format!("{:?}", outcome.without_moments().essence()).as_bytes()])
 }
 
 impl Confirmed {

@@ -7,7 +7,8 @@ use crate::checks::{self, Asked, Checked, Rule};
 use crate::code::CodeError;
 use crate::compile;
 use crate::explore::{
-    self, Cut, ExploreError, Finding, Plan, Progress, Reference, Report, Searching, Until, Verdict, Went,
+    self, Cut, Doing, ExploreError, Finding, Plan, Progress, Reference, Report, Searching, Standing, Until,
+    Verdict, Went,
 };
 use crate::judge::files::made;
 use crate::judge::{self, BadPattern, Expectations};
@@ -61,6 +62,8 @@ pub struct Done {
     pub digest: String,
     /// The program's file.
     pub file: PathBuf,
+    /// The program's command line, as one types it.
+    pub command: String,
     /// SHA-256 of the program's arguments and of what the search was asked to do: the same for all parts of one search.
     pub asked: String,
     /// The functions of libraries that were swept, and the places of the program that were looked into without being asked for.
@@ -94,7 +97,7 @@ pub enum SearchError {
     #[error(transparent)]
     Explore(#[from] ExploreError),
     /// The time of the search was used up before there was anything to compare with.
-    #[error("the time, {}, was used up before the reference run was over", humantime::format_duration(*.0))]
+    #[error("the time, {}, was used up before the reference run was over; next: the same with a longer --time", humantime::format_duration(*.0))]
     OutOfTime(Duration),
 }
 
@@ -226,6 +229,7 @@ fn advanced(
     let halfway = match halfway {
         Some(halfway) => halfway,
         None => {
+            progress.at(&Standing::BEGUN);
             let recorder = Recorder::new(&job.settings, &job.keep.folder)?;
             let factory = |_| make(keep_all(&recorder));
             Box::new(begun(job, plan, recorder.clone(), &factory)?)
@@ -258,13 +262,24 @@ fn advanced(
     let checked = match report.cut {
         // Who asked for the first finding has it.
         Some(Cut::Interrupted | Cut::FirstFinding) => Checked::default(),
-        _ => check(job, &base, &factory)?,
+        _ => {
+            progress.at(&Standing {
+                runs: report.runs,
+                points: report.coverage.reached,
+                findings: report.findings.len(),
+                outcomes: report.outcomes.len(),
+                doing: Doing::Checking,
+                ..Standing::BEGUN
+            });
+            check(job, &base, &factory)?
+        }
     };
     let digest = recorder.digest().to_owned();
     let (file, asked) = (job.settings.launch.file.clone(), asked(job));
+    let command = shell_words::join(&job.settings.launch.argv);
     let notes = job.settings.learnt.notes();
     let (swept, traces) = (charted.roots, Vec::new());
-    let mut done = Done { report, digest, file, asked, swept, expectations, checked, notes, traces };
+    let mut done = Done { report, digest, file, command, asked, swept, expectations, checked, notes, traces };
     let extent = Extent::of(&done.report).to_string();
     let seen = places(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
     let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {

@@ -2,11 +2,12 @@
 
 use super::search::Done;
 use crate::checks::Checked;
-use crate::explore::{self, Beginning, Cut, Reference, Report, Undone, Why};
+use crate::explore::{self, Beginning, Cut, Reference, Report, Undone, Verdict, Why};
 use crate::judge;
 use crate::schedule::{Schedule, Step};
 use crate::show::{self, Extent, Page, count};
 use crate::store::{self, FileError};
+use crate::trace::Broken;
 use std::time::Duration;
 
 impl Done {
@@ -42,11 +43,14 @@ impl Done {
         }
         if self.report.coverage.steps == 0 {
             text += "no step was taken in any run, so nothing was tested: no other thread could run at any point, and no signal\n\
-                 was to be sent (--send) that the program catches or blocks; `sigrace points` shows what it reaches\n";
+                 was to be sent (--send) that the program catches or blocks\n";
         }
         text += &self.tell_unstable(page);
         if let Some((broken, run)) = &self.report.unfinished {
             text += &format!("not confirmed: {broken:?} by {}\n", run.schedule);
+        }
+        if let Some(next) = self.next() {
+            text += &format!("next: {next}\n");
         }
         let warnings = self.warnings();
         if !warnings.is_empty() {
@@ -57,6 +61,35 @@ impl Done {
             text += &format!("\n{}", self.tell(index, name, page));
         }
         text
+    }
+
+    /// What to type next, where the search came to no clear end.
+    pub fn next(&self) -> Option<String> {
+        let Report { seed, verdict, coverage, cut, unfinished, .. } = &self.report;
+        let command = &self.command;
+        let timed_out = self.report.findings.iter().any(|finding| finding.breaks == Broken::TimedOut);
+        match verdict {
+            Verdict::Unstable => Some(format!(
+                "sigrace explore --seed {seed} -j 1 --verify -- {command}; if no run repeats itself on an idle machine, sigrace doctor"
+            )),
+            Verdict::Unreached if unfinished.is_some() || *cut == Some(Cut::Time) => {
+                Some("the same with a longer --time".to_owned())
+            }
+            Verdict::Unreached if *cut == Some(Cut::Interrupted) => Some("the same again".to_owned()),
+            Verdict::Unreached if coverage.steps > 0 => Some(format!(
+                "sigrace points -- {command}, which shows where a signal could be sent; --always sends it anywhere"
+            )),
+            Verdict::Unreached => Some(format!(
+                "sigrace points -- {command}, which shows what it reaches and what could be sent there"
+            )),
+            Verdict::Diverged => {
+                Some(format!("sigrace points -- {command}, which shows what it reaches now"))
+            }
+            Verdict::Fail if timed_out => {
+                Some("the same with a longer --limit-time, to see where it would end".to_owned())
+            }
+            Verdict::Pass | Verdict::Fail | Verdict::Unsupported => None,
+        }
     }
 
     /// A finding for a person: what broke, in one sentence; the schedule, the run, and how to see it again.
