@@ -2,7 +2,7 @@
 
 use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
-use super::steps::{last_call, sent_at, uninterrupted};
+use super::steps::{heeds, last_call, sent_at, uninterrupted};
 use crate::schedule::{Point, Schedule, ThreadName};
 use crate::trace::{Broken, End, Run, Status};
 use std::collections::HashMap;
@@ -25,6 +25,9 @@ pub(super) struct Entry {
     pub(super) end: (Discriminant<End>, Option<Status>),
 }
 
+/// So many failing runs that others were compared with are kept until they are followed up.
+const MOST_ASIDE: usize = 64;
+
 /// What was run, by whom, and what came of it.
 pub(super) struct Ledger<'a, 'env> {
     crew: &'a Crew<'env>,
@@ -32,6 +35,10 @@ pub(super) struct Ledger<'a, 'env> {
     entries: HashMap<Schedule, Entry>,
     /// Of schedules that break it by an interruption, what to compare them with.
     controls: HashMap<Schedule, Schedule>,
+    /// Failing runs that others were compared with; the first few.
+    aside: Vec<Run>,
+    /// The first schedule that has shown that SIGTERM ends the program.
+    heeding: Option<Schedule>,
     /// Of schedules that leave some, the children that nobody has waited for.
     unwaited: HashMap<Schedule, Vec<ThreadName>>,
     /// Of schedules that send a signal at an instruction, the call that the thread has made before.
@@ -50,6 +57,8 @@ impl<'a, 'env> Ledger<'a, 'env> {
             judge,
             entries: HashMap::new(),
             controls: HashMap::new(),
+            aside: Vec::new(),
+            heeding: None,
             unwaited: HashMap::new(),
             last_calls: HashMap::new(),
             extra_runs: 0,
@@ -104,6 +113,9 @@ impl<'a, 'env> Ledger<'a, 'env> {
         {
             self.controls.insert(run.schedule.clone(), control);
         }
+        if self.heeding.is_none() && heeds(run) {
+            self.heeding = Some(run.schedule.clone());
+        }
         if !run.outcome.unwaited.is_empty() {
             self.unwaited.insert(run.schedule.clone(), run.outcome.unwaited.clone());
         }
@@ -118,6 +130,11 @@ impl<'a, 'env> Ledger<'a, 'env> {
     /// What a schedule that breaks the expectation by an interruption is to be compared with.
     pub(super) fn control(&self, schedule: &Schedule) -> Option<&Schedule> {
         self.controls.get(schedule)
+    }
+
+    /// The first schedule that has shown that SIGTERM ends the program.
+    pub(super) fn heeding(&self) -> Option<&Schedule> {
+        self.heeding.as_ref()
     }
 
     /// The children that nobody has waited for in the run of this schedule.
@@ -155,6 +172,25 @@ impl<'a, 'env> Ledger<'a, 'env> {
         }
         let tried = self.make_extra(std::slice::from_ref(schedule), "shrinking, at")?.pop();
         Ok(self.enter(&tried.ok_or(Halt::Interrupted)?.run).0)
+    }
+
+    /// The same of a schedule that another one is compared with: if it fails, nobody else follows that up.
+    pub(super) fn compare(&mut self, schedule: &Schedule) -> Result<Entry, Halt> {
+        if let Some(entry) = self.entries.get(schedule) {
+            return Ok(*entry);
+        }
+        let tried = self.make_extra(std::slice::from_ref(schedule), "comparing, at")?.pop();
+        let run = tried.ok_or(Halt::Interrupted)?.run;
+        let (entry, _) = self.enter(&run);
+        if entry.clean && entry.breaks.is_some() && self.aside.len() < MOST_ASIDE {
+            self.aside.push(run);
+        }
+        Ok(entry)
+    }
+
+    /// Failing runs that others were compared with, each once.
+    pub(super) fn take_aside(&mut self) -> Vec<Run> {
+        std::mem::take(&mut self.aside)
     }
 
     /// True if this very schedule, with every step taken, breaks the expectation.

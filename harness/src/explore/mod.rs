@@ -33,6 +33,7 @@ mod follow;
 mod interrupted;
 mod known;
 mod ledger;
+mod lost;
 mod partition;
 mod pct;
 mod plan;
