@@ -170,6 +170,38 @@ fn a_wait_that_is_given_up_is_told_with_its_error() {
     }
 }
 
+#[test]
+fn a_signal_is_lost_where_the_undisturbed_run_loses_it_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = fs::read_to_string(fixtures("broken").join("misread.c")).unwrap();
+    // What other signals ask for nobody knows.
+    for (name, signal, more, code) in [
+        ("stop", "SIGTERM", &[][..], 100),
+        ("stop", "SIGTERM", &["--exits", "any"], 0),
+        ("tell", "SIGUSR1", &[], 0),
+    ] {
+        let path = folder.path().join(name).with_extension("c");
+        fs::write(&path, source.replace("SIGTERM", signal)).unwrap();
+        build(&path, folder.path());
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--send", signal];
+        let explore = |more: &[&str]| {
+            script::sigrace(folder.path(), &[&words[..], more, &["--", &format!("./{name}")]].concat())
+        };
+        let output = explore(more);
+        ends(&output, code);
+        let text = stdout(&output);
+        let told = "expected SIGTERM to end it, as it does at other places; when it comes to p0 in poll, only the outside \
+                    could go on: p0 in accept\n  minimal schedule, 1 step:\n    1. p0 in poll: send SIGTERM to p0\n";
+        assert_eq!(text.contains(told), code == 100, "{text}");
+        if code == 100 {
+            let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+            ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+            ends(&explore(&["--save", "saved.ron"]), 100);
+            ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
+        }
+    }
+}
+
 /// What it does, and with which status it ends, depends on what it is at when the signal comes; each time it is meant.
 const PHASES: &str = r#"
 #include <signal.h>

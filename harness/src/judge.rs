@@ -21,6 +21,7 @@ mod idle;
 mod interrupted;
 mod late;
 mod left;
+mod lost;
 mod modes;
 mod output;
 mod spinning;
@@ -86,6 +87,7 @@ expectations! {
     Modes: modes::KIND;
     Foreground: foreground::KIND;
     Interrupted: interrupted::KIND;
+    Lost: lost::KIND;
     OutputLimit: output::LIMIT;
     Late: late::KIND;
     Atomicity: atomicity::KIND;

@@ -281,6 +281,9 @@ pub struct Expect {
     /// True if the first process ends no other way than in the reference run because a signal interrupts a call.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub uninterrupted: bool,
+    /// True if no SIGTERM is lost: where it ends the first process in some runs, it ends it in all.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub heeded: bool,
     /// True if the first process ends no other way than in the reference run because a signal comes between two instructions.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub atomic: bool,

@@ -614,6 +614,8 @@ pub enum Broken {
     Foreground,
     /// The first process ended otherwise than expected because a signal interrupted a call.
     Interrupted,
+    /// A signal left the program waiting that ends it elsewhere.
+    Lost,
     /// More was written than is kept, and it is not known whether that is as expected.
     OutputLimit,
     /// The run took longer on the program's clock than it may.

@@ -1,7 +1,7 @@
 //! The broken fixtures that `explore` finds with no flag but the command, and what it says of each.
 
 /// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 27] = [
+pub const FOUND: [(&str, &str); 29] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -19,6 +19,7 @@ pub const FOUND: [(&str, &str); 27] = [
     ("lost_mask", "another exit where a signal comes between two instructions"),
     ("lost_update", "it hangs"),
     ("lost_wakeup", "it hangs"),
+    ("misread", "a signal is lost that ends it elsewhere"),
     ("once", "another exit than expected"),
     ("reentered", "another exit where a signal comes between two instructions"),
     ("running", "it hangs"),
@@ -29,4 +30,5 @@ pub const FOUND: [(&str, &str); 27] = [
     ("temporary", "other files are left than should be"),
     ("test_then_sleep", "it ends late"),
     ("unsafe_calls", "it hangs"),
+    ("unstored", "other files are left than should be"),
 ];

@@ -56,7 +56,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let settings = crate::supervise::Settings { watch: plan.signals(), ..replay::settings(&trace, &cancel)? };
     let exits = match &trace.breaks {
         breaks if breaks.contains(&Broken::Atomicity) => Exits::Atomic,
-        breaks if breaks.contains(&Broken::Interrupted) => Exits::Uninterrupted,
+        breaks if breaks.contains(&Broken::Interrupted) || breaks.contains(&Broken::Lost) => {
+            Exits::Uninterrupted
+        }
         _ => Exits::Any,
     };
     let against = Against::Reference(Comparison {

@@ -29,7 +29,7 @@ pub(super) fn decides(ledger: &mut Ledger<'_, '_>, space: &Space, schedule: &Sch
         }
         moved
     };
-    let later = ledger.look(&moved(next.clone()))?;
+    let later = ledger.compare(&moved(next.clone()))?;
     if here.end == usual || !later.clean || later.end != usual {
         return Ok(false);
     }
@@ -37,7 +37,7 @@ pub(super) fn decides(ledger: &mut Ledger<'_, '_>, space: &Space, schedule: &Sch
         let mut bounded = false;
         for place in side {
             let other = moved(Point { site: Site::At(place), ..step.point() });
-            let there = ledger.look(&other)?;
+            let there = ledger.compare(&other)?;
             if !there.clean || ledger.last_call(&other) != Some(&call) {
                 continue;
             }
@@ -91,14 +91,24 @@ mod tests {
         move |steps: &[Step]| match steps.first().map(|step| step.at) {
             None => exited(0),
             Some(Site::At(place)) => exited(code(number(place))),
+            Some(_) if code(None) == HANGS => End::Hang(Vec::new()),
             Some(_) => exited(code(None)),
         }
     }
 
+    /// Stands for a hang just before the next call.
+    const HANGS: i32 = -1;
+
     fn judge(run: &Run) -> Vec<Broken> {
         let torn = run.outcome.end != exited(0)
             && run.schedule.steps.iter().any(|step| matches!(step.at, Site::At(_)));
-        if torn { vec![Broken::Atomicity] } else { vec![] }
+        if matches!(run.outcome.end, End::Hang(_)) {
+            vec![Broken::Hang]
+        } else if torn {
+            vec![Broken::Atomicity]
+        } else {
+            vec![]
+        }
     }
 
     /// The places that are found where the program ends in this way.
@@ -145,5 +155,7 @@ mod tests {
         assert_eq!(found(|at| at.map_or(0, |at| if at < 3 { 2 } else { i32::from(at < 5) }), &[]), none);
         // The signal just before the next call is what decides as well.
         assert_eq!(found(|at| if at.is_none() { 1 } else { i32::from(at == Some(3)) }, &[]), none);
+        // What is wrong there is found although it was only compared with.
+        assert_eq!(found(|at| at.map_or(HANGS, |at| i32::from(at == 3)), &[]), ["before write"]);
     }
 }

@@ -14,7 +14,7 @@ use crate::schedule::Schedule;
 /// reference run; or if it leaves children that are waited for in both.
 pub(super) fn decides(ledger: &mut Ledger<'_, '_>, space: &Space, schedule: &Schedule) -> Result<bool, Halt> {
     let Some(control) = ledger.control(schedule).cloned() else { return Ok(false) };
-    let (here, there) = (ledger.look(schedule)?, ledger.look(&control)?);
+    let (here, there) = (ledger.look(schedule)?, ledger.compare(&control)?);
     let reference = ledger.look(&space.home)?;
     let mut left = ledger.unwaited(schedule).to_vec();
     left.retain(|child| {

@@ -2,7 +2,7 @@
 
 use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
-use super::steps::{last_call, sent_at, uninterrupted};
+use super::steps::{heeds, last_call, sent_at, uninterrupted};
 use crate::schedule::{Point, Schedule, ThreadName};
 use crate::trace::{Broken, End, Run, Status};
 use std::collections::HashMap;
@@ -25,12 +25,19 @@ pub(super) struct Entry {
     pub(super) end: (Discriminant<End>, Option<Status>),
 }
 
+/// So many failing runs that others were compared with are kept until they are followed up.
+const MOST_ASIDE: usize = 64;
+
 /// What came of what was run.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     entries: HashMap<Schedule, Entry>,
     /// Of schedules that break it by an interruption, what to compare them with.
     controls: HashMap<Schedule, Schedule>,
+    /// Failing runs that others were compared with; the first few.
+    aside: Vec<Run>,
+    /// The first schedule that has shown that SIGTERM ends the program.
+    heeding: Option<Schedule>,
     /// Of schedules that leave some, the children that nobody has waited for.
     unwaited: HashMap<Schedule, Vec<ThreadName>>,
     /// Of schedules that send a signal at an instruction, the call that the thread has made before.
@@ -106,6 +113,9 @@ impl<'a, 'env> Ledger<'a, 'env> {
         {
             self.so_far.controls.insert(run.schedule.clone(), control);
         }
+        if self.so_far.heeding.is_none() && heeds(run) {
+            self.so_far.heeding = Some(run.schedule.clone());
+        }
         if !run.outcome.unwaited.is_empty() {
             self.so_far.unwaited.insert(run.schedule.clone(), run.outcome.unwaited.clone());
         }
@@ -120,6 +130,11 @@ impl<'a, 'env> Ledger<'a, 'env> {
     /// What a schedule that breaks the expectation by an interruption is to be compared with.
     pub(super) fn control(&self, schedule: &Schedule) -> Option<&Schedule> {
         self.so_far.controls.get(schedule)
+    }
+
+    /// The first schedule that has shown that SIGTERM ends the program.
+    pub(super) fn heeding(&self) -> Option<&Schedule> {
+        self.so_far.heeding.as_ref()
     }
 
     /// The children that nobody has waited for in the run of this schedule.
@@ -179,6 +194,25 @@ impl<'a, 'env> Ledger<'a, 'env> {
         }
         let tried = self.make_extra(std::slice::from_ref(schedule), "shrinking, at")?.pop();
         Ok(self.enter(&tried.ok_or(Halt::Interrupted)?.run).0)
+    }
+
+    /// The same of a schedule that another one is compared with: if it fails, nobody else follows that up.
+    pub(super) fn compare(&mut self, schedule: &Schedule) -> Result<Entry, Halt> {
+        if let Some(entry) = self.so_far.entries.get(schedule) {
+            return Ok(*entry);
+        }
+        let tried = self.make_extra(std::slice::from_ref(schedule), "comparing, at")?.pop();
+        let run = tried.ok_or(Halt::Interrupted)?.run;
+        let (entry, _) = self.enter(&run);
+        if entry.clean && entry.breaks.is_some() && self.so_far.aside.len() < MOST_ASIDE {
+            self.so_far.aside.push(run);
+        }
+        Ok(entry)
+    }
+
+    /// Failing runs that others were compared with, each once.
+    pub(super) fn take_aside(&mut self) -> Vec<Run> {
+        std::mem::take(&mut self.so_far.aside)
     }
 
     /// True if this very schedule, with every step taken, breaks the expectation.

@@ -35,6 +35,7 @@ mod interrupted;
 mod known;
 mod ledger;
 mod loops;
+mod lost;
 mod partition;
 mod pct;
 mod plan;

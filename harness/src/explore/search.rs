@@ -348,6 +348,7 @@ impl Search<'_, '_> {
 
     /// Takes one run into account.
     fn take(&mut self, tree: ScheduleTree, run: &Run) -> Result<(), Halt> {
+        let heeded = self.ledger.heeding().is_some();
         let (entry, before) = self.ledger.enter(run);
         if let Some(taint) = &run.taint {
             let why = format!("every run of it is tainted: {taint}");
@@ -376,27 +377,47 @@ impl Search<'_, '_> {
         }
         self.state.taken.extend(steps);
         self.tally(run, entry.breaks);
-        match entry.breaks {
-            None => Ok(()),
-            Some(breaks) => {
-                let standing = self.standing(Doing::Searching);
-                let follow = Follow {
-                    plan: self.plan,
-                    space: &self.state.space,
-                    ledger: &mut self.ledger,
-                    findings: &mut self.state.findings,
-                    races: &mut self.state.races,
-                    runs: self.state.report.runs,
-                    tell: &|doing| self.progress.at(&Standing { doing, ..standing }),
-                };
-                let result = follow.up(tree, run, breaks);
-                if matches!(result, Err(Halt::Interrupted)) {
-                    self.state.report.unfinished = Some((breaks, run.clone()));
-                }
-                self.state.report.failing += u64::from(!matches!(result, Ok(false)));
-                result.map(drop)
+        if let Some(breaks) = entry.breaks {
+            self.follow(tree, run, breaks)?;
+        }
+        // What the reference run has lost is known once another run shows that it was to be heeded.
+        if !heeded && self.ledger.heeding().is_some() {
+            let home = ScheduleTree::new(self.state.space.clone(), self.state.space.home.clone());
+            let reference = Arc::clone(&self.state.reference);
+            if self.ledger.look(&self.state.space.home)?.breaks == Some(Broken::Lost) {
+                self.follow(home, &reference.run, Broken::Lost)?;
             }
         }
+        Ok(())
+    }
+
+    /// Follows up a failing run.
+    fn follow(&mut self, tree: ScheduleTree, run: &Run, breaks: Broken) -> Result<(), Halt> {
+        let standing = self.standing(Doing::Searching);
+        let follow = Follow {
+            plan: self.plan,
+            space: &self.state.space,
+            ledger: &mut self.ledger,
+            findings: &mut self.state.findings,
+            races: &mut self.state.races,
+            runs: self.state.report.runs,
+            tell: &|doing| self.progress.at(&Standing { doing, ..standing }),
+        };
+        let result = follow.up(tree, run, breaks);
+        if matches!(result, Err(Halt::Interrupted)) {
+            self.state.report.unfinished = Some((breaks, run.clone()));
+        }
+        self.state.report.failing += u64::from(!matches!(result, Ok(false)));
+        result?;
+        // What was only made to compare with is not tried again.
+        for run in self.ledger.take_aside() {
+            let tree = ScheduleTree::new(self.state.space.clone(), run.schedule.clone());
+            let ours = self.state.space.owns(&run.schedule) && self.satisfied().is_none();
+            if let Some(breaks) = self.ledger.telling(&run).filter(|_| ours) {
+                self.follow(tree, &run, breaks)?;
+            }
+        }
+        Ok(())
     }
 
     /// Counts the outcome of a run. What differs only in dates, times and the numbers of processes is one outcome, unless it breaks

@@ -11,6 +11,7 @@ use super::atomicity;
 use super::error::Halt;
 use super::interrupted;
 use super::ledger::Ledger;
+use super::lost;
 use super::progress::Doing;
 use super::space::Space;
 use super::steps::{outside, within};
@@ -60,7 +61,7 @@ pub(super) fn shrink(
 }
 
 /// What one run alone cannot break: whether it does is decided by other runs.
-pub(super) const BY_OTHERS: [Broken; 2] = [Broken::Interrupted, Broken::Atomicity];
+pub(super) const BY_OTHERS: [Broken; 3] = [Broken::Interrupted, Broken::Lost, Broken::Atomicity];
 
 /// False if other runs show that the schedule does not break what its own run seems to break.
 pub(super) fn decided(
@@ -71,6 +72,8 @@ pub(super) fn decided(
 ) -> Result<bool, Halt> {
     if breaks == Broken::Interrupted {
         interrupted::decides(ledger, space, schedule)
+    } else if breaks == Broken::Lost {
+        lost::decides(ledger, space, schedule)
     } else if breaks == Broken::Atomicity {
         atomicity::decides(ledger, space, schedule)
     } else {

@@ -1,7 +1,8 @@
 //! Small questions about steps and schedules.
 
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target};
-use crate::trace::{Run, What};
+use crate::signal::Signal;
+use crate::trace::{End, Run, Status, What};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// How much there is to an action: a switch to all names nobody, and a signal is more than a switch, a timer's too.
@@ -74,6 +75,27 @@ pub fn taken(run: &Run) -> Vec<Step> {
         }
     }
     taken
+}
+
+/// True if this run shows that SIGTERM ends the program: it is sent and handled, and nothing else is done.
+pub(super) fn heeds(run: &Run) -> bool {
+    let steps = &run.schedule.steps;
+    let in_call = |site: Site| matches!(site, Site::In(_) | Site::Quiet);
+    let alone = steps.iter().all(|step| outside(&step.action).is_some() && !in_call(step.at));
+    let sent = steps.iter().any(|step| step.action.signal() == Some(Signal::TERM));
+    let ended = match run.outcome.end {
+        End::Ended(Status::Exited(_)) => true,
+        // By default, where its handler was away.
+        End::Ended(Status::Killed(signal)) => signal == Signal::TERM && run.lapses.is_empty(),
+        End::Ended(Status::Unseen)
+        | End::Hang(_)
+        | End::Idle(_)
+        | End::Stopped
+        | End::Spinning(_)
+        | End::Stalled(_)
+        | End::TimedOut => false,
+    };
+    ended && alone && sent && run.unreached.is_empty() && run.taint.is_none()
 }
 
 /// The schedule of this run with what it sends just before the calls that it interrupts; none if it interrupts none.

@@ -1,7 +1,7 @@
 //! No files and IPC objects are left that should not be, and no file is left half written.
 //!
 //! Against a reference run only what is certain counts. A run is compared if it ended by itself, if nobody of it was ended from
-//! outside or is left at work, and if what it left was there before the signal came that disturbed it: what a handler writes
+//! outside or is left at work, and if what it left was there before the handler of the signal that disturbed it: what that writes
 //! down is no rest. Nor is what the undisturbed run leaves. Names that only chance decides count as the same ([`shape`]). Of content, a file is half written if it
 //! ends in the middle of a line, or holds nothing and held something before, where the reference run left whole lines, the same
 //! every time, and did not keep the file open to its end as a log is.

@@ -40,6 +40,10 @@ impl Turns<'_> {
             return Ok(());
         }
         self.woke(id);
+        if self.noted.entered == Some(id) {
+            self.noted.entered = None;
+            self.note_there()?;
+        }
         if self.tree.thread(id).cpu_at_release.is_some() {
             let computed = self.computed(id)?;
             // Who computes sees the clocks go on, which are real, however much of the CPU it gets.

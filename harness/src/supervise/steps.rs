@@ -320,6 +320,8 @@ impl Turns<'_> {
         }
         self.look_where(thread);
         self.note_there()?;
+        let entering = matches!(self.point_of(thread).0.site, Site::Entering(_));
+        self.noted.entered = entering.then_some(thread).or(self.noted.entered);
         if group {
             let members = self.members(signal, status.own_group)?;
             self.send_to_members(signal, members)?;

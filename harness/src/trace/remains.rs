@@ -34,7 +34,8 @@ pub struct Change {
     pub name: String,
     /// What was done with it.
     pub how: Changing,
-    /// It was made by the run, and was there already when the schedule sent a signal or let a timer run out.
+    /// It was made by the run, and was there already when the schedule sent a signal or let a timer run out, or when the call was done
+    /// at whose entering a signal was sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub before_signal: bool,
 }
