@@ -67,6 +67,7 @@ fn site() -> impl Strategy<Value = Site> {
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         Just(Action::Switch(Target::All)),
+        Just(Action::Switch(Target::Children)),
         thread().prop_map(|to| Action::Switch(Target::To(to))),
         signal().prop_map(Action::Send),
         signal().prop_map(Action::SendGroup),

@@ -69,6 +69,13 @@ impl ThreadName {
         self.thread == 1
     }
 
+    /// True for a thread of a process that `other`'s process has made, or one that this has made, and so on.
+    pub fn descends_from(&self, other: &ThreadName) -> bool {
+        self.root == other.root
+            && self.lineage.len() > other.lineage.len()
+            && self.lineage.starts_with(&other.lineage)
+    }
+
     /// The process that started this one; none for `p0` and for clients.
     pub fn parent(&self) -> Option<ThreadName> {
         let (_, lineage) = self.lineage.split_last()?;
@@ -319,6 +326,9 @@ impl fmt::Display for Site {
 pub enum Target {
     /// Everybody else, until nothing else can run or the turn's count is used up.
     All,
+    /// The children of this process and what these have made, all of them, until none of these can run or the turn's count
+    /// is used up. Who is no descendant of the process waits as well.
+    Children,
     /// This thread, until it first sleeps, stops or ends.
     To(ThreadName),
 }
@@ -347,6 +357,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::Switch(Target::All) => f.write_str("let all others run first"),
+            Action::Switch(Target::Children) => f.write_str("let its children run first"),
             Action::Switch(Target::To(thread)) => write!(f, "let {thread} run first"),
             Action::Send(signal) => write!(f, "send {signal}"),
             Action::SendGroup(signal) => write!(f, "send {signal} to its process group"),
@@ -468,6 +479,22 @@ mod tests {
             " p0",
         ] {
             assert!(bad.parse::<ThreadName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn descendants_are_those_of_a_process_whichever_thread_is_named() {
+        let name = |text: &str| text.parse::<ThreadName>().unwrap();
+        for (one, other) in
+            [("p0.1", "p0"), ("p0.1/3", "p0/2"), ("p0.1.2", "p0"), ("p0.2.1", "p0.2"), ("c1.1", "c1")]
+        {
+            assert!(name(one).descends_from(&name(other)), "{one} {other}");
+            assert!(!name(other).descends_from(&name(one)), "{other} {one}");
+        }
+        for (one, other) in
+            [("p0", "p0"), ("p0/2", "p0"), ("p0.1", "p0.2"), ("p0.12", "p0.1"), ("c1.1", "p0")]
+        {
+            assert!(!name(one).descends_from(&name(other)), "{one} {other}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The broken fixtures that `explore` finds with no flag but the command, and what it says of each.
 
 /// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 29] = [
+pub const FOUND: [(&str, &str); 30] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -14,6 +14,7 @@ pub const FOUND: [(&str, &str); 29] = [
     ("errno", "another exit where a signal comes between two instructions"),
     ("given_up", "a process crashes"),
     ("half_written", "other files are left than should be"),
+    ("idle_workers", "it hangs"),
     ("left_alone", "orphans are left"),
     ("list", "another exit where a signal comes between two instructions"),
     ("lost_mask", "another exit where a signal comes between two instructions"),

@@ -50,6 +50,10 @@ int main(int count, char **words)
     const char *what = count > 1 ? words[1] : "";
     char byte;
 
+    /* A child that could run instead, all the time. */
+    if (count > 2 && strcmp(words[2], "beside") == 0 && fork() == 0)
+        _exit(0);
+
     if (strcmp(what, "ends") == 0 && count > 2) {
         /* BROKEN: a child that ends while the byte of this number is read is taken for a failure. */
         int from = filled(TIMES), wrong;

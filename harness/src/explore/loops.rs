@@ -9,13 +9,14 @@
 //! Two visits of a call are alike if the thread makes it at the same place, called by the same functions, if it returns the
 //! same and sleeps as often, if nothing happened to the thread meanwhile (a signal, a time that ran out otherwise), and if the
 //! same could have been done there: the others that could run, the signals that could come. This is seen in one more run,
-//! which must go like the one that is looked at; it is made only where one call follows another in that way at all.
+//! which must go like the one that is looked at; it is made only where calls repeat themselves in that way at all, and where
+//! something could be done at them.
 
 use super::crew::{Tried, attempt_by};
 use super::error::ExploreError;
 use crate::schedule::{Point, Site, Syscall, ThreadName};
 use crate::supervise::{Called, Observe, RunError, Supervise, Wanted};
-use crate::trace::{Event, Reached, Run, What};
+use crate::trace::{Acts, Event, Reached, Run, What};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Fewer times round are no loop: there is little to save.
@@ -130,6 +131,8 @@ struct Visit {
     call: Syscall,
     /// It could be seen what it returned.
     result: bool,
+    /// Something could be done at one of its points.
+    open: bool,
     points: Vec<Point>,
 }
 
@@ -140,6 +143,10 @@ fn loops(run: &Run, calls: Option<&[Called]>) -> Vec<Loop> {
         let kinds: Vec<usize> = visits.iter().map(|visit| visit.kind).collect();
         for group in fold(&kinds).into_iter().filter(|group| group.times > 1) {
             let all = visits.get(group.start..group.end()).unwrap_or_default();
+            // Where nothing can be done there is nothing to save.
+            if !all.iter().any(|visit| visit.open) {
+                continue;
+            }
             let ends = all.first().and_then(|visit| visit.points.first());
             let ends = ends.zip(all.last().and_then(|visit| visit.points.first()));
             let Some((from, to)) = ends else { continue };
@@ -198,7 +205,11 @@ fn visits(run: &Run, calls: Option<&[Called]>) -> BTreeMap<ThreadName, Vec<Visit
                 *kinds.entry(alike).or_insert(next)
             }
         };
-        Visit { kind, call, result: seen.is_some_and(|(_, result)| result.is_some()), points }
+        let open = reached.iter().any(|reached| {
+            let Reached { others, receivable, fires, acts, .. } = reached;
+            !others.is_empty() || !receivable.is_empty() || *fires || *acts != Acts::NOTHING
+        });
+        Visit { kind, call, open, result: seen.is_some_and(|(_, result)| result.is_some()), points }
     };
     let mut all = BTreeMap::new();
     for (thread, visits) in threads {

@@ -140,6 +140,9 @@ impl Model {
         step.point() == reached.point
             && match &step.action {
                 Action::Switch(Target::All) => !reached.others.is_empty(),
+                Action::Switch(Target::Children) => {
+                    reached.others.iter().any(|other| other.descends_from(&reached.point.thread))
+                }
                 Action::Switch(Target::To(thread)) => reached.others.contains(thread),
                 Action::Send(signal) | Action::SendGroup(signal) => reached.receivable.contains(*signal),
                 Action::Type(_) => reached.acts.contains(Acts::INTERRUPT),

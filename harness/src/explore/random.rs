@@ -13,8 +13,7 @@ use super::entered::{Entered, before};
 use super::error::ExploreError;
 use super::planner::{Planned, Planner};
 use super::space::Space;
-use super::steps::weight;
-use crate::schedule::{Point, Schedule, Site, Step};
+use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
 use crate::supervise::may_wait;
 use crate::trace::Run;
 use branches::Branches;
@@ -64,7 +63,8 @@ impl Random {
     /// One of these steps, of the first class that there is: classes, not odds, so many runs try so many steps.
     fn single(&mut self, space: &Space, from: &[usize]) -> Result<Option<Schedule>, ExploreError> {
         let class = |index: &usize| {
-            let to_one = space.action(*index).is_none_or(|action| weight(action) == 1);
+            let to_one = |action: &Action| matches!(action, Action::Switch(Target::To(_)));
+            let to_one = space.action(*index).is_none_or(to_one);
             let known = space.step(*index).is_some_and(|step| before(&step).is_some());
             let point = space.point(*index);
             let unlikely = !known && !point.is_some_and(|point| likely(&point.site));

@@ -57,6 +57,15 @@ pub(super) struct Space {
     inner: HashSet<usize>,
 }
 
+/// True if a switch to the children is one of its own: one child alone can be named, and where all that could run are
+/// descendants, they are all there are.
+fn family(thread: &ThreadName, others: &[ThreadName]) -> bool {
+    let (own, strangers): (Vec<&ThreadName>, Vec<&ThreadName>) =
+        others.iter().partition(|other| other.descends_from(thread));
+    let processes: HashSet<ThreadName> = own.into_iter().map(ThreadName::process).collect();
+    processes.len() > 1 && !strangers.is_empty()
+}
+
 /// How simple a schedule is; less is simpler. See NOTE \[Shrink order\] in `tree`.
 pub(super) type Simplicity = (usize, usize, usize, Vec<usize>, Vec<Step>);
 
@@ -146,6 +155,9 @@ impl Space {
         }
         if switching && !others.is_empty() {
             actions.push(Action::Switch(Target::All));
+            if family(&point.thread, others) {
+                actions.push(Action::Switch(Target::Children));
+            }
             actions.extend(others.iter().cloned().map(Target::To).map(Action::Switch));
         }
         actions

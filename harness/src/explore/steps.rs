@@ -5,11 +5,11 @@ use crate::signal::Signal;
 use crate::trace::{End, Run, Status, What};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// How much there is to an action: a switch to all names nobody, and a signal is more than a switch, a timer's too.
+/// How much there is to an action: a switch to all holds nobody else back, and a signal is more than a switch, a timer's too.
 pub(super) fn weight(action: &Action) -> usize {
     match action {
         Action::Switch(Target::All) => 0,
-        Action::Switch(Target::To(_)) => 1,
+        Action::Switch(Target::Children | Target::To(_)) => 1,
         Action::Send(_)
         | Action::SendGroup(_)
         | Action::Type(_)

@@ -1,7 +1,7 @@
 //! A schedule as proptest sees it: a value that knows the simpler ones.
 //!
-//! NOTE \[Shrink order\] Fewer steps are simpler; then simpler actions (a switch to all, then a switch to one thread,
-//! then a signal or a timer); then fewer steps at the entering of a call, which few think of; then earlier points. Every proposal is strictly simpler than the best failing schedule so far, so
+//! NOTE \[Shrink order\] Fewer steps are simpler; then simpler actions (a switch to all, then one to the
+//! children or to one thread, then a signal or a timer); then fewer steps at the entering of a call, which few think of; then earlier points. Every proposal is strictly simpler than the best failing schedule so far, so
 //! shrinking ends, and when it ends by itself the result is a local minimum: each proposal has passed. They are
 //!
 //! * for one step: no step at all, and every single step of the same kind (a switch, a timer, or the same signal) that is
@@ -128,7 +128,7 @@ impl ScheduleTree {
             Some(space.sorted(result))
         };
         for (index, step) in steps.iter().enumerate() {
-            if let Action::Switch(Target::To(_)) = step.action {
+            if let Action::Switch(Target::Children | Target::To(_)) = step.action {
                 let all = Step::new(step.point(), Action::Switch(Target::All));
                 moved.extend(replace(index, &all));
             }

@@ -163,8 +163,9 @@ impl Turns<'_> {
 
     /// Who goes next, and what the schedule has done there.
     pub(super) fn pick(&mut self) -> Result<Picked, RunError> {
+        let back = self.picker.held_back_for_children();
         let held = self.tree.held().filter(|id| !self.waits_for_parked(*id));
-        let held: Vec<Waiting> = held.map(|id| self.tree.waiting(id)).collect();
+        let held: Vec<Waiting> = held.map(|id| self.tree.waiting(id, back)).collect();
         let Some(choice) = self.picker.choose(&held, self.settings.limits.turn) else {
             return Ok(Picked::Nobody);
         };
@@ -246,7 +247,7 @@ impl Turns<'_> {
         (Point { thread: thread.name.clone(), site, nth }, told)
     }
 
-    /// Holds `thread` back; false if that changes nothing, because the one to run first cannot run.
+    /// Holds `thread` back; false if that changes nothing, because those that are to run first cannot run.
     fn switch(&mut self, thread: ThreadId, target: &Target, others: &[ThreadId]) -> bool {
         match target {
             Target::All if others.is_empty() => return false,
@@ -254,6 +255,10 @@ impl Turns<'_> {
                 self.tree.thread_mut(thread).demoted = true;
                 self.picker.end_turn();
             }
+            Target::Children if !others.iter().any(|other| self.tree.descends(*other, thread)) => {
+                return false;
+            }
+            Target::Children => self.picker.hold_back_for_children(thread),
             Target::To(name) => match self.tree.named(name).filter(|id| others.contains(id)) {
                 Some(first) => self.picker.detour(first, thread),
                 None => return false,

@@ -10,6 +10,8 @@ pub(in crate::supervise) struct Waiting {
     pub(in crate::supervise) demoted: bool,
     /// When it was last found settled: smaller is longer ago.
     pub(in crate::supervise) since: u64,
+    /// It is of a descendant of the process that is held back for its children.
+    pub(in crate::supervise) descends: bool,
 }
 
 /// Who goes, and what that means for the others.
@@ -28,6 +30,8 @@ pub(in crate::supervise) struct Picker {
     current: Option<ThreadId>,
     /// A `Switch(To(..))` in force, or another reason to let somebody go first: who, and who goes on afterwards.
     detour: Option<(ThreadId, ThreadId)>,
+    /// A `Switch(Children)` in force: who is held back, and how many points there were since.
+    family: Option<(ThreadId, u32)>,
     /// The current thread has called sched_yield.
     yielded: bool,
     /// Points of the present turn, and of the run.
@@ -49,6 +53,9 @@ impl Picker {
     pub(in crate::supervise) fn point(&mut self) {
         self.points += 1;
         self.turn += 1;
+        if let Some((_, points)) = &mut self.family {
+            *points += 1;
+        }
     }
 
     /// The current thread gives up its turn (sched_yield(2)).
@@ -56,9 +63,20 @@ impl Picker {
         self.yielded = true;
     }
 
-    /// Nobody's turn: a `Switch` ends it.
+    /// Nobody's turn: a switch to all ends it, and one to children as well.
     pub(in crate::supervise) fn end_turn(&mut self) {
         self.current = None;
+        self.family = None;
+    }
+
+    /// The descendants of its process go until none of them can, or they have had a turn; then `back` goes on.
+    pub(in crate::supervise) fn hold_back_for_children(&mut self, back: ThreadId) {
+        self.family = Some((back, 0));
+    }
+
+    /// Who is held back for its process's children.
+    pub(in crate::supervise) fn held_back_for_children(&self) -> Option<ThreadId> {
+        self.family.map(|(back, _)| back)
     }
 
     /// `first` goes until it first sleeps, stops or ends, or has had its turn; then `back` goes on.
@@ -90,6 +108,22 @@ impl Picker {
                 return only(back);
             }
         }
+        if let Some((back, points)) = self.family {
+            let family: Vec<Waiting> = held.iter().filter(|one| one.descends).copied().collect();
+            if !family.is_empty() && points <= most {
+                return self.longest(&family, most);
+            }
+            self.family = None;
+            if find(back).is_some() {
+                return only(back);
+            }
+        }
+        self.longest(held, most)
+    }
+
+    /// The current thread, or the one of these that has waited longest.
+    fn longest(&mut self, held: &[Waiting], most: u32) -> Option<Choice> {
+        let find = |id: ThreadId| held.iter().find(|one| one.id == id);
         let mut promotes = false;
         let mut gives_way = None;
         if let Some(current) = self.current.and_then(find) {
@@ -120,7 +154,11 @@ mod tests {
     const MOST: u32 = 3;
 
     fn held(list: &[(usize, u64)]) -> Vec<Waiting> {
-        list.iter().map(|(id, since)| Waiting { id: ThreadId(*id), demoted: false, since: *since }).collect()
+        list.iter().map(|(id, since)| held_one(*id, *since)).collect()
+    }
+
+    fn held_one(id: usize, since: u64) -> Waiting {
+        Waiting { id: ThreadId(id), demoted: false, since, descends: false }
     }
 
     fn chosen(picker: &mut Picker, held: &[Waiting]) -> Option<usize> {
@@ -180,5 +218,45 @@ mod tests {
         assert_eq!(chosen(&mut picker, &all), Some(2));
         assert_eq!(chosen(&mut picker, &all[..2]), Some(0));
         assert_eq!(picker.current(), Some(ThreadId(0)));
+    }
+
+    #[test]
+    fn children_go_until_none_of_them_can_and_nobody_else_does_meanwhile() {
+        let mut picker = Picker::default();
+        // The one that is held back, a stranger that has waited longest, and two children.
+        let mut all = held(&[(0, 5), (1, 1), (2, 7), (3, 6)]);
+        all[2].descends = true;
+        all[3].descends = true;
+        picker.hold_back_for_children(ThreadId(0));
+        assert_eq!(picker.held_back_for_children(), Some(ThreadId(0)));
+        assert_eq!(chosen(&mut picker, &all), Some(3));
+        assert_eq!(chosen(&mut picker, &all[..3]), Some(2));
+        // Neither can go: the one that was held back goes on, and then all is as ever.
+        assert_eq!(chosen(&mut picker, &all[..2]), Some(0));
+        assert_eq!(picker.held_back_for_children(), None);
+        assert_eq!(chosen(&mut picker, &all[1..]), Some(1));
+    }
+
+    #[test]
+    fn children_have_one_turn_together() {
+        let mut picker = Picker::default();
+        let mut all = held(&[(0, 5), (1, 1), (2, 7), (3, 6)]);
+        all[2].descends = true;
+        all[3].descends = true;
+        picker.hold_back_for_children(ThreadId(0));
+        for _ in 0..=MOST {
+            assert!([Some(2), Some(3)].contains(&chosen(&mut picker, &all)));
+            picker.yields();
+            picker.point();
+        }
+        assert_eq!(chosen(&mut picker, &all), Some(0));
+        // A switch to all takes its place, and one to a thread comes before it.
+        picker.hold_back_for_children(ThreadId(0));
+        picker.end_turn();
+        assert_eq!(picker.held_back_for_children(), None);
+        picker.hold_back_for_children(ThreadId(0));
+        picker.detour(ThreadId(1), ThreadId(3));
+        assert_eq!(chosen(&mut picker, &all), Some(1));
+        assert_eq!(chosen(&mut picker, &[all[0], all[2], all[3]]), Some(3));
     }
 }

@@ -278,10 +278,16 @@ impl Tree {
         self.live().filter(|id| self.is_held(*id))
     }
 
-    /// A held thread as one of those to choose from.
-    pub(in crate::supervise) fn waiting(&self, id: ThreadId) -> Waiting {
+    /// A held thread as one of those to choose from, while this one is held back for its process's children, if one is.
+    pub(in crate::supervise) fn waiting(&self, id: ThreadId, back: Option<ThreadId>) -> Waiting {
         let thread = self.thread(id);
-        Waiting { id, demoted: thread.demoted, since: thread.since }
+        let descends = back.is_some_and(|back| self.descends(id, back));
+        Waiting { id, demoted: thread.demoted, since: thread.since, descends }
+    }
+
+    /// True if the one thread is of a process that descends from that of the other.
+    pub(in crate::supervise) fn descends(&self, one: ThreadId, other: ThreadId) -> bool {
+        self.thread(one).name.descends_from(&self.thread(other).name)
     }
 
     /// Something happens that wakes those who sleep in such a way (NOTE \[Stale\] in `settle`).
