@@ -17,12 +17,22 @@ pub(super) const KIND: Kind = Kind {
         let held = match (against(reference, how), how.exit) {
             (Some(ending), Some(_)) => Arc::new(ending) as Held,
             (Some(ending), None) => Arc::new(Undisturbed { ending, reference: reference.clone() }),
-            (None, _) if how.gaps.is_empty() => return Ok(None),
-            (None, _) => Arc::new(TakenAway(how.gaps)),
+            (None, _) => match how.gaps.without(meant(reference)) {
+                SignalSet::EMPTY => return Ok(None),
+                gaps => Arc::new(TakenAway(gaps)),
+            },
         };
         Ok(Some(held))
     },
 };
+
+/// The signal that ended the reference run: who takes its handler away means that.
+fn meant(reference: &Run) -> SignalSet {
+    match reference.outcome.end.status() {
+        Some(Status::Killed(signal)) => SignalSet::only(signal),
+        Some(Status::Exited(_) | Status::Unseen) | None => SignalSet::EMPTY,
+    }
+}
 
 /// How the first process may end.
 #[derive(Clone, Debug)]

@@ -261,6 +261,9 @@ fn an_end_by_a_signal_is_one_of_its_own_unless_its_handler_was_away_for_a_moment
     let mut unsent = gap("p0");
     unsent.unreached = unsent.schedule.steps.clone();
     assert_eq!(broken(&known(term), &unsent), [], "it was not sent there");
+    let ends_by_it = run(End::Ended(Status::Killed(signal("SIGTERM"))));
+    let meant = against(&ends_by_it, Comparison { gaps: term, ..sends() });
+    assert_eq!(broken(&meant, &gap("p0")), [], "the reference run ends by it");
 }
 
 #[test]
