@@ -34,7 +34,8 @@ impl Turns<'_> {
 
     /// True if a thread of the process is parked.
     pub(in crate::supervise) fn is_parked_in(&self, process: ProcessId) -> bool {
-        self.tree.threads_of(process).any(|id| self.is_parked(id))
+        // Asked of each of perhaps very many threads.
+        self.uses_code() && self.tree.threads_of(process).any(|id| self.is_parked(id))
     }
 
     pub(in crate::supervise) fn is_parked(&self, id: ThreadId) -> bool {
