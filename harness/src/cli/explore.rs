@@ -256,7 +256,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let apart = args.search.first && sections.several();
     let mut turns: VecDeque<Turn> = (0..searches).map(Turn::new).collect();
     while let Some(turn) = next(&mut turns, &mut sections, format)? {
-        let Turn { index, halfway, took } = turn;
+        let index = turn.index;
         let Some(section) = sections.each.get(index).cloned() else { continue };
         let (section, searches) = (&section, searches.max(sections.each.len()));
         let share = whole.share(&how, sections.left(turns.len() + 1), clock.elapsed());
@@ -281,9 +281,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             keep: how.keep.clone(),
         };
         let begun = clock.elapsed();
+        let one_step = apart && turn.is_for_one_step();
+        let Turn { halfway, took, .. } = turn;
         let result = match halfway {
+            halfway if one_step => suite::one_step(halfway, &job, &slots, &progress),
             Some(halfway) => suite::go_on(halfway, &job, &slots, &progress).map(Box::new).map(Reached::Done),
-            None if apart => suite::one_step(&job, &slots, &progress),
             None => suite::search(&job, &slots, &progress).map(Box::new).map(Reached::Done),
         };
         drop(progress);
@@ -353,9 +355,15 @@ impl Turn {
     fn new(index: usize) -> Turn {
         Turn { index, halfway: None, took: Duration::ZERO }
     }
+
+    /// True if it has not come to where what is left takes more than one step.
+    fn is_for_one_step(&self) -> bool {
+        self.halfway.as_ref().is_none_or(|halfway| !halfway.is_past_one_step())
+    }
 }
 
-/// The next turn; after the last of those that were known, the first of those that follow from what came of them.
+/// The next turn, first of those that have schedules of one step left; after the last of those that were known, the first of those
+/// that follow from what came of them.
 fn next(turns: &mut VecDeque<Turn>, sections: &mut Sections, format: Format) -> Result<Option<Turn>, Stop> {
     if turns.is_empty() {
         let known = sections.each.len();
@@ -364,7 +372,8 @@ fn next(turns: &mut VecDeque<Turn>, sections: &mut Sections, format: Format) -> 
         }
         turns.extend((known..sections.each.len()).map(Turn::new));
     }
-    Ok(turns.pop_front())
+    let next = turns.iter().position(Turn::is_for_one_step).unwrap_or(0);
+    Ok(turns.remove(next))
 }
 
 fn total(strategies: &[Strategy]) -> u64 {

@@ -32,6 +32,8 @@ use std::sync::atomic::AtomicBool;
 
 /// Schedules in a round: see NOTE \[Rounds\]. More would learn later, fewer would leave workers idle.
 const ROUND: u64 = 16;
+/// And in one where the first finding is wanted, and other searches have their turn between two.
+const ROUND_TO_FIRST: u64 = 4;
 /// More findings than this nobody reads.
 const MOST_FINDINGS: usize = 32;
 /// So many distinct outcomes are kept.
@@ -44,6 +46,7 @@ pub struct Searching {
     planners: Vec<Box<dyn Planner>>,
     /// The planner whose turn it is, and how many runs it has made; none before the reference run was looked at.
     turn: Option<(usize, u64)>,
+    past_one_step: bool,
     entries: Entries,
     findings: Findings,
     races: Races,
@@ -59,7 +62,7 @@ pub struct Searching {
 /// How far a search goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// To where what is left takes more than one step.
+    /// One round of schedules of one step, if there are any left.
     OneStep,
     /// To its end.
     End,
@@ -121,6 +124,7 @@ impl Searching {
             space,
             reference,
             turn: None,
+            past_one_step: false,
             entries: Entries::default(),
             findings: Findings::default(),
             races: Races::default(),
@@ -134,6 +138,11 @@ impl Searching {
     /// How many runs the strategies have made.
     pub fn runs(&self) -> u64 {
         self.report.runs
+    }
+
+    /// True if what it has left takes more than one step.
+    pub fn is_past_one_step(&self) -> bool {
+        self.past_one_step
     }
 
     /// Goes on as far as that, as [`search`] does. The plan is the one that it began with, but for how many runs all
@@ -167,8 +176,8 @@ impl Searching {
 enum Stopped {
     /// All that it was to do is done, or this ended it early.
     Over(Option<Cut>),
-    /// What is left takes more than one step.
-    OneStep,
+    /// It has come to where it was to be left.
+    Left,
 }
 
 impl Search<'_, '_> {
@@ -176,7 +185,7 @@ impl Search<'_, '_> {
         let mut planners = std::mem::take(&mut self.state.planners);
         let stopped = self.all(&mut planners);
         match stopped {
-            Ok(Stopped::OneStep) => {
+            Ok(Stopped::Left) => {
                 let entries = self.ledger.into_entries();
                 return Ok(Went::On(Box::new(Searching { planners, entries, ..self.state })));
             }
@@ -237,8 +246,8 @@ impl Search<'_, '_> {
             }
         };
         let mut own = begin.1;
+        let mut made = false;
         for index in begin.0..planners.len() {
-            self.state.turn = Some((index, own));
             loop {
                 if let Some(cut) = self.satisfied() {
                     return Ok(Stopped::Over(Some(cut)));
@@ -251,14 +260,16 @@ impl Search<'_, '_> {
                 self.budget = expected.min(most);
                 let Some(planner) = planners.get_mut(index) else { break };
                 let tried = |schedule: &Schedule| self.ledger.knows(schedule);
-                if self.until == Until::OneStep && planner.is_past_one_step(&self.state.space, &tried) {
-                    self.state.turn = Some((index, own));
-                    return Ok(Stopped::OneStep);
+                self.state.turn = Some((index, own));
+                self.state.past_one_step = planner.is_past_one_step(&self.state.space, &tried);
+                if self.until == Until::OneStep && (self.state.past_one_step || made) {
+                    return Ok(Stopped::Left);
                 }
                 let left = planner.budget().saturating_sub(own);
                 let left = left.min(most.saturating_sub(self.state.report.runs));
                 // With no run left, one schedule is planned all the same, to see whether there is one.
-                let size = usize::try_from(left.clamp(1, ROUND)).unwrap_or(1);
+                let most = if self.plan.stop == Stop::FirstFinding { ROUND_TO_FIRST } else { ROUND };
+                let size = usize::try_from(left.clamp(1, most)).unwrap_or(1);
                 let round = planner.round(&self.state.space, &tried, size)?;
                 if round.is_empty() {
                     break;
@@ -271,6 +282,7 @@ impl Search<'_, '_> {
                 }
                 own += round.iter().filter(|planned| !planned.shared).count() as u64;
                 let (cut, runs) = self.round(round)?;
+                made = true;
                 for (other, planner) in planners.iter_mut().enumerate() {
                     planner.learn(&self.state.space, &runs, other == index)?;
                 }

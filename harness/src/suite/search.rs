@@ -126,7 +126,7 @@ impl SearchError {
     }
 }
 
-/// A search that was left where what it has left takes more than one step.
+/// A search that was left.
 pub struct Halfway {
     charted: Charted,
     recorder: Recorder,
@@ -140,6 +140,11 @@ impl Halfway {
     /// How many runs its strategies have made.
     pub fn runs(&self) -> u64 {
         self.state.runs()
+    }
+
+    /// True if what it has left takes more than one step.
+    pub fn is_past_one_step(&self) -> bool {
+        self.state.is_past_one_step()
     }
 }
 
@@ -156,9 +161,15 @@ pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done,
     finish(None, job, slots, progress)
 }
 
-/// The same as far as one step goes. Where that found something it is over. Else the handlers are not checked yet.
-pub fn one_step(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Reached, SearchError> {
-    advance(None, Until::OneStep, job, slots, progress)
+/// Begins, or goes on, with a round of schedules of one step. Where that found something it is over. Else the handlers are not
+/// checked yet.
+pub fn one_step(
+    halfway: Option<Box<Halfway>>,
+    job: &Job,
+    slots: &Slots,
+    progress: &dyn Progress,
+) -> Result<Reached, SearchError> {
+    advance(halfway, Until::OneStep, job, slots, progress)
 }
 
 /// Goes on to the end. The job is the one that it began with, but for how many runs it may make in all, and how long it may
