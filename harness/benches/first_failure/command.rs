@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// Seeds of the command. The sweep is made as often, in turn with it.
 const SEEDS: u64 = 20;
@@ -48,14 +49,21 @@ pub fn measure(names: &[String]) -> Result<(), Box<dyn Error>> {
         build(name, folder.path())?;
         // What addresses of libraries are called is kept: the first command on a machine reads it for all.
         measured(|| explore(name, 0, folder.path()))?;
+        // What one leaves behind is not there for the other.
+        let own = || -> Result<TempDir, Box<dyn Error>> {
+            let own = tempfile::tempdir()?;
+            std::fs::copy(folder.path().join(name), own.path().join(name))?;
+            Ok(own)
+        };
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         let (mut found, mut swept) = (0, Vec::new());
         for seed in 1..=SEEDS {
-            let (cost, finds) = measured(|| explore(name, seed, folder.path()))?;
+            let (here, there) = (own()?, own()?);
+            let (cost, finds) = measured(|| explore(name, seed, here.path()))?;
             ours.push(cost);
             found += u32::from(finds);
             if strace {
-                let (cost, sweep) = measured(|| rival::sweep(name, folder.path()))?;
+                let (cost, sweep) = measured(|| rival::sweep(name, there.path()))?;
                 theirs.push(cost);
                 swept.push(sweep);
             }
