@@ -93,9 +93,10 @@ pub fn build(name: &str, flags: &[&str], folder: &Path) -> PathBuf {
 
 /// What the command does without control: what it writes, and how it ends.
 pub fn bare(launch: &Launch) -> (Output, Status) {
-    let bare = Command::new(&launch.file)
-        .arg0(&launch.argv[0])
-        .args(&launch.argv[1..])
+    // Whoever runs tests in the background has these ignored, and a program would inherit that.
+    let bare = Command::new("/usr/bin/env")
+        .arg("--default-signal=INT,QUIT")
+        .args(&launch.argv)
         .env_clear()
         .envs(&launch.env)
         .current_dir(&launch.cwd)
