@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
+use nix::sys::resource::{Resource, getrlimit};
 use sigrace::program::{Launch, Limits};
 use sigrace::resolve;
 use sigrace::schedule::Schedule;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
@@ -64,6 +66,7 @@ pub fn with_supervisor<T: Send>(
 
 /// The same with all that a run can be told.
 pub fn with_settings<T: Send>(settings: Settings, work: impl FnOnce(&mut Supervisor) -> T + Send) -> T {
+    descriptors();
     let slots = Slots::new().expect("this process may use a CPU");
     thread::scope(|scope| {
         let supervised = scope.spawn(|| {
@@ -91,11 +94,19 @@ pub fn build(name: &str, flags: &[&str], folder: &Path) -> PathBuf {
     program
 }
 
+/// How many descriptors this process might have, and how far that may be raised, before a supervisor raised it.
+fn descriptors() -> (u64, u64) {
+    static BEFORE: OnceLock<(u64, u64)> = OnceLock::new();
+    *BEFORE.get_or_init(|| getrlimit(Resource::RLIMIT_NOFILE).expect("a process may read its limits"))
+}
+
 /// What the command does without control: what it writes, and how it ends.
 pub fn bare(launch: &Launch) -> (Output, Status) {
-    // Whoever runs tests in the background has these ignored, and a program would inherit that.
-    let bare = Command::new("/usr/bin/env")
-        .arg("--default-signal=INT,QUIT")
+    let (soft, hard) = descriptors();
+    // Whoever runs tests in the background has these signals ignored, and a program would inherit that.
+    let bare = Command::new("/usr/bin/prlimit")
+        .arg(format!("--nofile={soft}:{hard}"))
+        .args(["/usr/bin/env", "--default-signal=INT,QUIT"])
         .args(&launch.argv)
         .env_clear()
         .envs(&launch.env)
