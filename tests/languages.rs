@@ -116,19 +116,23 @@ fn runs_of_a_program_of_go_are_alike_call_by_call() {
     }
 }
 
+/// Builds this program of Go in the folder; false where there is no go.
+fn builds_with_go(folder: &Path, name: &str, text: &str) -> bool {
+    std::fs::write(folder.join(name), text).unwrap();
+    let build = Command::new("go").args(["build", name]).env("CGO_ENABLED", "0").current_dir(folder).output();
+    let Ok(built) = build else { return false };
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    true
+}
+
 /// All its signals have the runtime's handler, thousands of instructions in which nothing of the program runs.
 #[test]
 fn the_handlers_of_the_runtime_of_go_are_not_checked() {
     let folder = tempfile::tempdir().unwrap();
     let text = "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tfmt.Println(1)\n}\n";
-    std::fs::write(folder.path().join("plain.go"), text).unwrap();
-    let build = Command::new("go")
-        .args(["build", "plain.go"])
-        .env("CGO_ENABLED", "0")
-        .current_dir(folder.path())
-        .output();
-    let Ok(built) = build else { return println!("skipped: no go here") };
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    if !builds_with_go(folder.path(), "plain.go", text) {
+        return println!("skipped: no go here");
+    }
     let output = Command::new(env!("CARGO_BIN_EXE_sigrace"))
         .args(["explore", "--send", "none", "--runs", "3", "--", "./plain"])
         .current_dir(folder.path())
@@ -147,14 +151,9 @@ fn the_execution_tracer_of_go_works() {
     let folder = tempfile::tempdir().unwrap();
     let text = "package main\n\nimport (\n\t\"bytes\"\n\t\"fmt\"\n\t\"runtime/trace\"\n)\n\nfunc main() {\n\tvar told bytes.Buffer\n\
                 \ttrace.Start(&told)\n\ttrace.Stop()\n\tfmt.Println(told.Len() > 0)\n}\n";
-    std::fs::write(folder.path().join("traced.go"), text).unwrap();
-    let build = Command::new("go")
-        .args(["build", "traced.go"])
-        .env("CGO_ENABLED", "0")
-        .current_dir(folder.path())
-        .output();
-    let Ok(built) = build else { return println!("skipped: no go here") };
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    if !builds_with_go(folder.path(), "traced.go", text) {
+        return println!("skipped: no go here");
+    }
     let output = Command::new(env!("CARGO_BIN_EXE_sigrace"))
         .args([
             "explore",

@@ -282,6 +282,11 @@ pub enum What {
 }
 
 impl What {
+    /// The process or thread that was made, if one was.
+    pub fn made(&self) -> Option<&ThreadName> {
+        if let What::Make(made) = self { Some(made) } else { None }
+    }
+
     /// The kind of point that the thread was at, or came to by falling asleep, and which time that was.
     pub fn visit(&self) -> Option<(Site, u32)> {
         match self {

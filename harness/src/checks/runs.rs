@@ -197,10 +197,8 @@ impl<'a> Runs<'a> {
         let watch = self.watch(Vec::new(), SignalSet::EMPTY);
         let Some((run, observed)) = self.run(&base, watch)? else { return Ok(Found::default()) };
         let first = std::iter::once(&self.thread);
-        let made = run.events.iter().filter_map(|event| {
-            let What::Make(made) = &event.what else { return None };
-            Some(made).filter(|made| made.is_process() && made.client_of().is_none())
-        });
+        let made = run.events.iter().filter_map(|event| event.what.made());
+        let made = made.filter(|made| made.is_process() && made.client_of().is_none());
         let begins = |event: &&Event| matches!(event.what, What::Exec(_)) && event.thread.parent().is_some();
         let begun = run.events.iter().filter(begins).map(|event| event.thread.process()).collect();
         let mut processes: Vec<ThreadName> = Vec::new();

@@ -2,10 +2,11 @@
 
 mod saved;
 mod sections;
+mod turns;
 mod whole;
 
 use super::exit::{Exit, Stop};
-use super::options::{Format, RUNS, Search, duration};
+use super::options::{RUNS, Search, duration};
 use super::progress::Progress;
 use super::report;
 use super::say::{page, warn};
@@ -22,12 +23,12 @@ use crate::show::count;
 use crate::signal::{Signal, SignalSet, UnknownSignal};
 use crate::slots::Stopwatch;
 use crate::store;
-use crate::suite::{self, Against, Halfway, How, Job, Reached};
+use crate::suite::{self, Against, How, Job, Reached};
 use crate::supervise::Settings;
-use sections::{Section, Sections};
-use std::collections::VecDeque;
+use sections::Section;
 use std::path::PathBuf;
 use std::time::Duration;
+use turns::{Turn, Turns};
 use whole::{Share, Whole};
 
 /// Look for races in a program, without a scenario
@@ -254,8 +255,17 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let searches = sections.each.len();
     // Who wants the first finding has one step tried everywhere before two are tried anywhere.
     let apart = args.search.first && sections.several();
-    let mut turns: VecDeque<Turn> = (0..searches).map(Turn::new).collect();
-    while let Some(turn) = next(&mut turns, &mut sections, format)? {
+    let mut turns = Turns::default();
+    turns.add(0..searches);
+    loop {
+        if turns.len() == 0 {
+            let known = sections.each.len();
+            if let Some(told) = sections.further() {
+                report::tell(format, format_args!("\n{told}"))?;
+            }
+            turns.add(known..sections.each.len());
+        }
+        let Some(turn) = turns.next() else { break };
         let index = turn.index;
         let Some(section) = sections.each.get(index).cloned() else { continue };
         let (section, searches) = (&section, searches.max(sections.each.len()));
@@ -272,10 +282,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         let job = Job {
             name: section.name(&name, searches),
             settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
-            against: Against::Reference(Comparison {
-                fatal: section.fatal,
-                ..args.comparison(&plan, sections.heard)
-            }),
+            against: Against::Reference(args.comparison(section, &plan, sections.heard)),
             plan,
             checks,
             keep: how.keep.clone(),
@@ -283,17 +290,17 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         let begun = clock.elapsed();
         let one_step = apart && turn.is_for_one_step();
         let Turn { halfway, took, .. } = turn;
-        let result = match halfway {
-            halfway if one_step => suite::one_step(halfway, &job, &slots, &progress),
-            Some(halfway) => suite::go_on(halfway, &job, &slots, &progress).map(Box::new).map(Reached::Done),
-            None => suite::search(&job, &slots, &progress).map(Box::new).map(Reached::Done),
+        let result = if one_step {
+            suite::one_step(halfway, &job, &slots, &progress)
+        } else {
+            suite::go_on(halfway, &job, &slots, &progress).map(Box::new).map(Reached::Done)
         };
         drop(progress);
         let took = took + clock.elapsed().saturating_sub(begun);
         let done = match result {
             Ok(Reached::Done(done)) => *done,
             Ok(Reached::Halfway(halfway)) => {
-                turns.push_back(Turn { index, halfway: Some(halfway), took });
+                turns.again(Turn { index, halfway: Some(halfway), took });
                 continue;
             }
             // What cannot be sent there after all is no fault of the others.
@@ -308,17 +315,10 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             }
         };
         let found = args.search.first && !done.report.findings.is_empty();
-        for left in turns.iter().filter(|_| found) {
-            let runs = left.halfway.as_ref().map(|halfway| halfway.runs());
-            let name = sections.each.get(left.index).map(|section| section.name(&name, searches));
-            let told = match runs {
-                None => "not begun".to_owned(),
-                // It has no step to take.
-                Some(0) => continue,
-                Some(runs) => format!("no finding in {}", count(runs, "run")),
-            };
-            let name = name.unwrap_or_default();
-            report::tell(format, format_args!("{name}: {told}, left for the first finding"))?;
+        if found {
+            for told in turns.told(|index| sections.each.get(index).map(|one| one.name(&name, searches))) {
+                report::tell(format, told)?;
+            }
         }
         if sections.is_told(&done) {
             let text = done.text(&job.name, took, page());
@@ -340,40 +340,6 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         sections.learn(index, &done);
     }
     whole.finish(args, seed, clock.elapsed())
-}
-
-/// A search that is to be made, or to go on.
-struct Turn {
-    /// Which one.
-    index: usize,
-    halfway: Option<Box<Halfway>>,
-    /// How long it took so far.
-    took: Duration,
-}
-
-impl Turn {
-    fn new(index: usize) -> Turn {
-        Turn { index, halfway: None, took: Duration::ZERO }
-    }
-
-    /// True if it has not come to where what is left takes more than one step.
-    fn is_for_one_step(&self) -> bool {
-        self.halfway.as_ref().is_none_or(|halfway| !halfway.is_past_one_step())
-    }
-}
-
-/// The next turn, first of those that have schedules of one step left; after the last of those that were known, the first of those
-/// that follow from what came of them.
-fn next(turns: &mut VecDeque<Turn>, sections: &mut Sections, format: Format) -> Result<Option<Turn>, Stop> {
-    if turns.is_empty() {
-        let known = sections.each.len();
-        if let Some(told) = sections.further() {
-            report::tell(format, format_args!("\n{told}"))?;
-        }
-        turns.extend((known..sections.each.len()).map(Turn::new));
-    }
-    let next = turns.iter().position(Turn::is_for_one_step).unwrap_or(0);
-    Ok(turns.remove(next))
 }
 
 fn total(strategies: &[Strategy]) -> u64 {
@@ -413,14 +379,14 @@ impl Args {
         }
     }
 
-    fn comparison(&self, plan: &Plan, heard: bool) -> Comparison {
+    fn comparison(&self, section: &Section, plan: &Plan, heard: bool) -> Comparison {
         // Who says that nothing is sent, and how every run ends, waits for no signal.
         let alone = self.send.contains(&Sent::Nothing) && self.exit.is_some();
         Comparison {
             sends: plan.asks_for_an_end(),
             exits: self.exits.unwrap_or_default(),
             heard: heard && plan.acts().is_empty() && !alone,
-            fatal: false,
+            fatal: section.fatal,
             gaps: SignalSet::EMPTY,
             products: Vec::new(),
             exit: self.exit,

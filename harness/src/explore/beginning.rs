@@ -88,7 +88,7 @@ impl Look {
             return last.is_some_and(|last| *last < begins) && !self.start.awaited.contains(signal);
         }
         // What a launcher makes does not outlive it.
-        let made = |event: &Event| matches!(&event.what, What::Make(made) if made == process);
+        let made = |event: &Event| event.what.made() == Some(process);
         self.run.events.iter().position(made).is_some_and(|made| made < begins)
     }
 
@@ -111,7 +111,7 @@ pub fn look<S: Supervise + ?Sized>(supervisor: &mut S, script: Option<&Path>) ->
 /// its undisturbed run. None if that is the program's start.
 fn beginning(run: &Run, start: &Start, script: Option<&Path>, send: &[Signal]) -> Option<Beginning> {
     let root = ThreadName::root();
-    let made = |event: &Event| matches!(event.what, What::Make(_));
+    let made = |event: &Event| event.what.made().is_some();
     let alone = run.events.iter().position(made).unwrap_or(run.events.len());
     let executed = |event: &Event| matches!(event.what, What::Exec(_)) && event.thread == root;
     let comes = |signal: &Signal| send.contains(signal) || !from_outside(*signal) && *signal != Signal::CHLD;
@@ -160,7 +160,7 @@ fn last_of_shell(run: &Run, start: &Start) -> Option<usize> {
     let end = others.map(|(_, events)| *events).min().unwrap_or(run.events.len());
     let (mut living, mut last): (Vec<&ThreadName>, Option<usize>) = (Vec::new(), None);
     for (index, event) in run.events.iter().take(end).enumerate() {
-        if let What::Make(made) = &event.what {
+        if let Some(made) = event.what.made() {
             let own = |other: &ThreadName| other.parent().as_ref() == Some(&root);
             let second = own(made) && living.iter().any(|other| own(other));
             if second || made.process() == root {

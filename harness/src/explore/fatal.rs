@@ -14,7 +14,7 @@ use super::reference::meeting;
 use crate::schedule::{Point, Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::Supervise;
-use crate::trace::{Event, Run, What};
+use crate::trace::{Event, Run};
 use syscalls::Sysno;
 
 /// The signals that people and service managers send to end a program, in the order in which they are tried.
@@ -62,7 +62,7 @@ pub fn ended_by<S: Supervise + ?Sized>(
 /// Where a search for what this signal's end leaves behind begins: before the first process has made another, there is nobody to
 /// leave. What a launcher makes does not count, nor what it does itself.
 pub fn with_others(look: &Look, signal: Signal) -> Option<Beginning> {
-    let made = |event: &Event| matches!(&event.what, What::Make(made) if made.is_process());
+    let made = |event: &Event| event.what.made().is_some_and(ThreadName::is_process);
     let events = &look.run().events;
     let launched =
         look.begins(&[signal]).and_then(|beginning| index_of(look.run(), &beginning.point)).unwrap_or(0);

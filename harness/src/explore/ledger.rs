@@ -153,16 +153,17 @@ impl<'a, 'env> Ledger<'a, 'env> {
         self.make_until(schedules, doing, &|_| false)
     }
 
-    /// The same up to the first that fails. True comes with them if that was why there are no more, or if there are all.
-    pub(super) fn make_until_failing(
+    /// Has a round tried; where the `first` finding is wanted, up to the first that fails. True comes with them unless the user asked
+    /// to stop.
+    pub(super) fn make_round(
         &mut self,
         schedules: &[Schedule],
-        doing: &str,
+        first: bool,
     ) -> Result<(Vec<Tried>, bool), Halt> {
         let judge = self.judge;
-        let fails = |run: &Run| run.taint.is_none() && !judge(run).is_empty();
-        let tried = self.make_until(schedules, doing, &fails)?;
-        let done = tried.len() == schedules.len() || tried.last().is_some_and(|last| fails(&last.run));
+        let enough = |run: &Run| first && run.taint.is_none() && !judge(run).is_empty();
+        let tried = self.make_until(schedules, "trying", &enough)?;
+        let done = tried.len() == schedules.len() || tried.last().is_some_and(|last| enough(&last.run));
         Ok((tried, done))
     }
 
@@ -187,13 +188,18 @@ impl<'a, 'env> Ledger<'a, 'env> {
         Ok(tried)
     }
 
+    fn make_one(&mut self, schedule: &Schedule, doing: &str) -> Result<Run, Halt> {
+        let tried = self.make_extra(std::slice::from_ref(schedule), doing)?.pop();
+        tried.map(|tried| tried.run).ok_or(Halt::Interrupted)
+    }
+
     /// What the schedule does: remembered, or found out by a run.
     pub(super) fn look(&mut self, schedule: &Schedule) -> Result<Entry, Halt> {
         if let Some(entry) = self.so_far.entries.get(schedule) {
             return Ok(*entry);
         }
-        let tried = self.make_extra(std::slice::from_ref(schedule), "shrinking, at")?.pop();
-        Ok(self.enter(&tried.ok_or(Halt::Interrupted)?.run).0)
+        let run = self.make_one(schedule, "shrinking, at")?;
+        Ok(self.enter(&run).0)
     }
 
     /// The same of a schedule that another one is compared with: if it fails, nobody else follows that up.
@@ -201,8 +207,7 @@ impl<'a, 'env> Ledger<'a, 'env> {
         if let Some(entry) = self.so_far.entries.get(schedule) {
             return Ok(*entry);
         }
-        let tried = self.make_extra(std::slice::from_ref(schedule), "comparing, at")?.pop();
-        let run = tried.ok_or(Halt::Interrupted)?.run;
+        let run = self.make_one(schedule, "comparing, at")?;
         let (entry, _) = self.enter(&run);
         if entry.clean && entry.breaks.is_some() && self.so_far.aside.len() < MOST_ASIDE {
             self.so_far.aside.push(run);

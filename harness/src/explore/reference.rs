@@ -14,7 +14,7 @@ use super::plan::Plan;
 use crate::schedule::{Action, Point, Schedule, Site, Step, ThreadName};
 use crate::signal::SignalSet;
 use crate::supervise::Supervise;
-use crate::trace::{End, Event, Run, What};
+use crate::trace::{End, Event, Run};
 
 /// The reference run, and the run of the empty schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub(super) fn meeting(plan: &Plan, plain: &Run, acts: &[Action]) -> Result<Vec<S
             asleep: quiet.iter().map(Point::to_string).collect::<Vec<_>>().join(", "),
         });
     };
-    let another = |event: &Event| matches!(event.what, What::Make(_)) || event.thread.client_of().is_some();
+    let another = |event: &Event| event.what.made().is_some() || event.thread.client_of().is_some();
     let alone = !plain.events.iter().any(another);
     let mut met = (1..).map(|nth| Point { thread: to.clone(), site: Site::Quiet, nth });
     let points = alone.then(|| sleeps.clone()).into_iter().chain(&mut met);

@@ -314,14 +314,9 @@ impl Search<'_, '_> {
         let mut complete = true;
         while cut.is_none() && complete && !round.is_empty() {
             let schedules: Vec<Schedule> = round.iter().map(|planned| planned.tree.current()).collect();
+            // Who wants the first finding needs none of the runs behind it.
             let results;
-            (results, complete) = if self.plan.stop == Stop::FirstFinding {
-                self.ledger.make_until_failing(&schedules, "trying")?
-            } else {
-                let results = self.ledger.make(&schedules, "trying")?;
-                let all = results.len() == schedules.len();
-                (results, all)
-            };
+            (results, complete) = self.ledger.make_round(&schedules, self.plan.stop == Stop::FirstFinding)?;
             for (planned, Tried { run, .. }) in round.drain(..results.len()).zip(results) {
                 self.take_planned(planned, &run)?;
                 self.progress.at(&self.standing(Doing::Searching));

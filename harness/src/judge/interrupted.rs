@@ -8,7 +8,7 @@ use super::hang::asks_to_end;
 use super::{Exits, Expectation, Kind, Scope};
 use crate::schedule::{Site, ThreadName};
 use crate::signal::Signal;
-use crate::trace::{Broken, End, Interruption, Run, Status, What};
+use crate::trace::{Broken, End, Interruption, Run, Status};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use syscalls::Sysno;
@@ -28,21 +28,7 @@ pub(super) const KIND: Kind = Kind {
 
 fn of(reference: &Run) -> Option<super::Held> {
     let comparable = matches!(reference.outcome.end, End::Ended(_) | End::Idle(_));
-    let made = reference.events.iter().filter_map(|event| match &event.what {
-        What::Make(made) => Some(made),
-        What::Exec(_)
-        | What::Go(..)
-        | What::Step(_)
-        | What::Sleep(..)
-        | What::Signal(_)
-        | What::Stop
-        | What::Continue
-        | What::Expire(_)
-        | What::Fire(_)
-        | What::Refuse(..)
-        | What::NotHeld(..)
-        | What::End(_) => None,
-    });
+    let made = reference.events.iter().filter_map(|event| event.what.made());
     let waited = made.filter(|made| !reference.outcome.unwaited.contains(made)).cloned().collect();
     comparable.then(|| Arc::new(As { end: reference.outcome.end.clone(), waited }) as _)
 }

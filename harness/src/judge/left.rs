@@ -43,7 +43,7 @@ pub fn ended_with(reference: &Run) -> BTreeSet<ThreadName> {
     let Some(sent) = sent else { return BTreeSet::new() };
     let mut living = BTreeSet::new();
     for event in reference.events.iter().take(sent) {
-        if let What::Make(made) = &event.what {
+        if let Some(made) = event.what.made() {
             living.insert(made.process());
         } else if let What::End(_) = &event.what {
             living.remove(&event.thread.process());

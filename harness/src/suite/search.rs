@@ -158,7 +158,7 @@ pub enum Reached {
 
 /// Searches, and writes the traces of what was found.
 pub fn search(job: &Job, slots: &Slots, progress: &dyn Progress) -> Result<Done, SearchError> {
-    finish(None, job, slots, progress)
+    go_on(None, job, slots, progress)
 }
 
 /// Begins, or goes on, with a round of schedules of one step. Where that found something it is over. Else the handlers are not
@@ -172,18 +172,9 @@ pub fn one_step(
     advance(halfway, Until::OneStep, job, slots, progress)
 }
 
-/// Goes on to the end. The job is the one that it began with, but for how many runs it may make in all, and how long it may
-/// take from now on.
+/// Begins, or goes on, to the end. The job is the one that it began with, but for how many runs it may make in all, and how long
+/// it may take from now on.
 pub fn go_on(
-    halfway: Box<Halfway>,
-    job: &Job,
-    slots: &Slots,
-    progress: &dyn Progress,
-) -> Result<Done, SearchError> {
-    finish(Some(halfway), job, slots, progress)
-}
-
-fn finish(
     mut halfway: Option<Box<Halfway>>,
     job: &Job,
     slots: &Slots,
