@@ -170,6 +170,49 @@ fn a_wait_that_is_given_up_is_told_with_its_error() {
     }
 }
 
+/// Waits for any child, and looks up which one it was.
+const LOOKS_UP: &str = r#"
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    pid_t pids[2];
+    int status;
+    for (int i = 0; i < 2; i++)
+        if ((pids[i] = fork()) == 0) _exit(i + 1);
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = wait(&status);
+        printf("child %d gave %d\n", pid == pids[0] ? 1 : 2, WEXITSTATUS(status));
+    }
+    return 0;
+}
+"#;
+
+#[test]
+fn results_that_children_s_order_mixes_up_are_found_and_lines_in_another_order_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("reaping.c"), folder.path());
+    let output = explore(&[], "reaping", folder.path());
+    ends(&output, 100);
+    let text = stdout(&output);
+    let why = "p0.2 has ended before p0.1, unlike in the reference run, they have written nothing, and every process has made the \
+               same calls and ended alike\n  minimal schedule, 1 step:\n    1. p0.1 after fork: let all others run first\n";
+    assert!(text.contains(why), "{text}");
+    let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+    ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+    ends(&explore(&["--runs", "60", "--save", "saved.ron"], "reaping", folder.path()), 100);
+    ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
+    ends(&explore(&["--runs", "60", "--any-output"], "reaping", folder.path()), 0);
+
+    let source = folder.path().join("looks_up.c");
+    fs::write(&source, LOOKS_UP).unwrap();
+    build(&source, folder.path());
+    let output = explore(&["--runs", "60"], "looks_up", folder.path());
+    ends(&output, 0);
+    assert!(stdout(&output).contains("2 distinct outcomes"), "{}", stdout(&output));
+}
+
 #[test]
 fn a_signal_is_lost_where_the_undisturbed_run_loses_it_too() {
     let folder = tempfile::tempdir().unwrap();

@@ -621,6 +621,8 @@ pub enum Broken {
     Interrupted,
     /// A signal left the program waiting that ends it elsewhere.
     Lost,
+    /// The output has the same numbers in other lines, since children ended in another order.
+    Paired,
     /// More was written than is kept, and it is not known whether that is as expected.
     OutputLimit,
     /// The run took longer on the program's clock than it may.

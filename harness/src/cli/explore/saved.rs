@@ -85,6 +85,7 @@ impl Args {
                 idle: matches!(outcome.end, End::Idle(_)),
                 uninterrupted: found(Broken::Interrupted),
                 heeded: found(Broken::Lost),
+                paired: found(Broken::Paired),
                 atomic: found(Broken::Atomicity),
                 within: late
                     .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
