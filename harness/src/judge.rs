@@ -24,6 +24,7 @@ mod left;
 mod lost;
 mod modes;
 mod output;
+mod overlooked;
 mod paired;
 mod spinning;
 mod stalled;
@@ -89,6 +90,7 @@ expectations! {
     Foreground: foreground::KIND;
     Interrupted: interrupted::KIND;
     Lost: lost::KIND;
+    Overlooked: overlooked::KIND;
     Paired: paired::KIND;
     OutputLimit: output::LIMIT;
     Late: late::KIND;

@@ -9,10 +9,9 @@
 use super::output::quoted;
 use super::{Expectation, Held, Kind, Scope};
 use crate::schedule::{Action, Site, Syscall, ThreadName};
-use crate::trace::{Broken, Event, Outcome, Output, Run, Status, What};
+use crate::trace::{Broken, Event, Outcome, Output, Run, Status, What, tells};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use syscalls::Sysno;
 
 pub(super) const KIND: Kind = Kind {
     broken: Broken::Paired,
@@ -96,7 +95,7 @@ fn reordered(before: &[Event], now: &[Event]) -> Option<(ThreadName, ThreadName)
     let place = |child: &ThreadName| later.iter().position(|other| other == child);
     let of =
         |child: &ThreadName, thread: &ThreadName| thread.process() == *child || thread.descends_from(child);
-    let silent = |child: &ThreadName| !now.iter().any(|event| of(child, &event.thread) && tells(event));
+    let silent = |child: &ThreadName| !now.iter().any(|event| of(child, &event.thread) && told(event));
     earlier.iter().enumerate().find_map(|(index, first)| {
         let then = earlier.iter().skip(index + 1).find(|then| {
             let siblings = then.parent().is_some() && then.parent() == first.parent();
@@ -112,40 +111,9 @@ fn ends(events: &[Event]) -> Vec<ThreadName> {
     ended.map(|event| event.thread.process()).filter(|process| process.client_of().is_none()).collect()
 }
 
-/// True for a call that gives others something to read.
-fn tells(event: &Event) -> bool {
-    use Sysno as S;
-    let What::Go(Site::Before(call), _) = event.what else { return false };
-    matches!(
-        call.sysno(),
-        Some(
-            S::write
-                | S::writev
-                | S::pwrite64
-                | S::pwritev
-                | S::pwritev2
-                | S::sendto
-                | S::sendmsg
-                | S::sendmmsg
-                | S::sendfile
-                | S::splice
-                | S::vmsplice
-                | S::tee
-                | S::copy_file_range
-                | S::msgsnd
-                | S::mq_timedsend
-                | S::process_vm_writev
-                | S::rename
-                | S::renameat
-                | S::renameat2
-                | S::link
-                | S::linkat
-                | S::symlink
-                | S::symlinkat
-                | S::mkdir
-                | S::mkdirat
-        )
-    )
+/// True for a call that gives others something to read or to find.
+fn told(event: &Event) -> bool {
+    matches!(event.what, What::Go(Site::Before(call), _) if tells(call))
 }
 
 /// True if both are the same lines but for the numbers in them, in any order, with the same numbers all together; and not the same

@@ -84,7 +84,7 @@ impl Args {
                 orphans: left(LeftHow::Orphan),
                 idle: matches!(outcome.end, End::Idle(_)),
                 uninterrupted: found(Broken::Interrupted),
-                heeded: found(Broken::Lost),
+                heeded: found(Broken::Lost) || found(Broken::Overlooked),
                 paired: found(Broken::Paired),
                 atomic: found(Broken::Atomicity),
                 within: late
