@@ -97,6 +97,9 @@ pub(super) struct Args {
     /// Every run must write the same standard output as the undisturbed one
     #[arg(long, conflicts_with = "stdout", help_heading = "Expectation")]
     same_output: bool,
+    /// Numbers may be in other lines of the output where children end in another order
+    #[arg(long, conflicts_with = "same_output", help_heading = "Expectation")]
+    any_output: bool,
     /// How much longer than the undisturbed run a run may take on the program's clock, or `never` [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = late, help_heading = "Expectation")]
     late: Option<Late>,
@@ -398,6 +401,7 @@ impl Args {
             products: Vec::new(),
             exit: self.exit,
             same_output: self.same_output,
+            any_output: self.any_output,
             late: self.late(),
             stdout: self.stdout.clone(),
         }
