@@ -23,7 +23,6 @@ use crate::world::World;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 /// What runs are compared with.
 #[derive(Clone, Debug)]
@@ -97,8 +96,8 @@ pub enum SearchError {
     #[error(transparent)]
     Explore(#[from] ExploreError),
     /// The time of the search was used up before there was anything to compare with.
-    #[error("the time, {}, was used up before the reference run was over; next: the same with a longer --time", humantime::format_duration(*.0))]
-    OutOfTime(Duration),
+    #[error("the time was used up before the reference run was over; next: the same with a longer --time")]
+    OutOfTime,
 }
 
 impl SearchError {
@@ -109,7 +108,7 @@ impl SearchError {
                 ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. } | ExploreError::NeverBegins(_),
             ) => Some(Verdict::Unreached),
             SearchError::Explore(error) => error.verdict(),
-            SearchError::OutOfTime(_) => Some(Verdict::Unreached),
+            SearchError::OutOfTime => Some(Verdict::Unreached),
             SearchError::Slot(_) | SearchError::Code(_) | SearchError::Digest(_) | SearchError::Regex(_) => {
                 None
             }
@@ -210,7 +209,7 @@ fn advance(
             done.report.verdict = done.report.against(&[]);
             Ok(Reached::Done(done))
         }
-        (Err(error), Some(time)) if error.is_interrupt() => Err(SearchError::OutOfTime(time)),
+        (Err(error), Some(_)) if error.is_interrupt() => Err(SearchError::OutOfTime),
         (result, _) => result,
     }
 }
