@@ -1,11 +1,12 @@
-//! No SIGTERM is lost: where it ends the first process in some runs, it ends it in all.
+//! No signal is lost that ends the first process elsewhere.
 //!
 //! This is said of one run, which waits as the reference run does. Whether the signal is lost there shows where it comes
-//! elsewhere, without interrupting a call: a search counts it only if it ends the process there (`explore::lost`). Of other signals
-//! nobody knows what they ask for.
+//! elsewhere, without interrupting a call: a search counts it only if it ends the process there (`explore::lost`). SIGTERM asks for an
+//! end wherever it comes. What other signals ask for nobody knows, so they are compared only with the same just before the call in which
+//! they are lost, when the program's memory is the same.
 
 use super::{Exits, Expectation, Held, Kind, Scope};
-use crate::schedule::Step;
+use crate::schedule::{Point, Step};
 use crate::signal::Signal;
 use crate::trace::{Broken, End, Run, Sleeper};
 use std::sync::Arc;
@@ -33,12 +34,16 @@ struct Heeded;
 impl Expectation for Heeded {
     fn breach(&self, run: &Run) -> Option<String> {
         let End::Idle(sleepers) = &run.outcome.end else { return None };
-        let sent = |step: &&Step| step.action.signal() == Some(Signal::TERM) && !run.unreached.contains(step);
-        let step = run.schedule.steps.iter().find(sent)?;
-        Some(format!(
-            "expected SIGTERM to end it, as it does at other places; when it comes to {}, only the outside could go on: {}",
-            step.point(),
-            Sleeper::list(sleepers)
-        ))
+        let waits = |at: &Point| {
+            format!("when it comes to {at}, only the outside could go on: {}", Sleeper::list(sleepers))
+        };
+        let term = |step: &&Step| step.action.signal() == Some(Signal::TERM) && !run.unreached.contains(step);
+        if let Some(step) = run.schedule.steps.iter().find(term) {
+            let told = waits(&step.point());
+            return Some(format!("expected SIGTERM to end it, as it does at other places; {told}"));
+        }
+        let met = run.sent_asleep()?;
+        let (signal, told) = (met.step.action.signal()?, waits(&met.asleep()));
+        Some(format!("expected {signal} to end it, as it does just before the same call; {told}"))
     }
 }

@@ -84,7 +84,8 @@ impl Args {
                 orphans: left(LeftHow::Orphan),
                 idle: matches!(outcome.end, End::Idle(_)),
                 uninterrupted: found(Broken::Interrupted),
-                heeded: found(Broken::Lost),
+                heeded: found(Broken::Lost) || found(Broken::Overlooked),
+                paired: found(Broken::Paired),
                 atomic: found(Broken::Atomicity),
                 within: late
                     .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
