@@ -1,23 +1,21 @@
 //! Whether a signal that leaves a program waiting is one that ends it elsewhere.
 //!
-//! The reference run need not be the one in which all is well: where a SIGTERM comes when everything sleeps, a program may lose it,
+//! The reference run need not be the one in which all is well: where a SIGTERM (or a ^C) comes when everything sleeps, a program may lose it,
 //! and heed it everywhere else. So what the reference run does is wrong if any run shows that SIGTERM asks the program to end: one
 //! that does nothing but send the same signals, not in a call, and in which the program ends by itself.
 
 use super::error::Halt;
 use super::ledger::Ledger;
 use super::space::Space;
-use crate::schedule::{Schedule, Site, Step};
-use crate::signal::Signal;
+use crate::schedule::{Action, Schedule, Site, Step};
 
 /// Of the places at which it is looked whether SIGTERM ends the program, where nobody knows yet: so many, the latest first.
 const LOOKS: usize = 8;
 
 /// A schedule in which SIGTERM ends the program.
 fn heeding(ledger: &mut Ledger<'_, '_>, space: &Space) -> Result<Option<Schedule>, Halt> {
-    let asks = |step: &Step| {
-        step.action.signal() == Some(Signal::TERM) && !matches!(step.at, Site::In(_) | Site::Quiet)
-    };
+    let asks =
+        |step: &Step| step.action.asks_to_end().is_some() && !matches!(step.at, Site::In(_) | Site::Quiet);
     let steps: Vec<Step> = space.first_steps().filter(asks).collect();
     for step in steps.iter().rev().take(LOOKS) {
         if ledger.heeding().is_some() {
@@ -34,5 +32,10 @@ pub(super) fn decides(ledger: &mut Ledger<'_, '_>, space: &Space, schedule: &Sch
     let Some(heeding) = heeding(ledger, space)? else { return Ok(false) };
     let withheld = space.deviating(&[], &space.missing([]));
     let (there, here, none) = (ledger.look(&heeding)?, ledger.look(schedule)?, ledger.look(&withheld)?);
+    // By a key it may end in another way while it starts.
+    let typed = space.home.steps.iter().any(|step| matches!(step.action, Action::Type(_)));
+    if typed && ledger.look(&space.home)?.end != there.end {
+        return Ok(false);
+    }
     Ok(there.clean && here.clean && none.clean && there.end != here.end && there.end != none.end)
 }
