@@ -24,6 +24,8 @@ mod left;
 mod lost;
 mod modes;
 mod output;
+mod overlooked;
+mod paired;
 mod spinning;
 mod stalled;
 mod stopped;
@@ -88,6 +90,8 @@ expectations! {
     Foreground: foreground::KIND;
     Interrupted: interrupted::KIND;
     Lost: lost::KIND;
+    Overlooked: overlooked::KIND;
+    Paired: paired::KIND;
     OutputLimit: output::LIMIT;
     Late: late::KIND;
     Atomicity: atomicity::KIND;
@@ -173,6 +177,8 @@ pub struct Comparison {
     pub exit: Option<i32>,
     /// True if every run must write the same standard output as the reference run.
     pub same_output: bool,
+    /// True if numbers may be in other lines of the output than in the reference run where children end in another order.
+    pub any_output: bool,
     /// A regular expression that must match something in every run's standard output.
     pub stdout: Option<String>,
     /// How much longer than the reference run a run may take on the program's clock, from the last signal sent; none if

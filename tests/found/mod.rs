@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "not everybody looks at all of them")]
 
 /// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 30] = [
+pub const FOUND: [(&str, &str); 32] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -24,6 +24,8 @@ pub const FOUND: [(&str, &str); 30] = [
     ("lost_wakeup", "it hangs"),
     ("misread", "a signal is lost that ends it elsewhere"),
     ("once", "another exit than expected"),
+    ("overlooked", "a signal is handled and not acted on"),
+    ("reaping", "results are mixed up when children end in another order"),
     ("reentered", "another exit where a signal comes between two instructions"),
     ("running", "it hangs"),
     ("shutdown", "it waits for the outside"),

@@ -6,7 +6,7 @@ mod turns;
 mod whole;
 
 use super::exit::{Exit, Stop};
-use super::options::{RUNS, Search, duration};
+use super::options::{Format, RUNS, Search, duration};
 use super::progress::Progress;
 use super::report;
 use super::say::{page, warn};
@@ -17,6 +17,7 @@ use crate::code::Place;
 use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
 use crate::judge::{Comparison, Exits, LATE, Typed};
 use crate::probe::BadProbeName;
+use crate::program::Limits;
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, BadPoint, Keys, Label, Making, Point, Receiver, Site, Syscall};
 use crate::show::count;
@@ -97,6 +98,9 @@ pub(super) struct Args {
     /// Every run must write the same standard output as the undisturbed one
     #[arg(long, conflicts_with = "stdout", help_heading = "Expectation")]
     same_output: bool,
+    /// Numbers may be in other lines of the output where children end in another order
+    #[arg(long, conflicts_with = "same_output", help_heading = "Expectation")]
+    any_output: bool,
     /// How much longer than the undisturbed run a run may take on the program's clock, or `never` [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = late, help_heading = "Expectation")]
     late: Option<Late>,
@@ -235,7 +239,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let code = suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?;
     let code = Code { reentered: !args.no_handler_checks, ..code };
     let name = launch.argv.first().cloned().unwrap_or_default();
-    let settings = Settings {
+    let mut settings = Settings {
         clients,
         ..suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, &cancel)
     };
@@ -248,8 +252,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let format = args.search.output.format;
     let clock = Stopwatch::start(slots.waited());
-    if let Some(told) = sections.told(&name) {
+    for told in [sections.told(&name), sections.followed()].into_iter().flatten() {
         report::tell(format, told)?;
+    }
+    if sections.stalls {
+        settings.limits.clock = Limits::FOLLOWED;
     }
     let mut whole = Whole::default();
     let persons = sections.persons();
@@ -300,7 +307,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         };
         drop(progress);
         let took = took + clock.elapsed().saturating_sub(begun);
-        let done = match result {
+        let mut done = match result {
             Ok(Reached::Done(done)) => *done,
             Ok(Reached::Halfway(halfway)) => {
                 turns.again(Turn { index, halfway: Some(halfway), took });
@@ -317,6 +324,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
                 return Err(error.into());
             }
         };
+        if format != Format::Human {
+            done.notes.extend(sections.followed());
+        }
         let found = args.search.first && !done.report.findings.is_empty();
         if found {
             for told in turns.told(|index| sections.each.get(index).map(|one| one.name(&name, searches))) {
@@ -415,6 +425,7 @@ impl Args {
             products: Vec::new(),
             exit: self.exit,
             same_output: self.same_output,
+            any_output: self.any_output,
             late: self.late(),
             stdout: self.stdout.clone(),
         }

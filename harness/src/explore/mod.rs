@@ -36,6 +36,7 @@ mod known;
 mod ledger;
 mod loops;
 mod lost;
+mod overlooked;
 mod partition;
 mod pct;
 mod person;

@@ -466,8 +466,9 @@ proptest! {
         let expect = Expectations::against(&run, &how).unwrap();
         for kind in broken(&expect, &run) {
             let always = [Broken::Hang, Broken::Crash, Broken::Spinning, Broken::Stalled, Broken::TimedOut];
-            // Of what waits after a SIGTERM other runs decide whether that was lost, the reference run included.
-            let sent = run.schedule.steps.iter().any(|step| step.action.signal() == Some(Signal::TERM));
+            // Of what waits after a signal other runs decide whether that was lost, the reference run included.
+            let term = run.schedule.steps.iter().any(|step| step.action.signal() == Some(Signal::TERM));
+            let sent = term || run.sent_asleep().is_some();
             let lost = sends && sent && matches!(run.outcome.end, End::Idle(_));
             prop_assert!(always.contains(&kind) || kind == Broken::Lost && lost, "{kind:?}");
         }

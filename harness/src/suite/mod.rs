@@ -2,6 +2,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod arrival;
 mod budget;
 mod files;
 mod library;

@@ -51,6 +51,7 @@ impl Turns<'_> {
         let thread = self.tree.thread(id).name.clone();
         self.journal.choice(thread, What::Go(site, nth), others);
         self.note_where(id);
+        self.note_asked(id, &held)?;
         self.tell_signals(id, afterwards);
         match held.place() {
             Place::After(_) => self.leave_plant(id, held),

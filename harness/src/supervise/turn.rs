@@ -35,6 +35,7 @@ impl Turns<'_> {
         let mut observed = self.observed()?;
         let outcome = self.finish(end)?;
         observed.places = self.code.lookout.places();
+        observed.seen = self.told_of_calls();
         observed.receivers = self.journal.receivers();
         observed.calls = std::mem::take(&mut self.code.calls.made);
         observed.start = std::mem::take(&mut self.journal.start);
@@ -147,6 +148,7 @@ impl Turns<'_> {
     /// Tells what happened while the threads settled.
     fn tell_news(&mut self) {
         for (thread, what) in self.journal.take_news() {
+            self.note_returns(thread, &what);
             self.tree.thread_mut(thread).since = self.journal.next_stamp();
             match what {
                 News::Held => {}
@@ -158,5 +160,6 @@ impl Turns<'_> {
                 News::Told(what) => self.event(thread, what),
             }
         }
+        self.note_returns_of_held();
     }
 }

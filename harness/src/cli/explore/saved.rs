@@ -86,7 +86,8 @@ impl Args {
                 // Who has been typed at may wait for more.
                 idle: matches!(outcome.end, End::Idle(_)) || typed(&section.person) != Typed::Nothing,
                 uninterrupted: found(Broken::Interrupted),
-                heeded: found(Broken::Lost),
+                heeded: found(Broken::Lost) || found(Broken::Overlooked),
+                paired: found(Broken::Paired),
                 atomic: found(Broken::Atomicity),
                 within: late
                     .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),

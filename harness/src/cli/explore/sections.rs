@@ -4,13 +4,15 @@ use super::{Args, Begin, Sent};
 use crate::cli::exit::{Exit, Stop};
 use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable, with_others};
 use crate::judge;
-use crate::schedule::{Action, Receiver};
+use crate::program::Limits;
+use crate::schedule::{Action, Receiver, ThreadName};
 use crate::show::listed;
 use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::{self, Done};
 use crate::supervise::Settings;
 use crate::trace::End;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// One of the searches that a command comes to.
@@ -103,6 +105,8 @@ pub(super) struct Sections {
     pub(super) heard: bool,
     /// What an undisturbed run has shown, if it is to be seen from it where they begin.
     look: Option<Look>,
+    /// The program only lets time pass, and nobody has said how far it is to be followed.
+    pub(super) stalls: bool,
 }
 
 impl Args {
@@ -120,10 +124,14 @@ impl Args {
             let script = suite::script(&settings.launch).is_some();
             let looks = self.always || self.target.world().tty || script || shell;
             let looks = looks && self.from.is_none();
-            let look = looks.then(|| suite::look(settings, slots)).transpose()?;
-            return Ok(Sections { look, ..Sections::of(each) });
+            let free = !self.target.has_limit_of_clock();
+            let look = (looks || free).then(|| suite::look(settings, slots)).transpose()?;
+            let stalls = free && look.as_ref().is_some_and(|look| look.only_lets_time_pass(Limits::FOLLOWED));
+            return Ok(Sections { look: look.filter(|_| looks), stalls, ..Sections::of(each) });
         }
         let look = suite::look(settings, slots)?;
+        let free = !self.target.has_limit_of_clock();
+        let stalls = free && look.only_lets_time_pass(Limits::FOLLOWED);
         let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
         let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !self.target.world().tty) {
@@ -138,7 +146,7 @@ impl Args {
         if self.send.contains(&Sent::Nothing) || self.target.world().tty {
             let persons = acts.into_iter().map(|act| Section { person: vec![act], ..Section::default() });
             let each = std::iter::once(Section::nothing()).chain(persons).collect();
-            return Ok(Sections { heard, look, ..Sections::of(each) });
+            return Ok(Sections { heard, look, stalls, ..Sections::of(each) });
         }
         let sent = found.send.iter().map(|(signal, to)| Section {
             send: vec![*signal],
@@ -147,14 +155,22 @@ impl Args {
         });
         let ending = fatal.map(|signal| Section { send: vec![signal], fatal: true, ..Section::default() });
         let each = std::iter::once(Section::nothing()).chain(sent).chain(ending).collect();
-        Ok(Sections { found: Some(found), heard, look, ..Sections::of(each) })
+        Ok(Sections { found: Some(found), heard, look, stalls, ..Sections::of(each) })
     }
 }
 
 impl Sections {
     /// These, as they were asked for.
     fn of(each: Vec<Section>) -> Sections {
-        Sections { each, found: None, goes_on: Vec::new(), endings: Vec::new(), heard: false, look: None }
+        Sections {
+            each,
+            found: None,
+            goes_on: Vec::new(),
+            endings: Vec::new(),
+            heard: false,
+            look: None,
+            stalls: false,
+        }
     }
 }
 
@@ -179,6 +195,14 @@ impl Sections {
         self.each.len() > 1
     }
 
+    /// How far each run is followed, if that is not what one would expect.
+    pub(super) fn followed(&self) -> Option<String> {
+        let far = humantime::format_duration(Limits::FOLLOWED);
+        self.stalls.then(|| {
+            format!("undisturbed it only lets time pass, so each run goes on for {far} of its clock (--limit-clock for longer)")
+        })
+    }
+
     /// What is sent in turn and what is left out, in a line or two; none if there is but one search.
     pub(super) fn told(&self, program: &str) -> Option<String> {
         if self.found.is_none() && self.several() {
@@ -199,7 +223,11 @@ impl Sections {
                 signals(*set)
             ));
         }
-        left.extend(found.others.iter().map(|(signal, process)| format!("{signal} to {process}")));
+        let mut others: BTreeMap<Signal, Vec<&ThreadName>> = BTreeMap::new();
+        for (signal, process) in &found.others {
+            others.entry(*signal).or_default().push(process);
+        }
+        left.extend(others.iter().map(|(signal, processes)| format!("{signal} to {}", few(processes))));
         if !left.is_empty() {
             told += &format!("\nnot sent (--send, --send-to): {}", left.join("; "));
         }
@@ -271,9 +299,29 @@ impl Sections {
     }
 }
 
+/// The first of them, and how many there are more.
+fn few(processes: &[&ThreadName]) -> String {
+    const FEW: usize = 4;
+    match processes.split_at_checked(FEW) {
+        Some((first, rest @ [_, _, ..])) => {
+            listed(first.iter().map(ToString::to_string).chain([format!("{} more", rest.len())]))
+        }
+        _ => listed(processes),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_processes_the_first_are_named() {
+        let names: Vec<ThreadName> = (1..=6).map(|n| format!("p0.{n}").parse().unwrap()).collect();
+        let names: Vec<&ThreadName> = names.iter().collect();
+        assert_eq!(few(&names[..1]), "p0.1");
+        assert_eq!(few(&names[..5]), "p0.1, p0.2, p0.3, p0.4 and p0.5");
+        assert_eq!(few(&names), "p0.1, p0.2, p0.3, p0.4 and 2 more");
+    }
 
     #[test]
     fn each_search_has_a_name_and_a_file_of_its_own() {
