@@ -15,7 +15,7 @@ use super::{host, interrupt};
 use crate::checks::Rule;
 use crate::code::Place;
 use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
-use crate::judge::{Comparison, Exits, LATE};
+use crate::judge::{Comparison, Exits, LATE, Typed};
 use crate::probe::BadProbeName;
 use crate::program::Limits;
 use crate::scenario::{Explore, Strategy};
@@ -26,6 +26,7 @@ use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, How, Job, Reached};
 use crate::supervise::Settings;
+use crate::trace::Acts;
 use sections::Section;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub(super) struct Args {
     /// Keys that a person types at the terminal, like `^C`, `^Z` or `q`; each run types each once; repeatable
     ///
     /// `^` and a capital letter or one of `@[\\]^_?` is a control character. Without this, --resize and --hang-up, each of ^C, ^\\,
-    /// ^Z, another size and a hang-up is tried by itself, wherever it means something.
+    /// ^Z, another size, a hang-up, ^D and a line of text has a search of its own, if it means something when everything first sleeps.
     #[arg(long = "type", value_name = "KEYS", requires = "tty", value_parser = keys, help_heading = "Disturbance")]
     types: Vec<Keys>,
     /// A size that a person gives the terminal, in columns and rows
@@ -258,6 +259,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         settings.limits.clock = Limits::FOLLOWED;
     }
     let mut whole = Whole::default();
+    let persons = sections.persons();
     // What is asked for at once is one search; what follows from several is named as they are.
     let searches = sections.each.len();
     // Who wants the first finding has one step tried everywhere before two are tried anywhere.
@@ -281,7 +283,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         // Nobody handles what ends it.
         let checks = if section.fatal { Vec::new() } else { args.checks() };
         let code = Code { reentered: code.reentered && !section.fatal, ..code.clone() };
-        let plan = Plan { from, ..args.plan(section, &how, code, share, apart) };
+        let mut plan = Plan { from, ..args.plan(section, &how, code, share, apart) };
+        plan.may.retain(|act| !persons.contains(act));
         let progress = Progress::within(
             plan.time,
             Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)),
@@ -352,6 +355,26 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     whole.finish(args, seed, clock.elapsed())
 }
 
+/// What a person types who does this: nothing, keys that cause signals by default, or text as well.
+fn typed(acts: &[Action]) -> Typed {
+    let keys = acts.iter().filter_map(|act| match act {
+        Action::Type(keys) => Some(keys.single()),
+        Action::Resize(..)
+        | Action::HangUp
+        | Action::Send(_)
+        | Action::SendGroup(_)
+        | Action::Switch(_)
+        | Action::Fire => None,
+    });
+    let signals = |key: Option<u8>| Acts::KEYS.iter().any(|(known, _)| key == Some(*known));
+    let each: Vec<bool> = keys.map(signals).collect();
+    match each.is_empty() {
+        true => Typed::Nothing,
+        false if each.into_iter().all(|signals| signals) => Typed::Keys,
+        false => Typed::Text,
+    }
+}
+
 fn total(strategies: &[Strategy]) -> u64 {
     strategies.iter().filter_map(Strategy::runs).fold(0, u64::saturating_add)
 }
@@ -379,7 +402,7 @@ impl Args {
         Explore {
             send: section.send.clone(),
             send_to: section.to.clone(),
-            person: self.person(),
+            person: if section.person.is_empty() { self.person() } else { section.person.clone() },
             always: self.always || section.fatal,
             points: self.points.clone(),
             from: None,
@@ -397,6 +420,7 @@ impl Args {
             exits: self.exits.unwrap_or_default(),
             heard: heard && plan.acts().is_empty() && !alone,
             fatal: section.fatal,
+            typed: typed(&section.person),
             gaps: SignalSet::EMPTY,
             products: Vec::new(),
             exit: self.exit,
