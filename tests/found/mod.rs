@@ -1,7 +1,7 @@
 //! The broken fixtures that `explore` finds with no flag but the command, and what it says of each.
 
 /// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 32] = [
+pub const FOUND: [(&str, &str); 33] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -12,6 +12,7 @@ pub const FOUND: [(&str, &str); 32] = [
     ("early_timer", "it hangs"),
     ("eintr", "an interrupted call is taken for its end"),
     ("errno", "another exit where a signal comes between two instructions"),
+    ("flag", "it spins for ever"),
     ("given_up", "a process crashes"),
     ("half_written", "other files are left than should be"),
     ("idle_workers", "it hangs"),
