@@ -17,7 +17,6 @@ use crate::code::Place;
 use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
 use crate::judge::{Comparison, Exits, LATE, Typed};
 use crate::probe::BadProbeName;
-use crate::program::Limits;
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, BadPoint, Keys, Label, Making, Point, Receiver, Site, Syscall};
 use crate::show::count;
@@ -243,7 +242,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         clients,
         ..suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, &cancel)
     };
-    let mut sections = match args.sections(&settings, &slots) {
+    let mut sections = match args.sections(&mut settings, &slots) {
         Ok(sections) => sections,
         Err(error) => {
             warn(format_args!("seed {seed}"));
@@ -254,9 +253,6 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let clock = Stopwatch::start(slots.waited());
     for told in [sections.told(&name), sections.followed()].into_iter().flatten() {
         report::tell(format, told)?;
-    }
-    if sections.stalls {
-        settings.limits.clock = Limits::FOLLOWED;
     }
     let mut whole = Whole::default();
     let persons = sections.persons();

@@ -106,12 +106,12 @@ pub(super) struct Sections {
     /// What an undisturbed run has shown, if it is to be seen from it where they begin.
     look: Option<Look>,
     /// The program only lets time pass, and nobody has said how far it is to be followed.
-    pub(super) stalls: bool,
+    stalls: bool,
 }
 
 impl Args {
     /// What was asked for: these signals together; or else what the program has something to do with, found out by a run.
-    pub(super) fn sections(&self, settings: &Settings, slots: &Slots) -> Result<Sections, Stop> {
+    pub(super) fn sections(&self, settings: &mut Settings, slots: &Slots) -> Result<Sections, Stop> {
         let signals: Vec<Signal> = self.send.iter().filter_map(|sent| sent.signal()).collect();
         if self.send.contains(&Sent::Nothing) && (!signals.is_empty() || self.always) {
             let why = "`--send none` sends nothing: it goes with no other signal, nor with --always";
@@ -125,13 +125,11 @@ impl Args {
             let looks = self.always || self.target.world().tty || script || shell;
             let looks = looks && self.from.is_none();
             let free = !self.target.has_limit_of_clock();
-            let look = (looks || free).then(|| suite::look(settings, slots)).transpose()?;
-            let stalls = free && look.as_ref().is_some_and(|look| look.only_lets_time_pass(Limits::FOLLOWED));
-            return Ok(Sections { look: look.filter(|_| looks), stalls, ..Sections::of(each) });
+            let (look, stalls) = (looks || free).then(|| self.look(settings, slots)).transpose()?.unzip();
+            let look = look.filter(|_| looks);
+            return Ok(Sections { look, stalls: stalls == Some(true), ..Sections::of(each) });
         }
-        let look = suite::look(settings, slots)?;
-        let free = !self.target.has_limit_of_clock();
-        let stalls = free && look.only_lets_time_pass(Limits::FOLLOWED);
+        let (look, stalls) = self.look(settings, slots)?;
         let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
         let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !self.target.world().tty) {
@@ -156,6 +154,16 @@ impl Args {
         let ending = fatal.map(|signal| Section { send: vec![signal], fatal: true, ..Section::default() });
         let each = std::iter::once(Section::nothing()).chain(sent).chain(ending).collect();
         Ok(Sections { found: Some(found), heard, look, stalls, ..Sections::of(each) })
+    }
+
+    /// What an undisturbed run shows. Where it only lets time pass, and nobody has said how far, the runs that follow go on for less.
+    fn look(&self, settings: &mut Settings, slots: &Slots) -> Result<(Look, bool), Stop> {
+        let look = suite::look(settings, slots)?;
+        let stalls = !self.target.has_limit_of_clock() && look.only_lets_time_pass(Limits::FOLLOWED);
+        if stalls {
+            settings.limits.clock = Limits::FOLLOWED;
+        }
+        Ok((look, stalls))
     }
 }
 
