@@ -12,8 +12,12 @@ use std::path::Path;
 
 /// Three runs of `programs/network.c`, one after the other in one supervisor.
 fn three(words: &[&str], network: Network) -> [Run; 3] {
+    three_of("network.c", words, network)
+}
+
+fn three_of(source: &str, words: &[&str], network: Network) -> [Run; 3] {
     let folder = tempfile::tempdir().unwrap();
-    let program = supervised::build("network.c", &[], folder.path());
+    let program = supervised::build(source, &[], folder.path());
     let argv = [&[program.to_str().unwrap()], words].concat();
     let launch = supervised::launch(&argv, folder.path());
     let settings = Settings { world: World { network, ..World::default() }, ..Settings::of(launch) };
@@ -98,6 +102,28 @@ fn within_a_run_an_address_stays_in_use_for_a_while() {
     for run in three(&["2"], Network::Own) {
         assert_eq!(said(&run), "served\nbind: Address already in use\n");
         assert_eq!(run.outcome.end, End::Ended(Status::Exited(1)));
+    }
+}
+
+/// The kernel grants more or less as time passes, where it measures that.
+#[test]
+fn a_connection_takes_as_much_in_every_run_until_it_is_full() {
+    for words in [&[][..], &["forked"]] {
+        let runs = three_of("fill.c", words, Network::Own);
+        for run in &runs {
+            assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)), "{}", said(run));
+            assert_eq!((said(run), run.reached.len()), (said(&runs[0]), runs[0].reached.len()));
+        }
+        let text = said(&runs[0]);
+        let numbers: Vec<u64> = text.split([' ', ',', '\n']).filter_map(|word| word.parse().ok()).collect();
+        // Everything that was sent has been read, and buffers are no larger than is said of them.
+        match words {
+            [] => assert!(
+                numbers.len() == 8 && numbers.iter().all(|number| (1..4 << 20).contains(number)),
+                "{text}"
+            ),
+            _ => assert_eq!(numbers[numbers.len() - 2], numbers[numbers.len() - 1], "{text}"),
+        }
     }
 }
 

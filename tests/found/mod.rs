@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "not everybody looks at all of them")]
 
 /// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 32] = [
+pub const FOUND: [(&str, &str); 33] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -14,6 +14,7 @@ pub const FOUND: [(&str, &str); 32] = [
     ("early_timer", "it hangs"),
     ("eintr", "an interrupted call is taken for its end"),
     ("errno", "another exit where a signal comes between two instructions"),
+    ("flag", "it spins for ever"),
     ("given_up", "a process crashes"),
     ("half_written", "other files are left than should be"),
     ("idle_workers", "it hangs"),

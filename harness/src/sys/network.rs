@@ -30,7 +30,7 @@ const SETTINGS: &[&str] = &[
     "ipv4/tcp_keepalive_intvl",
     "ipv4/tcp_keepalive_probes",
     "ipv4/tcp_rmem",
-    "ipv4/tcp_wmem",
+    SEND_BUFFERS,
     "ipv4/tcp_syn_retries",
     "ipv4/tcp_tw_reuse",
     "ipv6/bindv6only",
@@ -41,7 +41,17 @@ const SETTINGS: &[&str] = &[
 const FIXED: &[(&str, &str)] = &[
     // What connections of one run took would count for those of the next.
     ("ipv4/tcp_no_metrics_save", "1"),
+    // How far a receive buffer grows, and with it how much can be sent, hangs on how long it takes the program to read.
+    ("ipv4/tcp_moderate_rcvbuf", "0"),
+    // Of two acknowledgements that wait together one is dropped, with the window that it grants, unless a millisecond has begun
+    // between them; and segments are as large as windows were.
+    ("ipv4/tcp_timestamps", "0"),
 ];
+/// The least, the usual and the greatest size of a send buffer, in bytes.
+const SEND_BUFFERS: &str = "ipv4/tcp_wmem";
+/// How large it is at most here: a little less than what the kernel grants any connection over loopback when it is made. How far it
+/// would grow from there hangs on how fast acknowledgements come.
+const MOST_UNSENT: u64 = 2560 << 10;
 /// Who may make sockets for ICMP echoes (icmp(7)).
 const GROUPS: &str = "ipv4/ping_group_range";
 
@@ -69,6 +79,7 @@ pub(super) fn settings(group: Option<Gid>) -> io::Result<Vec<Setting>> {
                 // Nobody may, as in a new network.
                 _ => continue,
             },
+            _ if *name == SEND_BUFFERS => send_buffers(&text).unwrap_or(text),
             _ => text,
         };
         settings.push(Setting { path: CString::new(path)?, text: CString::new(text)? });
@@ -80,6 +91,14 @@ pub(super) fn settings(group: Option<Gid>) -> io::Result<Vec<Setting>> {
         }
     }
     Ok(settings)
+}
+
+/// These sizes, none of which is larger than it may be; none where it is not told which they are.
+fn send_buffers(text: &str) -> Option<String> {
+    let sizes: Vec<u64> = text.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [least, usual, most] = sizes[..] else { return None };
+    let [least, usual, most] = [least, usual, most].map(|size| size.min(MOST_UNSENT));
+    Some(format!("{least} {usual} {most}"))
 }
 
 /// Makes a network with these settings, in which loopback carries packets.
