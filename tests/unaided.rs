@@ -3,14 +3,11 @@
 mod found;
 mod script;
 
-use found::{AT_TERMINAL, FOUND};
+use found::{AT_TERMINAL, FOUND, WITH_CLIENTS};
 use script::{ends, stdout};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-
-/// It waits for a client, and nobody says which.
-const SERVES: &str = "parting";
 
 fn fixtures(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(kind)
@@ -56,6 +53,35 @@ fn what_is_broken_at_a_terminal_is_found() {
 }
 
 #[test]
+fn what_is_broken_for_clients_is_found() {
+    for (name, what, clients) in WITH_CLIENTS {
+        are_found(&[(name, what)], clients);
+    }
+}
+
+#[test]
+fn who_is_connected_to_by_nobody_is_told_what_to_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |name: &str, words: &[&str]| {
+        build(&fixtures("sound").join(name).with_extension("c"), folder.path());
+        let text = stdout(&explore(words, name, folder.path()));
+        text.lines().find(|line| line.starts_with("nobody connects to ")).map(str::to_owned)
+    };
+    let next = |address: &str| {
+        format!(
+            "nobody connects to {address}; next: --client 'connect {address}; send hello\\n; wait-eof', or a command that talks to it"
+        )
+    };
+    assert_eq!(told("in_flight", &[]), Some(next("unix:@in flight")));
+    assert_eq!(told("reload", &[]), Some(next("tcp:8080")));
+    // What it says can be typed; and whoever has no door is told nothing.
+    let client = next("tcp:8080");
+    let client = client.split('\'').nth(1).unwrap();
+    assert_eq!(told("reload", &["--runs", "5", "--client", client]), None);
+    assert_eq!(told("abandoned", &["--runs", "5"]), None);
+}
+
+#[test]
 fn one_step_is_tried_everywhere_before_two_are_tried_anywhere() {
     let folder = tempfile::tempdir().unwrap();
     build(&fixtures("broken").join("eintr.c"), folder.path());
@@ -84,14 +110,16 @@ fn what_is_sound_is_silent() {
     let mut sources: Vec<PathBuf> =
         fs::read_dir(fixtures("sound")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let is_meant = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "c");
-    sources.retain(|path| is_meant(path) && path.file_stem().is_some_and(|stem| stem != SERVES));
+    sources.retain(is_meant);
     assert!(sources.len() > FOUND.len());
     for source in sources {
         build(&source, folder.path());
         let name = source.file_stem().unwrap().to_str().unwrap();
         let terminal = AT_TERMINAL.iter().any(|(other, _)| *other == name).then_some("--tty");
         let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--runs", "60"];
-        let words: Vec<&str> = words.into_iter().chain(terminal).collect();
+        let clients =
+            WITH_CLIENTS.iter().find(|(other, ..)| *other == name).map_or(&[][..], |(_, _, clients)| clients);
+        let words: Vec<&str> = words.into_iter().chain(terminal).chain(clients.iter().copied()).collect();
         let program = format!("./{name}");
         let output = script::sigrace(folder.path(), &[&words[..], &["--", &program]].concat());
         ends(&output, 0);

@@ -166,6 +166,8 @@ pub struct Comparison {
     pub heard: bool,
     /// True if the signal ends the first process, which does nothing about it: then only who is left behind is compared.
     pub fatal: bool,
+    /// Clients that do not read all that they are sent, as they are told: what they wrote is not compared.
+    pub hasty: Vec<String>,
     /// What is typed at the program's terminal.
     pub typed: Typed,
     /// Signals whose handlers the first process takes away for a moment.

@@ -47,3 +47,20 @@ pub const AT_TERMINAL: [(&str, &str); 5] = [
     ("put_aside", "the terminal is left in other modes"),
     ("too_small", "it hangs"),
 ];
+
+/// Those that it finds with these clients alone.
+pub const WITH_CLIENTS: [(&str, &str, &[&str]); 3] = [
+    (
+        "in_flight",
+        "a client ends otherwise than expected",
+        &["--client", "connect unix:@in flight; send two lines\\n; expect two\\n; wait-eof"],
+    ),
+    ("parting", "another exit than expected", &["--client", WELCOMED, "--client", WELCOMED]),
+    (
+        "reload",
+        "a client ends otherwise than expected",
+        &["--client", "connect tcp:8080; send hello?\\n; expect \\n; wait-eof"],
+    ),
+];
+
+const WELCOMED: &str = "connect unix:@parting; expect welcome\\n; close";

@@ -251,7 +251,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let format = args.search.output.format;
     let clock = Stopwatch::start(slots.waited());
-    for told in [sections.told(&name), sections.followed()].into_iter().flatten() {
+    for told in [sections.told(&name), sections.followed(), sections.unvisited()].into_iter().flatten() {
         report::tell(format, told)?;
     }
     let mut whole = Whole::default();
@@ -321,7 +321,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             }
         };
         if format != Format::Human {
-            done.notes.extend(sections.followed());
+            done.notes.extend(sections.followed().into_iter().chain(sections.unvisited()));
         }
         let found = args.search.first && !done.report.findings.is_empty();
         if found {
@@ -416,6 +416,7 @@ impl Args {
             exits: self.exits.unwrap_or_default(),
             heard: heard && plan.acts().is_empty() && !alone,
             fatal: section.fatal,
+            hasty: self.target.hasty_clients(),
             typed: typed(&section.person),
             gaps: SignalSet::EMPTY,
             products: Vec::new(),

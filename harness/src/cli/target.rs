@@ -53,6 +53,12 @@ impl Target {
         self.world.world()
     }
 
+    /// Clients that do not read all that they are sent.
+    pub(super) fn hasty_clients(&self) -> Vec<String> {
+        let clients = self.world().clients;
+        clients.iter().filter(|client| !client.reads_all()).map(ToString::to_string).collect()
+    }
+
     /// How the clients of the program start.
     pub(super) fn clients(&self, launch: &Launch) -> Result<Vec<Launch>, Stop> {
         Ok(resolve::clients(&self.world().clients, launch)?)

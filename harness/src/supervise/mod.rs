@@ -38,6 +38,7 @@ mod killing;
 mod lapse;
 mod leftover;
 mod listen;
+mod listening;
 mod network;
 mod observed;
 mod outcome;
@@ -196,6 +197,8 @@ pub struct Observed {
     pub seen: trace::Seen,
     /// The processes that have something to do with signals, by name.
     pub receivers: Vec<Receiver>,
+    /// Where the program waits to be connected to when everything sleeps, as a client's script has it: `tcp:8080`, `unix:@name`.
+    pub listens: Vec<String>,
     /// What the first process does as it starts.
     pub start: Start,
     /// The calls that were asked for, in order; of one that was made again after a signal each time.

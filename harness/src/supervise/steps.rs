@@ -107,6 +107,7 @@ impl Turns<'_> {
             return Ok(false);
         }
         self.note_awaited()?;
+        self.note_listening()?;
         let wanted = self.schedule.steps.iter().any(|step| step.at == Site::Quiet);
         let first = self.journal.first_quiet.is_empty();
         if self.journal.quiet_at == Some(self.journal.events.len()) || !(first || wanted) {

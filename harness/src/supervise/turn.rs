@@ -37,6 +37,7 @@ impl Turns<'_> {
         observed.places = self.code.lookout.places();
         observed.seen = self.told_of_calls();
         observed.receivers = self.journal.receivers();
+        observed.listens = std::mem::take(&mut self.journal.listens);
         observed.calls = std::mem::take(&mut self.code.calls.made);
         observed.start = std::mem::take(&mut self.journal.start);
         if let Some(what) = self.doubts.take_unsupported() {

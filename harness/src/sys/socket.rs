@@ -13,6 +13,26 @@ pub fn listens(socket: BorrowedFd<'_>) -> Result<bool, Errno> {
     socket::getsockopt(&socket, sockopt::AcceptConn)
 }
 
+/// Where clients connect to it: `tcp:` and a port of this machine, or `unix:` and a path or `@` and a name (unix(7)); none if they do
+/// not, or it is none of these or has no name that can be written.
+pub fn listens_at(socket: BorrowedFd<'_>) -> Option<String> {
+    let stream =
+        socket::getsockopt(&socket, sockopt::SockType).is_ok_and(|kind| kind == socket::SockType::Stream);
+    if !stream || !listens(socket).is_ok_and(|listens| listens) {
+        return None;
+    }
+    if is_internet(socket) {
+        return own_address(socket).map(|own| format!("tcp:{}", own.port()));
+    }
+    let own = socket::getsockname::<UnixAddr>(socket.as_raw_fd()).ok()?;
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+    match (own.path(), own.as_abstract()) {
+        (Some(path), _) => path.to_str().map(|path| format!("unix:{path}")),
+        (None, Some(name)) => text(name).map(|name| format!("unix:@{name}")),
+        (None, None) => None,
+    }
+}
+
 /// The process at the other end of a Unix socket, as it was when the connection was made; none where there is none.
 pub fn peer(socket: BorrowedFd<'_>) -> Option<i32> {
     socket::getsockopt(&socket, sockopt::PeerCredentials).ok().map(|peer| peer.pid()).filter(|pid| *pid > 0)

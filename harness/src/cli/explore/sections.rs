@@ -107,9 +107,16 @@ pub(super) struct Sections {
     look: Option<Look>,
     /// The program only lets time pass, and nobody has said how far it is to be followed.
     stalls: bool,
+    /// Where the program waits to be connected to, if there is nobody who does.
+    listens: Vec<String>,
 }
 
 impl Args {
+    /// Where the program waits to be connected to, if it has no clients.
+    fn unvisited(look: &Look, settings: &Settings) -> Vec<String> {
+        if settings.clients.is_empty() { look.listens().to_vec() } else { Vec::new() }
+    }
+
     /// What was asked for: these signals together; or else what the program has something to do with, found out by a run.
     pub(super) fn sections(&self, settings: &mut Settings, slots: &Slots) -> Result<Sections, Stop> {
         let signals: Vec<Signal> = self.send.iter().filter_map(|sent| sent.signal()).collect();
@@ -126,10 +133,12 @@ impl Args {
             let looks = looks && self.from.is_none();
             let free = !self.target.has_limit_of_clock();
             let (look, stalls) = (looks || free).then(|| self.look(settings, slots)).transpose()?.unzip();
+            let listens = look.as_ref().map(|look| Args::unvisited(look, settings)).unwrap_or_default();
             let look = look.filter(|_| looks);
-            return Ok(Sections { look, stalls: stalls == Some(true), ..Sections::of(each) });
+            return Ok(Sections { look, stalls: stalls == Some(true), listens, ..Sections::of(each) });
         }
         let (look, stalls) = self.look(settings, slots)?;
+        let listens = Args::unvisited(&look, settings);
         let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
         let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !self.target.world().tty) {
@@ -144,7 +153,7 @@ impl Args {
         if self.send.contains(&Sent::Nothing) || self.target.world().tty {
             let persons = acts.into_iter().map(|act| Section { person: vec![act], ..Section::default() });
             let each = std::iter::once(Section::nothing()).chain(persons).collect();
-            return Ok(Sections { heard, look, stalls, ..Sections::of(each) });
+            return Ok(Sections { heard, look, stalls, listens, ..Sections::of(each) });
         }
         let sent = found.send.iter().map(|(signal, to)| Section {
             send: vec![*signal],
@@ -153,7 +162,7 @@ impl Args {
         });
         let ending = fatal.map(|signal| Section { send: vec![signal], fatal: true, ..Section::default() });
         let each = std::iter::once(Section::nothing()).chain(sent).chain(ending).collect();
-        Ok(Sections { found: Some(found), heard, look, stalls, ..Sections::of(each) })
+        Ok(Sections { found: Some(found), heard, look, stalls, listens, ..Sections::of(each) })
     }
 
     /// What an undisturbed run shows. Where it only lets time pass, and nobody has said how far, the runs that follow go on for less.
@@ -178,6 +187,7 @@ impl Sections {
             heard: false,
             look: None,
             stalls: false,
+            listens: Vec::new(),
         }
     }
 }
@@ -201,6 +211,15 @@ impl Sections {
     /// True if there are several.
     pub(super) fn several(&self) -> bool {
         self.each.len() > 1
+    }
+
+    /// What to type next where the program waits to be connected to, and nobody does; of a program that has no clients.
+    pub(super) fn unvisited(&self) -> Option<String> {
+        let [first, ..] = self.listens.as_slice() else { return None };
+        Some(format!(
+            "nobody connects to {}; next: --client 'connect {first}; send hello\\n; wait-eof', or a command that talks to it",
+            listed(&self.listens)
+        ))
     }
 
     /// How far each run is followed, if that is not what one would expect.

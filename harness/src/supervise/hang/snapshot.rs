@@ -277,7 +277,7 @@ impl Turns<'_> {
     }
 
     /// Every descriptor of every live process, with a live thread of it.
-    fn open_descriptors(&self) -> Result<Vec<(ThreadId, i32)>, RunError> {
+    pub(in crate::supervise) fn open_descriptors(&self) -> Result<Vec<(ThreadId, i32)>, RunError> {
         let mut all = Vec::new();
         for process in self.tree.process_ids() {
             let Some(id) = self.tree.live_thread_of(process) else { continue };
