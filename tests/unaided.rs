@@ -3,14 +3,11 @@
 mod found;
 mod script;
 
-use found::FOUND;
+use found::{AT_TERMINAL, FOUND};
 use script::{ends, stdout};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-
-/// Those that need a terminal.
-const ON_TERMINAL: [&str; 4] = ["full_screen", "hung_up", "put_aside", "too_small"];
 
 /// It waits for a client, and nobody says which.
 const SERVES: &str = "parting";
@@ -31,13 +28,14 @@ fn explore(words: &[&str], program: &str, folder: &Path) -> Output {
     script::sigrace(folder, &[&fixed, words, &["--", &format!("./{program}")]].concat())
 }
 
-#[test]
-fn what_is_broken_is_found() {
+/// These are found with these words besides the command.
+fn are_found(found: &[(&str, &str)], with: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
-    for (name, what) in FOUND {
+    for (name, what) in found {
         build(&fixtures("broken").join(name).with_extension("c"), folder.path());
-        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--first", "--"];
-        let output = script::sigrace(folder.path(), &[&words[..], &[&format!("./{name}")]].concat());
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--first"];
+        let program = format!("./{name}");
+        let output = script::sigrace(folder.path(), &[&words, with, &["--", &program]].concat());
         ends(&output, 100);
         let text = stdout(&output);
         assert!(text.contains(&format!(": {what}\n")), "{text}");
@@ -45,6 +43,16 @@ fn what_is_broken_is_found() {
         let last = text.lines().last().unwrap();
         assert!(last.starts_with("replay: sigrace replay traces/"), "{text}");
     }
+}
+
+#[test]
+fn what_is_broken_is_found() {
+    are_found(&FOUND, &[]);
+}
+
+#[test]
+fn what_is_broken_at_a_terminal_is_found() {
+    are_found(&AT_TERMINAL, &["--tty"]);
 }
 
 #[test]
@@ -81,7 +89,7 @@ fn what_is_sound_is_silent() {
     for source in sources {
         build(&source, folder.path());
         let name = source.file_stem().unwrap().to_str().unwrap();
-        let terminal = ON_TERMINAL.contains(&name).then_some("--tty");
+        let terminal = AT_TERMINAL.iter().any(|(other, _)| *other == name).then_some("--tty");
         let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--runs", "60"];
         let words: Vec<&str> = words.into_iter().chain(terminal).collect();
         let program = format!("./{name}");

@@ -142,6 +142,18 @@ pub enum Exits {
     Same,
 }
 
+/// What a person types in all runs. Whoever has been typed at may wait for more: one can type again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Typed {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Keys that cause signals.
+    Keys,
+    /// Text: it waits until it is read, or is thrown away by who begins to ask (TCSAFLUSH, termios(3)).
+    Text,
+}
+
 /// How runs are compared with a reference run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
@@ -154,6 +166,8 @@ pub struct Comparison {
     pub heard: bool,
     /// True if the signal ends the first process, which does nothing about it: then only who is left behind is compared.
     pub fatal: bool,
+    /// What is typed at the program's terminal.
+    pub typed: Typed,
     /// Signals whose handlers the first process takes away for a moment.
     pub gaps: SignalSet,
     /// Files that the undisturbed run leaves: they are what the program is for, and no rest where a run ends before they are

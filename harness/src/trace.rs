@@ -10,6 +10,7 @@ mod effects;
 mod interrupted;
 mod moment;
 mod remains;
+mod seen;
 mod terminal;
 mod threads;
 
@@ -19,6 +20,7 @@ pub use crash::{Crash, crashes, last_call};
 pub use effects::tells;
 pub use interrupted::{Interruption, interrupted};
 pub use remains::{Change, Changing, Object, Open, Remains, shape};
+pub use seen::{CallResult, Handled, Returned, Seen, SeenCall};
 pub use terminal::{Acts, Foreground, TerminalLeft};
 pub use threads::Threads;
 
@@ -73,6 +75,10 @@ pub struct Trace {
     /// was not recorded, or could not be seen in a run that was equal in all else. For people: a replay does not compare it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Whereabouts>,
+    /// What calls returned and which handlers ran, where that was seen, as `places` were. For people: a replay does not compare
+    /// it.
+    #[serde(default, skip_serializing_if = "Seen::is_nothing")]
+    pub seen: Seen,
 }
 
 /// Where in its code a thread was.

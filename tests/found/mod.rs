@@ -1,5 +1,7 @@
 //! The broken fixtures that `explore` finds with no flag but the command, and what it says of each.
 
+#![allow(dead_code, reason = "not everybody looks at all of them")]
+
 /// The others need a terminal or a client, or to be told where to look.
 pub const FOUND: [(&str, &str); 33] = [
     ("abandoned", "an interrupted call is taken for its end"),
@@ -35,4 +37,13 @@ pub const FOUND: [(&str, &str); 33] = [
     ("test_then_sleep", "it ends late"),
     ("unsafe_calls", "it hangs"),
     ("unstored", "other files are left than should be"),
+];
+
+/// Those that it finds with `--tty` alone.
+pub const AT_TERMINAL: [(&str, &str); 5] = [
+    ("full_screen", "the terminal is left in other modes"),
+    ("hung_up", "it spins for ever"),
+    ("late_taker", "the terminal's foreground is another's"),
+    ("put_aside", "the terminal is left in other modes"),
+    ("too_small", "it hangs"),
 ];

@@ -77,16 +77,18 @@ pub fn taken(run: &Run) -> Vec<Step> {
     taken
 }
 
-/// True if this run shows that SIGTERM ends the program: it is sent and handled, and nothing else is done.
+/// True if this run shows that SIGTERM, or a key, ends the program: it is sent and handled, and nothing else is done.
 pub(super) fn heeds(run: &Run) -> bool {
     let steps = &run.schedule.steps;
     let in_call = |site: Site| matches!(site, Site::In(_) | Site::Quiet);
     let alone = steps.iter().all(|step| outside(&step.action).is_some() && !in_call(step.at));
-    let sent = steps.iter().any(|step| step.action.signal() == Some(Signal::TERM));
+    let sent = steps.iter().find_map(|step| step.action.asks_to_end());
     let ended = match run.outcome.end {
         End::Ended(Status::Exited(_)) => true,
         // By default, where its handler was away.
-        End::Ended(Status::Killed(signal)) => signal == Signal::TERM && run.lapses.is_empty(),
+        End::Ended(Status::Killed(signal)) => {
+            signal == Signal::TERM && sent == Some(signal) && run.lapses.is_empty()
+        }
         End::Ended(Status::Unseen)
         | End::Hang(_)
         | End::Idle(_)
@@ -95,7 +97,7 @@ pub(super) fn heeds(run: &Run) -> bool {
         | End::Stalled(_)
         | End::TimedOut => false,
     };
-    ended && alone && sent && run.unreached.is_empty() && run.taint.is_none()
+    ended && alone && sent.is_some() && run.unreached.is_empty() && run.taint.is_none()
 }
 
 /// What the schedule of this run, which seems to break this, is to be compared with; none if what it breaks shows by itself, or

@@ -32,6 +32,9 @@ fn of(reference: &Run) -> Option<Held> {
     reference.schedule.steps.is_empty().then(|| Arc::new(As(Box::new(reference.clone()))) as _)
 }
 
+/// One of the two outputs.
+type Which = fn(&Outcome) -> &Output;
+
 /// As the reference run, which nothing disturbed.
 #[derive(Debug)]
 struct As(Box<Run>);
@@ -39,7 +42,7 @@ struct As(Box<Run>);
 impl Expectation for As {
     fn breach(&self, run: &Run) -> Option<String> {
         let (before, now) = (&self.0.outcome, &run.outcome);
-        let outputs: [(&str, fn(&Outcome) -> &Output); 2] =
+        let outputs: [(&str, Which); 2] =
             [("standard output", |outcome| &outcome.stdout), ("standard error", |outcome| &outcome.stderr)];
         if outputs.iter().all(|(_, which)| which(before) == which(now)) {
             return None;
