@@ -320,6 +320,20 @@ fn what_a_program_only_overlooks_is_found_and_what_it_does_anyway_is_not() {
     ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
     ends(&explore(&[&send[..], &["--exits", "any"]].concat(), "overlooked", folder.path()), 0);
 
+    // One that looks from time to time does so late, or soon enough.
+    let source = fs::read_to_string(fixtures("broken").join("overlooked.c")).unwrap();
+    let path = folder.path().join("looks.c");
+    for (timeout, more, code) in [("60000", &[][..], 100), ("60000", &["--late", "2m"], 0), ("3000", &[], 0)]
+    {
+        fs::write(&path, source.replace("1, -1) > 0", &format!("1, {timeout}) > 0"))).unwrap();
+        build(&path, folder.path());
+        let output = explore(&[&["--send", "HUP", "--runs", "12"], more].concat(), "looks", folder.path());
+        ends(&output, code);
+        let late =
+            stdout(&output).contains("then it sleeps there all the same, until a time runs out after 1m");
+        assert_eq!(late, code == 100, "{}", stdout(&output));
+    }
+
     for (name, source) in NO_LOSS {
         let path = folder.path().join(name).with_extension("c");
         fs::write(&path, source).unwrap();

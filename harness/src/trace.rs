@@ -410,6 +410,9 @@ pub struct Took {
     /// From the last signal that the schedule sent, or had a timer send; from the start if there was none.
     #[serde(with = "crate::program::seconds")]
     pub after: Duration,
+    /// From that signal to the first time that ran out after it; zero if none did.
+    #[serde(default, skip_serializing_if = "Duration::is_zero", with = "crate::program::seconds")]
+    pub expired: Duration,
 }
 
 /// What became of the first process.

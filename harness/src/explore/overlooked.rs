@@ -21,9 +21,13 @@ pub(super) fn decides(ledger: &mut Ledger<'_, '_>, space: &Space, schedule: &Sch
     if !acts(ledger.compare(&control)?) {
         return Ok(false);
     }
-    let signal = space.home.steps.iter().find_map(|step| step.action.signal());
+    let Some(here) = schedule.steps.iter().find(|step| step.action.signal().is_some()) else {
+        return Ok(false);
+    };
+    // Before other visits of the same call it is likely to be lost as well.
     let uninterrupted = |step: &Step| {
-        step.action.signal() == signal && !matches!(step.at, Site::In(_) | Site::Quiet | Site::Entering(_))
+        let asleep = matches!(step.at, Site::In(_) | Site::Quiet | Site::Entering(_));
+        step.action == here.action && step.at != here.at && !asleep
     };
     let steps: Vec<Step> = space.first_steps().filter(uninterrupted).collect();
     let (known, unknown): (Vec<Schedule>, Vec<Schedule>) =

@@ -203,7 +203,8 @@ fn a_limit_that_the_reference_run_reached_too_is_nothing_to_report() {
 fn a_run_may_not_end_much_later_than_the_reference_run_after_the_last_signal() {
     let took = |whole, after| {
         let mut run = ended(0);
-        run.outcome.took = Took { whole: Duration::from_secs(whole), after: Duration::from_secs(after) };
+        run.outcome.took =
+            Took { whole: Duration::from_secs(whole), after: Duration::from_secs(after), ..Took::default() };
         run
     };
     let late = Comparison { late: Some(Duration::from_secs(10)), ..sends() };

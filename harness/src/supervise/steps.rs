@@ -356,6 +356,7 @@ impl Turns<'_> {
     /// What happens from here on may be what somebody outside has just done.
     pub(super) fn note_sent(&mut self) {
         self.course.last_sent = Some((self.clock.now, self.clock.run_out));
+        self.course.first_expiry = None;
     }
 
     fn sent(&mut self, thread: ThreadId, action: Action) -> Result<bool, RunError> {

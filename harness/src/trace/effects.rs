@@ -1,9 +1,12 @@
 //! What a run did that others can notice: calls that write, send, make, remove, start or signal something.
 //!
+//! Where the schedule sends something, all that counts until a time runs out after that: what comes later is what the program does from
+//! time to time.
+//!
 //! Reading, waiting, looking at clocks and changing masks is not among it: how often a program does that depends on how often it is
 //! woken.
 
-use super::{Run, What};
+use super::{Event, Run, What};
 use crate::schedule::{Site, Syscall, ThreadName};
 use std::collections::BTreeMap;
 use syscalls::Sysno;
@@ -11,8 +14,12 @@ use syscalls::Sysno;
 impl Run {
     /// How often each process made each call that has an effect beyond itself.
     pub fn effects(&self) -> BTreeMap<(ThreadName, Syscall), u32> {
+        let sends = |event: &Event| matches!(&event.what, What::Step(action) if action.is_from_outside());
+        let sent = self.events.iter().rposition(sends).unwrap_or(self.events.len());
+        let (before, after) = self.events.split_at(sent);
+        let until = after.iter().take_while(|event| !matches!(event.what, What::Expire(_)));
         let mut effects = BTreeMap::new();
-        for event in &self.events {
+        for event in before.iter().chain(until) {
             if let What::Go(Site::Before(call) | Site::Entering(call), _) = event.what
                 && (tells(call) || changes(call))
             {
