@@ -4,7 +4,9 @@
 //! differ (NOTE \[By design\] in `trace::alike`).
 
 mod alike;
+mod asleep;
 mod crash;
+mod effects;
 mod interrupted;
 mod moment;
 mod remains;
@@ -13,7 +15,9 @@ mod terminal;
 mod threads;
 
 pub use alike::{Essence, difference, first_difference};
+pub use asleep::Meeting;
 pub use crash::{Crash, crashes, last_call};
+pub use effects::tells;
 pub use interrupted::{Interruption, interrupted};
 pub use remains::{Change, Changing, Object, Open, Remains, shape};
 pub use seen::{CallResult, Handled, Returned, Seen, SeenCall};
@@ -627,6 +631,10 @@ pub enum Broken {
     Interrupted,
     /// A signal left the program waiting that ends it elsewhere.
     Lost,
+    /// A signal's handler ran, and what the program does after it elsewhere waits for something else.
+    Overlooked,
+    /// The output has the same numbers in other lines, since children ended in another order.
+    Paired,
     /// More was written than is kept, and it is not known whether that is as expected.
     OutputLimit,
     /// The run took longer on the program's clock than it may.

@@ -57,6 +57,7 @@ mod taking;
 mod terminal;
 mod time;
 mod turn;
+mod window;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
