@@ -577,7 +577,7 @@ fn each_signal_is_sent_to_who_has_something_to_do_with_it() {
     let text = stdout(&output);
     let told = "./waits is sent in turn: nothing, SIGHUP to p0.1, SIGUSR1 and SIGTERM\n";
     assert!(text.starts_with(told), "{text}");
-    assert!(text.contains("not sent (--send, --send-to): SIGCHLD, which come by themselves"), "{text}");
+    assert!(text.contains("not sent (--send, --send-to): SIGCHLD, which comes by itself"), "{text}");
     assert!(text.contains("\n./waits, sent SIGTERM: "), "{text}");
 
     // That it waits for its signals is no finding where none is sent.

@@ -212,7 +212,8 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
         checked.notes.push(note);
     }
     if left > 0 {
-        checked.notes.push(format!("the handlers of {left} more processes were not checked"));
+        let processes = if left == 1 { "process was" } else { "processes were" };
+        checked.notes.push(format!("the handlers of {left} more {processes} not checked"));
     }
     checked.notes.sort();
     checked.notes.dedup();

@@ -8,6 +8,7 @@ use crate::schedule::{Action, Site, Syscall, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{CallResult, Event, Handled, SeenCall, Trace, What};
 use std::collections::BTreeMap;
+use syscalls::Sysno;
 
 /// Processes that are named as those to whom a call sends a signal.
 const MOST_NAMED: usize = 3;
@@ -122,6 +123,10 @@ impl<'a> Returns<'a> {
         let stepped = before.peek().is_some_and(|what| matches!(what, What::Step(_)));
         match before.find(|what| !matches!(what, What::Step(_)))? {
             What::Sleep(call, _) => Some(format!("in {call}")),
+            // It lets signals in for as long as it lasts.
+            What::Go(Site::Before(call) | Site::Entering(call), _) if has_mask(*call) && !stepped => {
+                Some(format!("in {call}"))
+            }
             What::Go(Site::Before(call) | Site::Entering(call) | Site::In(call), _)
                 if !signal.is_crash() && !stepped =>
             {
@@ -258,6 +263,13 @@ pub fn arrivals(trace: &Trace) -> Vec<(&Handled, Option<String>, Option<String>)
     let returns = Returns::new(trace);
     let told = |handled| (handled, returns.place(handled), returns.cause(handled));
     trace.seen.handlers.iter().map(told).collect()
+}
+
+/// True for a call that has a signal mask of its own.
+fn has_mask(call: Syscall) -> bool {
+    const WITH_MASK: [Sysno; 5] =
+        [Sysno::rt_sigsuspend, Sysno::ppoll, Sysno::pselect6, Sysno::epoll_pwait, Sysno::epoll_pwait2];
+    call.sysno().is_some_and(|call| WITH_MASK.contains(&call))
 }
 
 /// True for a place between two calls.

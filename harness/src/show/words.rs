@@ -41,7 +41,7 @@ pub(super) fn site_words(site: Site) -> String {
     plain(&site.to_string())
 }
 
-fn ordinal(nth: u32) -> String {
+pub(super) fn ordinal(nth: u32) -> String {
     let ending = match (nth % 10, nth % 100) {
         (_, 11..=13) => "th",
         (1, _) => "st",

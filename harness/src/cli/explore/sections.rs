@@ -241,8 +241,12 @@ impl Sections {
         let mut told = format!("{program} is sent in turn: {}", listed(self.each.iter().map(Section::words)));
         let signals = |set: SignalSet| listed(set.iter());
         let mut left = Vec::new();
-        if !found.natural.is_empty() {
-            left.push(format!("{}, which come by themselves", signals(found.natural)));
+        let natural: SignalSet =
+            found.natural.iter().filter(|signal| !signal.is_of_the_c_library()).collect();
+        match natural.iter().count() {
+            0 => {}
+            1 => left.push(format!("{}, which comes by itself", signals(natural))),
+            _ => left.push(format!("{}, which come by themselves", signals(natural))),
         }
         for (process, set) in &found.runtime {
             left.push(format!(
