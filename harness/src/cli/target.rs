@@ -38,6 +38,11 @@ impl Target {
         self.env.iter().cloned().collect()
     }
 
+    /// True if somebody has said how far a run goes on the program's own clock.
+    pub(super) fn has_limit_of_clock(&self) -> bool {
+        self.limits.has_clock()
+    }
+
     /// How far one run may go.
     pub(super) fn limits(&self) -> program::Limits {
         self.limits.limits()

@@ -21,9 +21,10 @@ use super::receivers::from_outside;
 use crate::schedule::{Point, Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::{Observe, Observed, Receiver, RunError, Start, Supervise};
-use crate::trace::{Event, Run, What};
+use crate::trace::{End, Event, Run, What};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use syscalls::Sysno;
 
 /// Where a search begins, and why there.
@@ -64,6 +65,16 @@ pub struct Look {
 impl Look {
     pub(super) fn run(&self) -> &Run {
         &self.run
+    }
+
+    /// True if it came to no end but that of its own clock, or was cut short by another limit when it had gone on for so long on that
+    /// clock.
+    pub fn only_lets_time_pass(&self, long: Duration) -> bool {
+        match self.run.outcome.end {
+            End::Stalled(_) => true,
+            End::TimedOut | End::Spinning(_) => self.run.outcome.took.whole > long,
+            End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped => false,
+        }
     }
 
     /// The processes that have something to do with signals; if the program's start is `passed` by, without those that only a

@@ -522,5 +522,6 @@ fn recording(run: &Run) -> Trace {
         events: run.events.clone(),
         outcome: run.outcome.clone(),
         places: vec![],
+        seen: Default::default(),
     }
 }

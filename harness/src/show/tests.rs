@@ -38,6 +38,7 @@ fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &s
         events: events(happened),
         outcome: options.from_str(outcome).unwrap(),
         places: vec![],
+        seen: Default::default(),
     }
 }
 
@@ -213,6 +214,87 @@ fn what_comes_at_the_entering_of_a_call_is_told_after_it() {
     // Before a call it comes first.
     let before = events("p0 Signal(SIGCHLD)\np0 Go(Before(wait4), 2)");
     assert_eq!(words::words_at(&before, 0).unwrap(), "SIGCHLD handler first");
+}
+
+/// Results, to whom signals go, and what waited until it was unblocked; in a process with several threads, who takes a signal.
+#[test]
+fn what_was_seen_of_calls_and_handlers_is_told_where_it_happened() {
+    let mut trace = pause();
+    trace.schedule.steps.clear();
+    trace.events = events(
+        r#"p0 Go(Before(rt_sigprocmask), 1)
+        p0 Go(Before(read), 1)
+        p0 Sleep(read, 1)
+        p0.1 Go(Before(write), 1)
+        p0.1 Go(Before(exit_group), 1)
+        p0.1 End(Exited(0))
+        p0 Go(Before(getpid), 1)
+        p0 Go(Before(rt_sigprocmask), 2)
+        p0 Go(Before(wait4), 1)
+        p0 Go(Before(rt_sigreturn), 1)
+        p0 Go(Before(kill), 1)
+        p0 Go(Before(kill), 2)
+        p0 Make("p0/2")
+        p0 Go(Before(read), 2)
+        p0 Sleep(read, 2)
+        p0.2 Go(Entering(wait4), 1)
+        p0.2 Signal(SIGCHLD)
+        p0/2 Go(Before(tgkill), 1)"#,
+    );
+    trace.seen = ron::from_str(
+        r#"(
+            calls: [
+                (event: 1, returned: Some((by: 4, result: Bytes(3, 10)))),
+                (event: 3, returned: Some((by: 4, result: Bytes(3, 3)))),
+                (event: 8, returned: Some((by: 9, result: Process("p0.1")))),
+                (event: 10, sends: Some((SIGTERM, ["p0.1"])), returned: Some((by: 11, result: Failed("ESRCH")))),
+                (event: 11, sends: Some((SIGTERM, ["p0.2", "p0.3"]))),
+                (event: 13, returned: Some((by: 18, result: Failed("EINTR")))),
+                (event: 15, returned: Some((by: 18, result: Number(0)))),
+            ],
+            handlers: [
+                (by: 8, thread: "p0", signal: SIGCHLD, since: Some(6)),
+                (by: 17, thread: "p0", signal: SIGALRM),
+                (by: 18, thread: "p0.2", signal: SIGCHLD),
+            ],
+        )"#,
+    )
+    .unwrap();
+    let lines = |trace: &Trace| -> Vec<String> {
+        drawn(trace, 200).lines().skip(2).map(|line| line.trim().to_owned()).collect()
+    };
+    let told = lines(&trace);
+    let wanted = [
+        "before rt_sigprocmask",
+        "asleep in read",
+        "write = 3",
+        "read = 3 of 10",
+        "exit code 0",
+        "before getpid",
+        "before rt_sigprocmask #2",
+        "SIGCHLD handler after rt_sigprocmask:",
+        "pending since p0.1 ended",
+        "wait4 = p0.1",
+        "before rt_sigreturn",
+        "kill(p0.1, SIGTERM) = -1 ESRCH",
+        "makes p0/2",
+        "asleep in read #2",
+        "SIGCHLD handler after wait4 = 0",
+        "p0 takes SIGALRM: handler in read",
+        "before tgkill",
+        "read #2 = -1 EINTR",
+    ];
+    assert_eq!(told, wanted);
+    let places: Vec<_> = arrivals(&trace).into_iter().map(|(_, place, _)| place).collect();
+    assert_eq!(
+        places,
+        ["after rt_sigprocmask", "in read", "after wait4"].map(|place| Some(place.to_owned()))
+    );
+    // What was not seen is not told.
+    trace.seen = Default::default();
+    let told = lines(&trace);
+    assert!(!told.iter().any(|line| line.contains(" = ") || line.contains("pending")), "{told:?}");
+    assert!(told.contains(&"SIGCHLD handler after wait4".to_owned()), "{told:?}");
 }
 
 #[test]

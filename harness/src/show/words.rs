@@ -163,7 +163,7 @@ pub(super) fn made_words(remains: &Remains) -> String {
 }
 
 /// True if the signal ends or stops the thread, of which `next` is the next event.
-fn takes_effect(signal: Signal, next: Option<&What>) -> bool {
+pub(super) fn takes_effect(signal: Signal, next: Option<&What>) -> bool {
     match next {
         Some(What::Stop) => true,
         Some(What::End(status)) => *status == Status::Killed(signal),

@@ -3,6 +3,8 @@
 //! A report holds no times, no pids and nothing else that chance or the number of workers decides: the same seeded search
 //! gives the same report, byte for byte.
 
+pub use super::arrival::Arrival;
+use super::arrival::arrivals;
 use super::search::{Done, SearchError};
 use super::trial::{self, Trial};
 use crate::checks::Warning;
@@ -277,6 +279,9 @@ pub struct Confirmed {
     /// Where in the program's own code the steps landed; steps of which that is not known are not there.
     #[serde(default, rename = "where", skip_serializing_if = "Vec::is_empty")]
     pub landings: Vec<Landing>,
+    /// The handlers that ran in it, in their order; none where that could not be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<Arrival>,
     /// The run of the search in which it was first seen, counted from 1; 0 is the reference run. Of several parts: the run
     /// of that part in which it was seen after the fewest.
     pub first: u64,
@@ -584,6 +589,7 @@ impl Confirmed {
             explanation: judge::explain(&done.expectations, finding.breaks, &finding.run),
             schedule: steps(&finding.schedule),
             landings: done.traces.get(index).map_or_else(Vec::new, |(trace, _)| landings(trace)),
+            handlers: done.traces.get(index).map_or_else(Vec::new, |(trace, _)| arrivals(trace)),
             first: finding.first,
             runs: finding.runs,
             shrink_cut: finding.shrink_cut,

@@ -18,7 +18,7 @@ use crate::show::Extent;
 use crate::slots::{Seats, SlotError, Slots, Waited};
 use crate::store::FileError;
 use crate::supervise::{self, Observe, RunError, Settings, Supervise};
-use crate::trace::{Broken, End, Run, Trace, Whereabouts};
+use crate::trace::{Broken, End, Run, Seen, Trace, Whereabouts};
 use crate::world::World;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -282,10 +282,10 @@ fn advanced(
     let (swept, traces) = (charted.roots, Vec::new());
     let mut done = Done { report, digest, file, command, asked, swept, expectations, checked, notes, traces };
     let extent = Extent::of(&done.report).to_string();
-    let seen = places(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
-    let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {
+    let seen = looked(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
+    let record = |(finding, looked): (&Finding, Looked)| {
         let mut trace = recorder.trace(&finding.run, &breaks(finding), Some(extent.clone()));
-        trace.places = places;
+        (trace.places, trace.seen) = looked;
         let path = recorder.write(&trace);
         (trace, path)
     };
@@ -358,9 +358,12 @@ where
     }
 }
 
-/// Where the threads were in the run of each finding: the run is made once more to see it. A run that is not equal in all
-/// else tells nothing, and so there are none then.
-fn places<S, F>(findings: &[Finding], supervisor: F) -> Vec<Vec<Whereabouts>>
+/// Where threads were, what calls returned and which handlers ran.
+type Looked = (Vec<Whereabouts>, Seen);
+
+/// What is seen of the run of each finding: it is made once more for that. A run that is not equal in all else tells nothing,
+/// and so there is nothing then.
+fn looked<S, F>(findings: &[Finding], supervisor: F) -> Vec<Looked>
 where
     S: Supervise,
     F: Fn() -> Result<S, RunError> + Sync,
@@ -368,16 +371,16 @@ where
     let look = |supervisor: &mut S, finding: &Finding| {
         let (other, observed) = supervisor.observe(&finding.schedule, &Observe::Where).ok()?;
         let one = &finding.run;
-        // The places are told by the numbers of the events.
+        // What is seen is told by the numbers of the events.
         let equal =
             one.events == other.events && one.outcome.is_like(&other.outcome) && other.taint.is_none();
-        equal.then_some(observed.places)
+        equal.then_some((observed.places, observed.seen))
     };
     let look_at_all = || {
         let mut supervisor = supervisor().ok()?;
         Some(findings.iter().map(|finding| look(&mut supervisor, finding).unwrap_or_default()).collect())
     };
-    let none = || vec![Vec::new(); findings.len()];
+    let none = || vec![Looked::default(); findings.len()];
     if findings.is_empty() {
         return none();
     }

@@ -57,6 +57,7 @@ mod taking;
 mod terminal;
 mod time;
 mod turn;
+mod window;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
@@ -64,7 +65,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::sys::cell::Cell;
 use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
-use crate::trace::{Run, Whereabouts};
+use crate::trace::{self, Run, Whereabouts};
 use crate::world::World;
 pub use calls::may_wait;
 pub use cells::Cells;
@@ -144,7 +145,7 @@ pub enum Observe {
     /// Which handlers are installed, and what is so at some places of a thread's code.
     Handlers(Watch),
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
-    /// of a run that does not end by itself. Costs time, and some memory.
+    /// of a run that does not end by itself; what calls return, and which handlers run. Costs time, and some memory.
     Where,
     /// From where in their code these threads make these calls, and what the calls return. Costs time.
     Calls(Wanted),
@@ -194,6 +195,8 @@ pub struct Observed {
     pub modules: Vec<PathBuf>,
     /// Where the threads were, in the order of the events.
     pub places: Vec<Whereabouts>,
+    /// What calls returned and which handlers ran, where the threads were looked at.
+    pub seen: trace::Seen,
     /// The processes that have something to do with signals, by name.
     pub receivers: Vec<Receiver>,
     /// What the first process does as it starts.

@@ -18,7 +18,9 @@ use crate::supervise::code::ambush::Counter;
 use crate::supervise::code::beside::Siblings;
 use crate::supervise::code::called::Calls;
 use crate::supervise::code::lookout::Lookout;
+use crate::supervise::code::results::Results;
 use crate::supervise::code::seen::Seen;
+use crate::supervise::code::suspect::Suspect;
 use crate::supervise::output::Written;
 use crate::supervise::time::armed::CpuTimer;
 use crate::supervise::time::clock::Clock;
@@ -110,6 +112,10 @@ pub(super) struct Code {
     pub(super) lookout: Lookout,
     /// The calls of threads, if the run is looked at for them.
     pub(super) calls: Calls,
+    /// What calls return and which handlers run, if the run is looked at for that.
+    pub(super) results: Results,
+    /// A thread that computes, and may go round for ever.
+    pub(super) suspect: Option<Suspect>,
     /// A breakpoint's time has come, and its thread is about to stop.
     pub(super) parking: bool,
     /// Threads beside one that is parked, or was.

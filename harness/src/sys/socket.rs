@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockaddrLike, SockaddrStorage, UnixAddr, sockopt};
 use nix::sys::time::TimeVal;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
@@ -25,11 +25,10 @@ pub fn is_internet(socket: BorrowedFd<'_>) -> bool {
     matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
 }
 
-/// True for an internet socket that has no port yet.
-pub fn is_portless(socket: BorrowedFd<'_>) -> bool {
+/// The address of an internet socket's own; with port zero if it has none yet.
+pub fn own_address(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
     // Whichever protocol it is of, its address is read like that of any other.
-    let own = socket.try_clone_to_owned().map(UdpSocket::from).and_then(|socket| socket.local_addr());
-    own.is_ok_and(|address| address.port() == 0)
+    socket.try_clone_to_owned().map(UdpSocket::from).and_then(|socket| socket.local_addr()).ok()
 }
 
 /// True for a Unix socket that has no name yet.
@@ -133,7 +132,8 @@ mod tests {
         assert!(network(client.as_fd()).is_some() && network(client.as_fd()) == network(server.as_fd()));
         let (one, other) = UnixStream::pair().unwrap();
         assert_eq!(peer(one.as_fd()), Some(std::process::id() as i32));
-        assert!(!is_internet(one.as_fd()) && !is_moving(one.as_fd()) && !is_portless(one.as_fd()));
+        assert!(!is_internet(one.as_fd()) && !is_moving(one.as_fd()));
+        assert_eq!((own_address(client.as_fd()), own_address(one.as_fd())), (client.local_addr().ok(), None));
         assert!(is_nameless(one.as_fd()) && !is_nameless(client.as_fd()));
         other.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
         assert_eq!(timeout(other.as_fd(), true), Ok(Some(Duration::from_millis(200))));
