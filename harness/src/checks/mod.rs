@@ -35,6 +35,7 @@ use program::{Handler, Program, Site};
 use runs::{Open, Runs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -152,6 +153,8 @@ pub struct Asked<'a> {
     pub base: &'a Schedule,
     /// Runs that it may cost.
     pub runs: u64,
+    /// True if it may cost fewer where each run takes long.
+    pub fits: bool,
 }
 
 /// True for a signal that comes by itself: of a child's end, of a timer, of a peer.
@@ -204,7 +207,8 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
         threads_left += threads.len().saturating_sub(MOST_THREADS);
         for thread in threads.iter().take(MOST_THREADS) {
             runs.turn_to(thread);
-            check_program(asked, &program, handlers.iter().copied(), &mut runs, &mut checked)?;
+            let installed = (handlers.iter().copied(), found.on_stack(&file));
+            check_program(asked, &program, installed, &mut runs, &mut checked)?;
         }
     }
     if threads_left > 0 {
@@ -222,6 +226,12 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
     }
     checked.runs = runs.made();
     checked.cut = runs.cut();
+    if checked.cut {
+        let ((looked, all), runs) = (runs.places(), runs.made());
+        checked.notes.push(format!(
+            "handlers were not checked to the end: {runs} runs were used up, with a look at {looked} of {all} places where a signal's coming may matter (explore --handler-runs for more)"
+        ));
+    }
     checked.warnings.sort_by(|a, b| (a.rule, &a.line, &a.what).cmp(&(b.rule, &b.line, &b.what)));
     checked.warnings.dedup_by(|b, a| (a.rule, &a.line, &a.signal) == (b.rule, &b.line, &b.signal));
     Ok(checked)
@@ -243,7 +253,7 @@ fn unreadable(error: &CodeError) -> String {
 fn check_program<'a>(
     asked: &Asked<'_>,
     program: &Program,
-    installed: impl Iterator<Item = &'a Installed>,
+    (installed, on_stack): (impl Iterator<Item = &'a Installed>, BTreeSet<u64>),
     runs: &mut Runs<'_>,
     checked: &mut Checked,
 ) -> Result<(), RunError> {
@@ -271,8 +281,12 @@ fn check_program<'a>(
         sites.extend(asked.rules.iter().flat_map(|rule| rule.places(program, handler)));
     }
     let signals = handlers.iter().map(|handler| handler.signal).collect();
-    let open = runs.visit(sites, signals)?;
-    for handler in &handlers {
+    let open = runs.visit(&program.in_order(sites, &on_stack), signals)?;
+    // A function that handles several signals is looked at for each, but first each function for one.
+    let mut known = BTreeSet::new();
+    let (first, more): (Vec<&Handler>, Vec<&Handler>) =
+        handlers.iter().partition(|handler| known.insert(handler.function.start));
+    for handler in first.into_iter().chain(more) {
         for rule in asked.rules {
             checked.warnings.extend(rule.prove(program, handler, &open, runs)?);
         }

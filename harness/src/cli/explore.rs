@@ -106,6 +106,9 @@ pub(super) struct Args {
     /// Do not check what signal handlers do
     #[arg(long, help_heading = "Expectation")]
     no_handler_checks: bool,
+    /// How many runs checking the signal handlers may take, in each search [default: 300, fewer where each run takes long]
+    #[arg(long, value_name = "N", conflicts_with = "no_handler_checks", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Expectation")]
+    handler_runs: Option<u64>,
     /// A warning of a signal handler counts like a finding
     #[arg(long, conflicts_with = "no_handler_checks", help_heading = "Expectation")]
     strict: bool,
@@ -378,12 +381,15 @@ fn total(strategies: &[Strategy]) -> u64 {
 impl Args {
     /// What one of the searches may do. One that is made in turns with others has no budget of runs of its own beside its share.
     fn plan(&self, section: &Section, how: &How, code: Code, share: Share, in_turns: bool) -> Plan {
+        let unasked = how.strategy.is_none() && how.plan.runs.is_none() && how.plan.time.is_none();
+        let settles = unasked && self.partition.is_none();
         let runs = if in_turns { how.plan.runs } else { share.runs };
         let asked = Plan { runs: how.plan.runs.and(share.runs), time: share.time, ..how.plan.clone() };
         let how = How { plan: asked, ..how.clone() };
         let asked = self.asked(section, &Strategy::defaults(runs.unwrap_or(RUNS)));
         let tty = self.target.world().tty && section.send.is_empty();
-        Plan { runs: share.runs, part: self.partition, ..how.plan(&asked, tty, code) }
+        let plan = how.plan(&asked, tty, code);
+        Plan { runs: share.runs, settles, handler_runs: self.handler_runs, part: self.partition, ..plan }
     }
 
     /// What a person does at the terminal in every run.

@@ -18,6 +18,7 @@
 mod atomicity;
 mod beginning;
 mod chance;
+mod children;
 mod code;
 mod confirm;
 mod cover;
@@ -36,6 +37,7 @@ mod known;
 mod ledger;
 mod loops;
 mod lost;
+mod novelty;
 mod overlooked;
 mod partition;
 mod pct;
@@ -56,6 +58,7 @@ mod steps;
 mod strategy;
 mod tree;
 mod verdict;
+mod visits;
 
 #[cfg(test)]
 mod model;
@@ -63,12 +66,14 @@ mod model;
 mod tests;
 
 pub use beginning::{Beginning, Look, Why, is_shell, look};
+pub use children::Alike;
 pub use code::{Beside, Block, Chart, Code, MOST_VISITS, Neighbours, Spot, Stretch};
 pub use error::ExploreError;
 pub use executed::Executed;
 pub use fatal::with_others;
 pub use known::Comparison;
 pub use loops::{Loop, Loops};
+pub use novelty::ENOUGH;
 pub use partition::Partition;
 pub use person::met;
 pub use plan::{Plan, Stop};

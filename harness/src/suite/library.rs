@@ -53,6 +53,7 @@ where
         process: &plan.send_to.process,
         base: &Schedule::empty(),
         runs: MOST_RUNS,
+        fits: false,
     };
     let look = || checks::reentered(&asked, &mut factory(0)?);
     let doing = |source| ExploreError::Run { doing: "looking for what handlers call".to_owned(), source };

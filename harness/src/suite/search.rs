@@ -342,7 +342,9 @@ where
         signals: &job.plan.send,
         process: &job.plan.send_to.process,
         base,
-        runs: checks::MOST_RUNS,
+        runs: job.plan.handler_runs.unwrap_or(checks::MOST_RUNS),
+        // A scenario says which rules are kept: that is looked at with all that it may cost.
+        fits: job.plan.handler_runs.is_none() && !matches!(job.against, Against::Scenario(_)),
     };
     let make = || checks::check(&asked, &mut factory(0)?);
     match worker::apart("that checks handlers", make).flatten() {

@@ -24,6 +24,7 @@ impl Turns<'_> {
         self.look_where(id);
         self.watch_for_crash(id);
         self.note_call(id);
+        self.note_on_stack(id);
         let Some(held) = self.take_held(id) else { return Ok(()) };
         let entering = matches!(held.place(), Place::Entering(..));
         let mut afterwards = SignalSet::EMPTY;
