@@ -29,7 +29,7 @@ pub use reentered::{Reentered, reentered};
 
 use crate::code::CodeError;
 use crate::schedule::{Label, Schedule, ThreadName};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::supervise::{Installed, RunError, Supervise};
 use program::{Handler, Program, Site};
 use runs::{Open, Runs};
@@ -185,6 +185,7 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
     // Who was not asked about is sent nothing.
     let all = if asked.signals.is_empty() { MOST_PROCESSES } else { 1 };
     let (mut left, mut threads_left) = (0, 0);
+    let mut foreign = SignalSet::EMPTY;
     for (number, process) in found.processes.iter().enumerate() {
         let mut handlers = found.handlers_of(process);
         handlers.retain(|one| !of_c_library(one.signal));
@@ -208,9 +209,10 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
         for thread in threads.iter().take(MOST_THREADS) {
             runs.turn_to(thread);
             let installed = (handlers.iter().copied(), found.on_stack(&file));
-            check_program(asked, &program, installed, &mut runs, &mut checked)?;
+            foreign = foreign.union(check_program(asked, &program, installed, &mut runs, &mut checked)?);
         }
     }
+    checked.notes.extend(foreign_note(foreign));
     if threads_left > 0 {
         let note = format!("handlers that could run in {threads_left} more threads were not checked there");
         checked.notes.push(note);
@@ -250,16 +252,18 @@ fn unreadable(error: &CodeError) -> String {
     format!("handlers were not checked: {error}")
 }
 
+/// Gives the signals whose handlers are none of the program's own functions.
 fn check_program<'a>(
     asked: &Asked<'_>,
     program: &Program,
     (installed, on_stack): (impl Iterator<Item = &'a Installed>, BTreeSet<u64>),
     runs: &mut Runs<'_>,
     checked: &mut Checked,
-) -> Result<(), RunError> {
+) -> Result<SignalSet, RunError> {
+    let mut foreign = SignalSet::EMPTY;
     if let Some(why) = program.cannot_be_checked() {
         checked.notes.push(format!("handlers were not checked: {why}"));
-        return Ok(());
+        return Ok(foreign);
     }
     let mut handlers: Vec<Handler> = Vec::new();
     for one in installed {
@@ -270,10 +274,7 @@ fn check_program<'a>(
                 "handlers of the runtime of Go were not checked: nothing of the program runs in them"
                     .to_owned(),
             ),
-            None => checked.notes.push(format!(
-                "the handler of {} was not checked: it is none of the program's own functions",
-                one.signal
-            )),
+            None => foreign = foreign.union(SignalSet::only(one.signal)),
         }
     }
     let mut sites: Vec<Site> = Vec::new();
@@ -291,7 +292,27 @@ fn check_program<'a>(
             checked.warnings.extend(rule.prove(program, handler, &open, runs)?);
         }
     }
-    Ok(())
+    Ok(foreign)
+}
+
+/// Says that the handlers of these signals were not checked; nothing if there are none.
+fn foreign_note(signals: SignalSet) -> Option<String> {
+    const FEW: usize = 4;
+    let names: Vec<String> = signals.iter().map(|signal| signal.to_string()).collect();
+    Some(match names.as_slice() {
+        [] => return None,
+        [one] => format!("the handler of {one} was not checked: it is none of the program's own functions"),
+        all => {
+            let (first, last) = match all.split_at_checked(FEW) {
+                Some((few, rest @ [_, _, ..])) => (few, format!("{} more", rest.len())),
+                _ => (&all[..all.len() - 1], all[all.len() - 1].clone()),
+            };
+            format!(
+                "the handlers of {} and {last} were not checked: they are none of the program's own functions",
+                first.join(", ")
+            )
+        }
+    })
 }
 
 #[cfg(test)]
