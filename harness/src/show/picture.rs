@@ -20,6 +20,9 @@ const RUN: usize = 3;
 const HEAD: usize = 60;
 const TAIL: usize = 240;
 const AROUND: usize = 6;
+/// Lines in a row of nothing but calls and sleeps from which on only their ends are shown, so many lines each.
+const BUSY: usize = 40;
+const BUSY_ENDS: usize = 8;
 
 /// The head of the column that tells where in the source things happened.
 const SOURCE: &str = "source";
@@ -70,7 +73,7 @@ enum Kind {
 /// Draws the events; those that the schedule caused are marked.
 pub(super) fn picture(trace: &Trace, page: Page) -> String {
     let lanes = lanes(&trace.events);
-    let notes = shorten(folded(collapse(notes(trace, &lanes))));
+    let notes = shorten(quieted(folded(collapse(notes(trace, &lanes)))));
     if notes.is_empty() {
         return "(no event)\n".to_owned();
     }
@@ -280,6 +283,41 @@ fn folded(notes: Vec<Note>) -> Vec<Note> {
             let text = format!("… {lines}, {} times more", times - 1);
             shown.push(Note::about(first.lane, text));
         }
+    }
+    shown
+}
+
+/// Shows only the ends of a long stretch in which threads take turns at calls and sleeps, never twice in quite the same way.
+fn quieted(notes: Vec<Note>) -> Vec<Note> {
+    let around = around_steps(&notes);
+    let busy = |index: usize| {
+        let of_calls = |note: &Note| match note.kind {
+            Kind::Plain => true,
+            Kind::Telling => {
+                matches!(note.what, Some(What::Sleep(..) | What::Expire(_) | What::Go(Site::In(_), _)))
+            }
+            Kind::Step | Kind::Handler | Kind::Said => false,
+        };
+        !around.contains(&index) && notes.get(index).is_some_and(of_calls)
+    };
+    let mut shown = Vec::new();
+    let mut index = 0;
+    while let Some(note) = notes.get(index) {
+        let length = (index..).take_while(|index| busy(*index)).count();
+        if length < BUSY {
+            shown.extend(notes.iter().skip(index).take(length.max(1)).cloned());
+            index += length.max(1);
+            continue;
+        }
+        let stretch: Vec<&Note> = notes.iter().skip(index).take(length).collect();
+        let left_out = stretch.get(BUSY_ENDS..length - BUSY_ENDS).unwrap_or_default();
+        let threads: HashSet<usize> = left_out.iter().map(|note| note.lane).collect();
+        let by = if threads.len() > 1 { format!(", by {} threads", threads.len()) } else { String::new() };
+        let text = format!("… {} lines of calls and sleeps{by}", left_out.len());
+        shown.extend(stretch.iter().take(BUSY_ENDS).copied().cloned());
+        shown.push(Note::about(left_out.first().map_or(note.lane, |first| first.lane), text));
+        shown.extend(stretch.iter().skip(length - BUSY_ENDS).copied().cloned());
+        index += length;
     }
     shown
 }
