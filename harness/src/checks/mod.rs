@@ -29,7 +29,7 @@ pub use reentered::{Reentered, reentered};
 
 use crate::code::CodeError;
 use crate::schedule::{Label, Schedule, ThreadName};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::supervise::{Installed, RunError, Supervise};
 use program::{Handler, Program, Site};
 use runs::{Open, Runs};
@@ -129,6 +129,8 @@ pub struct Checked {
     pub unsupported: bool,
     /// What could not be checked, and why.
     pub notes: Vec<String>,
+    /// Signals whose handlers are among that, since they are none of the program's own functions.
+    pub foreign: SignalSet,
 }
 
 impl Checked {
@@ -215,6 +217,17 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
         let processes = if left == 1 { "process was" } else { "processes were" };
         checked.notes.push(format!("the handlers of {left} more {processes} not checked"));
     }
+    if !checked.foreign.is_empty() {
+        let signals = checked.foreign.iter().map(|signal| signal.to_string()).collect::<Vec<_>>().join(", ");
+        checked.notes.push(match checked.foreign.iter().count() {
+            1 => {
+                format!("the handler of {signals} was not checked: it is none of the program's own functions")
+            }
+            _ => format!(
+                "the handlers of {signals} were not checked: they are none of the program's own functions"
+            ),
+        });
+    }
     checked.notes.sort();
     checked.notes.dedup();
     if let Some(why) = runs.not_held() {
@@ -260,10 +273,7 @@ fn check_program<'a>(
                 "handlers of the runtime of Go were not checked: nothing of the program runs in them"
                     .to_owned(),
             ),
-            None => checked.notes.push(format!(
-                "the handler of {} was not checked: it is none of the program's own functions",
-                one.signal
-            )),
+            None => checked.foreign = checked.foreign.union(SignalSet::only(one.signal)),
         }
     }
     let mut sites: Vec<Site> = Vec::new();
