@@ -109,6 +109,24 @@ fn checking_stops_when_its_runs_are_used_up_and_says_so() {
     assert_eq!((checked.runs, checked.cut, checked.warnings.len()), (2, true, 0));
 }
 
+/// A program whose handler is another's function (here abs(3)'s, of the C library) has one note, however many signals it has.
+#[test]
+fn handlers_that_are_not_the_programs_own_are_told_in_one_note() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "#include <signal.h>\n#include <stdlib.h>\n#include <unistd.h>\n\
+         int main(void) { void (*foreign)(int) = (void (*)(int))abs; signal(SIGINT, foreign); signal(SIGTERM, foreign); \
+         getppid(); return 0; }\n";
+    std::fs::write(folder.path().join("foreign.c"), source).unwrap();
+    let program = folder.path().join("foreign");
+    let mut compiler = std::process::Command::new("cc");
+    compiler.args(["-w", "-g", "-o", "foreign", "foreign.c"]).current_dir(&folder);
+    assert!(compiler.status().unwrap().success());
+    let Some(checked) = check(&program, "", checks::MOST_RUNS) else { return };
+    let note =
+        "the handlers of SIGINT and SIGTERM were not checked: they are none of the program's own functions";
+    assert_eq!(checked.notes, [note]);
+}
+
 #[test]
 fn what_cannot_be_told_apart_is_said_and_not_reported() {
     let folder = tempfile::tempdir().unwrap();

@@ -238,3 +238,46 @@ fn a_finding_tells_what_calls_returned_and_when_a_signal_came_and_so_does_its_re
     ];
     assert_eq!(handlers, expected);
 }
+
+/// A thread that lets SIGTERM in beside one that does not: a signal to the process is the first one's.
+const TAKEN: &str = r#"
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+static int ends[2];
+static sigset_t term;
+static void handler(int signal) { (void)signal; }
+static void *reads(void *unused)
+{
+    char byte;
+    pthread_sigmask(SIG_UNBLOCK, &term, NULL);
+    if (read(ends[0], &byte, 1) < 0) _exit(4);
+    return unused;
+}
+int main(void)
+{
+    pthread_t thread;
+    struct sigaction action = {.sa_handler = handler};
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    if (pipe(ends) || sigprocmask(SIG_BLOCK, &term, NULL) || sigaction(SIGTERM, &action, NULL)) return 2;
+    if (pthread_create(&thread, NULL, reads, NULL)) return 2;
+    usleep(1000);
+    return write(ends[1], "a", 1) != 1 || pthread_join(thread, NULL);
+}
+"#;
+
+#[test]
+fn the_thread_is_named_that_takes_a_signal_of_its_process() {
+    if !has_breakpoints() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("taken.c"), TAKEN).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-g", "-O1", "-pthread", "-o", "taken", "taken.c"]).current_dir(&folder);
+    assert!(compiler.status().unwrap().success());
+    let found = explored(folder.path(), &["--send", "SIGTERM"], "./taken");
+    let taken = found.find("p0/2 takes SIGTERM: handler in read").unwrap_or_else(|| panic!("{found}"));
+    assert!(found[taken..].contains("read = -1 EINTR"), "{found}");
+}

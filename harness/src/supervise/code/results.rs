@@ -60,7 +60,7 @@ impl Results {
             self.called(open.event).sends = sends;
         }
         let calls = self.open.entry(thread).or_default();
-        // What was called deeper in the stack is left, unless it is on another one; and what is made again comes in its place.
+        // What is made again, after a signal or a jump, comes in the place of what was made before.
         calls.retain(|other| (other.address, other.sp) != (open.address, open.sp));
         if calls.len() >= DEEPEST {
             calls.remove(0);
