@@ -308,7 +308,7 @@ fn each_thing_that_a_person_does_is_a_search_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("asks.c", &[], folder.path());
     let search = ["explore", "--tty", "--seed", "1", "--no-handler-checks", "--runs", "60", "--"];
-    let trap = "trap 'echo key' INT; trap 'exit 0' HUP; read line; exit 0";
+    let trap = "trap 'echo key' INT; trap 'exit 0' HUP; trap 'exit 1' TERM; read line; exit 0";
     let told = "typed \"^C\", hung up, typed \"^D\" and typed \"y\\n\"";
     for (command, told) in [
         (&["sh", "-c", trap][..], told),
@@ -320,6 +320,8 @@ fn each_thing_that_a_person_does_is_a_search_of_its_own() {
         let first = text.lines().next().unwrap();
         assert_eq!(first, format!("{} is left alone at its terminal, and then in turn {told}", command[0]));
         assert!(text.contains(", typed \"^D\": pass, 0 findings"), "{text}");
+        let left = text.lines().nth(1).is_some_and(|line| line == "not sent (--send): SIGTERM to p0");
+        assert_eq!(left, command[0] == "sh", "{text}");
     }
 }
 

@@ -1,7 +1,7 @@
-//! What a network and files of its own cost: runs with both against runs with the machine's, in turn.
+//! What a network and files of its own cost: runs with both against runs with the machine's, in turn; and what a terminal costs.
 //!
-//! `cargo bench --bench world` prints, for a program that listens, for one whose connections are left in TIME_WAIT, and for one
-//! that writes a file, the median of the ratios of neighbouring series, of their time and of their CPU time (user and system, of
+//! `cargo bench --bench world` prints, for a program that listens, for one whose connections are left in TIME_WAIT, for one
+//! that writes a file, and for one that does nothing on a terminal, the median of the ratios of neighbouring series, of their time and of their CPU time (user and system, of
 //! this process, the init and the programs), and what a run of each takes.
 
 mod measured;
@@ -33,11 +33,11 @@ fn measure(cpu: usize) -> Result<(), Failure> {
     let program = sigrace::compile::compile(&source, None)?;
     let program = program.to_string_lossy();
     let machines = || World { network: Network::Host, files: Files::Host, ..World::default() };
-    for kind in KINDS {
-        let (mut own, mut host) = (
-            supervisor(&[&program, kind], World::default(), cpu)?,
-            supervisor(&[&program, kind], machines(), cpu)?,
-        );
+    let worlds = KINDS.into_iter().map(|kind| (kind, kind, World::default(), machines()));
+    let terminal = ("terminal", "nothing", World { tty: true, ..World::default() }, World::default());
+    for (name, kind, with, without) in worlds.chain([terminal]) {
+        let (mut own, mut host) =
+            (supervisor(&[&program, kind], with, cpu)?, supervisor(&[&program, kind], without, cpu)?);
         // The first runs of each learn, and fill caches.
         several(&mut own, TOGETHER / 10)?;
         several(&mut host, TOGETHER / 10)?;
@@ -50,7 +50,7 @@ fn measure(cpu: usize) -> Result<(), Failure> {
             costs.1.push(host.1 / TOGETHER as f64 * 1e3);
         }
         println!(
-            "world: {kind}: {:.2} times the time, {:.2} times the CPU time without ({:.2} ms, {:.2} ms a run; medians of {TIMES} \
+            "world: {name}: {:.2} times the time, {:.2} times the CPU time without ({:.2} ms, {:.2} ms a run; medians of {TIMES} \
              series of {TOGETHER})",
             median(&mut wall),
             median(&mut used),

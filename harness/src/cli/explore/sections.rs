@@ -67,6 +67,9 @@ impl Section {
     }
 }
 
+/// What the kernel sends for what a person does at a terminal.
+const AT_TERMINAL: [Signal; 4] = [Signal::INT, Signal::QUIT, Signal::HUP, Signal::WINCH];
+
 /// What was done at the terminal, in words that follow a name and a comma.
 fn done(act: &Action) -> String {
     match act {
@@ -153,7 +156,8 @@ impl Args {
         if self.send.contains(&Sent::Nothing) || self.target.world().tty {
             let persons = acts.into_iter().map(|act| Section { person: vec![act], ..Section::default() });
             let each = std::iter::once(Section::nothing()).chain(persons).collect();
-            return Ok(Sections { heard, look, stalls, listens, ..Sections::of(each) });
+            let found = Some(found).filter(|_| self.send.is_empty());
+            return Ok(Sections { found, heard, look, stalls, listens, ..Sections::of(each) });
         }
         let sent = found.send.iter().map(|(signal, to)| Section {
             send: vec![*signal],
@@ -232,10 +236,21 @@ impl Sections {
 
     /// What is sent in turn and what is left out, in a line or two; none if there is but one search.
     pub(super) fn told(&self, program: &str) -> Option<String> {
-        if self.found.is_none() && self.several() {
-            let [_, persons @ ..] = self.each.as_slice() else { return None };
-            let words = listed(persons.iter().map(Section::words));
-            return Some(format!("{program} is left alone at its terminal, and then in turn {words}"));
+        let persons = self.each.iter().filter(|section| !section.person.is_empty());
+        if persons.clone().next().is_some() {
+            let words = listed(persons.map(Section::words));
+            let alone = format!("{program} is left alone at its terminal, and then in turn {words}");
+            let sent = self.found.iter().flat_map(|found| &found.send);
+            let left: Vec<String> = sent
+                .filter(|(signal, _)| !AT_TERMINAL.contains(signal))
+                .map(|(signal, process)| format!("{signal} to {process}"))
+                .collect();
+            let left = if left.is_empty() {
+                String::new()
+            } else {
+                format!("\nnot sent (--send): {}", listed(left))
+            };
+            return Some(alone + &left);
         }
         let found = self.found.as_ref().filter(|_| self.several())?;
         let mut told = format!("{program} is sent in turn: {}", listed(self.each.iter().map(Section::words)));
