@@ -23,7 +23,7 @@ fn a_loop_that_changes_nothing_is_known_by_its_state_and_not_by_its_time() {
 
 #[test]
 fn what_computes_for_long_or_can_be_woken_goes_on() {
-    for how in ["counts", "backs-off", "profiled"] {
+    for how in ["counts", "divides", "profiled"] {
         assert_eq!(end(how, Duration::from_secs(10_000)), End::Ended(Status::Exited(0)), "{how}");
     }
 }

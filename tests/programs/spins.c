@@ -29,14 +29,14 @@ static __attribute__((noinline)) void counts(unsigned long number)
     }
 }
 
-/* A loop that goes round once: it is the same at each of its instructions whenever one comes there. */
-#define TEN(text) text text text text text text text text text text
-static __attribute__((noinline)) void backs_off(unsigned long zero)
+/* A loop that goes round once, over and over: at each of its instructions all registers are the same whenever one comes there, and
+ * only memory is not. */
+#define SEVEN(text) text text text text text text text
+static __attribute__((noinline)) void divides(unsigned long by)
 {
-    while (count < 200000) {
-        __asm__ volatile("1: " TEN("pause; ") TEN("pause; ") "test %0, %0; jnz 1b" : : "r"(zero) : "cc");
-        count++;
-    }
+    __asm__ volatile("1: " SEVEN(SEVEN("movl $1000000007, %%eax; xorl %%edx, %%edx; divq %0; ")) "cmpq %0, %0; jne 1b;"
+                     "incq %1; cmpq $4000000, %1; jb 1b"
+                     : : "r"(by), "m"(count) : "rax", "rdx", "cc", "memory");
 }
 
 static void *sleeps(void *nothing)
@@ -61,8 +61,8 @@ int main(int argc, char **argv)
         waits(&flag);
     } else if (strcmp(how, "counts") == 0) {
         counts(400000000);
-    } else if (strcmp(how, "backs-off") == 0) {
-        backs_off(0);
+    } else if (strcmp(how, "divides") == 0) {
+        divides(3);
     } else if (strcmp(how, "beside") == 0) {
         if (pthread_create(&thread, NULL, sleeps, NULL) != 0)
             return 2;

@@ -93,3 +93,73 @@ impl Expectation for As {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::run;
+    use super::*;
+    use crate::schedule::Schedule;
+    use crate::trace::{Event, Sleeper, Took};
+
+    /// A run of `p0` that is sent SIGHUP at this place, and waits in the end.
+    fn waiting(at: &str, events: &[&str]) -> Run {
+        let call: Syscall = "poll".parse().unwrap();
+        let thread = ThreadName::root();
+        let event = |what: &&str| Event {
+            thread: thread.clone(),
+            what: ron::from_str(what).unwrap(),
+            others: Default::default(),
+        };
+        let sleeper =
+            Sleeper { thread: thread.clone(), call, caught: Default::default(), why: String::new() };
+        let schedule = format!("[(at: {at}, in: \"p0\", action: Send(SIGHUP))]");
+        let schedule: Schedule = ron::from_str(&schedule).unwrap();
+        Run { schedule, events: events.iter().map(event).collect(), ..run(End::Idle(vec![sleeper])) }
+    }
+
+    const SENT: &str = "Step(Send(SIGHUP))";
+    const HANDLED: &str = "Signal(SIGHUP)";
+    const WRITES: &str = "Go(Before(write), 1)";
+    const AGAIN: &str = "Go(Before(poll), 2)";
+    const SLEEPS: &str = "Sleep(poll, 1)";
+
+    #[test]
+    fn only_what_sleeps_right_after_its_handler_and_does_nothing_is_overlooked() {
+        let usual = ["Go(Before(poll), 1)", SLEEPS, SENT, HANDLED, WRITES, AGAIN, "Sleep(poll, 2)"];
+        let reference = waiting("In(poll)", &usual);
+        let held = of(&reference, Some(LATE)).unwrap();
+        let told = |run: &Run| held.breach(run);
+        let before = |events: &[&str]| waiting("Before(poll)", events);
+        assert_eq!(told(&reference), None);
+
+        let lost = before(&[SENT, HANDLED, AGAIN, SLEEPS]);
+        let why = told(&lost).unwrap();
+        assert!(
+            why.starts_with("expected write of p0, ") && why.ends_with("sleeps there all the same"),
+            "{why}"
+        );
+        for events in [
+            // Its handler has not run, it does not sleep, it acts, or it does something else as well.
+            &[SENT, AGAIN, SLEEPS][..],
+            &[SENT, HANDLED, AGAIN],
+            &[SENT, HANDLED, AGAIN, WRITES, SLEEPS],
+            &[SENT, HANDLED, WRITES, AGAIN, SLEEPS],
+            &[SENT, HANDLED, "Go(Before(kill), 1)", AGAIN, SLEEPS],
+        ] {
+            assert_eq!(told(&before(events)), None, "{events:?}");
+        }
+        // It waits for something else, or was sent nothing.
+        let elsewhere = Run { outcome: run(End::Idle(Vec::new())).outcome, ..lost.clone() };
+        assert_eq!(told(&elsewhere), None);
+        assert_eq!(told(&Run { schedule: Schedule::empty(), ..lost.clone() }), None);
+
+        // What it does when a time runs out is late, or soon enough.
+        let mut late = before(&[SENT, HANDLED, AGAIN, SLEEPS, "Expire(poll)", WRITES, "Sleep(poll, 2)"]);
+        for (seconds, is_late) in [(60, true), (5, false)] {
+            late.outcome.took = Took { expired: Duration::from_secs(seconds), ..Took::default() };
+            let why = told(&late);
+            assert_eq!(why.is_some(), is_late, "{seconds}");
+            assert!(why.is_none_or(|why| why.ends_with("all the same, until a time runs out after 1m")));
+        }
+    }
+}

@@ -16,7 +16,7 @@ fn name(text: &str) -> ThreadName {
     text.parse().unwrap()
 }
 
-fn run(end: End) -> Run {
+pub(super) fn run(end: End) -> Run {
     let text = |text: &str| Output::Text(text.to_owned());
     let outcome = Outcome {
         end,
