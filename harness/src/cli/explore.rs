@@ -23,10 +23,11 @@ use crate::show::count;
 use crate::signal::{Signal, SignalSet, UnknownSignal};
 use crate::slots::Stopwatch;
 use crate::store;
-use crate::suite::{self, Against, How, Job, Reached};
+use crate::suite::{self, Against, How, Job, Reached, Shown};
 use crate::supervise::Settings;
 use sections::Section;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use turns::{Turn, Turns};
 use whole::{Share, Whole};
@@ -251,6 +252,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         report::tell(format, told)?;
     }
     let mut whole = Whole::default();
+    let shown = Arc::new(Shown::by(sections.undisturbed()));
     // What is asked for at once is one search; what follows from several is named as they are.
     let searches = sections.each.len();
     // Who wants the first finding has one step tried everywhere before two are tried anywhere.
@@ -286,6 +288,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             plan,
             checks,
             keep: how.keep.clone(),
+            shown: Arc::clone(&shown),
         };
         let begun = clock.elapsed();
         let one_step = apart && turn.is_for_one_step();

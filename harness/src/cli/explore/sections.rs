@@ -10,7 +10,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::{self, Done};
 use crate::supervise::Settings;
-use crate::trace::End;
+use crate::trace::{End, Run};
 use std::path::{Path, PathBuf};
 
 /// One of the searches that a command comes to.
@@ -131,6 +131,11 @@ impl Sections {
             None if section.fatal => with_others(self.look.as_ref()?, *section.send.first()?),
             None => self.look.as_ref()?.begins(&section.send),
         }
+    }
+
+    /// The run that nothing disturbed, if one was looked at.
+    pub(super) fn undisturbed(&self) -> Option<&Run> {
+        self.look.as_ref().map(Look::run)
     }
 
     /// True if there are several.
