@@ -77,6 +77,7 @@ impl Seen {
             events: self.run.events.clone(),
             outcome: self.run.outcome.clone(),
             places: self.places.clone(),
+            seen: Default::default(),
         };
         show::run(&trace, Page { color: false, width: 100 })
     }

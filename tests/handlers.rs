@@ -30,6 +30,7 @@ fn check_for(signals: &[Signal], program: &Path, word: &str, runs: u64) -> Optio
             process: &ThreadName::root(),
             base: &Schedule::empty(),
             runs,
+            fits: false,
         };
         checks::check(&asked, supervisor)
     });

@@ -150,3 +150,49 @@ fn a_person_is_told_what_goes_round() {
     let line = line.unwrap_or_else(|| panic!("{text}"));
     assert!(line.contains(" are one point; steps at ") && line.ends_with(" of them"), "{line}");
 }
+
+/// What came of a search in a program that makes twelve children, one after the other: `wrong` fails by what the child of this number
+/// does, and `odd` is a child that does something else than the others.
+fn brood(folder: &Path, words: &[&str], (wrong, odd): (&str, &str)) -> (i32, Found) {
+    let fixed = ["explore", "-j", "1", "--seed", "1", "--send", "none", "--no-handler-checks"];
+    let program = ["--format", "json", "--", "./brood", wrong, odd];
+    let output = script::sigrace(folder, &[&fixed, words, &program].concat());
+    let report: Report = serde_json::from_str(&stdout(&output)).expect("a report has its own form");
+    let found = report.searches.into_iter().next().and_then(|search| search.result);
+    (output.status.code().unwrap(), found.expect("a search was made"))
+}
+
+#[test]
+fn children_that_do_the_same_are_tried_as_visits_of_a_loop_are() {
+    let folder = tempfile::tempdir().unwrap();
+    supervised::build("brood.c", &["-g"], folder.path());
+    let told = |found: &Found| -> Vec<(String, String, u64)> {
+        let children = found.children.iter();
+        children.map(|one| (one.first.clone(), one.last.clone(), one.count)).collect()
+    };
+    let (code, sound) = brood(folder.path(), &["--runs", "40"], ("0", "0"));
+    assert_eq!(code, 0);
+    assert_eq!(told(&sound), [("p0.1".to_owned(), "p0.12".to_owned(), 12)]);
+    assert_eq!(sound.children[0].program, None);
+    for nth in [1, 2, 7, 12] {
+        assert!(sound.children[0].taken.contains(&nth), "{:?}", sound.children[0]);
+    }
+    // One that does more is not one of them, though it has the same name in the middle.
+    let (_, odd) = brood(folder.path(), &["--runs", "40"], ("0", "5"));
+    assert_eq!(told(&odd), [("p0.1".to_owned(), "p0.12".to_owned(), 11)]);
+    // What goes wrong in the first or the last of them is found soon.
+    for wrong in ["1", "2", "12"] {
+        let (code, found) = brood(folder.path(), &["--first"], (wrong, "0"));
+        assert_eq!((code, found.findings.len()), (100, 1), "{wrong}");
+        assert!(found.runs <= 40, "{wrong}: {}", found.runs);
+    }
+    // An exhaustive search leaves none out.
+    let (code, found) = brood(folder.path(), &["--bound", "1"], ("5", "0"));
+    assert_eq!((code, found.schedules[0].exhausted), (100, true));
+    assert_eq!(found.children[0].taken, (1..=12).collect::<Vec<u64>>());
+    // Where nobody says how much to try, what shows nothing new is left, and counted.
+    let (code, found) = brood(folder.path(), &[], ("0", "0"));
+    assert_eq!((code, found.cut.as_deref()), (0, Some("nothing new")));
+    assert!(found.extent.contains("showed nothing new (--runs, --time for more)"), "{}", found.extent);
+    assert!(found.runs < 400, "{}", found.runs);
+}

@@ -12,8 +12,12 @@ use std::path::Path;
 
 /// Three runs of `programs/network.c`, one after the other in one supervisor.
 fn three(words: &[&str], network: Network) -> [Run; 3] {
+    three_of("network.c", words, network)
+}
+
+fn three_of(source: &str, words: &[&str], network: Network) -> [Run; 3] {
     let folder = tempfile::tempdir().unwrap();
-    let program = supervised::build("network.c", &[], folder.path());
+    let program = supervised::build(source, &[], folder.path());
     let argv = [&[program.to_str().unwrap()], words].concat();
     let launch = supervised::launch(&argv, folder.path());
     let settings = Settings { world: World { network, ..World::default() }, ..Settings::of(launch) };
@@ -57,11 +61,69 @@ fn nothing_of_one_runs_connections_is_left_for_the_next() {
     }
 }
 
+/// Whether the network was kept. What is left of connections is seen as programs see it: in `/proc/net`, and by asking for their
+/// addresses again.
+fn is_kept(words: &[&str]) -> bool {
+    let runs = three(&[&["connections"], words].concat(), Network::Own);
+    let (mut networks, mut rest) = (Vec::new(), BTreeSet::new());
+    for run in &runs {
+        let text = said(run);
+        assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)), "{text}");
+        let (network, text) = text.split_once('\n').unwrap();
+        networks.push(network.to_owned());
+        let headings = text.lines().filter(|line| line.contains("local_address"));
+        let sockets = text.lines().filter(|line| !line.starts_with("to ") && !line.contains("local_address"));
+        assert_eq!((headings.count(), sockets.collect::<Vec<_>>()), (2, Vec::<&str>::new()));
+        rest.insert(text.to_owned());
+    }
+    assert_eq!(rest.len(), 1, "{rest:?}");
+    // After the first run the loader is known, and there is another cell.
+    networks[1] == networks[2]
+}
+
+#[test]
+fn a_network_in_which_connections_were_ended_is_kept_and_has_nothing_of_them() {
+    assert!(is_kept(&["4"]));
+}
+
+#[test]
+fn a_network_whose_connections_are_too_many_or_not_known_is_not_kept() {
+    assert!(!is_kept(&["50"]));
+    assert!(!is_kept(&["1", "device"]));
+    // Unless the machine forbids it, a client may send data with the first packet.
+    let setting = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fastopen").unwrap();
+    if setting.trim().parse::<u32>().unwrap() & 1 != 0 {
+        assert!(!is_kept(&["1", "fast"]));
+    }
+}
+
 #[test]
 fn within_a_run_an_address_stays_in_use_for_a_while() {
     for run in three(&["2"], Network::Own) {
         assert_eq!(said(&run), "served\nbind: Address already in use\n");
         assert_eq!(run.outcome.end, End::Ended(Status::Exited(1)));
+    }
+}
+
+/// The kernel grants more or less as time passes, where it measures that.
+#[test]
+fn a_connection_takes_as_much_in_every_run_until_it_is_full() {
+    for words in [&[][..], &["forked"]] {
+        let runs = three_of("fill.c", words, Network::Own);
+        for run in &runs {
+            assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)), "{}", said(run));
+            assert_eq!((said(run), run.reached.len()), (said(&runs[0]), runs[0].reached.len()));
+        }
+        let text = said(&runs[0]);
+        let numbers: Vec<u64> = text.split([' ', ',', '\n']).filter_map(|word| word.parse().ok()).collect();
+        // Everything that was sent has been read, and buffers are no larger than is said of them.
+        match words {
+            [] => assert!(
+                numbers.len() == 8 && numbers.iter().all(|number| (1..4 << 20).contains(number)),
+                "{text}"
+            ),
+            _ => assert_eq!(numbers[numbers.len() - 2], numbers[numbers.len() - 1], "{text}"),
+        }
     }
 }
 

@@ -110,6 +110,31 @@ fn python() {
 }
 
 #[test]
+fn go() {
+    if Command::new("go").arg("version").output().is_err() {
+        eprintln!("not tested: go is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (name, probe) = (shown("name, _ := syscall.BytePtrFromString("), shown("syscall.RawSyscall6(157"));
+    let name =
+        &name[name.find("name, _").expect("found by it")..name.find("` made once").expect("it says so")];
+    let text = format!(
+        "package main\n\nimport (\n\t\"fmt\"\n\t\"syscall\"\n\t\"unsafe\"\n)\n\nfunc main() {{\n\t{name}\n\t{probe}\n\t{probe}\n\tfmt.Println(\"done\")\n}}\n"
+    );
+    std::fs::write(folder.path().join("main.go"), text).unwrap();
+    let mut build = Command::new("go");
+    build.args(["build", "-o", "program", "main.go"]).env("CGO_ENABLED", "0").current_dir(folder.path());
+    // A cache in the folder of a user who has none would not be found.
+    build.env("GOCACHE", folder.path().join("cache"));
+    let output = build.output().expect("go starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let program = folder.path().join("program").display().to_string();
+    let (points, _) = probes(&[&program], folder.path());
+    assert_eq!(points, ["p0 at probe \"tested\"", "p0 at probe \"tested\" #2"]);
+}
+
+#[test]
 fn shell() {
     let folder = tempfile::tempdir().unwrap();
     let script = format!("echo one\n{}\necho two\n", shown("kill -0 1397311314"));

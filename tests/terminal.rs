@@ -264,11 +264,16 @@ fn sigrace(words: &[&str], folder: &Path) -> Output {
 #[test]
 fn a_search_does_by_itself_what_a_person_may_do() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, steps) in
-        [("working", "type \"^C\""), ("put_aside", "type \"^Z\""), ("key", "resize"), ("hung_up", "hang up")]
-    {
+    for (name, steps) in [
+        ("working", "type \"^C\""),
+        ("full_screen", "type \"^C\""),
+        ("put_aside", "type \"^Z\""),
+        ("key", "resize"),
+        ("too_small", "resize"),
+        ("hung_up", "hang up"),
+    ] {
         let source = match name {
-            "put_aside" | "hung_up" => format!("../fixtures/broken/{name}.c"),
+            "full_screen" | "put_aside" | "too_small" | "hung_up" => format!("../fixtures/broken/{name}.c"),
             _ => format!("../tests/programs/{name}.c"),
         };
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
@@ -277,7 +282,7 @@ fn a_search_does_by_itself_what_a_person_may_do() {
         assert!(built.success());
         let program = format!("./{name}");
         let search = ["explore", "--tty", "--seed", "1", "--no-handler-checks", "--strategy", "exhaustive"];
-        let words = [&search[..], &["--limit-points", "2000", "--", &program]].concat();
+        let words = [&search[..], &["--", &program]].concat();
         let output = sigrace(&words, folder.path());
         let text = String::from_utf8_lossy(&output.stdout);
         assert_eq!(
@@ -295,6 +300,41 @@ fn a_search_does_by_itself_what_a_person_may_do() {
         let again = sigrace(&["replay", "--times", "20", replay], folder.path());
         assert_eq!(again.status.code(), Some(0), "{}", String::from_utf8_lossy(&again.stdout));
     }
+}
+
+/// What means something to a program is done in a search of its own, and what is thrown away is no finding.
+#[test]
+fn each_thing_that_a_person_does_is_a_search_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("asks.c", &[], folder.path());
+    let search = ["explore", "--tty", "--seed", "1", "--no-handler-checks", "--runs", "60", "--"];
+    let trap = "trap 'echo key' INT; trap 'exit 0' HUP; read line; exit 0";
+    let told = "typed \"^C\", hung up, typed \"^D\" and typed \"y\\n\"";
+    for (command, told) in [
+        (&["sh", "-c", trap][..], told),
+        (&[program.to_str().unwrap(), "flush"], "typed \"^D\" and typed \"y\\n\""),
+    ] {
+        let output = sigrace(&[&search[..], command].concat(), folder.path());
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        let first = text.lines().next().unwrap();
+        assert_eq!(first, format!("{} is left alone at its terminal, and then in turn {told}", command[0]));
+        assert!(text.contains(", typed \"^D\": pass, 0 findings"), "{text}");
+    }
+}
+
+#[test]
+fn who_only_asks_on_after_a_hang_up_is_not_followed_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("asks.c", &[], folder.path());
+    let hung_up = |times: &str| {
+        on_terminal(&[program.to_str().unwrap(), times], |supervisor| {
+            run(supervisor, &[when_quiet(1, Action::HangUp)])
+        })
+    };
+    assert_eq!(hung_up("1500").outcome.end, EXITED);
+    let End::Spinning(why) = hung_up("1000000").outcome.end else { panic!("it goes on") };
+    assert!(why.ends_with("in a row at the terminal, which is hung up"), "{why}");
 }
 
 #[test]

@@ -75,6 +75,19 @@ fn descriptors_with_a_time() {
 }
 
 #[test]
+fn times_that_no_clock_holds_never_come() {
+    steady_c("endless.c");
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("endless.c", &[], folder.path());
+    for kind in 0..=8 {
+        let launch = supervised::launch(&[program.to_str().unwrap(), &kind.to_string()], folder.path());
+        let run = untainted(&launch);
+        assert!(matches!(run.outcome.end, End::Hang(_)), "{kind}: {:?}", run.outcome.end);
+        assert!(run.outcome.took.whole < Duration::from_secs(1), "{kind}: {:?}", run.outcome.took);
+    }
+}
+
+#[test]
 fn python_threads_with_timeouts() {
     steady(&[
         "python3",

@@ -3,17 +3,11 @@
 mod found;
 mod script;
 
-use found::FOUND;
+use found::{AT_TERMINAL, FOUND, WITH_CLIENTS};
 use script::{ends, stdout};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-
-/// Those that need a terminal.
-const ON_TERMINAL: [&str; 4] = ["full_screen", "hung_up", "put_aside", "too_small"];
-
-/// It waits for a client, and nobody says which.
-const SERVES: &str = "parting";
 
 fn fixtures(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(kind)
@@ -31,13 +25,14 @@ fn explore(words: &[&str], program: &str, folder: &Path) -> Output {
     script::sigrace(folder, &[&fixed, words, &["--", &format!("./{program}")]].concat())
 }
 
-#[test]
-fn what_is_broken_is_found() {
+/// These are found with these words besides the command.
+fn are_found(found: &[(&str, &str)], with: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
-    for (name, what) in FOUND {
+    for (name, what) in found {
         build(&fixtures("broken").join(name).with_extension("c"), folder.path());
-        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--first", "--"];
-        let output = script::sigrace(folder.path(), &[&words[..], &[&format!("./{name}")]].concat());
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--first"];
+        let program = format!("./{name}");
+        let output = script::sigrace(folder.path(), &[&words, with, &["--", &program]].concat());
         ends(&output, 100);
         let text = stdout(&output);
         assert!(text.contains(&format!(": {what}\n")), "{text}");
@@ -45,6 +40,45 @@ fn what_is_broken_is_found() {
         let last = text.lines().last().unwrap();
         assert!(last.starts_with("replay: sigrace replay traces/"), "{text}");
     }
+}
+
+#[test]
+fn what_is_broken_is_found() {
+    are_found(&FOUND, &[]);
+}
+
+#[test]
+fn what_is_broken_at_a_terminal_is_found() {
+    are_found(&AT_TERMINAL, &["--tty"]);
+}
+
+#[test]
+fn what_is_broken_for_clients_is_found() {
+    for (name, what, clients) in WITH_CLIENTS {
+        are_found(&[(name, what)], clients);
+    }
+}
+
+#[test]
+fn who_is_connected_to_by_nobody_is_told_what_to_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |name: &str, words: &[&str]| {
+        build(&fixtures("sound").join(name).with_extension("c"), folder.path());
+        let text = stdout(&explore(words, name, folder.path()));
+        text.lines().find(|line| line.starts_with("nobody connects to ")).map(str::to_owned)
+    };
+    let next = |address: &str| {
+        format!(
+            "nobody connects to {address}; next: --client 'connect {address}; send hello\\n; wait-eof', or a command that talks to it"
+        )
+    };
+    assert_eq!(told("in_flight", &[]), Some(next("unix:@in flight")));
+    assert_eq!(told("reload", &[]), Some(next("tcp:8080")));
+    // What it says can be typed; and whoever has no door is told nothing.
+    let client = next("tcp:8080");
+    let client = client.split('\'').nth(1).unwrap();
+    assert_eq!(told("reload", &["--runs", "5", "--client", client]), None);
+    assert_eq!(told("abandoned", &["--runs", "5"]), None);
 }
 
 #[test]
@@ -76,14 +110,16 @@ fn what_is_sound_is_silent() {
     let mut sources: Vec<PathBuf> =
         fs::read_dir(fixtures("sound")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let is_meant = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "c");
-    sources.retain(|path| is_meant(path) && path.file_stem().is_some_and(|stem| stem != SERVES));
+    sources.retain(is_meant);
     assert!(sources.len() > FOUND.len());
     for source in sources {
         build(&source, folder.path());
         let name = source.file_stem().unwrap().to_str().unwrap();
-        let terminal = ON_TERMINAL.contains(&name).then_some("--tty");
+        let terminal = AT_TERMINAL.iter().any(|(other, _)| *other == name).then_some("--tty");
         let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--runs", "60"];
-        let words: Vec<&str> = words.into_iter().chain(terminal).collect();
+        let clients =
+            WITH_CLIENTS.iter().find(|(other, ..)| *other == name).map_or(&[][..], |(_, _, clients)| clients);
+        let words: Vec<&str> = words.into_iter().chain(terminal).chain(clients.iter().copied()).collect();
         let program = format!("./{name}");
         let output = script::sigrace(folder.path(), &[&words[..], &["--", &program]].concat());
         ends(&output, 0);
@@ -170,15 +206,156 @@ fn a_wait_that_is_given_up_is_told_with_its_error() {
     }
 }
 
+/// Waits for any child, and looks up which one it was.
+const LOOKS_UP: &str = r#"
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    pid_t pids[2];
+    int status;
+    for (int i = 0; i < 2; i++)
+        if ((pids[i] = fork()) == 0) _exit(i + 1);
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = wait(&status);
+        printf("child %d gave %d\n", pid == pids[0] ? 1 : 2, WEXITSTATUS(status));
+    }
+    return 0;
+}
+"#;
+
+#[test]
+fn results_that_children_s_order_mixes_up_are_found_and_lines_in_another_order_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("reaping.c"), folder.path());
+    let output = explore(&[], "reaping", folder.path());
+    ends(&output, 100);
+    let text = stdout(&output);
+    let why = "p0.2 has ended before p0.1, unlike in the reference run, they have written nothing, and every process has made the \
+               same calls and ended alike\n  minimal schedule, 1 step:\n    1. p0.1 after fork: let all others run first\n";
+    assert!(text.contains(why), "{text}");
+    let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+    ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+    ends(&explore(&["--runs", "60", "--save", "saved.ron"], "reaping", folder.path()), 100);
+    ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
+    ends(&explore(&["--runs", "60", "--any-output"], "reaping", folder.path()), 0);
+
+    let source = folder.path().join("looks_up.c");
+    fs::write(&source, LOOKS_UP).unwrap();
+    build(&source, folder.path());
+    let output = explore(&["--runs", "60"], "looks_up", folder.path());
+    ends(&output, 0);
+    assert!(stdout(&output).contains("2 distinct outcomes"), "{}", stdout(&output));
+}
+
+/// Does what it is told in its handler, and says so when a call is interrupted; and one that is told to read what it reads anyway.
+const NO_LOSS: [(&str, &str); 2] = [
+    (
+        "complains",
+        r#"
+#include <stdio.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+static void handler(int signal) { (void)signal; (void)!write(1, "told\n", 5); }
+int main(void)
+{
+    struct sigaction action = { .sa_handler = handler };
+    int end[2];
+    if (sigaction(SIGHUP, &action, 0) != 0 || pipe(end) != 0) return 9;
+    write(1, "ready\n", 6);
+    struct pollfd waits = { .fd = end[0], .events = POLLIN };
+    while (poll(&waits, 1, -1) < 0) perror("poll");
+    return 0;
+}
+"#,
+    ),
+    (
+        "anyway",
+        r#"
+#define _GNU_SOURCE
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+static volatile sig_atomic_t told;
+static void handler(int signal) { (void)signal; told = 1; }
+int main(void)
+{
+    struct sigaction action = { .sa_handler = handler };
+    sigset_t all, none;
+    int end[2];
+    sigfillset(&all);
+    sigemptyset(&none);
+    if (sigaction(SIGHUP, &action, 0) != 0 || pipe(end) != 0) return 9;
+    write(1, "reading\n", 8);
+    told = 0;
+    sigprocmask(SIG_BLOCK, &all, 0);
+    write(1, "read\n", 5);
+    struct pollfd waits = { .fd = end[0], .events = POLLIN };
+    for (;;) {
+        if (told) { told = 0; write(1, "read\n", 5); }
+        if (ppoll(&waits, 1, 0, &none) >= 0) return 0;
+    }
+}
+"#,
+    ),
+];
+
+#[test]
+fn what_a_program_only_overlooks_is_found_and_what_it_does_anyway_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("overlooked.c"), folder.path());
+    let send = ["--send", "HUP", "--runs", "60"];
+    let output = explore(&send, "overlooked", folder.path());
+    ends(&output, 100);
+    let text = stdout(&output);
+    let why = "expected write of p0, as in the reference run, where SIGHUP comes to p0 in poll, and where it comes earlier and interrupts \
+               nothing; when it comes to p0 before poll its handler runs, and then it sleeps there all the same\n  minimal schedule, \
+               1 step:\n    1. p0 before poll: send SIGHUP to p0\n";
+    assert!(text.contains(why), "{text}");
+    let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+    ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+    ends(&explore(&[&send[..], &["--save", "saved.ron"]].concat(), "overlooked", folder.path()), 100);
+    ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
+    ends(&explore(&[&send[..], &["--exits", "any"]].concat(), "overlooked", folder.path()), 0);
+
+    // One that looks from time to time does so late, or soon enough.
+    let source = fs::read_to_string(fixtures("broken").join("overlooked.c")).unwrap();
+    let path = folder.path().join("looks.c");
+    for (timeout, more, code) in [("60000", &[][..], 100), ("60000", &["--late", "2m"], 0), ("3000", &[], 0)]
+    {
+        fs::write(&path, source.replace("1, -1) > 0", &format!("1, {timeout}) > 0"))).unwrap();
+        build(&path, folder.path());
+        let output = explore(&[&["--send", "HUP", "--runs", "12"], more].concat(), "looks", folder.path());
+        ends(&output, code);
+        let late =
+            stdout(&output).contains("then it sleeps there all the same, until a time runs out after 1m");
+        assert_eq!(late, code == 100, "{}", stdout(&output));
+    }
+
+    for (name, source) in NO_LOSS {
+        let path = folder.path().join(name).with_extension("c");
+        fs::write(&path, source).unwrap();
+        build(&path, folder.path());
+        let output = explore(&send, name, folder.path());
+        ends(&output, 0);
+        let text = stdout(&output);
+        assert!(text.contains("distinct outcomes of "), "{name}: {text}");
+    }
+}
+
 #[test]
 fn a_signal_is_lost_where_the_undisturbed_run_loses_it_too() {
     let folder = tempfile::tempdir().unwrap();
     let source = fs::read_to_string(fixtures("broken").join("misread.c")).unwrap();
-    // What other signals ask for nobody knows.
-    for (name, signal, more, code) in [
-        ("stop", "SIGTERM", &[][..], 100),
-        ("stop", "SIGTERM", &["--exits", "any"], 0),
-        ("tell", "SIGUSR1", &[], 0),
+    // What other signals ask for nobody knows, but they end it where the program has the same memory.
+    let (other, same) = ("at other places", "just before the same call");
+    for (name, signal, more, code, place) in [
+        ("stop", "SIGTERM", &[][..], 100, other),
+        ("stop", "SIGTERM", &["--exits", "any"], 0, other),
+        ("tell", "SIGUSR1", &[], 100, same),
+        ("tell", "SIGUSR1", &["--exits", "any"], 0, same),
     ] {
         let path = folder.path().join(name).with_extension("c");
         fs::write(&path, source.replace("SIGTERM", signal)).unwrap();
@@ -190,9 +367,11 @@ fn a_signal_is_lost_where_the_undisturbed_run_loses_it_too() {
         let output = explore(more);
         ends(&output, code);
         let text = stdout(&output);
-        let told = "expected SIGTERM to end it, as it does at other places; when it comes to p0 in poll, only the outside \
-                    could go on: p0 in accept\n  minimal schedule, 1 step:\n    1. p0 in poll: send SIGTERM to p0\n";
-        assert_eq!(text.contains(told), code == 100, "{text}");
+        let told = format!(
+            "expected {signal} to end it, as it does {place}; when it comes to p0 in poll, only the outside could go on: p0 in \
+             accept\n  minimal schedule, 1 step:\n    1. p0 in poll: send {signal} to p0\n"
+        );
+        assert_eq!(text.contains(&told), code == 100, "{text}");
         if code == 100 {
             let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
             ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
@@ -398,7 +577,7 @@ fn each_signal_is_sent_to_who_has_something_to_do_with_it() {
     let text = stdout(&output);
     let told = "./waits is sent in turn: nothing, SIGHUP to p0.1, SIGUSR1 and SIGTERM\n";
     assert!(text.starts_with(told), "{text}");
-    assert!(text.contains("not sent (--send, --send-to): SIGCHLD, which come by themselves"), "{text}");
+    assert!(text.contains("not sent (--send, --send-to): SIGCHLD, which comes by itself"), "{text}");
     assert!(text.contains("\n./waits, sent SIGTERM: "), "{text}");
 
     // That it waits for its signals is no finding where none is sent.

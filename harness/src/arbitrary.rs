@@ -178,12 +178,12 @@ fn glob() -> impl Strategy<Value = String> {
 prop_compose! {
     pub(crate) fn expect()(
         exit in option::of(exit()), stdout in option::of(wanted()), stderr in option::of(wanted()),
-        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, uninterrupted: bool, (heeded, atomic) in (any::<bool>(), any::<bool>()), handlers in handlers(), files in option::of(files()), descriptors in option::of(0u32..3),
+        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, uninterrupted: bool, (heeded, paired, atomic) in any::<(bool, bool, bool)>(), handlers in handlers(), files in option::of(files()), descriptors in option::of(0u32..3),
         clients in vec(served(), 0..2), terminal in (any::<bool>(), option::of(process())),
         within in option::of((0u64..1_000_000_000).prop_map(|nanos| Length(Duration::from_nanos(nanos))))
     ) -> Expect {
         let (restored, foreground) = terminal;
-        Expect { exit, stdout, stderr, zombies, orphans, clients, exec_blocked, idle, uninterrupted, heeded, atomic, handlers, within, files, descriptors, restored, foreground }
+        Expect { exit, stdout, stderr, zombies, orphans, clients, exec_blocked, idle, uninterrupted, heeded, paired, atomic, handlers, within, files, descriptors, restored, foreground }
     }
 }
 
@@ -411,7 +411,7 @@ prop_compose! {
         unwaited in vec(process(), 0..2), exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3), remains in remains(), clients in vec(client_end().boxed(), 0..2),
         took in (0u64..1_000_000_000, 0u64..1_000_000_000), terminal in option::of(terminal())
     ) -> Outcome {
-        let took = Took { whole: Duration::from_micros(took.0), after: Duration::from_micros(took.1) };
+        let took = Took { whole: Duration::from_micros(took.0), after: Duration::from_micros(took.1), expired: Duration::from_micros(took.1 / 2) };
         Outcome { end, stdout, stderr, clients, leftover, unwaited, exec_blocked, table, took, remains, terminal }
     }
 }
@@ -461,13 +461,45 @@ prop_compose! {
     }
 }
 
+fn call_result() -> impl Strategy<Value = CallResult> {
+    prop_oneof![
+        text().prop_map(CallResult::Failed),
+        any::<i64>().prop_map(CallResult::Number),
+        any::<(u64, u64)>().prop_map(|(done, asked)| CallResult::Bytes(done, asked)),
+        thread().prop_map(CallResult::Process),
+        signal().prop_map(CallResult::Signal),
+    ]
+}
+
+prop_compose! {
+    fn seen_call()(
+        event in 0usize..8, sends in option::of((signal(), vec(thread(), 0..3))),
+        returned in option::of((0usize..8, call_result()).prop_map(|(by, result)| Returned { by, result }))
+    ) -> SeenCall {
+        SeenCall { event, sends, returned }
+    }
+}
+
+prop_compose! {
+    fn handled()(by in 0usize..8, thread in thread(), signal in signal(), since in option::of(0usize..8)) -> Handled {
+        Handled { by, thread, signal, since }
+    }
+}
+
+prop_compose! {
+    fn seen()(calls in vec(seen_call(), 0..4), handlers in vec(handled(), 0..4)) -> Seen {
+        Seen { calls, handlers }
+    }
+}
+
 prop_compose! {
     pub(crate) fn trace()(
         words in [text(), text(), text(), text()], launch in launch(), seed: u64, limits in limits(), world in world(),
-        shared in vec(text(), 0..2), always: bool, breaks in vec(broken(), 0..3), search in option::of(text()), run in run(), places in vec(whereabouts(), 0..4)
+        shared in vec(text(), 0..2), always: bool, breaks in vec(broken(), 0..3), search in option::of(text()), run in run(), places in vec(whereabouts(), 0..4),
+        seen in seen()
     ) -> Trace {
         let [sigrace, kernel, arch, digest] = words;
         let Run { schedule, events, outcome, .. } = run;
-        Trace { sigrace, kernel, arch, launch, digest, seed, limits, world, shared, always, breaks, search, schedule, events, outcome, places }
+        Trace { sigrace, kernel, arch, launch, digest, seed, limits, world, shared, always, breaks, search, schedule, events, outcome, places, seen }
     }
 }

@@ -1,5 +1,7 @@
 //! Clients of a program: what is started beside it, under the same control, once it waits. They are none of the program's.
 
+mod typed;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -46,6 +48,19 @@ impl Line {
 }
 
 impl Client {
+    /// False for a script that closes a connection, or ends, before the other side has closed it: how much of what it was sent it
+    /// has read by then is chance.
+    pub fn reads_all(&self) -> bool {
+        let lines = match self {
+            Client::Command(_) => return true,
+            Client::Script(lines) => lines,
+        };
+        lines
+            .split(|line| matches!(line, Line::Connect(_)))
+            .skip(1)
+            .all(|of_one| of_one.contains(&Line::WaitEof))
+    }
+
     /// Its arguments: of a script those of the program that carries it out.
     pub fn argv(&self) -> Vec<String> {
         match self {
@@ -144,6 +159,15 @@ mod tests {
         }
         assert_eq!(script(&[Line::Connect("unix:/run/s".to_owned())]).wrong(), None);
         assert!(Client::Command(Vec::new()).wrong().is_some());
+    }
+
+    #[test]
+    fn a_script_reads_all_that_it_is_sent_if_it_waits_for_the_end() {
+        let connect = || Line::Connect("tcp:8080".to_owned());
+        assert!(script(&[connect(), Line::WaitEof, Line::Close, connect(), Line::WaitEof]).reads_all());
+        assert!(!script(&[connect(), Line::WaitEof, Line::Close, connect()]).reads_all());
+        assert!(!script(&[connect(), Line::Expect("x".to_owned()), Line::Close]).reads_all());
+        assert!(Client::Command(vec!["curl".to_owned()]).reads_all());
     }
 
     #[test]

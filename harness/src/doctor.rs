@@ -3,6 +3,8 @@
 //! Each check does the very thing that a run does, with the code that a run does it with, and says what is lost when it
 //! does not work. Nothing is concluded from version numbers, settings or identities.
 
+mod marked;
+
 use crate::code::{Image, Place};
 use crate::program::Launch;
 use crate::resolve;
@@ -14,7 +16,7 @@ use crate::sys::memory::Text;
 use crate::sys::perf;
 use crate::sys::pidfd::PidFd;
 use crate::trace::{End, Outcome, Run, Status, What};
-use crate::world::{Clock, Network, World};
+use crate::world::{Clock, Files, Network, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
@@ -140,6 +142,12 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
             needed: true,
         },
         Check {
+            name: "which thread takes a signal",
+            result: if can_run { found(host.marked())? } else { Found::Untried },
+            loses: "Programs with threads: which of them the kernel chose to take a signal cannot be seen.",
+            needed: true,
+        },
+        Check {
             name: "virtual time",
             result: if can_run { found(host.time_jumps())? } else { Found::Untried },
             loses: "Clocks of a run's own: programs have to be run with `--clock real`, and their sleeps take as long as they say.",
@@ -157,6 +165,12 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
             result: if can_run { found(host.own_files())? } else { Found::Untried },
             loses: "Runs change the machine's files, and each finds what those before it have left: overlays in namespaces of its \
                     own are needed (Linux 5.11 for ordinary users).",
+            needed: false,
+        },
+        Check {
+            name: "IPC objects",
+            result: if can_fork { found(host.ipc_objects())? } else { Found::Untried },
+            loses: "System V IPC objects that a run leaves behind: they are not told, and are no finding.",
             needed: false,
         },
         Check {
@@ -228,6 +242,33 @@ impl Host<'_> {
         }
     }
 
+    /// A cell in which this has not been started yet.
+    fn made(&self, words: &[&str], world: &World) -> Result<Cell, Failure> {
+        Cell::new((&launch(words)?, &[]), (world, &Default::default()), self.cpu, None)
+            .or_else(|error| lost(error.to_string()))
+    }
+
+    /// What a run makes of IPC objects is told, and is gone for the next.
+    fn ipc_objects(&self) -> Result<(), Failure> {
+        let kinds = ["msg:", "sem:", "shm:"];
+        let world = World { network: Network::Host, files: Files::Host, ..World::default() };
+        let launch = launch(&["sh", "-c", "ipcmk -Q && ipcmk -S 1 && ipcmk -M 1"])?;
+        let settings = Settings { cancel: Arc::clone(self.cancel), world, ..Settings::of(launch) };
+        let mut supervisor = Supervisor::new(settings, self.cpu)?;
+        for _ in 0..2 {
+            let Outcome { end, remains, stderr, .. } = supervisor.run(&Schedule::empty())?.outcome;
+            let names: Vec<&str> = remains.changes.iter().map(|change| change.name.as_str()).collect();
+            let told = names.len() == kinds.len()
+                && kinds.iter().all(|kind| names.iter().any(|name| name.starts_with(kind)));
+            if !told {
+                return lost(format!(
+                    "of a run that made one of each kind by ipcmk(1) it is told that it left {names:?}: {end:?}, {stderr:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// A day of sleep passes at once, and the clock shows it.
     fn time_jumps(&self) -> Result<(), Failure> {
         let script = ["sh", "-c", "date +%s; sleep 86400; date +%s"];
@@ -283,9 +324,7 @@ impl Host<'_> {
     /// There is nothing but loopback, over which something comes from the port that the kernel was left to choose.
     fn own_network(&self) -> Result<(), Failure> {
         const PORT: u16 = 40_000;
-        let cell =
-            Cell::new((&launch(&["true"])?, &[]), (&World::default(), &Default::default()), self.cpu, None)
-                .or_else(|error| lost(error.to_string()))?;
+        let cell = self.made(&["true"], &World::default())?;
         let Some(network) = cell.network() else { return lost("the cell has none") };
         match network.examine(PORT).or_else(|error| lost(format!("a packet over loopback: {error}")))? {
             (PORT, interfaces) if interfaces == ["lo"] => Ok(()),

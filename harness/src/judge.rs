@@ -24,6 +24,8 @@ mod left;
 mod lost;
 mod modes;
 mod output;
+mod overlooked;
+mod paired;
 mod spinning;
 mod stalled;
 mod stopped;
@@ -88,6 +90,8 @@ expectations! {
     Foreground: foreground::KIND;
     Interrupted: interrupted::KIND;
     Lost: lost::KIND;
+    Overlooked: overlooked::KIND;
+    Paired: paired::KIND;
     OutputLimit: output::LIMIT;
     Late: late::KIND;
     Atomicity: atomicity::KIND;
@@ -138,6 +142,18 @@ pub enum Exits {
     Same,
 }
 
+/// What a person types in all runs. Whoever has been typed at may wait for more: one can type again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Typed {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Keys that cause signals.
+    Keys,
+    /// Text: it waits until it is read, or is thrown away by who begins to ask (TCSAFLUSH, termios(3)).
+    Text,
+}
+
 /// How runs are compared with a reference run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
@@ -150,6 +166,10 @@ pub struct Comparison {
     pub heard: bool,
     /// True if the signal ends the first process, which does nothing about it: then only who is left behind is compared.
     pub fatal: bool,
+    /// Clients that do not read all that they are sent, as they are told: what they wrote is not compared.
+    pub hasty: Vec<String>,
+    /// What is typed at the program's terminal.
+    pub typed: Typed,
     /// Signals whose handlers the first process takes away for a moment.
     pub gaps: SignalSet,
     /// Files that the undisturbed run leaves: they are what the program is for, and no rest where a run ends before they are
@@ -159,6 +179,8 @@ pub struct Comparison {
     pub exit: Option<i32>,
     /// True if every run must write the same standard output as the reference run.
     pub same_output: bool,
+    /// True if numbers may be in other lines of the output than in the reference run where children end in another order.
+    pub any_output: bool,
     /// A regular expression that must match something in every run's standard output.
     pub stdout: Option<String>,
     /// How much longer than the reference run a run may take on the program's clock, from the last signal sent; none if

@@ -281,9 +281,13 @@ pub struct Expect {
     /// True if the first process ends no other way than in the reference run because a signal interrupts a call.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub uninterrupted: bool,
-    /// True if no SIGTERM is lost: where it ends the first process in some runs, it ends it in all.
+    /// True if no signal is lost: what ends the first process in some runs ends it in all, and what it does after a signal it
+    /// does wherever that comes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub heeded: bool,
+    /// True if the output has each number in the same line as in the reference run, in whatever order children end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub paired: bool,
     /// True if the first process ends no other way than in the reference run because a signal comes between two instructions.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub atomic: bool,

@@ -370,6 +370,21 @@ impl fmt::Display for Action {
 }
 
 impl Action {
+    /// The signal by which it asks a program to end, if it does beyond doubt: SIGTERM, or what a key of the terminal causes by default.
+    pub fn asks_to_end(&self) -> Option<Signal> {
+        match self {
+            Action::Send(signal) | Action::SendGroup(signal) => {
+                Some(*signal).filter(|signal| *signal == Signal::TERM)
+            }
+            Action::Type(keys) => match keys.single()? {
+                0x03 => Some(Signal::INT),
+                0x1c => Some(Signal::QUIT),
+                _ => None,
+            },
+            Action::Switch(_) | Action::Resize(..) | Action::HangUp | Action::Fire => None,
+        }
+    }
+
     /// The signal that the outside sends by it.
     pub fn signal(&self) -> Option<Signal> {
         match self {

@@ -114,6 +114,11 @@ impl Signal {
         self.0 < 32
     }
 
+    /// True for those that the C library keeps for itself (nptl(7)).
+    pub fn is_of_the_c_library(self) -> bool {
+        self.0 > 31 && self.0 < RTMIN
+    }
+
     /// True if a process that does nothing about it ends by it.
     pub fn ends(self) -> bool {
         matches!(self.default_action(), Terminate | Core)

@@ -4,17 +4,23 @@
 //! differ (NOTE \[By design\] in `trace::alike`).
 
 mod alike;
+mod asleep;
 mod crash;
+mod effects;
 mod interrupted;
 mod moment;
 mod remains;
+mod seen;
 mod terminal;
 mod threads;
 
 pub use alike::{Essence, difference, first_difference};
+pub use asleep::Meeting;
 pub use crash::{Crash, crashes, last_call};
+pub use effects::tells;
 pub use interrupted::{Interruption, interrupted};
 pub use remains::{Change, Changing, Object, Open, Remains, shape};
+pub use seen::{CallResult, Handled, Returned, Seen, SeenCall};
 pub use terminal::{Acts, Foreground, TerminalLeft};
 pub use threads::Threads;
 
@@ -69,6 +75,10 @@ pub struct Trace {
     /// was not recorded, or could not be seen in a run that was equal in all else. For people: a replay does not compare it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Whereabouts>,
+    /// What calls returned and which handlers ran, where that was seen, as `places` were. For people: a replay does not compare
+    /// it.
+    #[serde(default, skip_serializing_if = "Seen::is_nothing")]
+    pub seen: Seen,
 }
 
 /// Where in its code a thread was.
@@ -400,6 +410,9 @@ pub struct Took {
     /// From the last signal that the schedule sent, or had a timer send; from the start if there was none.
     #[serde(with = "crate::program::seconds")]
     pub after: Duration,
+    /// From that signal to the first time that ran out after it; zero if none did.
+    #[serde(default, skip_serializing_if = "Duration::is_zero", with = "crate::program::seconds")]
+    pub expired: Duration,
 }
 
 /// What became of the first process.
@@ -621,6 +634,10 @@ pub enum Broken {
     Interrupted,
     /// A signal left the program waiting that ends it elsewhere.
     Lost,
+    /// A signal's handler ran, and what the program does after it elsewhere waits for something else.
+    Overlooked,
+    /// The output has the same numbers in other lines, since children ended in another order.
+    Paired,
     /// More was written than is kept, and it is not known whether that is as expected.
     OutputLimit,
     /// The run took longer on the program's clock than it may.

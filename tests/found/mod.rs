@@ -1,7 +1,9 @@
 //! The broken fixtures that `explore` finds with no flag but the command, and what it says of each.
 
+#![allow(dead_code, reason = "not everybody looks at all of them")]
+
 /// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 30] = [
+pub const FOUND: [(&str, &str); 33] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -12,6 +14,7 @@ pub const FOUND: [(&str, &str); 30] = [
     ("early_timer", "it hangs"),
     ("eintr", "an interrupted call is taken for its end"),
     ("errno", "another exit where a signal comes between two instructions"),
+    ("flag", "it spins for ever"),
     ("given_up", "a process crashes"),
     ("half_written", "other files are left than should be"),
     ("idle_workers", "it hangs"),
@@ -22,6 +25,8 @@ pub const FOUND: [(&str, &str); 30] = [
     ("lost_wakeup", "it hangs"),
     ("misread", "a signal is lost that ends it elsewhere"),
     ("once", "another exit than expected"),
+    ("overlooked", "a signal is handled and not acted on"),
+    ("reaping", "results are mixed up when children end in another order"),
     ("reentered", "another exit where a signal comes between two instructions"),
     ("running", "it hangs"),
     ("shutdown", "it waits for the outside"),
@@ -33,3 +38,29 @@ pub const FOUND: [(&str, &str); 30] = [
     ("unsafe_calls", "it hangs"),
     ("unstored", "other files are left than should be"),
 ];
+
+/// Those that it finds with `--tty` alone.
+pub const AT_TERMINAL: [(&str, &str); 5] = [
+    ("full_screen", "the terminal is left in other modes"),
+    ("hung_up", "it spins for ever"),
+    ("late_taker", "the terminal's foreground is another's"),
+    ("put_aside", "the terminal is left in other modes"),
+    ("too_small", "it hangs"),
+];
+
+/// Those that it finds with these clients alone.
+pub const WITH_CLIENTS: [(&str, &str, &[&str]); 3] = [
+    (
+        "in_flight",
+        "a client ends otherwise than expected",
+        &["--client", "connect unix:@in flight; send two lines\\n; expect two\\n; wait-eof"],
+    ),
+    ("parting", "another exit than expected", &["--client", WELCOMED, "--client", WELCOMED]),
+    (
+        "reload",
+        "a client ends otherwise than expected",
+        &["--client", "connect tcp:8080; send hello?\\n; expect \\n; wait-eof"],
+    ),
+];
+
+const WELCOMED: &str = "connect unix:@parting; expect welcome\\n; close";

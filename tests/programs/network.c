@@ -122,8 +122,86 @@ static void serve(void)
     fflush(stdout);
 }
 
+static void copy(const char *path)
+{
+    char line[512];
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file))
+        fputs(line, stdout);
+    if (file)
+        fclose(file);
+}
+
+/* One connection, whose first end to be closed is the client's or the other. The server may be of IPv6 and its client not. */
+static void connection(int server_family, int client_family, int server_port, int client_first)
+{
+    int server = must(socket(server_family, SOCK_STREAM, 0), "socket");
+    socklen_t size = loopback(server_family, server_port);
+    if (server_family != client_family)
+        to.six.sin6_addr = in6addr_any;
+    must(bind(server, &to.any, size), "bind");
+    must(listen(server, 5), "listen");
+    int client = must(socket(client_family, SOCK_STREAM, 0), "socket");
+    must(connect(client, &to.any, loopback(client_family, port(server))), "connect");
+    printf("to %d from %d\n", port(server), port(client));
+    int accepted = must(accept(server, NULL, NULL), "accept");
+    int ends[] = {client_first ? client : accepted, client_first ? accepted : client};
+    char byte;
+    close(ends[0]);
+    must(read(ends[1], &byte, 1), "read");
+    close(ends[1]);
+    close(server);
+}
+
+/* So many connections, of several kinds, where nothing is to be left of any made before. */
+static void connections(int count)
+{
+    char network[64] = "";
+    must(readlink("/proc/self/ns/net", network, sizeof network - 1), "readlink");
+    puts(network);
+    copy("/proc/net/tcp");
+    copy("/proc/net/tcp6");
+    for (int i = 0; i < count; i++) {
+        connection(AF_INET, AF_INET, i ? 0 : 7010, 1);
+        connection(AF_INET, AF_INET, i ? 0 : 7011, 0);
+        connection(AF_INET6, AF_INET6, i ? 0 : 7012, 1);
+        connection(AF_INET6, AF_INET, i ? 0 : 7013, 0);
+    }
+}
+
+/* A connection that is looked for in vain by its addresses, because it is one of an interface as well; or one by which data is
+   sent with its first packet. */
+static void special(int is_fast)
+{
+
+    int server = must(socket(AF_INET, SOCK_STREAM, 0), "socket");
+    must(bind(server, &to.any, loopback(AF_INET, 7014)), "bind");
+    must(listen(server, 5), "listen");
+    int client = must(socket(AF_INET, SOCK_STREAM, 0), "socket");
+    if (is_fast) {
+        must(sendto(client, "x", 1, MSG_FASTOPEN, &to.any, loopback(AF_INET, 7014)), "sendto");
+    } else {
+        must(setsockopt(client, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), "setsockopt");
+        must(connect(client, &to.any, loopback(AF_INET, 7014)), "connect");
+        must(send(client, "x", 1, 0), "send");
+    }
+    int accepted = must(accept(server, NULL, NULL), "accept");
+    char byte;
+    must(read(accepted, &byte, 1), "read");
+    close(is_fast ? accepted : client);
+    must(read(is_fast ? client : accepted, &byte, 1), "read");
+    close(is_fast ? client : accepted);
+    close(server);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "connections") == 0) {
+        connections(atoi(argv[2]));
+        if (argc > 3)
+            special(strcmp(argv[3], "fast") == 0);
+        return 0;
+    }
     if (argc > 1) {
         for (int i = 0; i < atoi(argv[1]); i++) {
             serve();
@@ -132,11 +210,9 @@ int main(int argc, char **argv)
         }
         return 0;
     }
-    char line[64];
-    FILE *range = fopen("/proc/sys/net/ipv4/ip_local_port_range", "r");
     ports(AF_INET);
     ports(AF_INET6);
     names();
-    fputs(range && fgets(line, sizeof line, range) ? line : "no range\n", stdout);
+    copy("/proc/sys/net/ipv4/ip_local_port_range");
     return 0;
 }

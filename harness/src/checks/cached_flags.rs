@@ -28,12 +28,27 @@ struct Cached {
 }
 
 fn candidates(program: &Program, handler: &Handler) -> Vec<Cached> {
+    // In the order of their addresses.
     let written = program.written_by(handler);
     program.bodies().flat_map(|body| cached(program, body, &written)).collect()
 }
 
 fn cached(program: &Program, body: &Body, written: &[(u64, u32)]) -> Vec<Cached> {
     let mut found = Vec::new();
+    // Most functions have nothing to do with that data, and most of their instructions with none.
+    let largest = written.iter().map(|(_, size)| u64::from(*size)).max().unwrap_or(0);
+    let mut read: BTreeSet<(u64, u32)> = BTreeSet::new();
+    for access in body.code.iter().flat_map(|instruction| &instruction.data).filter(|access| access.reads) {
+        let end = access.address.saturating_add(u64::from(access.size));
+        let from = written.partition_point(|(address, _)| address.saturating_add(largest) <= access.address);
+        let near = written.iter().skip(from).take_while(|(address, _)| *address < end);
+        read.extend(near.filter(|data| overlap((access.address, access.size), **data)));
+    }
+    if read.is_empty() {
+        return found;
+    }
+    let with_data: Vec<(usize, &Instruction)> =
+        body.code.iter().enumerate().filter(|(_, instruction)| !instruction.data.is_empty()).collect();
     let reads = |instruction: &Instruction, data: (u64, u32)| {
         instruction.data.iter().any(|access| access.reads && overlap((access.address, access.size), data))
     };
@@ -55,17 +70,17 @@ fn cached(program: &Program, body: &Body, written: &[(u64, u32)]) -> Vec<Cached>
         })
         .collect();
     for span in loops {
-        for data in written {
+        for data in &read {
             let inside =
-                body.code.iter().filter(|instruction| (span.0..=span.1).contains(&instruction.address));
-            if inside.into_iter().any(|instruction| touches(instruction, *data)) {
+                with_data.iter().filter(|(_, instruction)| (span.0..=span.1).contains(&instruction.address));
+            if inside.into_iter().any(|(_, instruction)| touches(instruction, *data)) {
                 continue;
             }
-            let mut loads = body.code.iter().enumerate();
-            let load =
-                loads.rfind(|(_, instruction)| instruction.address < span.0 && reads(instruction, *data));
+            let load = with_data
+                .iter()
+                .rfind(|(_, instruction)| instruction.address < span.0 && reads(instruction, *data));
             let Some((index, load)) = load else { continue };
-            let Some(after) = body.code.get(index + 1) else { continue };
+            let Some(after) = body.code.get(*index + 1) else { continue };
             let Some(back) = program.site_at(body, span.1) else { continue };
             let (after, load) = (program.site(body, after), program.site(body, load));
             found.push(Cached { after, data: data.0, load, span, back });

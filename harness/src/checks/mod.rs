@@ -29,12 +29,13 @@ pub use reentered::{Handlers, Reentered, handlers, reentered};
 
 use crate::code::CodeError;
 use crate::schedule::{Label, Schedule, ThreadName};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::supervise::{Installed, RunError, Supervise};
 use program::{Handler, Program, Site};
 use runs::{Open, Runs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -152,6 +153,8 @@ pub struct Asked<'a> {
     pub base: &'a Schedule,
     /// Runs that it may cost.
     pub runs: u64,
+    /// True if it may cost fewer where each run takes long.
+    pub fits: bool,
 }
 
 /// True for a signal that comes by itself: of a child's end, of a timer, of a peer.
@@ -182,6 +185,7 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
     // Who was not asked about is sent nothing.
     let all = if asked.signals.is_empty() { MOST_PROCESSES } else { 1 };
     let (mut left, mut threads_left) = (0, 0);
+    let mut foreign = SignalSet::EMPTY;
     for (number, process) in found.processes.iter().enumerate() {
         let mut handlers = found.handlers_of(process);
         handlers.retain(|one| !of_c_library(one.signal));
@@ -204,15 +208,18 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
         threads_left += threads.len().saturating_sub(MOST_THREADS);
         for thread in threads.iter().take(MOST_THREADS) {
             runs.turn_to(thread);
-            check_program(asked, &program, handlers.iter().copied(), &mut runs, &mut checked)?;
+            let installed = (handlers.iter().copied(), found.on_stack(&file));
+            foreign = foreign.union(check_program(asked, &program, installed, &mut runs, &mut checked)?);
         }
     }
+    checked.notes.extend(foreign_note(foreign));
     if threads_left > 0 {
         let note = format!("handlers that could run in {threads_left} more threads were not checked there");
         checked.notes.push(note);
     }
     if left > 0 {
-        checked.notes.push(format!("the handlers of {left} more processes were not checked"));
+        let processes = if left == 1 { "process was" } else { "processes were" };
+        checked.notes.push(format!("the handlers of {left} more {processes} not checked"));
     }
     checked.notes.sort();
     checked.notes.dedup();
@@ -221,6 +228,12 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
     }
     checked.runs = runs.made();
     checked.cut = runs.cut();
+    if checked.cut {
+        let ((looked, all), runs) = (runs.places(), runs.made());
+        checked.notes.push(format!(
+            "handlers were not checked to the end: {runs} runs were used up, with a look at {looked} of {all} places where a signal's coming may matter (explore --handler-runs for more)"
+        ));
+    }
     checked.warnings.sort_by(|a, b| (a.rule, &a.line, &a.what).cmp(&(b.rule, &b.line, &b.what)));
     checked.warnings.dedup_by(|b, a| (a.rule, &a.line, &a.signal) == (b.rule, &b.line, &b.signal));
     Ok(checked)
@@ -239,16 +252,18 @@ fn unreadable(error: &CodeError) -> String {
     format!("handlers were not checked: {error}")
 }
 
+/// Gives the signals whose handlers are none of the program's own functions.
 fn check_program<'a>(
     asked: &Asked<'_>,
     program: &Program,
-    installed: impl Iterator<Item = &'a Installed>,
+    (installed, on_stack): (impl Iterator<Item = &'a Installed>, BTreeSet<u64>),
     runs: &mut Runs<'_>,
     checked: &mut Checked,
-) -> Result<(), RunError> {
+) -> Result<SignalSet, RunError> {
+    let mut foreign = SignalSet::EMPTY;
     if let Some(why) = program.cannot_be_checked() {
         checked.notes.push(format!("handlers were not checked: {why}"));
-        return Ok(());
+        return Ok(foreign);
     }
     let mut handlers: Vec<Handler> = Vec::new();
     for one in installed {
@@ -259,10 +274,7 @@ fn check_program<'a>(
                 "handlers of the runtime of Go were not checked: nothing of the program runs in them"
                     .to_owned(),
             ),
-            None => checked.notes.push(format!(
-                "the handler of {} was not checked: it is none of the program's own functions",
-                one.signal
-            )),
+            None => foreign = foreign.union(SignalSet::only(one.signal)),
         }
     }
     let mut sites: Vec<Site> = Vec::new();
@@ -270,13 +282,37 @@ fn check_program<'a>(
         sites.extend(asked.rules.iter().flat_map(|rule| rule.places(program, handler)));
     }
     let signals = handlers.iter().map(|handler| handler.signal).collect();
-    let open = runs.visit(sites, signals)?;
-    for handler in &handlers {
+    let open = runs.visit(&program.in_order(sites, &on_stack), signals)?;
+    // A function that handles several signals is looked at for each, but first each function for one.
+    let mut known = BTreeSet::new();
+    let (first, more): (Vec<&Handler>, Vec<&Handler>) =
+        handlers.iter().partition(|handler| known.insert(handler.function.start));
+    for handler in first.into_iter().chain(more) {
         for rule in asked.rules {
             checked.warnings.extend(rule.prove(program, handler, &open, runs)?);
         }
     }
-    Ok(())
+    Ok(foreign)
+}
+
+/// Says that the handlers of these signals were not checked; nothing if there are none.
+fn foreign_note(signals: SignalSet) -> Option<String> {
+    const FEW: usize = 4;
+    let names: Vec<String> = signals.iter().map(|signal| signal.to_string()).collect();
+    Some(match names.as_slice() {
+        [] => return None,
+        [one] => format!("the handler of {one} was not checked: it is none of the program's own functions"),
+        all => {
+            let (first, last) = match all.split_at_checked(FEW) {
+                Some((few, rest @ [_, _, ..])) => (few, format!("{} more", rest.len())),
+                _ => (&all[..all.len() - 1], all[all.len() - 1].clone()),
+            };
+            format!(
+                "the handlers of {} and {last} were not checked: they are none of the program's own functions",
+                first.join(", ")
+            )
+        }
+    })
 }
 
 #[cfg(test)]

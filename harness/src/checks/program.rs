@@ -7,7 +7,7 @@ use crate::code::{
 use crate::schedule::{Label, Schedule};
 use crate::signal::Signal;
 use crate::supervise::images;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -138,6 +138,29 @@ impl Program {
         });
         let functions = bodies.collect();
         Program { image, functions, unfit }
+    }
+
+    /// These places, each once. Those come first that have called what was on a stack, by where calls return to; then those of
+    /// functions in which such a call is, one of each function after the other; then those of the others in the same way.
+    pub(super) fn in_order(&self, sites: Vec<Site>, on_stack: &BTreeSet<u64>) -> Vec<Site> {
+        let mut sites: Vec<Site> = sites;
+        sites.sort_by_key(|site| site.address);
+        sites.dedup_by_key(|site| site.address);
+        let mut nth: HashMap<u64, usize> = HashMap::new();
+        let turn = |site: &Site| {
+            let Some((start, body)) = self.functions.range(..=site.address).next_back() else {
+                return (true, true, 0);
+            };
+            let end = start + body.function.size;
+            let entered = on_stack.range(start..=&end).next().is_some();
+            let own = body.code.iter().find(|instruction| instruction.address == site.address);
+            let called = own.is_some_and(|own| on_stack.contains(&(own.address + u64::from(own.length))));
+            let nth = nth.entry(*start).or_default();
+            *nth += 1;
+            (!called, !entered, *nth)
+        };
+        sites.sort_by_cached_key(turn);
+        sites
     }
 
     /// Why nothing can be said of this program, if so.

@@ -70,15 +70,14 @@ pub fn reentered(asked: &Asked<'_>, Handlers(shown): &Handlers) -> Reentered {
         match rule {
             // Where the main flow calls what is not safe, the library itself is looked into.
             Rule::UnsafeCalls => {}
-            // A run that spins takes all the CPU time that it may: the rule itself makes few of them.
-            Rule::CachedFlags => {}
-            Rule::Errno | Rule::SharedData | Rule::LongJumps => proposed.extend(of(rule)),
+            Rule::Errno | Rule::SharedData | Rule::LongJumps | Rule::CachedFlags => {
+                proposed.extend(of(rule));
+            }
         }
     }
     let shared = handlers.iter().flat_map(|handler| program.between_shared(handler));
     let sites = proposed.into_iter().chain(shared).map(|site| (site.address, site));
-    let mut sites: BTreeMap<u64, Site> = sites.collect();
-    of(Rule::CachedFlags).iter().for_each(|site| drop(sites.remove(&site.address)));
+    let sites: BTreeMap<u64, Site> = sites.collect();
     let line = |site: &Site| site.line.as_ref().map(|line| Label::new(&line.to_string()));
     found.places = sites.values().take(MOST_PLACES).map(|site| (site.place, line(site))).collect();
     found

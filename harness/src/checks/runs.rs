@@ -8,9 +8,13 @@ use crate::supervise::{
     Installed, MOST_OBSERVED, Observe, Observed, RETURN, RunError, Supervise, Visit, Watch, Word,
 };
 use crate::trace::{End, Event, Run, What};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
+/// Where each run takes long, fewer are made: as many as have so many events together, about two seconds' worth.
+const MOST_EVENTS: u64 = 24_000;
+/// But no fewer than these.
+const LEAST_RUNS: u64 = 24;
 /// A run that came out tainted is made again at most this often.
 const MOST_TAINTED: u32 = 3;
 
@@ -27,6 +31,10 @@ pub(super) struct Runs<'a> {
     base: Schedule,
     made: u64,
     most: u64,
+    /// Fewer where each has many events.
+    fits: bool,
+    /// Places that were looked at, and all that were to be.
+    places: (usize, usize),
     cut: bool,
     not_held: Option<String>,
 }
@@ -41,11 +49,18 @@ pub(super) struct Found {
     /// Those of them that have begun another program than their parents'.
     begun: Vec<ThreadName>,
     installed: Vec<Installed>,
+    /// Where calls return to that were on a stack: the program's file, and the address in it.
+    on_stack: Vec<(String, u64)>,
     /// The files that the process which is asked about has in its memory as code.
     pub(super) modules: Vec<PathBuf>,
 }
 
 impl Found {
+    /// Where calls of this program return to that were on a stack.
+    pub(super) fn on_stack(&self, file: &str) -> BTreeSet<u64> {
+        self.on_stack.iter().filter(|(program, _)| program == file).map(|(_, address)| *address).collect()
+    }
+
     /// The threads of this process in which a handler could run: the first one, and others.
     pub(super) fn threads_of(&self, process: &ThreadName) -> Vec<ThreadName> {
         let others = self.takers.iter().filter(|taker| taker.process() == *process);
@@ -142,6 +157,8 @@ impl<'a> Runs<'a> {
             base: asked.base.clone(),
             made: 0,
             most: asked.runs,
+            fits: asked.fits,
+            places: (0, 0),
             cut: false,
             not_held: None,
         }
@@ -153,6 +170,11 @@ impl<'a> Runs<'a> {
 
     pub(super) fn cut(&self) -> bool {
         self.cut
+    }
+
+    /// How many places were looked at, and how many there were to look at.
+    pub(super) fn places(&self) -> (usize, usize) {
+        self.places
     }
 
     /// Why a thread was not stopped at a place where it was to be looked at: the first such reason.
@@ -207,8 +229,11 @@ impl<'a> Runs<'a> {
                 processes.push(process.clone());
             }
         }
-        let Observed { installed, takers, modules, .. } = observed;
-        Ok(Found { processes, takers, begun, installed, modules })
+        if self.fits {
+            self.most = self.most.min((MOST_EVENTS / run.events.len().max(1) as u64).max(LEAST_RUNS));
+        }
+        let Observed { installed, takers, on_stack, modules, .. } = observed;
+        Ok(Found { processes, takers, begun, installed, on_stack, modules })
     }
 
     /// From now on it is this thread that is looked at, and its process that signals are sent to.
@@ -216,15 +241,21 @@ impl<'a> Runs<'a> {
         self.thread = thread.clone();
     }
 
-    /// Looks when the signals are deliverable at these places.
-    pub(super) fn visit(&mut self, sites: Vec<Site>, signals: SignalSet) -> Result<Open, RunError> {
-        let sites: BTreeMap<u64, Site> = sites.into_iter().map(|site| (site.address, site)).collect();
-        let sites: Vec<Site> = sites.into_values().collect();
+    /// Looks when the signals are deliverable at these places, in their order: at as many as half of the runs that are left can
+    /// look at.
+    pub(super) fn visit(&mut self, sites: &[Site], signals: SignalSet) -> Result<Open, RunError> {
         let mut open = Open { asked: self.asked, ..Open::default() };
         let base = self.base.clone();
+        self.places.1 += sites.len();
+        let until = self.made + self.most.saturating_sub(self.made).div_ceil(2);
         for sites in sites.chunks(MOST_OBSERVED) {
+            if self.made >= until {
+                self.cut = true;
+                break;
+            }
             let watch = self.watch(sites.iter().map(|site| site.place).collect(), signals);
             let Some((run, observed)) = self.run(&base, watch)? else { break };
+            self.places.0 += sites.len();
             open.spins |= matches!(run.outcome.end, End::Spinning(_) | End::Stalled(_) | End::TimedOut);
             for visit in observed.visits {
                 if let Some(site) = sites.iter().find(|site| site.place == visit.place) {

@@ -137,3 +137,18 @@ fn each_rule_proposes_places_for_what_it_is_about_alone() {
     assert_eq!(but_likely("broken/unsafe_calls.c"), [Rule::UnsafeCalls]);
     assert_eq!(but_likely("broken/early_jump.c"), [Rule::LongJumps]);
 }
+
+#[test]
+fn handlers_that_are_not_checked_are_told_in_one_line() {
+    let told = |names: &[&str]| {
+        let set: SignalSet = names.iter().map(|name| name.parse::<Signal>().unwrap()).collect();
+        foreign_note(set).map(|note| note.split(" checked").next().unwrap().to_owned())
+    };
+    assert_eq!(told(&[]), None);
+    assert_eq!(told(&["HUP"]).unwrap(), "the handler of SIGHUP was not");
+    assert_eq!(told(&["HUP", "INT"]).unwrap(), "the handlers of SIGHUP and SIGINT were not");
+    let five = ["HUP", "INT", "QUIT", "USR1", "TERM"];
+    assert_eq!(told(&five).unwrap(), "the handlers of SIGHUP, SIGINT, SIGQUIT, SIGUSR1 and SIGTERM were not");
+    let six = ["HUP", "INT", "QUIT", "USR1", "TERM", "USR2"];
+    assert_eq!(told(&six).unwrap(), "the handlers of SIGHUP, SIGINT, SIGQUIT, SIGUSR1 and 2 more were not");
+}

@@ -125,7 +125,7 @@ impl Code for SearchError {
             SearchError::Slot(error) => error.code(),
             SearchError::Explore(error) => error.code(),
             SearchError::Code(_) | SearchError::Digest(_) | SearchError::Regex(_) => Exit::Refused,
-            SearchError::OutOfTime(_) => Exit::Unclear,
+            SearchError::OutOfTime => Exit::Unclear,
         }
     }
 }

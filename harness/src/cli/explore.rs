@@ -6,7 +6,7 @@ mod turns;
 mod whole;
 
 use super::exit::{Exit, Stop};
-use super::options::{RUNS, Search, duration};
+use super::options::{Format, RUNS, Search, duration};
 use super::progress::Progress;
 use super::report;
 use super::say::{page, warn};
@@ -15,7 +15,7 @@ use super::{host, interrupt};
 use crate::checks::Rule;
 use crate::code::Place;
 use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
-use crate::judge::{Comparison, Exits, LATE};
+use crate::judge::{Comparison, Exits, LATE, Typed};
 use crate::probe::BadProbeName;
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, BadPoint, Keys, Label, Making, Point, Receiver, Site, Syscall};
@@ -25,6 +25,7 @@ use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::{self, Against, How, Job, Reached, Shown};
 use crate::supervise::Settings;
+use crate::trace::Acts;
 use sections::Section;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,7 +57,7 @@ pub(super) struct Args {
     /// Keys that a person types at the terminal, like `^C`, `^Z` or `q`; each run types each once; repeatable
     ///
     /// `^` and a capital letter or one of `@[\\]^_?` is a control character. Without this, --resize and --hang-up, each of ^C, ^\\,
-    /// ^Z, another size and a hang-up is tried by itself, wherever it means something.
+    /// ^Z, another size, a hang-up, ^D and a line of text has a search of its own, if it means something when everything first sleeps.
     #[arg(long = "type", value_name = "KEYS", requires = "tty", value_parser = keys, help_heading = "Disturbance")]
     types: Vec<Keys>,
     /// A size that a person gives the terminal, in columns and rows
@@ -97,12 +98,18 @@ pub(super) struct Args {
     /// Every run must write the same standard output as the undisturbed one
     #[arg(long, conflicts_with = "stdout", help_heading = "Expectation")]
     same_output: bool,
+    /// Numbers may be in other lines of the output where children end in another order
+    #[arg(long, conflicts_with = "same_output", help_heading = "Expectation")]
+    any_output: bool,
     /// How much longer than the undisturbed run a run may take on the program's clock, or `never` [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = late, help_heading = "Expectation")]
     late: Option<Late>,
     /// Do not check what signal handlers do
     #[arg(long, help_heading = "Expectation")]
     no_handler_checks: bool,
+    /// How many runs checking the signal handlers may take, in each search [default: 300, fewer where each run takes long]
+    #[arg(long, value_name = "N", conflicts_with = "no_handler_checks", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Expectation")]
+    handler_runs: Option<u64>,
     /// A warning of a signal handler counts like a finding
     #[arg(long, conflicts_with = "no_handler_checks", help_heading = "Expectation")]
     strict: bool,
@@ -235,11 +242,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let code = suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?;
     let code = Code { reentered: !args.no_handler_checks, ..code };
     let name = launch.argv.first().cloned().unwrap_or_default();
-    let settings = Settings {
+    let mut settings = Settings {
         clients,
         ..suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, &cancel)
     };
-    let mut sections = match args.sections(&settings, &slots) {
+    let mut sections = match args.sections(&mut settings, &slots) {
         Ok(sections) => sections,
         Err(error) => {
             warn(format_args!("seed {seed}"));
@@ -248,11 +255,12 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let format = args.search.output.format;
     let clock = Stopwatch::start(slots.waited());
-    if let Some(told) = sections.told(&name) {
+    for told in [sections.told(&name), sections.followed(), sections.unvisited()].into_iter().flatten() {
         report::tell(format, told)?;
     }
     let mut whole = Whole::default();
     let shown = Arc::new(Shown::by(sections.undisturbed()));
+    let persons = sections.persons();
     // What is asked for at once is one search; what follows from several is named as they are.
     let searches = sections.each.len();
     // Who wants the first finding has one step tried everywhere before two are tried anywhere.
@@ -276,7 +284,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         // Nobody handles what ends it.
         let checks = if section.fatal { Vec::new() } else { args.checks() };
         let code = Code { reentered: code.reentered && !section.fatal, ..code.clone() };
-        let plan = Plan { from, ..args.plan(section, &how, code, share, apart) };
+        let mut plan = Plan { from, ..args.plan(section, &how, code, share, apart) };
+        plan.may.retain(|act| !persons.contains(act));
         let progress = Progress::within(
             plan.time,
             Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)),
@@ -300,7 +309,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         };
         drop(progress);
         let took = took + clock.elapsed().saturating_sub(begun);
-        let done = match result {
+        let mut done = match result {
             Ok(Reached::Done(done)) => *done,
             Ok(Reached::Halfway(halfway)) => {
                 turns.again(Turn { index, halfway: Some(halfway), took });
@@ -317,6 +326,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
                 return Err(error.into());
             }
         };
+        if format != Format::Human {
+            done.notes.extend(sections.followed().into_iter().chain(sections.unvisited()));
+        }
         let found = args.search.first && !done.report.findings.is_empty();
         if found {
             for told in turns.told(|index| sections.each.get(index).map(|one| one.name(&name, searches))) {
@@ -345,6 +357,26 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     whole.finish(args, seed, clock.elapsed())
 }
 
+/// What a person types who does this: nothing, keys that cause signals by default, or text as well.
+fn typed(acts: &[Action]) -> Typed {
+    let keys = acts.iter().filter_map(|act| match act {
+        Action::Type(keys) => Some(keys.single()),
+        Action::Resize(..)
+        | Action::HangUp
+        | Action::Send(_)
+        | Action::SendGroup(_)
+        | Action::Switch(_)
+        | Action::Fire => None,
+    });
+    let signals = |key: Option<u8>| Acts::KEYS.iter().any(|(known, _)| key == Some(*known));
+    let each: Vec<bool> = keys.map(signals).collect();
+    match each.is_empty() {
+        true => Typed::Nothing,
+        false if each.into_iter().all(|signals| signals) => Typed::Keys,
+        false => Typed::Text,
+    }
+}
+
 fn total(strategies: &[Strategy]) -> u64 {
     strategies.iter().filter_map(Strategy::runs).fold(0, u64::saturating_add)
 }
@@ -352,12 +384,15 @@ fn total(strategies: &[Strategy]) -> u64 {
 impl Args {
     /// What one of the searches may do. One that is made in turns with others has no budget of runs of its own beside its share.
     fn plan(&self, section: &Section, how: &How, code: Code, share: Share, in_turns: bool) -> Plan {
+        let unasked = how.strategy.is_none() && how.plan.runs.is_none() && how.plan.time.is_none();
+        let settles = unasked && self.partition.is_none();
         let runs = if in_turns { how.plan.runs } else { share.runs };
         let asked = Plan { runs: how.plan.runs.and(share.runs), time: share.time, ..how.plan.clone() };
         let how = How { plan: asked, ..how.clone() };
         let asked = self.asked(section, &Strategy::defaults(runs.unwrap_or(RUNS)));
         let tty = self.target.world().tty && section.send.is_empty();
-        Plan { runs: share.runs, part: self.partition, ..how.plan(&asked, tty, code) }
+        let plan = how.plan(&asked, tty, code);
+        Plan { runs: share.runs, settles, handler_runs: self.handler_runs, part: self.partition, ..plan }
     }
 
     /// What a person does at the terminal in every run.
@@ -372,7 +407,7 @@ impl Args {
         Explore {
             send: section.send.clone(),
             send_to: section.to.clone(),
-            person: self.person(),
+            person: if section.person.is_empty() { self.person() } else { section.person.clone() },
             always: self.always || section.fatal,
             points: self.points.clone(),
             from: None,
@@ -390,10 +425,13 @@ impl Args {
             exits: self.exits.unwrap_or_default(),
             heard: heard && plan.acts().is_empty() && !alone,
             fatal: section.fatal,
+            hasty: self.target.hasty_clients(),
+            typed: typed(&section.person),
             gaps: SignalSet::EMPTY,
             products: Vec::new(),
             exit: self.exit,
             same_output: self.same_output,
+            any_output: self.any_output,
             late: self.late(),
             stdout: self.stdout.clone(),
         }

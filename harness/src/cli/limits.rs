@@ -15,7 +15,9 @@ pub(super) struct Limits {
     /// CPU time that a thread may use without a system call before it counts as spinning [default: 5s]
     #[arg(long, env = "SIGRACE_LIMIT_CPU", value_name = "DURATION", value_parser = duration)]
     limit_cpu: Option<Duration>,
-    /// Time of one run on the program's own clock before one that only sleeps again and again counts as stalled [default: 1h]
+    /// Time of one run on the program's own clock before one that only sleeps again and again counts as stalled
+    ///
+    /// [default: 1h; `explore` follows a program that does so undisturbed for 2m in each further run]
     #[arg(long, env = "SIGRACE_LIMIT_CLOCK", value_name = "DURATION", value_parser = duration)]
     limit_clock: Option<Duration>,
     /// Points of one run before the program counts as spinning [default: 200000]
@@ -36,6 +38,11 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// True if somebody has said how far a run goes on the program's own clock.
+    pub(super) fn has_clock(&self) -> bool {
+        self.limit_clock.is_some()
+    }
+
     /// Those that are given, the others as usual.
     pub(super) fn limits(&self) -> program::Limits {
         let usual = program::Limits::default();

@@ -160,6 +160,7 @@ mod tests {
                 points_taken: 1,
                 points_not_taken: Vec::new(),
                 loops: Vec::new(),
+                children: Vec::new(),
                 schedules: Vec::new(),
                 chance: None,
                 reference: Undisturbed::default(),

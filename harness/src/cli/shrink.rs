@@ -56,7 +56,11 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let settings = crate::supervise::Settings { watch: plan.signals(), ..replay::settings(&trace, &cancel)? };
     let exits = match &trace.breaks {
         breaks if breaks.contains(&Broken::Atomicity) => Exits::Atomic,
-        breaks if breaks.contains(&Broken::Interrupted) || breaks.contains(&Broken::Lost) => {
+        breaks
+            if [Broken::Interrupted, Broken::Lost, Broken::Overlooked]
+                .iter()
+                .any(|one| breaks.contains(one)) =>
+        {
             Exits::Uninterrupted
         }
         _ => Exits::Any,

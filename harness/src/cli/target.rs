@@ -38,6 +38,11 @@ impl Target {
         self.env.iter().cloned().collect()
     }
 
+    /// True if somebody has said how far a run goes on the program's own clock.
+    pub(super) fn has_limit_of_clock(&self) -> bool {
+        self.limits.has_clock()
+    }
+
     /// How far one run may go.
     pub(super) fn limits(&self) -> program::Limits {
         self.limits.limits()
@@ -46,6 +51,12 @@ impl Target {
     /// The world of each run.
     pub(super) fn world(&self) -> world::World {
         self.world.world()
+    }
+
+    /// Clients that do not read all that they are sent.
+    pub(super) fn hasty_clients(&self) -> Vec<String> {
+        let clients = self.world().clients;
+        clients.iter().filter(|client| !client.reads_all()).map(ToString::to_string).collect()
     }
 
     /// How the clients of the program start.

@@ -18,6 +18,8 @@ pub(super) struct World {
     #[arg(long, env = "SIGRACE_FILES", value_enum, default_value_t)]
     files: Files,
     /// A command that talks to the program: started, under the same control, when everything first sleeps, and again after each signal; repeatable
+    ///
+    /// Or a script of sigrace's own, like `connect tcp:8080; send hello\\n; expect hello; wait-eof`, with `close` and another `connect` after it.
     #[arg(long, value_name = "CMD", value_parser = client)]
     client: Vec<Client>,
     /// Run the program on a terminal of its own, as the leader of a session
@@ -25,9 +27,12 @@ pub(super) struct World {
     tty: bool,
 }
 
-/// A command as a shell splits it into words.
+/// A command as a shell splits it into words, or a script.
 fn client(text: &str) -> Result<Client, String> {
-    let client = Client::Command(shell_words::split(text).map_err(|error| error.to_string())?);
+    let client = match text.trim_start().starts_with("connect ") {
+        true => Client::script(text)?,
+        false => Client::Command(shell_words::split(text).map_err(|error| error.to_string())?),
+    };
     client.wrong().map_or(Ok(client), Err)
 }
 

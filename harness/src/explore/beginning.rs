@@ -21,9 +21,10 @@ use super::receivers::from_outside;
 use crate::schedule::{Point, Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::{Observe, Observed, Receiver, RunError, Start, Supervise};
-use crate::trace::{Event, Run, What};
+use crate::trace::{End, Event, Run, What};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use syscalls::Sysno;
 
 /// Where a search begins, and why there.
@@ -53,6 +54,8 @@ pub enum Why {
 pub struct Look {
     /// The processes that have something to do with signals.
     receivers: Vec<Receiver>,
+    /// Where the program waits to be connected to.
+    listens: Vec<String>,
     /// The run.
     run: Run,
     /// What the first process did in it as it started.
@@ -65,6 +68,21 @@ impl Look {
     /// The run.
     pub fn run(&self) -> &Run {
         &self.run
+    }
+
+    /// Where the program waits to be connected to when everything sleeps, as a client's script has it.
+    pub fn listens(&self) -> &[String] {
+        &self.listens
+    }
+
+    /// True if it came to no end but that of its own clock, or was cut short by another limit when it had gone on for so long on that
+    /// clock.
+    pub fn only_lets_time_pass(&self, long: Duration) -> bool {
+        match self.run.outcome.end {
+            End::Stalled(_) => true,
+            End::TimedOut | End::Spinning(_) => self.run.outcome.took.whole > long,
+            End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped => false,
+        }
     }
 
     /// The processes that have something to do with signals; if the program's start is `passed` by, without those that only a
@@ -104,8 +122,8 @@ pub fn look<S: Supervise + ?Sized>(supervisor: &mut S, script: Option<&Path>) ->
     let observe = Observe::Signals(script.map(Path::to_owned));
     let look = || supervisor.observe(&Schedule::empty(), &observe);
     let (Tried { run, .. }, observed) = attempt_by(look).map_err(ExploreError::run("looking for signals"))?;
-    let Observed { receivers, start, .. } = observed;
-    Ok(Look { receivers, run, start, script: script.map(Path::to_owned) })
+    let Observed { receivers, listens, start, .. } = observed;
+    Ok(Look { receivers, listens, run, start, script: script.map(Path::to_owned) })
 }
 
 /// Where a search begins in which these signals are sent, of a program that was started for `script`, if for any. `run` is

@@ -27,10 +27,16 @@ pub struct Executed {
     pub points: u64,
     /// Points in libraries: NOTE \[Followed\] in `code`.
     pub library: u64,
+    /// True if there was more of them to follow than was followed.
+    pub more: bool,
 }
 
 /// Runs that following the code of libraries may take.
 const MOST_FOLLOWING: usize = 250;
+/// Where nobody has asked for it and each run takes long, fewer: as many as have so many events together, about a second's worth.
+const MOST_EVENTS: usize = 12_000;
+/// But no fewer than these.
+const LEAST_FOLLOWING: usize = 16;
 
 /// A stretch that is executed.
 struct Found {
@@ -58,7 +64,11 @@ pub(super) fn execute<S: Supervise + ?Sized>(
     found.extend(visits(plan, supervisor, &inside)?);
     found.iter().for_each(|found| counts.add(found));
     if let Some(chart) = &plan.code.chart {
-        let library = follow(plan, supervisor, chart.as_ref())?;
+        let unasked = plan.code.roots.is_empty();
+        let fits = MOST_EVENTS / plain.events.len().max(1);
+        let most = if unasked { fits.clamp(LEAST_FOLLOWING, MOST_FOLLOWING) } else { MOST_FOLLOWING };
+        let (library, more) = follow(plan, supervisor, chart.as_ref(), most)?;
+        counts.more = more;
         counts.library = library.iter().map(|found| found.stretch.spots.len() as u64).sum();
         found.extend(library);
     }
@@ -162,16 +172,18 @@ fn visits<S: Supervise + ?Sized>(
     Ok(found)
 }
 
-/// Follows code of libraries as far as it is executed: see NOTE \[Followed\] in `code`.
+/// Follows code of libraries as far as it is executed, in at most so many runs: see NOTE \[Followed\] in `code`. True comes with what is
+/// found if there is more.
 fn follow<S: Supervise + ?Sized>(
     plan: &Plan,
     supervisor: &mut S,
     chart: &dyn Chart,
-) -> Result<Vec<Found>, ExploreError> {
+    most: usize,
+) -> Result<(Vec<Found>, bool), ExploreError> {
     let mut found = Vec::new();
     let mut waiting: VecDeque<Block> = chart.entries().into();
     let mut known: HashSet<(usize, u64)> = waiting.iter().map(|block| block.key).collect();
-    for _ in 0..MOST_FOLLOWING {
+    for _ in 0..most {
         let size = waiting.len().min(MOST_OBSERVED);
         let blocks: Vec<Block> = waiting.drain(..size).collect();
         if blocks.is_empty() {
@@ -185,7 +197,7 @@ fn follow<S: Supervise + ?Sized>(
             found.push(Found { visits: 1, ..one });
         }
     }
-    Ok(found)
+    Ok((found, !waiting.is_empty()))
 }
 
 /// Counts the visits of a few stretches in one run, of which so many are looked at, all or only the open ones.

@@ -7,14 +7,9 @@
 //! comes a moment earlier. So one run shows whether there is anything to find, and what.
 
 use super::beginning::{Beginning, Look, Why, index_of, visit};
-use super::crew::attempt;
-use super::error::ExploreError;
-use super::plan::Plan;
-use super::reference::meeting;
-use crate::schedule::{Point, Schedule, Site, ThreadName};
+use crate::schedule::{Point, Site, ThreadName};
 use crate::signal::Signal;
-use crate::supervise::Supervise;
-use crate::trace::{Event, Run};
+use crate::trace::Event;
 use syscalls::Sysno;
 
 /// The signals that people and service managers send to end a program, in the order in which they are tried.
@@ -45,18 +40,6 @@ impl Look {
         let both = !own.is_empty() && !others.is_empty();
         ENDING.into_iter().find(|signal| !hears(signal)).filter(|_| both)
     }
-}
-
-/// The run in which the first process is sent this signal when everything sleeps, of a supervisor that sends it in any case.
-pub fn ended_by<S: Supervise + ?Sized>(
-    supervisor: &mut S,
-    look: &Look,
-    signal: Signal,
-) -> Result<Run, ExploreError> {
-    let plan = Plan { send: vec![signal], always: true, ..Plan::default() };
-    let schedule = Schedule { steps: meeting(&plan, look.run(), &plan.acts())? };
-    let doing = format!("sending what ends the program ({schedule})");
-    attempt(supervisor, &schedule).map_err(ExploreError::run(doing)).map(|tried| tried.run)
 }
 
 /// Where a search for what this signal's end leaves behind begins: before the first process has made another, there is nobody to

@@ -2,7 +2,7 @@
 
 use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
-use super::steps::{heeds, last_call, sent_at, uninterrupted};
+use super::steps::{control, heeds, last_call, sent_at};
 use crate::schedule::{Point, Schedule, ThreadName};
 use crate::trace::{Broken, End, Run, Status};
 use std::collections::HashMap;
@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) events: u64,
     /// How the run ended: in what way, and with which status.
     pub(super) end: (Discriminant<End>, Option<Status>),
+    /// A hash of what it did that others can notice.
+    pub(super) effects: u64,
 }
 
 /// So many failing runs that others were compared with are kept until they are followed up.
@@ -32,7 +34,7 @@ const MOST_ASIDE: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     entries: HashMap<Schedule, Entry>,
-    /// Of schedules that break it by an interruption, what to compare them with.
+    /// Of schedules whose breach shows beside another run, the schedule of that.
     controls: HashMap<Schedule, Schedule>,
     /// Failing runs that others were compared with; the first few.
     aside: Vec<Run>,
@@ -100,17 +102,14 @@ impl<'a, 'env> Ledger<'a, 'env> {
     pub(super) fn enter(&mut self, run: &Run) -> (Entry, Option<Entry>) {
         let tainted = run.taint.is_some();
         let breaks = if tainted { None } else { self.telling(run) };
-        let mut hasher = DefaultHasher::new();
-        run.events.hash(&mut hasher);
         let entry = Entry {
             breaks,
             clean: !tainted && run.unreached.is_empty(),
-            events: hasher.finish(),
+            events: hash(&run.events),
             end: (discriminant(&run.outcome.end), run.outcome.end.status()),
+            effects: hash(&run.effects()),
         };
-        if breaks == Some(Broken::Interrupted)
-            && let Some(control) = uninterrupted(run)
-        {
+        if let Some(control) = breaks.and_then(|breaks| control(run, breaks)) {
             self.so_far.controls.insert(run.schedule.clone(), control);
         }
         if self.so_far.heeding.is_none() && heeds(run) {
@@ -127,7 +126,7 @@ impl<'a, 'env> Ledger<'a, 'env> {
         (entry, self.so_far.entries.insert(run.schedule.clone(), entry))
     }
 
-    /// What a schedule that breaks the expectation by an interruption is to be compared with.
+    /// What this schedule is to be compared with.
     pub(super) fn control(&self, schedule: &Schedule) -> Option<&Schedule> {
         self.so_far.controls.get(schedule)
     }
@@ -225,4 +224,10 @@ impl<'a, 'env> Ledger<'a, 'env> {
         let entry = self.look(schedule)?;
         Ok(entry.clean && entry.breaks == Some(breaks))
     }
+}
+
+fn hash(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
 }

@@ -6,23 +6,22 @@
 //! schedule is shrunk, and steps of longer random schedules are not put there. Nothing else changes: an exhaustive search
 //! tries them all, later, and what was not tried is counted as such.
 //!
-//! Two visits of a call are alike if the thread makes it at the same place, called by the same functions, if it returns the
-//! same and sleeps as often, if nothing happened to the thread meanwhile (a signal, a time that ran out otherwise), and if the
-//! same could have been done there: the others that could run, the signals that could come. This is seen in one more run,
-//! which must go like the one that is looked at; it is made only where calls repeat themselves in that way at all, and where
-//! something could be done at them.
+//! Which visits of a call are alike is said in `visits`. It is seen in one more run, which must go like the one that is looked at; it is
+//! made only where calls repeat themselves in that way at all, or children do, and where something could be done at them.
 
+use super::children::{self, Alike, alike};
 use super::crew::{Tried, attempt_by};
 use super::error::ExploreError;
-use crate::schedule::{Point, Site, Syscall, ThreadName};
-use crate::supervise::{Called, Observe, RunError, Supervise, Wanted};
-use crate::trace::{Acts, Event, Reached, Run, What};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use super::visits::{Visit, Visits, tried_first, visits};
+use crate::schedule::{Point, Syscall, ThreadName};
+use crate::supervise::{Observe, RunError, Supervise, Wanted};
+use crate::trace::Run;
+use std::collections::HashSet;
 
 /// Fewer times round are no loop: there is little to save.
 const LEAST: usize = 8;
 /// A time round has at most so many calls.
-const MOST_BODY: usize = 8;
+const MOST_BODY: usize = 24;
 
 /// A loop that went the same way each time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +63,23 @@ impl Loop {
 pub struct Loops {
     /// Those that are told: each once.
     pub all: Vec<Loop>,
+    /// Children that do the same, in these runs: NOTE \[Children\] in `children`.
+    pub children: Vec<Alike>,
     /// Points that are not tried first.
     inner: HashSet<Point>,
+}
+
+/// What goes the same way in one run.
+#[derive(Default)]
+struct Repeated {
+    loops: Vec<Loop>,
+    children: Vec<Alike>,
+}
+
+impl Repeated {
+    fn inner(&self) -> impl Iterator<Item = &Point> {
+        self.loops.iter().flat_map(Loop::inner).chain(self.children.iter().flat_map(Alike::inner))
+    }
 }
 
 impl Loops {
@@ -75,12 +89,13 @@ impl Loops {
         plain: &Run,
         other: Option<&Run>,
     ) -> Result<Loops, ExploreError> {
-        let mut all = of_run(supervisor, plain)?;
-        let mut inner: HashSet<Point> = all.iter().flat_map(Loop::inner).cloned().collect();
+        let found = of_run(supervisor, plain)?;
+        let mut inner: HashSet<Point> = found.inner().cloned().collect();
+        let Repeated { loops: mut all, mut children } = found;
         if let Some(other) = other {
             // What has one name in both is one point, and so it has to be alike in both.
             let more = of_run(supervisor, other)?;
-            let own: HashSet<&Point> = more.iter().flat_map(Loop::inner).collect();
+            let own: HashSet<&Point> = more.inner().collect();
             let reached = |run: &Run| -> HashSet<Point> {
                 run.reached.iter().map(|reached| reached.point.clone()).collect()
             };
@@ -88,9 +103,11 @@ impl Loops {
             inner.retain(|point| own.contains(point) || !there.contains(point));
             inner.extend(own.into_iter().filter(|point| !here.contains(*point)).cloned());
             let known: HashSet<Point> = all.iter().map(|one| one.from.clone()).collect();
-            all.extend(more.into_iter().filter(|one| !known.contains(&one.from)));
+            all.extend(more.loops.into_iter().filter(|one| !known.contains(&one.from)));
+            let known: HashSet<ThreadName> = children.iter().map(|one| one.first.clone()).collect();
+            children.extend(more.children.into_iter().filter(|one| !known.contains(&one.first)));
         }
-        Ok(Loops { all, inner })
+        Ok(Loops { all, children, inner })
     }
 
     /// Points that are not tried first.
@@ -99,47 +116,46 @@ impl Loops {
     }
 }
 
-/// The loops of a run, seen in another that goes like it. None where nobody can look.
-fn of_run<S: Supervise + ?Sized>(supervisor: &mut S, run: &Run) -> Result<Vec<Loop>, ExploreError> {
+/// The loops of a run and its children, seen in another that goes like it. None where nobody can look.
+fn of_run<S: Supervise + ?Sized>(supervisor: &mut S, run: &Run) -> Result<Repeated, ExploreError> {
     let wanted = wanted(run);
     if wanted.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Repeated::default());
     }
     let observe = Observe::Calls(wanted);
     match attempt_by(|| supervisor.observe(&run.schedule, &observe)) {
         Ok((Tried { run: again, .. }, observed)) if again.taint.is_none() && again.events == run.events => {
-            Ok(loops(run, Some(&observed.calls)))
+            Ok(repeated(run, &visits(run, Some(&observed.calls))))
         }
-        Ok(_) | Err(RunError::Unsupported(_)) => Ok(Vec::new()),
+        Ok(_) | Err(RunError::Unsupported(_)) => Ok(Repeated::default()),
         Err(error) => Err(ExploreError::run("looking for loops")(error)),
     }
 }
 
-/// The calls that could be in loops, if they were made at the same places.
+/// The calls that could be in loops, or of children that do the same, if they were made at the same places.
 fn wanted(run: &Run) -> Wanted {
-    let loops = loops(run, None);
-    loops
+    let visits = visits(run, None);
+    let Repeated { loops, children } = repeated(run, &visits);
+    if loops.is_empty() && children.is_empty() {
+        return Wanted::new();
+    }
+    let calls = loops
         .into_iter()
-        .flat_map(|one| one.calls.into_iter().map(move |call| (one.from.thread.clone(), call)))
-        .collect()
+        .flat_map(|one| one.calls.into_iter().map(move |call| (one.from.thread.clone(), call)));
+    // A loop that makes children goes the same way if they do, whether or not something could be done in them.
+    calls.chain(children::calls(&alike(run, &visits), run)).collect()
 }
 
-/// A visit of a call, from the point before it to the thread's next call.
-struct Visit {
-    /// The same number for those that are alike.
-    kind: usize,
-    call: Syscall,
-    /// It could be seen what it returned.
-    result: bool,
-    /// Something could be done at one of its points.
-    open: bool,
-    points: Vec<Point>,
+/// What goes the same way in a run with these visits, where something could be done.
+fn repeated(run: &Run, visits: &Visits) -> Repeated {
+    let children = alike(run, visits).into_iter().filter(Alike::is_open).collect();
+    Repeated { loops: loops(visits), children }
 }
 
-/// The loops of a run by what is known of its calls; those that there would be if all were made at one place, if nothing is.
-fn loops(run: &Run, calls: Option<&[Called]>) -> Vec<Loop> {
+/// The loops in these visits.
+fn loops(visits: &Visits) -> Vec<Loop> {
     let mut loops = Vec::new();
-    for visits in visits(run, calls).into_values() {
+    for visits in visits.threads.values() {
         let kinds: Vec<usize> = visits.iter().map(|visit| visit.kind).collect();
         for group in fold(&kinds).into_iter().filter(|group| group.times > 1) {
             let all = visits.get(group.start..group.end()).unwrap_or_default();
@@ -161,91 +177,6 @@ fn loops(run: &Run, calls: Option<&[Called]>) -> Vec<Loop> {
         }
     }
     loops
-}
-
-/// The visits of calls, by thread.
-fn visits(run: &Run, calls: Option<&[Called]>) -> BTreeMap<ThreadName, Vec<Visit>> {
-    let calls: Option<HashMap<&Point, &Called>> =
-        calls.map(|calls| calls.iter().map(|called| (&called.point, called)).collect());
-    let happened = happened(&run.events);
-    let mut threads: BTreeMap<ThreadName, Vec<(Syscall, Vec<&Reached>)>> = BTreeMap::new();
-    for reached in &run.reached {
-        let visits = threads.entry(reached.point.thread.clone()).or_default();
-        match (reached.point.site, visits.last_mut()) {
-            (Site::Before(call), _) => visits.push((call, vec![reached])),
-            // Each instruction has a count of its own, and what comes before the first call is in no loop of calls.
-            (Site::At(_), _) | (_, None) => {}
-            (
-                Site::Entering(_) | Site::After(_) | Site::In(_) | Site::Probe(_) | Site::Quiet,
-                Some((_, visit)),
-            ) => visit.push(reached),
-        }
-    }
-    let mut kinds = HashMap::new();
-    let mut next = 0;
-    let mut told = |(call, reached): (Syscall, Vec<&Reached>)| {
-        let points: Vec<Point> = reached.iter().map(|reached| reached.point.clone()).collect();
-        let seen = match &calls {
-            None => Some((0, None)),
-            Some(calls) => {
-                points.first().and_then(|first| calls.get(first)).map(|seen| (seen.place, seen.result))
-            }
-        };
-        next += 1;
-        let kind = match seen {
-            None => next,
-            Some((place, result)) => {
-                let here = reached.iter().map(|reached| {
-                    let Reached { point, others, receivable, fires, acts } = reached;
-                    (point.site, others.clone(), *receivable, *fires, *acts)
-                });
-                let happened =
-                    points.first().and_then(|first| happened.get(first)).cloned().unwrap_or_default();
-                let alike = (call, place, result, here.collect::<Vec<_>>(), happened);
-                *kinds.entry(alike).or_insert(next)
-            }
-        };
-        let open = reached.iter().any(|reached| {
-            let Reached { others, receivable, fires, acts, .. } = reached;
-            !others.is_empty() || !receivable.is_empty() || *fires || *acts != Acts::NOTHING
-        });
-        Visit { kind, call, open, result: seen.is_some_and(|(_, result)| result.is_some()), points }
-    };
-    let mut all = BTreeMap::new();
-    for (thread, visits) in threads {
-        all.insert(thread, visits.into_iter().map(&mut told).collect());
-    }
-    all
-}
-
-/// What happened to threads besides going on and falling asleep, by the call that they had come to last.
-fn happened(events: &[Event]) -> HashMap<Point, Vec<&What>> {
-    let mut last: HashMap<&ThreadName, Point> = HashMap::new();
-    let mut happened: HashMap<Point, Vec<&What>> = HashMap::new();
-    for Event { thread, what, .. } in events {
-        match what {
-            What::Go(site @ Site::Before(_), nth) => {
-                last.insert(thread, Point { thread: thread.clone(), site: *site, nth: *nth });
-            }
-            What::Go(..) | What::Sleep(..) => {}
-            What::Exec(_)
-            | What::Step(_)
-            | What::Make(_)
-            | What::Signal(_)
-            | What::Stop
-            | What::Continue
-            | What::Expire(_)
-            | What::Fire(_)
-            | What::Refuse(..)
-            | What::NotHeld(..)
-            | What::End(_) => {
-                if let Some(point) = last.get(thread) {
-                    happened.entry(point.clone()).or_default().push(what);
-                }
-            }
-        }
-    }
-    happened
 }
 
 /// Items that follow one another: so many that come several times, or one that comes once.
@@ -284,12 +215,6 @@ fn fold<T: PartialEq>(items: &[T]) -> Vec<Group> {
         groups.push(group);
     }
     groups
-}
-
-/// Which times round are tried first, counted from 0: the first two, the one in the middle, and the last.
-fn tried_first(times: usize) -> [usize; 4] {
-    let last = times.saturating_sub(1);
-    [0, last.min(1), times / 2, last]
 }
 
 #[cfg(test)]

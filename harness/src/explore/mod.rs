@@ -18,6 +18,7 @@
 mod atomicity;
 mod beginning;
 mod chance;
+mod children;
 mod code;
 mod confirm;
 mod cover;
@@ -36,8 +37,11 @@ mod known;
 mod ledger;
 mod loops;
 mod lost;
+mod novelty;
+mod overlooked;
 mod partition;
 mod pct;
+mod person;
 mod plan;
 mod planner;
 mod points;
@@ -54,6 +58,7 @@ mod steps;
 mod strategy;
 mod tree;
 mod verdict;
+mod visits;
 
 #[cfg(test)]
 mod model;
@@ -61,13 +66,16 @@ mod model;
 mod tests;
 
 pub use beginning::{Beginning, Look, Why, is_shell, look};
+pub use children::Alike;
 pub use code::{Beside, Block, Chart, Code, MOST_VISITS, Neighbours, Spot, Stretch};
 pub use error::ExploreError;
 pub use executed::Executed;
-pub use fatal::{ended_by, with_others};
+pub use fatal::with_others;
 pub use known::Comparison;
 pub use loops::{Loop, Loops};
+pub use novelty::ENOUGH;
 pub use partition::Partition;
+pub use person::met;
 pub use plan::{Plan, Stop};
 pub use progress::{Doing, Progress, Standing};
 pub use receivers::{Sendable, sendable};

@@ -35,6 +35,11 @@ pub struct Plan {
     pub strategies: Vec<Strategy>,
     /// Runs that all strategies together may make; none means that only each one's own budget counts.
     pub runs: Option<u64>,
+    /// What takes several steps, or is far inside a loop, is left when it shows nothing new: NOTE \[Nothing new\] in
+    /// `explore::novelty`. Else only when the runs are used up.
+    pub settles: bool,
+    /// Runs that checking the handlers may take; none for as many as are usual, fewer where each takes long.
+    pub handler_runs: Option<u64>,
     /// Which part of the search is made here; all of it if none (NOTE \[Parts of a search\] in `explore::partition`).
     pub part: Option<Partition>,
     /// Make every run twice and compare the events; a difference is `Unstable`.
@@ -86,6 +91,8 @@ impl Default for Plan {
             fixed: Vec::new(),
             strategies: Strategy::defaults(200),
             runs: None,
+            settles: false,
+            handler_runs: None,
             part: None,
             verify: false,
             prune: true,

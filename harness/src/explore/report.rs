@@ -1,6 +1,7 @@
 //! What came of a search, as values.
 
 use super::beginning::Beginning;
+use super::children::Alike;
 use super::loops::Loop;
 use super::partition::Partition;
 use super::plan::Plan;
@@ -99,6 +100,9 @@ pub enum Cut {
     Time,
     /// The runs were used up before the strategies had tried all that they were to try.
     Runs,
+    /// What was left took several steps or was far inside loops, and showed nothing new any more (NOTE \[Nothing new\] in
+    /// `explore::novelty`).
+    NothingNew,
     /// There was a finding, and one was enough.
     FirstFinding,
     /// All known findings were found.
@@ -135,6 +139,8 @@ pub struct Coverage {
     pub switches_taken: usize,
     /// What goes round in the baseline, with the times round at which steps were taken, counted from 1.
     pub loops: Vec<(Loop, Vec<u64>)>,
+    /// Children of the baseline that do the same, with those of them in which steps were taken, counted from 1.
+    pub children: Vec<(Alike, Vec<u64>)>,
     /// Of the open points, in a part of a search, those where no step was taken here.
     pub not_taken: Vec<Point>,
     /// Points that only other runs reached.

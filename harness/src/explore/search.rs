@@ -10,6 +10,7 @@ use super::findings::Findings;
 use super::follow::Follow;
 use super::known::is;
 use super::ledger::{Entries, Ledger};
+use super::novelty::Novelty;
 use super::plan::{Plan, Stop};
 use super::planner::{Planned, Planner};
 use super::progress::{Doing, Progress, Standing};
@@ -50,6 +51,7 @@ pub struct Searching {
     entries: Entries,
     findings: Findings,
     races: Races,
+    novelty: Novelty,
     report: Report,
     taken: HashSet<Step>,
     steps: u64,
@@ -128,6 +130,7 @@ impl Searching {
             entries: Entries::default(),
             findings: Findings::default(),
             races: Races::default(),
+            novelty: Novelty::default(),
             taken: HashSet::new(),
             steps: 0,
             kinds: Vec::new(),
@@ -143,6 +146,16 @@ impl Searching {
     /// True if what it has left takes more than one step.
     pub fn is_past_one_step(&self) -> bool {
         self.past_one_step
+    }
+
+    /// Takes in what a run has shown.
+    fn learn(&mut self, run: &Run) {
+        self.novelty.learn(run, self.report.outcomes.len(), self.space.is_rest(&run.schedule));
+    }
+
+    /// True if enough of what takes several steps, or is far inside a loop, has shown nothing new, and these are more of the same.
+    fn is_settled(&self, round: &[Planned]) -> bool {
+        self.novelty.is_over() && round.iter().all(|planned| self.space.is_rest(&planned.tree.current()))
     }
 
     /// Goes on as far as that, as [`search`] does. The plan is the one that it began with, but for how many runs all
@@ -206,7 +219,10 @@ impl Search<'_, '_> {
         let taken: HashSet<Point> = self.state.taken.iter().map(Step::point).collect();
         let loops = reference.loops.all.iter();
         let loops = loops.map(|one| (one.clone(), one.times_with(|point| taken.contains(point)))).collect();
-        self.state.report.coverage = Coverage { steps: self.state.steps, loops, ..coverage };
+        let children = reference.loops.children.iter();
+        let children =
+            children.map(|one| (one.clone(), one.those_with(|point| taken.contains(point)))).collect();
+        self.state.report.coverage = Coverage { steps: self.state.steps, loops, children, ..coverage };
         let sent = self.state.sent.iter().flat_map(|(act, times)| std::iter::repeat_n(act, *times));
         self.state.report.signals_unsent = self.state.space.missing(sent).len();
         self.state.findings.order(&self.state.space);
@@ -247,6 +263,7 @@ impl Search<'_, '_> {
             }
         };
         let mut own = begin.1;
+        let mut over = None;
         let mut made = false;
         for index in begin.0..planners.len() {
             loop {
@@ -275,10 +292,13 @@ impl Search<'_, '_> {
                 if round.is_empty() {
                     break;
                 }
-                if left == 0 {
+                let settled = self.plan.settles && self.state.is_settled(&round);
+                if left == 0 || settled {
+                    let cut = if settled { Cut::NothingNew } else { Cut::Runs };
                     if planner.exhausts() {
-                        return Ok(Stopped::Over(Some(Cut::Runs)));
+                        return Ok(Stopped::Over(Some(cut)));
                     }
+                    over = settled.then_some(cut).or(over);
                     break;
                 }
                 own += round.iter().filter(|planned| !planned.shared).count() as u64;
@@ -293,7 +313,7 @@ impl Search<'_, '_> {
             }
             own = 0;
         }
-        Ok(Stopped::Over(self.satisfied()))
+        Ok(Stopped::Over(self.satisfied().or(over)))
     }
 
     /// Takes in the reference run, and the one that nothing disturbed.
@@ -305,6 +325,8 @@ impl Search<'_, '_> {
         }
         let home = ScheduleTree::new(self.state.space.clone(), reference.schedule.clone());
         self.take(home, &reference.run)?;
+        self.state.learn(reference.plain());
+        self.state.learn(&reference.run);
         self.verify(&[&reference.run])
     }
 
@@ -320,6 +342,7 @@ impl Search<'_, '_> {
             (results, complete) = self.ledger.make_round(&schedules, self.plan.stop == Stop::FirstFinding)?;
             for (planned, Tried { run, .. }) in round.drain(..results.len()).zip(results) {
                 self.take_planned(planned, &run)?;
+                self.state.learn(&run);
                 self.progress.at(&self.standing(Doing::Searching));
                 runs.push(run);
                 cut = self.satisfied();

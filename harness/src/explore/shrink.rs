@@ -12,6 +12,7 @@ use super::error::Halt;
 use super::interrupted;
 use super::ledger::Ledger;
 use super::lost;
+use super::overlooked;
 use super::progress::Doing;
 use super::space::Space;
 use super::steps::{outside, within};
@@ -61,7 +62,8 @@ pub(super) fn shrink(
 }
 
 /// What one run alone cannot break: whether it does is decided by other runs.
-pub(super) const BY_OTHERS: [Broken; 3] = [Broken::Interrupted, Broken::Lost, Broken::Atomicity];
+pub(super) const BY_OTHERS: [Broken; 4] =
+    [Broken::Interrupted, Broken::Lost, Broken::Overlooked, Broken::Atomicity];
 
 /// False if other runs show that the schedule does not break what its own run seems to break.
 pub(super) fn decided(
@@ -74,6 +76,8 @@ pub(super) fn decided(
         interrupted::decides(ledger, space, schedule)
     } else if breaks == Broken::Lost {
         lost::decides(ledger, space, schedule)
+    } else if breaks == Broken::Overlooked {
+        overlooked::decides(ledger, space, schedule)
     } else if breaks == Broken::Atomicity {
         atomicity::decides(ledger, space, schedule)
     } else {

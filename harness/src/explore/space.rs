@@ -255,6 +255,13 @@ impl Space {
         self.place(index).is_some_and(|place| self.is_inner(place))
     }
 
+    /// True for a schedule of several deviations from home, or of one that is at such a point.
+    pub(super) fn is_rest(&self, schedule: &Schedule) -> bool {
+        let away: Vec<&Step> = schedule.steps.iter().filter(|step| !self.is_at_home(step)).collect();
+        let inner = |step: &Step| self.number(&step.point()).is_some_and(|place| self.is_inner(place));
+        away.len() > 1 || away.into_iter().any(inner)
+    }
+
     /// Number of different points seen.
     pub(super) fn points(&self) -> usize {
         self.points.len()

@@ -2,7 +2,7 @@
 
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target};
 use crate::signal::Signal;
-use crate::trace::{End, Run, Status, What};
+use crate::trace::{Broken, End, Run, Status, What};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// How much there is to an action: a switch to all holds nobody else back, and a signal is more than a switch, a timer's too.
@@ -77,16 +77,18 @@ pub fn taken(run: &Run) -> Vec<Step> {
     taken
 }
 
-/// True if this run shows that SIGTERM ends the program: it is sent and handled, and nothing else is done.
+/// True if this run shows that SIGTERM, or a key, ends the program: it is sent and handled, and nothing else is done.
 pub(super) fn heeds(run: &Run) -> bool {
     let steps = &run.schedule.steps;
     let in_call = |site: Site| matches!(site, Site::In(_) | Site::Quiet);
     let alone = steps.iter().all(|step| outside(&step.action).is_some() && !in_call(step.at));
-    let sent = steps.iter().any(|step| step.action.signal() == Some(Signal::TERM));
+    let sent = steps.iter().find_map(|step| step.action.asks_to_end());
     let ended = match run.outcome.end {
         End::Ended(Status::Exited(_)) => true,
         // By default, where its handler was away.
-        End::Ended(Status::Killed(signal)) => signal == Signal::TERM && run.lapses.is_empty(),
+        End::Ended(Status::Killed(signal)) => {
+            signal == Signal::TERM && sent == Some(signal) && run.lapses.is_empty()
+        }
         End::Ended(Status::Unseen)
         | End::Hang(_)
         | End::Idle(_)
@@ -95,19 +97,40 @@ pub(super) fn heeds(run: &Run) -> bool {
         | End::Stalled(_)
         | End::TimedOut => false,
     };
-    ended && alone && sent && run.unreached.is_empty() && run.taint.is_none()
+    ended && alone && sent.is_some() && run.unreached.is_empty() && run.taint.is_none()
+}
+
+/// What the schedule of this run, which seems to break this, is to be compared with; none if what it breaks shows by itself, or
+/// beside several others.
+pub(super) fn control(run: &Run, breaks: Broken) -> Option<Schedule> {
+    if breaks == Broken::Interrupted {
+        uninterrupted(run)
+    } else if breaks == Broken::Lost {
+        run.sent_asleep().map(|met| moved(&run.schedule, met.step, met.before()))
+    } else if breaks == Broken::Overlooked {
+        run.slept_after_handling().map(|met| moved(&run.schedule, met.step, met.asleep()))
+    } else {
+        None
+    }
+}
+
+/// The schedule with this step at another point.
+fn moved(schedule: &Schedule, step: &Step, to: Point) -> Schedule {
+    let there =
+        |other: &Step| if other == step { Step::new(to.clone(), step.action.clone()) } else { other.clone() };
+    Schedule { steps: schedule.steps.iter().map(there).collect() }
 }
 
 /// The schedule of this run with what it sends just before the calls that it interrupts; none if it interrupts none.
-pub(super) fn uninterrupted(run: &Run) -> Option<Schedule> {
+fn uninterrupted(run: &Run) -> Option<Schedule> {
     let interrupted = run.interrupted();
-    let moved = |step: &Step| {
-        let before = interrupted.iter().find(|one| one.point == step.point()).map(|one| &one.before);
-        let here = |before: &Point| Step::new(before.clone(), step.action.clone());
-        before.map_or_else(|| step.clone(), here)
-    };
-    let steps: Vec<Step> = run.schedule.steps.iter().map(moved).collect();
-    (steps != run.schedule.steps).then_some(Schedule { steps })
+    let steps = interrupted.iter().filter_map(|one| {
+        let step = run.schedule.steps.iter().find(|step| step.point() == one.point)?;
+        Some((step, &one.before))
+    });
+    let schedule =
+        steps.fold(run.schedule.clone(), |schedule, (step, before)| moved(&schedule, step, before.clone()));
+    (schedule != run.schedule).then_some(schedule)
 }
 
 /// The step that sends a signal at an instruction, and its index: the first.

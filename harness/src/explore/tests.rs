@@ -593,5 +593,6 @@ fn recording(run: &Run) -> Trace {
         events: run.events.clone(),
         outcome: run.outcome.clone(),
         places: vec![],
+        seen: Default::default(),
     }
 }

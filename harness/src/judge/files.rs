@@ -33,7 +33,10 @@ pub(super) const KIND: Kind = Kind {
         })))
     },
     against: |reference, how| {
-        let compared = matches!(reference.outcome.end, End::Ended(_)) && reference.outcome.remains.more == 0;
+        // Whose terminal is gone may keep what its user has not stored yet, as editors do.
+        let hung_up = reference.schedule.steps.iter().any(|step| step.action == Action::HangUp);
+        let ended = matches!(reference.outcome.end, End::Ended(_));
+        let compared = ended && !hung_up && reference.outcome.remains.more == 0;
         Ok(compared.then(|| Arc::new(AsReference::new(reference, &how.products)) as _))
     },
 };

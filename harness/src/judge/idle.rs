@@ -1,6 +1,6 @@
 //! No run ends up waiting for the outside, unless a scenario or the reference run says that it may.
 
-use super::{Expectation, Kind, Scope, answers_more};
+use super::{Expectation, Kind, Scope, Typed, answers_more};
 use crate::trace::{Broken, End, Run, Sleeper};
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ pub(super) const KIND: Kind = Kind {
     of_scenario: |expect, _| Ok((!expect.idle).then(|| Arc::new(NoIdling { reference: None }) as _)),
     against: |reference, how| {
         let ended = !matches!(reference.outcome.end, End::Idle(_)) || how.must_end();
-        Ok(ended.then(|| Arc::new(NoIdling { reference: Some(reference.clone()) }) as _))
+        Ok((ended && how.typed == Typed::Nothing)
+            .then(|| Arc::new(NoIdling { reference: Some(reference.clone()) }) as _))
     },
 };
 

@@ -1,7 +1,7 @@
 //! No run that ends takes longer on the program's clock than it may: counted from the last signal that the schedule sent,
 //! since the reference run may have been sent it at another time; from the start if none was sent.
 
-use super::{Expectation, Kind, Scope};
+use super::{Expectation, Kind, Scope, Typed};
 use crate::trace::{Broken, End, Run};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(super) const KIND: Kind = Kind {
         Ok(expect.within.map(|within| Arc::new(Within { most: within.0, reference: None }) as _))
     },
     against: |reference, how| {
-        let ended = matches!(reference.outcome.end, End::Ended(_));
+        let ended = matches!(reference.outcome.end, End::Ended(_)) && how.typed != Typed::Text;
         let took = reference.outcome.took.after;
         let within = |late| Within { most: took.saturating_add(late), reference: Some(took) };
         Ok(how.late.filter(|_| ended).map(|late| Arc::new(within(late)) as _))

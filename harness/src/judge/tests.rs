@@ -203,7 +203,8 @@ fn a_limit_that_the_reference_run_reached_too_is_nothing_to_report() {
 fn a_run_may_not_end_much_later_than_the_reference_run_after_the_last_signal() {
     let took = |whole, after| {
         let mut run = ended(0);
-        run.outcome.took = Took { whole: Duration::from_secs(whole), after: Duration::from_secs(after) };
+        run.outcome.took =
+            Took { whole: Duration::from_secs(whole), after: Duration::from_secs(after), ..Took::default() };
         run
     };
     let late = Comparison { late: Some(Duration::from_secs(10)), ..sends() };
@@ -393,6 +394,31 @@ fn other_modes_break_where_the_reference_run_ended_alike_and_restored_them() {
 }
 
 #[test]
+fn who_is_typed_at_may_wait_for_more_but_not_where_a_key_ended_it() {
+    let with = |typed| Comparison { typed, ..sends() };
+    let there = Point { thread: name("p0"), site: ron::from_str("Before(read)").unwrap(), nth: 1 };
+    let typed =
+        |end| Run { schedule: Schedule { steps: vec![Step::new(there.clone(), self::typed())] }, ..run(end) };
+    let (ended, waits) = (typed(exited(0)), typed(End::Idle(sleeping())));
+    assert_eq!(broken(&against(&ended, sends()), &waits), [Broken::Idle]);
+    assert_eq!(broken(&against(&ended, with(Typed::Text)), &waits), []);
+    let keys = against(&ended, with(Typed::Keys));
+    assert_eq!(broken(&keys, &waits), [Broken::Lost]);
+    assert!(explain(&keys, Broken::Lost, &waits).starts_with("expected SIGINT to end it"));
+    // It need not end everywhere if it does not where everything sleeps; nor does another key.
+    assert_eq!(broken(&against(&waits, with(Typed::Keys)), &waits), []);
+    let mut suspended = waits.clone();
+    suspended.schedule.steps[0].action = Action::Type("^Z".parse().unwrap());
+    assert_eq!(broken(&keys, &suspended), []);
+    // Text may come too early, and then nothing comes until a time is over.
+    let mut late = ended.clone();
+    late.outcome.took.after = LATE * 2;
+    let in_time = |typed| against(&ended, Comparison { late: Some(LATE), ..with(typed) });
+    assert_eq!(broken(&in_time(Typed::Keys), &late), [Broken::Late]);
+    assert_eq!(broken(&in_time(Typed::Text), &late), []);
+}
+
+#[test]
 fn a_foreground_that_was_lost_breaks() {
     let waits = |group| on_terminal(End::Idle(sleeping()), &[], Some(group));
     let (own, job) = (Foreground::Group(name("p0")), Foreground::Group(name("p0.1")));
@@ -441,8 +467,9 @@ proptest! {
         let expect = Expectations::against(&run, &how).unwrap();
         for kind in broken(&expect, &run) {
             let always = [Broken::Hang, Broken::Crash, Broken::Spinning, Broken::Stalled, Broken::TimedOut];
-            // Of what waits after a SIGTERM other runs decide whether that was lost, the reference run included.
-            let sent = run.schedule.steps.iter().any(|step| step.action.signal() == Some(Signal::TERM));
+            // Of what waits after a signal other runs decide whether that was lost, the reference run included.
+            let term = run.schedule.steps.iter().any(|step| step.action.signal() == Some(Signal::TERM));
+            let sent = term || run.sent_asleep().is_some();
             let lost = sends && sent && matches!(run.outcome.end, End::Idle(_));
             prop_assert!(always.contains(&kind) || kind == Broken::Lost && lost, "{kind:?}");
         }

@@ -108,7 +108,7 @@ fn remains(remains: &Remains, page: Page) -> String {
 /// How long it took, where that is long enough to matter.
 fn took(outcome: &Outcome) -> String {
     const SHORT: Duration = Duration::from_secs(1);
-    let Took { whole, after } = outcome.took;
+    let Took { whole, after, expired: _ } = outcome.took;
     if whole < SHORT {
         return String::new();
     }

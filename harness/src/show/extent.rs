@@ -1,7 +1,7 @@
 //! How far a search went, in words.
 
 use super::words::count;
-use crate::explore::{Chance, Coverage, Cut, Executed, Level, MOST_VISITS, Partition, Report};
+use crate::explore::{Chance, Coverage, Cut, ENOUGH, Executed, Level, MOST_VISITS, Partition, Report};
 use std::fmt::{self, Display, Formatter};
 
 /// How far a search went, or its part, or all parts of it together: displayed as a list of numbers in words.
@@ -47,6 +47,11 @@ impl Display for Extent<'_> {
             parts.push(format!("{} made twice with equal events", self.verified));
         }
         parts.extend(swept(&self.executed));
+        if self.cut == Some(Cut::NothingNew) {
+            parts.push(format!(
+                "the last {ENOUGH} of several steps or far inside what repeats itself showed nothing new (--runs, --time for more)"
+            ));
+        }
         f.write_str(&parts.join(", "))
     }
 }
@@ -66,6 +71,7 @@ impl Extent<'_> {
         let why = match self.cut {
             Some(Cut::Interrupted) => "interrupted",
             Some(Cut::Time) => "the time was used up",
+            Some(Cut::NothingNew) => "far inside what repeats itself",
             Some(Cut::FirstFinding) => "stopped at the first finding",
             Some(Cut::KnownFound) => "stopped when the known findings were found",
             Some(Cut::Full) => "stopped at so many findings",
@@ -98,11 +104,13 @@ fn not_tried(level: &Level) -> String {
 
 /// How much of the code that was to be swept the undisturbed run executes: `15 of 16 instructions executed`.
 fn swept(executed: &Executed) -> Option<String> {
-    let Executed { instructions, executed, visits, points, library } = *executed;
+    let Executed { instructions, executed, visits, points, library, more } = *executed;
     let capped = if points < visits { format!(" (their first {MOST_VISITS} visits)") } else { String::new() };
     let all = count(instructions as u64, "instruction");
     let own = (instructions > 0).then(|| format!("{executed} of {all} executed{capped}"));
-    let library = (library > 0).then(|| format!("{} of libraries", count(library, "instruction")));
+    let further =
+        if more { " (as far as they were followed; --sweep FUNCTION follows them further)" } else { "" };
+    let library = (library > 0).then(|| format!("{} of libraries{further}", count(library, "instruction")));
     let parts: Vec<String> = own.into_iter().chain(library).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -1,7 +1,7 @@
 //! What goes round in the program that was explored, in words.
 
 use super::words::{count, listed};
-use crate::explore::{Coverage, Loop};
+use crate::explore::{Alike, Coverage, Loop};
 use crate::schedule::Point;
 
 /// So many loops are told of, those that go round most often.
@@ -16,7 +16,21 @@ pub fn loops(coverage: &Coverage) -> String {
     if let Some(more @ 1..) = loops.len().checked_sub(MOST) {
         text += &format!("and {} more in which it is so\n", count(more as u64, "loop"));
     }
+    for (one, taken) in &coverage.children {
+        text += &siblings(one, taken.len());
+    }
     text
+}
+
+/// `p0: 10 children, p0.1 to p0.10, that execute /bin/true and do the same calls with the same results are one; steps in 4 of them`.
+fn siblings(one: &Alike, taken: usize) -> String {
+    let Alike { first, last, program, .. } = one;
+    let parent = first.parent().map_or_else(String::new, |parent| format!("{parent}: "));
+    let executes = program.as_ref().map_or_else(String::new, |program| format!("execute {program} and "));
+    format!(
+        "{parent}{} alike children, {first} to {last}, that {executes}do the same calls with the same results, are one; steps in {taken} of them\n",
+        one.count()
+    )
 }
 
 fn told(one: &Loop, taken: usize) -> String {

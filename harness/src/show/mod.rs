@@ -15,6 +15,7 @@ mod layout;
 mod loops;
 mod picture;
 mod place;
+mod returns;
 mod search;
 mod words;
 
@@ -25,6 +26,7 @@ pub use layout::{padded, width};
 use layout::{plain, short};
 pub use loops::loops;
 pub use place::{landings, sources};
+pub use returns::arrivals;
 pub use search::{elsewhere, unstable};
 pub use words::{count, end_words, event_words, listed, outcome_words, step_words};
 

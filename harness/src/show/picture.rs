@@ -3,10 +3,11 @@
 use super::Page;
 use super::fold::{Part, fold};
 use super::layout::{padded, width, width_of};
-use super::place::{Told, of_event, of_steps};
+use super::place::{self, of_event, of_steps};
+use super::returns::{Returns, Told};
 use super::words::{called, cut_short, runs_handler, site_words, words_at};
 use crate::schedule::{Site, ThreadName};
-use crate::trace::{Event, Trace, What, interrupted};
+use crate::trace::{Event, Interruption, Trace, What, interrupted};
 use std::collections::{BTreeMap, HashSet};
 
 /// A column narrower than this cannot be read.
@@ -19,6 +20,9 @@ const RUN: usize = 3;
 const HEAD: usize = 60;
 const TAIL: usize = 240;
 const AROUND: usize = 6;
+/// Lines in a row of nothing but calls and sleeps from which on only their ends are shown, so many lines each.
+const BUSY: usize = 40;
+const BUSY_ENDS: usize = 8;
 
 /// The head of the column that tells where in the source things happened.
 const SOURCE: &str = "source";
@@ -33,18 +37,20 @@ struct Note {
     source: String,
     /// What it is, whichever time; none for a line about others.
     what: Option<What>,
+    /// What was seen of it besides.
+    seen: String,
 }
 
 impl Note {
     /// A line about others.
     fn about(lane: usize, text: String) -> Note {
-        Note { lane, text, kind: Kind::Plain, source: String::new(), what: None }
+        Note { lane, text, kind: Kind::Plain, source: String::new(), what: None, seen: String::new() }
     }
 
     /// True if the two are the same but for how often it was before.
     fn is_like(&self, other: &Note) -> bool {
-        fn told(note: &Note) -> (usize, Kind, Option<&What>, &str) {
-            (note.lane, note.kind, note.what.as_ref(), &note.source)
+        fn told(note: &Note) -> (usize, Kind, Option<&What>, &str, &str) {
+            (note.lane, note.kind, note.what.as_ref(), &note.source, &note.seen)
         }
         self.what.is_some() && told(self) == told(other)
     }
@@ -67,7 +73,7 @@ enum Kind {
 /// Draws the events; those that the schedule caused are marked.
 pub(super) fn picture(trace: &Trace, page: Page) -> String {
     let lanes = lanes(&trace.events);
-    let notes = shorten(folded(collapse(notes(trace, &lanes))));
+    let notes = shorten(quieted(folded(collapse(notes(trace, &lanes)))));
     if notes.is_empty() {
         return "(no event)\n".to_owned();
     }
@@ -110,17 +116,25 @@ fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
     }
     let mut notes = Vec::with_capacity(events.len());
     let interrupted = interrupted(events);
+    let returns = Returns::new(trace);
     for (index, event) in events.iter().enumerate() {
+        notes.extend(seen_before(index, trace, &returns, lanes));
         // Not where its handler goes on, or may do so.
         let place = || of_event(events, places, index);
         let seen =
             || place().is_some_and(|place| place.complete && !place.stack.iter().any(|one| one.signal));
-        if let Some(one) = interrupted.iter().find(|one| one.after == index).filter(|_| seen()) {
+        // What was not seen is concluded.
+        let unknown = |Interruption { before, .. }: &&Interruption| {
+            !returns.knows(&event.thread, before.site, before.nth, index)
+        };
+        let here = interrupted.iter().find(|one| one.after == index);
+        if let Some(one) = here.filter(unknown).filter(|_| seen()) {
             let lane = lanes.get(&event.thread).copied().unwrap_or_default();
             let text = format!("{}: {}", called(one.point.site), cut_short(one.point.site));
             notes.push(Note { kind: Kind::Telling, ..Note::about(lane, text) });
         }
         let mut text = words_at(events, index).unwrap_or_default();
+        let mut seen = String::new();
         let next = events.get(index + 1).filter(|next| next.thread == event.thread).map(|next| &next.what);
         let kind = match &event.what {
             What::Step(_) => {
@@ -136,9 +150,19 @@ fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
             What::Go(Site::Before(call) | Site::Entering(call), _) => match next {
                 Some(What::Sleep(asleep, _)) if asleep == call => Kind::Said,
                 Some(What::Make(_) | What::Exec(_) | What::End(_) | What::Refuse(..)) => Kind::Said,
-                _ => Kind::Plain,
+                _ => match returns.call_at(index) {
+                    Some(told) => {
+                        (text, seen) = (told.text, told.seen);
+                        if told.telling { Kind::Telling } else { Kind::Plain }
+                    }
+                    None => Kind::Plain,
+                },
             },
-            What::Signal(_) if runs_handler(events, index) => Kind::Handler,
+            What::Signal(_) if runs_handler(events, index) => {
+                seen = returns.entered(index).unwrap_or_default();
+                text = returns.by_thread(&event.thread, &text, index) + &seen;
+                Kind::Handler
+            }
             What::Exec(_)
             | What::Go(Site::After(_) | Site::In(_) | Site::At(_) | Site::Probe(_) | Site::Quiet, _)
             | What::Sleep(..)
@@ -153,16 +177,46 @@ fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
             | What::End(_) => Kind::Telling,
         };
         let lane = lanes.get(&event.thread).copied().unwrap_or_default();
-        let source = of_event(events, places, index).and_then(|place| Told::new(place).short());
+        let source = of_event(events, places, index).and_then(|place| place::Told::new(place).short());
         notes.push(Note {
             lane,
             text,
             kind,
             source: source.unwrap_or_default(),
             what: Some(any_time(&event.what)),
+            seen,
         });
     }
+    notes.extend(seen_before(events.len(), trace, &returns, lanes));
     notes
+}
+
+/// What was seen since the event before that with this index, and is told by no event.
+fn seen_before<'a>(
+    index: usize,
+    trace: &'a Trace,
+    returns: &'a Returns<'_>,
+    lanes: &'a BTreeMap<ThreadName, usize>,
+) -> impl Iterator<Item = Note> + 'a {
+    let lane = |thread: &ThreadName| lanes.get(thread).copied().unwrap_or_default();
+    let handlers = returns.begun_before(index).map(move |handled| {
+        let text = returns.handler(handled);
+        Note {
+            kind: Kind::Handler,
+            what: Some(What::Signal(handled.signal)),
+            seen: text.clone(),
+            ..Note::about(lane(&handled.thread), text)
+        }
+    });
+    let calls = returns.late_before(index).filter_map(move |call| {
+        let event = trace.events.get(call.event)?;
+        let Told { text, seen, .. } = returns.late(call)?;
+        let place = of_event(&trace.events, &trace.places, call.event);
+        let source = place.and_then(|place| place::Told::new(place).short()).unwrap_or_default();
+        let what = Some(any_time(&event.what));
+        Some(Note { kind: Kind::Telling, source, what, seen, ..Note::about(lane(&event.thread), text) })
+    });
+    handlers.chain(calls)
 }
 
 /// The same event, whichever time it is.
@@ -233,6 +287,41 @@ fn folded(notes: Vec<Note>) -> Vec<Note> {
     shown
 }
 
+/// Shows only the ends of a long stretch in which threads take turns at calls and sleeps, never twice in quite the same way.
+fn quieted(notes: Vec<Note>) -> Vec<Note> {
+    let around = around_steps(&notes);
+    let busy = |index: usize| {
+        let of_calls = |note: &Note| match note.kind {
+            Kind::Plain => true,
+            Kind::Telling => {
+                matches!(note.what, Some(What::Sleep(..) | What::Expire(_) | What::Go(Site::In(_), _)))
+            }
+            Kind::Step | Kind::Handler | Kind::Said => false,
+        };
+        !around.contains(&index) && notes.get(index).is_some_and(of_calls)
+    };
+    let mut shown = Vec::new();
+    let mut index = 0;
+    while let Some(note) = notes.get(index) {
+        let length = (index..).take_while(|index| busy(*index)).count();
+        if length < BUSY {
+            shown.extend(notes.iter().skip(index).take(length.max(1)).cloned());
+            index += length.max(1);
+            continue;
+        }
+        let stretch: Vec<&Note> = notes.iter().skip(index).take(length).collect();
+        let left_out = stretch.get(BUSY_ENDS..length - BUSY_ENDS).unwrap_or_default();
+        let threads: HashSet<usize> = left_out.iter().map(|note| note.lane).collect();
+        let by = if threads.len() > 1 { format!(", by {} threads", threads.len()) } else { String::new() };
+        let text = format!("… {} lines of calls and sleeps{by}", left_out.len());
+        shown.extend(stretch.iter().take(BUSY_ENDS).copied().cloned());
+        shown.push(Note::about(left_out.first().map_or(note.lane, |first| first.lane), text));
+        shown.extend(stretch.iter().skip(length - BUSY_ENDS).copied().cloned());
+        index += length;
+    }
+    shown
+}
+
 /// The indices of the steps, and of what is around them.
 fn around_steps(notes: &[Note]) -> HashSet<usize> {
     let steps = notes.iter().enumerate().filter(|(_, note)| note.kind == Kind::Step);
@@ -267,7 +356,7 @@ fn widths(names: &[&str], notes: &[Note], line: usize) -> Option<Vec<usize>> {
     let mut widths: Vec<_> = names.iter().map(|name| width(name)).collect();
     for note in notes {
         if let Some(widest) = widths.get_mut(note.lane) {
-            *widest = (*widest).max(width(&note.text));
+            *widest = note.text.lines().map(width).max().unwrap_or_default().max(*widest);
         }
     }
     let room = line.saturating_sub(GAP * widths.len());
@@ -308,11 +397,12 @@ fn columns(names: &[&str], widths: &[usize], notes: &[Note], page: Page) -> Stri
     line(rules, widths.last().copied().unwrap_or_default(), &"─".repeat(sources.max(SOURCE.len())));
     for note in notes {
         let column = widths.get(note.lane).copied().unwrap_or(NARROWEST);
-        for (index, part) in wrap(&note.text, column).iter().enumerate() {
+        let parts = note.text.lines().flat_map(|line| wrap(line, column));
+        for (index, part) in parts.enumerate() {
             let mut cells: Vec<_> = widths.iter().take(note.lane).map(|width| " ".repeat(*width)).collect();
-            cells.push(painted(part, note.kind, page));
+            cells.push(painted(&part, note.kind, page));
             let source = if index == 0 { note.source.as_str() } else { "" };
-            line(cells, width(part), source);
+            line(cells, width(&part), source);
         }
     }
     text
@@ -324,7 +414,9 @@ fn list(names: &[&str], notes: &[Note], page: Page) -> String {
     let mut text = String::new();
     for note in notes {
         let name = names.get(note.lane).copied().unwrap_or_default();
-        text += &format!("  {}  {}\n", padded(name, widest), painted(&note.text, note.kind, page));
+        for line in note.text.lines() {
+            text += &format!("  {}  {}\n", padded(name, widest), painted(line, note.kind, page));
+        }
     }
     text
 }
@@ -340,14 +432,16 @@ fn painted(text: &str, kind: Kind, page: Page) -> String {
 /// Breaks a text between words, or inside a word that is too long; lines after the first are indented.
 fn wrap(text: &str, column: usize) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut length = 0;
-    for word in text.split(' ') {
+    let words = text.trim_start_matches(' ');
+    let indent = text.len() - words.len();
+    let mut line = " ".repeat(indent);
+    let mut length = indent;
+    for word in words.split(' ') {
         let word_length = width(word);
-        if length > 0 && length + 1 + word_length > column {
+        if length > indent && length + 1 + word_length > column {
             lines.push(std::mem::replace(&mut line, "  ".to_owned()));
             length = 2;
-        } else if length > 0 {
+        } else if length > indent {
             line.push(' ');
             length += 1;
         }

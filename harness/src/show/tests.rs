@@ -38,6 +38,7 @@ fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &s
         events: events(happened),
         outcome: options.from_str(outcome).unwrap(),
         places: vec![],
+        seen: Default::default(),
     }
 }
 
@@ -215,6 +216,87 @@ fn what_comes_at_the_entering_of_a_call_is_told_after_it() {
     assert_eq!(words::words_at(&before, 0).unwrap(), "SIGCHLD handler first");
 }
 
+/// Results, to whom signals go, and what waited until it was unblocked; in a process with several threads, who takes a signal.
+#[test]
+fn what_was_seen_of_calls_and_handlers_is_told_where_it_happened() {
+    let mut trace = pause();
+    trace.schedule.steps.clear();
+    trace.events = events(
+        r#"p0 Go(Before(rt_sigprocmask), 1)
+        p0 Go(Before(read), 1)
+        p0 Sleep(read, 1)
+        p0.1 Go(Before(write), 1)
+        p0.1 Go(Before(exit_group), 1)
+        p0.1 End(Exited(0))
+        p0 Go(Before(getpid), 1)
+        p0 Go(Before(rt_sigprocmask), 2)
+        p0 Go(Before(wait4), 1)
+        p0 Go(Before(rt_sigreturn), 1)
+        p0 Go(Before(kill), 1)
+        p0 Go(Before(kill), 2)
+        p0 Make("p0/2")
+        p0 Go(Before(read), 2)
+        p0 Sleep(read, 2)
+        p0.2 Go(Entering(wait4), 1)
+        p0.2 Signal(SIGCHLD)
+        p0/2 Go(Before(tgkill), 1)"#,
+    );
+    trace.seen = ron::from_str(
+        r#"(
+            calls: [
+                (event: 1, returned: Some((by: 4, result: Bytes(3, 10)))),
+                (event: 3, returned: Some((by: 4, result: Bytes(3, 3)))),
+                (event: 8, returned: Some((by: 9, result: Process("p0.1")))),
+                (event: 10, sends: Some((SIGTERM, ["p0.1"])), returned: Some((by: 11, result: Failed("ESRCH")))),
+                (event: 11, sends: Some((SIGTERM, ["p0.2", "p0.3"]))),
+                (event: 13, returned: Some((by: 18, result: Failed("EINTR")))),
+                (event: 15, returned: Some((by: 18, result: Number(0)))),
+            ],
+            handlers: [
+                (by: 8, thread: "p0", signal: SIGCHLD, since: Some(6)),
+                (by: 17, thread: "p0", signal: SIGALRM),
+                (by: 18, thread: "p0.2", signal: SIGCHLD),
+            ],
+        )"#,
+    )
+    .unwrap();
+    let lines = |trace: &Trace| -> Vec<String> {
+        drawn(trace, 200).lines().skip(2).map(|line| line.trim().to_owned()).collect()
+    };
+    let told = lines(&trace);
+    let wanted = [
+        "before rt_sigprocmask",
+        "asleep in read",
+        "write = 3",
+        "read = 3 of 10",
+        "exit code 0",
+        "before getpid",
+        "before rt_sigprocmask #2",
+        "SIGCHLD handler after rt_sigprocmask:",
+        "pending since p0.1 ended",
+        "wait4 = p0.1",
+        "before rt_sigreturn",
+        "kill(p0.1, SIGTERM) = -1 ESRCH",
+        "makes p0/2",
+        "asleep in read #2",
+        "SIGCHLD handler after wait4 = 0",
+        "p0 takes SIGALRM: handler in read",
+        "before tgkill",
+        "read #2 = -1 EINTR",
+    ];
+    assert_eq!(told, wanted);
+    let places: Vec<_> = arrivals(&trace).into_iter().map(|(_, place, _)| place).collect();
+    assert_eq!(
+        places,
+        ["after rt_sigprocmask", "in read", "after wait4"].map(|place| Some(place.to_owned()))
+    );
+    // What was not seen is not told.
+    trace.seen = Default::default();
+    let told = lines(&trace);
+    assert!(!told.iter().any(|line| line.contains(" = ") || line.contains("pending")), "{told:?}");
+    assert!(told.contains(&"SIGCHLD handler after wait4".to_owned()), "{told:?}");
+}
+
 #[test]
 fn a_long_picture_keeps_its_ends_and_what_is_around_a_step() {
     let mut trace = pause();
@@ -230,10 +312,21 @@ fn a_long_picture_keeps_its_ends_and_what_is_around_a_step() {
     trace.events = calls.collect();
     let text = drawn(&trace, 80);
     let lines: Vec<_> = text.lines().collect();
-    assert!(lines.len() < 400, "{}", lines.len());
+    assert!(lines.len() < 60, "{}", lines.len());
     for wanted in ["before getpid", "let p0 run first <<<", "before getpid #499", "before getuid #1000"] {
         assert!(lines.iter().any(|line| line.trim() == wanted), "{wanted}");
     }
+    assert!(text.contains("lines of calls and sleeps, by 2 threads"), "{text}");
+    // What is not of that kind is shown, but for the middle of what is longer than anybody reads.
+    for event in &mut trace.events {
+        if let What::Go(Site::Before(call), _) = event.what {
+            event.what = if call == Syscall(39) { What::Stop } else { What::Continue };
+        }
+    }
+    let text = drawn(&trace, 80);
+    let count = text.lines().count();
+    assert!((300..400).contains(&count), "{count}");
+    assert!(text.contains("let p0 run first <<<"), "{text}");
     assert!(text.contains("lines left out"), "{text}");
     assert!(!text.contains("#300"), "{text}");
 }

@@ -41,7 +41,7 @@ pub(super) fn site_words(site: Site) -> String {
     plain(&site.to_string())
 }
 
-fn ordinal(nth: u32) -> String {
+pub(super) fn ordinal(nth: u32) -> String {
     let ending = match (nth % 10, nth % 100) {
         (_, 11..=13) => "th",
         (1, _) => "st",
@@ -163,7 +163,7 @@ pub(super) fn made_words(remains: &Remains) -> String {
 }
 
 /// True if the signal ends or stops the thread, of which `next` is the next event.
-fn takes_effect(signal: Signal, next: Option<&What>) -> bool {
+pub(super) fn takes_effect(signal: Signal, next: Option<&What>) -> bool {
     match next {
         Some(What::Stop) => true,
         Some(What::End(status)) => *status == Status::Killed(signal),

@@ -323,6 +323,7 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
         events,
         outcome,
         places,
+        seen,
     } = trace;
     let comment = format!("One run, as sigrace recorded it. Again: {}", command("replay", path));
     let mut text = Text::new(TRACE_FORMAT, &comment);
@@ -349,6 +350,9 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
     text.field("outcome", outcome, 2)?;
     if !places.is_empty() {
         text.field("places", places, 1)?;
+    }
+    if !seen.is_nothing() {
+        text.field("seen", seen, 2)?;
     }
     Ok(text.end())
 }

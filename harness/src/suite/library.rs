@@ -59,6 +59,7 @@ where
         process: &plan.send_to.process,
         base: &Schedule::empty(),
         runs: MOST_RUNS,
+        fits: false,
     };
     let look = || checks::handlers(&asked, &mut factory(0)?);
     let look = || worker::apart("that looks for what handlers call", look).flatten();

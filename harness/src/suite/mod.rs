@@ -2,6 +2,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod arrival;
 mod budget;
 mod files;
 mod library;
@@ -24,7 +25,7 @@ pub mod worker;
 pub use files::{Case, FindError, Found, cases, find};
 pub use libtest::{SuiteError, trace_directory, trials};
 pub use merge::{Together, merge};
-pub use receivers::{ends_others, look};
+pub use receivers::{ends_others, look, worth_doing};
 pub use record::{DigestError, Keep};
 pub use script::script;
 pub use search::{Against, Done, Halfway, Job, Reached, SearchError, go_on, one_step, search, settings};

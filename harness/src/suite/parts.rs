@@ -82,6 +82,11 @@ fn add(whole: &mut Found, part: Found) {
         whole.taken.sort_unstable();
         whole.taken.dedup();
     }
+    for (whole, part) in whole.children.iter_mut().zip(part.children) {
+        whole.taken.extend(part.taken);
+        whole.taken.sort_unstable();
+        whole.taken.dedup();
+    }
     for level in part.schedules {
         match whole.schedules.iter_mut().find(|other| other.steps == level.steps) {
             Some(other) => *other = Schedules::new(&sum(&read(other), &read(&level))),

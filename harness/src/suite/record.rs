@@ -5,7 +5,7 @@ use crate::program::Launch;
 use crate::schedule::Schedule;
 use crate::store::{self, FileError};
 use crate::supervise::{Observe, Observed, RunError, Settings, Supervise};
-use crate::trace::{Broken, Run, Trace};
+use crate::trace::{Broken, Run, Seen, Trace};
 use std::env;
 use std::fs;
 use std::io;
@@ -69,6 +69,7 @@ impl Recorder {
             events: run.events.clone(),
             outcome: run.outcome.clone(),
             places: Vec::new(),
+            seen: Seen::default(),
         }
     }
 

@@ -3,11 +3,13 @@
 //! A report holds no times, no pids and nothing else that chance or the number of workers decides: the same seeded search
 //! gives the same report, byte for byte.
 
+pub use super::arrival::Arrival;
+use super::arrival::arrivals;
 use super::search::{Done, SearchError};
 use super::trial::{self, Trial};
 use crate::checks::Warning;
 use crate::compile;
-use crate::explore::{self, Comparison, Cut, Finding, Level, Loop, Verdict};
+use crate::explore::{self, Alike, Comparison, Cut, Finding, Level, Loop, Verdict};
 use crate::judge;
 use crate::scenario;
 use crate::schedule::{Schedule, Step};
@@ -88,8 +90,8 @@ pub struct Found {
     pub steps_taken: u64,
     /// Signals that were to be sent, but could not be in any run.
     pub signals_unsent: u64,
-    /// Why the search ended before its budget was used up, if so: `interrupted`, `time`, `runs`, `first finding`,
-    /// `known findings`, `too many findings`.
+    /// Why the search ended before its budget was used up, if so: `interrupted`, `time`, `runs`, `nothing new`
+    /// (of schedules of several steps or far inside loops), `first finding`, `known findings`, `too many findings`.
     pub cut: Option<String>,
     /// Runs that broke an expectation.
     pub failing: u64,
@@ -108,6 +110,9 @@ pub struct Found {
     /// What goes round in the undisturbed run in the same way each time: of each such loop a few visits are tried first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loops: Vec<Looped>,
+    /// Children of a process that do the same in the undisturbed run: of each such family a few are tried first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<Siblings>,
     /// Schedules by their number of steps.
     pub schedules: Vec<Schedules>,
     /// What probabilistic concurrency testing has tried, if it was asked for.
@@ -180,6 +185,22 @@ pub struct Looped {
     /// True if the calls returned the same each time; false if that could not be seen.
     pub same_results: bool,
     /// The times round at which steps were taken, counted from 1.
+    pub taken: Vec<u64>,
+}
+
+/// Children of a process that were made at the same place and have done the same calls, with the same results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Siblings {
+    /// The first of them.
+    pub first: String,
+    /// And the last.
+    pub last: String,
+    /// The file of the program that they execute, if they execute one.
+    pub program: Option<String>,
+    /// How many they are.
+    pub count: u64,
+    /// Those of them in which steps were taken, counted from 1.
     pub taken: Vec<u64>,
 }
 
@@ -258,6 +279,9 @@ pub struct Confirmed {
     /// Where in the program's own code the steps landed; steps of which that is not known are not there.
     #[serde(default, rename = "where", skip_serializing_if = "Vec::is_empty")]
     pub landings: Vec<Landing>,
+    /// The handlers that ran in it, in their order; none where that could not be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<Arrival>,
     /// The run of the search in which it was first seen, counted from 1; 0 is the reference run. Of several parts: the run
     /// of that part in which it was seen after the fewest.
     pub first: u64,
@@ -415,6 +439,7 @@ impl Found {
             points: report.coverage.open as u64,
             points_taken: report.coverage.taken as u64,
             points_not_taken: report.coverage.not_taken.iter().map(ToString::to_string).collect(),
+            children: report.coverage.children.iter().map(|(one, taken)| Siblings::new(one, taken)).collect(),
             loops: report.coverage.loops.iter().map(|(one, taken)| Looped::new(one, taken)).collect(),
             schedules: report.coverage.levels.iter().map(Schedules::new).collect(),
             chance: report.coverage.chance.as_ref().map(Chance::new),
@@ -496,6 +521,18 @@ impl Looped {
     }
 }
 
+impl Siblings {
+    fn new(one: &Alike, taken: &[u64]) -> Siblings {
+        Siblings {
+            first: one.first.to_string(),
+            last: one.last.to_string(),
+            program: one.program.clone(),
+            count: one.count() as u64,
+            taken: taken.to_vec(),
+        }
+    }
+}
+
 impl Schedules {
     pub(super) fn new(level: &Level) -> Schedules {
         Schedules {
@@ -516,10 +553,11 @@ impl Chance {
     }
 }
 
-const CUTS: [(Cut, &str); 6] = [
+const CUTS: [(Cut, &str); 7] = [
     (Cut::Interrupted, "interrupted"),
     (Cut::Time, "time"),
     (Cut::Runs, "runs"),
+    (Cut::NothingNew, "nothing new"),
     (Cut::FirstFinding, "first finding"),
     (Cut::KnownFound, "known findings"),
     (Cut::Full, "too many findings"),
@@ -551,6 +589,7 @@ impl Confirmed {
             explanation: judge::explain(&done.expectations, finding.breaks, &finding.run),
             schedule: steps(&finding.schedule),
             landings: done.traces.get(index).map_or_else(Vec::new, |(trace, _)| landings(trace)),
+            handlers: done.traces.get(index).map_or_else(Vec::new, |(trace, _)| arrivals(trace)),
             first: finding.first,
             runs: finding.runs,
             shrink_cut: finding.shrink_cut,

@@ -19,12 +19,11 @@ use crate::show::Extent;
 use crate::slots::{Seats, SlotError, Slots, Waited};
 use crate::store::FileError;
 use crate::supervise::{self, Observe, RunError, Settings, Supervise};
-use crate::trace::{Broken, End, Run, Trace, Whereabouts};
+use crate::trace::{Broken, End, Run, Seen, Trace, Whereabouts};
 use crate::world::World;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 /// What runs are compared with.
 #[derive(Clone, Debug)]
@@ -100,8 +99,8 @@ pub enum SearchError {
     #[error(transparent)]
     Explore(#[from] ExploreError),
     /// The time of the search was used up before there was anything to compare with.
-    #[error("the time, {}, was used up before the reference run was over; next: the same with a longer --time", humantime::format_duration(*.0))]
-    OutOfTime(Duration),
+    #[error("the time was used up before the reference run was over; next: the same with a longer --time")]
+    OutOfTime,
 }
 
 impl SearchError {
@@ -112,7 +111,7 @@ impl SearchError {
                 ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. } | ExploreError::NeverBegins(_),
             ) => Some(Verdict::Unreached),
             SearchError::Explore(error) => error.verdict(),
-            SearchError::OutOfTime(_) => Some(Verdict::Unreached),
+            SearchError::OutOfTime => Some(Verdict::Unreached),
             SearchError::Slot(_) | SearchError::Code(_) | SearchError::Digest(_) | SearchError::Regex(_) => {
                 None
             }
@@ -213,7 +212,7 @@ fn advance(
             done.report.verdict = done.report.against(&[]);
             Ok(Reached::Done(done))
         }
-        (Err(error), Some(time)) if error.is_interrupt() => Err(SearchError::OutOfTime(time)),
+        (Err(error), Some(_)) if error.is_interrupt() => Err(SearchError::OutOfTime),
         (result, _) => result,
     }
 }
@@ -286,10 +285,10 @@ fn advanced(
     let (swept, traces) = (charted.roots, Vec::new());
     let mut done = Done { report, digest, file, command, asked, swept, expectations, checked, notes, traces };
     let extent = Extent::of(&done.report).to_string();
-    let seen = places(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
-    let record = |(finding, places): (&Finding, Vec<Whereabouts>)| {
+    let seen = looked(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
+    let record = |(finding, looked): (&Finding, Looked)| {
         let mut trace = recorder.trace(&finding.run, &breaks(finding), Some(extent.clone()));
-        trace.places = places;
+        (trace.places, trace.seen) = looked;
         let path = recorder.write(&trace);
         (trace, path)
     };
@@ -348,7 +347,9 @@ where
         signals: &job.plan.send,
         process: &job.plan.send_to.process,
         base,
-        runs: checks::MOST_RUNS,
+        runs: job.plan.handler_runs.unwrap_or(checks::MOST_RUNS),
+        // A scenario says which rules are kept: that is looked at with all that it may cost.
+        fits: job.plan.handler_runs.is_none() && !matches!(job.against, Against::Scenario(_)),
     };
     let make = || checks::check(&asked, &mut factory(0)?);
     match worker::apart("that checks handlers", make).flatten() {
@@ -362,9 +363,12 @@ where
     }
 }
 
-/// Where the threads were in the run of each finding: the run is made once more to see it. A run that is not equal in all
-/// else tells nothing, and so there are none then.
-fn places<S, F>(findings: &[Finding], supervisor: F) -> Vec<Vec<Whereabouts>>
+/// Where threads were, what calls returned and which handlers ran.
+type Looked = (Vec<Whereabouts>, Seen);
+
+/// What is seen of the run of each finding: it is made once more for that. A run that is not equal in all else tells nothing,
+/// and so there is nothing then.
+fn looked<S, F>(findings: &[Finding], supervisor: F) -> Vec<Looked>
 where
     S: Supervise,
     F: Fn() -> Result<S, RunError> + Sync,
@@ -372,16 +376,16 @@ where
     let look = |supervisor: &mut S, finding: &Finding| {
         let (other, observed) = supervisor.observe(&finding.schedule, &Observe::Where).ok()?;
         let one = &finding.run;
-        // The places are told by the numbers of the events.
+        // What is seen is told by the numbers of the events.
         let equal =
             one.events == other.events && one.outcome.is_like(&other.outcome) && other.taint.is_none();
-        equal.then_some(observed.places)
+        equal.then_some((observed.places, observed.seen))
     };
     let look_at_all = || {
         let mut supervisor = supervisor().ok()?;
         Some(findings.iter().map(|finding| look(&mut supervisor, finding).unwrap_or_default()).collect())
     };
-    let none = || vec![Vec::new(); findings.len()];
+    let none = || vec![Looked::default(); findings.len()];
     if findings.is_empty() {
         return none();
     }

@@ -129,15 +129,9 @@ impl Done {
 
     /// What the checks of handlers have to say, a line each.
     pub fn warnings(&self) -> Vec<String> {
-        let Checked { warnings, cut, notes, .. } = &self.checked;
+        let Checked { warnings, notes, .. } = &self.checked;
         let mut lines: Vec<String> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
         lines.extend(self.notes.iter().chain(notes).map(|note| format!("note: {note}")));
-        if *cut {
-            lines.push(format!(
-                "note: handlers were not checked to the end: {} runs were used up",
-                self.checked.runs
-            ));
-        }
         lines
     }
 

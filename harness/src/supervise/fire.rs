@@ -78,7 +78,8 @@ impl Turns<'_> {
             let target = timer.known.thread.map_or(Some(thread), |tid| self.tree.find(tid))?;
             Some((timer.deadline?, Signal::from_number(timer.known.signal)?, target))
         });
-        let earliest = interval.into_iter().chain(posix).min_by_key(|(deadline, ..)| deadline.rank());
+        let earliest = interval.into_iter().chain(posix).filter(|(deadline, ..)| deadline.comes());
+        let earliest = earliest.min_by_key(|(deadline, ..)| deadline.rank());
         let Some((deadline, signal, target)) = earliest else { return Ok(None) };
         Ok(self.receives(target, signal)?.then_some(deadline))
     }

@@ -6,6 +6,7 @@
 //! Nobody can tell, since a process that a signal ends or stops is not told who sent it.
 
 use super::RunError;
+use crate::schedule::ThreadName;
 use crate::signal::{DefaultAction, Signal};
 use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
@@ -79,6 +80,29 @@ impl Turns<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The signal that a call sends, and the names of those of the run to whom: none if that cannot be told.
+    pub(super) fn sends(
+        &self,
+        id: ThreadId,
+        call: Sysno,
+        args: &[u64; 6],
+    ) -> Result<Option<(Signal, Vec<ThreadName>)>, RunError> {
+        let Some((signal, addressed)) = self.addressed_by(id, call, args)? else {
+            // Who has ended had this number, and may have it still.
+            let by_number = matches!(call, Sysno::kill | Sysno::rt_sigqueueinfo);
+            let ended = self.tree.with_own_pid(args[0] as i32).filter(|_| by_number);
+            let name = ended.map(|process| vec![self.tree.process(process).name.clone()]);
+            return Ok(Signal::from_number(args[1] as i32).zip(name));
+        };
+        let names = match addressed {
+            Addressed::Processes(processes) => {
+                processes.into_iter().map(|process| self.tree.process(process).name.clone()).collect()
+            }
+            Addressed::Thread(thread) => vec![self.tree.thread(thread).name.clone()],
+        };
+        Ok(Some((signal, names)))
     }
 
     pub(super) fn all_signalled(&mut self) {

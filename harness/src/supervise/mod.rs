@@ -38,6 +38,7 @@ mod killing;
 mod lapse;
 mod leftover;
 mod listen;
+mod listening;
 mod network;
 mod observed;
 mod outcome;
@@ -57,6 +58,7 @@ mod taking;
 mod terminal;
 mod time;
 mod turn;
+mod window;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
@@ -64,7 +66,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::sys::cell::Cell;
 use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
-use crate::trace::{Run, Whereabouts};
+use crate::trace::{self, Run, Whereabouts};
 use crate::world::World;
 pub use calls::may_wait;
 pub use cells::Cells;
@@ -145,7 +147,7 @@ pub enum Observe {
     /// Which handlers are installed, and what is so at some places of a thread's code.
     Handlers(Watch),
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
-    /// of a run that does not end by itself. Costs time, and some memory.
+    /// of a run that does not end by itself; what calls return, and which handlers run. Costs time, and some memory.
     Where,
     /// From where in their code these threads make these calls, and what the calls return. Costs time.
     Calls(Wanted),
@@ -188,12 +190,19 @@ pub struct Observed {
     pub not_held: Option<String>,
     /// Where the program spun, if it did: the address in its own code, as it was linked, and those to which calls return that lead there.
     pub spins: Vec<u64>,
+    /// Where calls return to that were on a stack when a thread made a system call, as they were linked: the file of the program that
+    /// it runs, and the address in it. Of a run with a look at handlers in which no place is watched.
+    pub on_stack: Vec<(String, u64)>,
     /// The files that the process whose handlers were looked at had in its memory as code, the program first.
     pub modules: Vec<PathBuf>,
     /// Where the threads were, in the order of the events.
     pub places: Vec<Whereabouts>,
+    /// What calls returned and which handlers ran, where the threads were looked at.
+    pub seen: trace::Seen,
     /// The processes that have something to do with signals, by name.
     pub receivers: Vec<Receiver>,
+    /// Where the program waits to be connected to when everything sleeps, as a client's script has it: `tcp:8080`, `unix:@name`.
+    pub listens: Vec<String>,
     /// What the first process does as it starts.
     pub start: Start,
     /// The calls that were asked for, in order; of one that was made again after a signal each time.

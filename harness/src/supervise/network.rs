@@ -7,11 +7,13 @@
 use super::RunError;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::state::Turns;
+use crate::sys::sockdiag::Connection;
 use crate::sys::socket;
 use nix::errno::Errno;
 use nix::sys::socket::{UnixAddr, bind};
 use nix::unistd::geteuid;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
@@ -36,7 +38,7 @@ impl Turns<'_> {
             network.note_use();
             self.kernel.ports.any = true;
         }
-        if self.may_change_network(id, call, args) && geteuid().is_root() {
+        if (self.may_change_network(id, call, args) && geteuid().is_root()) || brings_cookie(call, args) {
             network.note_change();
         }
         if !self.kernel.ports.any {
@@ -68,14 +70,21 @@ impl Turns<'_> {
             return Ok(());
         }
         let Ok(copy) = self.tree.thread(id).door.duplicate(args[0] as i32) else { return Ok(()) };
-        if !socket::is_portless(copy.as_fd()) || !network.has(copy.as_fd()) {
+        let Some(mut own) = socket::own_address(copy.as_fd()).filter(|_| network.has(copy.as_fd())) else {
             return Ok(());
+        };
+        if own.port() == 0 {
+            let range = socket::ports(copy.as_fd(), network.usual());
+            let Some(port) = self.kernel.ports.next(range, port) else { return Ok(()) };
+            network.narrow(port).map_err(fault)?;
+            own.set_port(port);
         }
-        let range = socket::ports(copy.as_fd(), network.usual());
-        match self.kernel.ports.next(range, port) {
-            Some(port) => network.narrow(port).map_err(fault),
-            None => Ok(()),
+        if call == Sysno::connect
+            && let Some(peer) = self.address(id, address)
+        {
+            network.note_connection(Connection::over_loopback(own, peer));
         }
+        Ok(())
     }
 
     /// Answers a bind(2) that leaves the name of a Unix socket to the kernel (unix(7), "Autobind feature"), which would choose
@@ -128,5 +137,29 @@ impl Turns<'_> {
         let family = i32::from(u16::from_le_bytes([low, high]));
         let internet = [libc::AF_UNSPEC, libc::AF_INET, libc::AF_INET6].contains(&family);
         if internet { u16::from_be_bytes(port) } else { 0 }
+    }
+
+    /// An internet address, as ip(7) and ipv6(7) have it in memory.
+    fn address(&self, id: ThreadId, address: u64) -> Option<SocketAddr> {
+        let door = &self.tree.thread(id).door;
+        let ip: IpAddr = match i32::from(u16::from_le_bytes(door.read_array(address).ok()?)) {
+            libc::AF_INET => door.read_array::<4>(address.checked_add(4)?).ok()?.into(),
+            libc::AF_INET6 => door.read_array::<16>(address.checked_add(8)?).ok()?.into(),
+            _ => return None,
+        };
+        Some(SocketAddr::new(ip, self.port(id, address)))
+    }
+}
+
+/// True if with this call a socket may come to be connected by TCP Fast Open (tcp(7)): the cookie that it gets is kept for all others.
+fn brings_cookie(call: Sysno, args: &[u64; 6]) -> bool {
+    let fast = |flags: u64| flags as i32 & libc::MSG_FASTOPEN != 0;
+    match call {
+        Sysno::sendto | Sysno::sendmmsg => fast(args[3]),
+        Sysno::sendmsg => fast(args[2]),
+        Sysno::setsockopt => {
+            (args[1] as i32, args[2] as i32) == (libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT)
+        }
+        _ => false,
     }
 }

@@ -46,7 +46,9 @@ impl Turns<'_> {
     fn took(&self) -> Took {
         let end = self.course.first_ended.unwrap_or(self.clock.now);
         let since = |start: u64| Duration::from_nanos(end.saturating_sub(start));
-        Took { whole: since(0), after: since(self.course.last_sent.map_or(0, |(at, _)| at)) }
+        let sent = self.course.last_sent.map_or(0, |(at, _)| at);
+        let expired = self.course.first_expiry.map_or(0, |at| at.saturating_sub(sent));
+        Took { whole: since(0), after: since(sent), expired: Duration::from_nanos(expired) }
     }
 
     /// None for an ended process that is the init's to reap: whether that has happened by now is chance.

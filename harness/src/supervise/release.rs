@@ -24,6 +24,7 @@ impl Turns<'_> {
         self.look_where(id);
         self.watch_for_crash(id);
         self.note_call(id);
+        self.note_on_stack(id);
         let Some(held) = self.take_held(id) else { return Ok(()) };
         let entering = matches!(held.place(), Place::Entering(..));
         let mut afterwards = SignalSet::EMPTY;
@@ -51,6 +52,7 @@ impl Turns<'_> {
         let thread = self.tree.thread(id).name.clone();
         self.journal.choice(thread, What::Go(site, nth), others);
         self.note_where(id);
+        self.note_asked(id, &held)?;
         self.tell_signals(id, afterwards);
         match held.place() {
             Place::After(_) => self.leave_plant(id, held),
@@ -133,6 +135,7 @@ impl Turns<'_> {
             let look = row.is_look(&held.args(), |address| door.read_array(address) == Ok([0; 16]));
             self.clock.call(look);
             self.note_opening(id, call, &held.args());
+            self.note_in_vain(id, call, &held.args());
             self.note_start(id, call, &held);
         }
         // What signals itself wakes also those who wait for a signal.

@@ -398,6 +398,9 @@ impl Turns<'_> {
         if since >= COMPUTES && self.lets_due_deadline_come(id, since)? {
             return Ok(None);
         }
+        if let Some(words) = self.goes_round(id, since) {
+            return Ok(Some(End::Spinning(words)));
+        }
         if since < self.settings.limits.cpu {
             return Ok(None);
         }

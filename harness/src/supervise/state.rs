@@ -18,7 +18,9 @@ use crate::supervise::code::ambush::Counter;
 use crate::supervise::code::beside::Siblings;
 use crate::supervise::code::called::Calls;
 use crate::supervise::code::lookout::Lookout;
+use crate::supervise::code::results::Results;
 use crate::supervise::code::seen::Seen;
+use crate::supervise::code::suspect::Suspect;
 use crate::supervise::output::Written;
 use crate::supervise::time::armed::CpuTimer;
 use crate::supervise::time::clock::Clock;
@@ -110,6 +112,10 @@ pub(super) struct Code {
     pub(super) lookout: Lookout,
     /// The calls of threads, if the run is looked at for them.
     pub(super) calls: Calls,
+    /// What calls return and which handlers run, if the run is looked at for that.
+    pub(super) results: Results,
+    /// A thread that computes, and may go round for ever.
+    pub(super) suspect: Option<Suspect>,
     /// A breakpoint's time has come, and its thread is about to stop.
     pub(super) parking: bool,
     /// Threads beside one that is parked, or was.
@@ -141,6 +147,8 @@ pub(super) struct Course {
     pub(super) first_ended: Option<u64>,
     /// And that at which the schedule last sent a signal, and how many times had run out by then.
     pub(super) last_sent: Option<(u64, u64)>,
+    /// And that at which a time first ran out after that.
+    pub(super) first_expiry: Option<u64>,
     /// And on the real clock.
     pub(super) first_ended_at: Option<Instant>,
     /// What could not be done of starting the program, from the init.
@@ -188,6 +196,7 @@ impl<'a> Turns<'a> {
                 most_points: settings.limits.points,
                 first_ended: None,
                 last_sent: None,
+                first_expiry: None,
                 first_ended_at: None,
                 failed_start: None,
             },
@@ -201,6 +210,9 @@ impl<'a> Turns<'a> {
 
     pub(super) fn event(&mut self, thread: ThreadId, what: What) {
         let name = self.tree.thread(thread).name.clone();
+        if matches!(what, What::Expire(_)) && self.course.last_sent.is_some() {
+            self.course.first_expiry.get_or_insert(self.clock.now);
+        }
         self.journal.event(name, what);
         self.note_where(thread);
     }

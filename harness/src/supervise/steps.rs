@@ -107,6 +107,7 @@ impl Turns<'_> {
             return Ok(false);
         }
         self.note_awaited()?;
+        self.note_listening()?;
         let wanted = self.schedule.steps.iter().any(|step| step.at == Site::Quiet);
         let first = self.journal.first_quiet.is_empty();
         if self.journal.quiet_at == Some(self.journal.events.len()) || !(first || wanted) {
@@ -355,6 +356,7 @@ impl Turns<'_> {
     /// What happens from here on may be what somebody outside has just done.
     pub(super) fn note_sent(&mut self) {
         self.course.last_sent = Some((self.clock.now, self.clock.run_out));
+        self.course.first_expiry = None;
     }
 
     fn sent(&mut self, thread: ThreadId, action: Action) -> Result<bool, RunError> {

@@ -35,7 +35,9 @@ impl Turns<'_> {
         let mut observed = self.observed()?;
         let outcome = self.finish(end)?;
         observed.places = self.code.lookout.places();
+        observed.seen = self.told_of_calls();
         observed.receivers = self.journal.receivers();
+        observed.listens = std::mem::take(&mut self.journal.listens);
         observed.calls = std::mem::take(&mut self.code.calls.made);
         observed.start = std::mem::take(&mut self.journal.start);
         if let Some(what) = self.doubts.take_unsupported() {
@@ -96,7 +98,8 @@ impl Turns<'_> {
                 Time::Over(end) => return Ok(end),
                 Time::Nothing => {}
             }
-            let spins = self.picker.points() > self.course.most_points;
+            let in_vain = self.goes_on_in_vain();
+            let spins = in_vain.is_some() || self.picker.points() > self.course.most_points;
             // Whoever wakes would stop beside a thread that is parked.
             let due = self.clock.may_be_due() && !self.tree.live().any(|id| self.waits_for_parked(id));
             if spins || due {
@@ -105,10 +108,9 @@ impl Turns<'_> {
                     Time::Passed => continue,
                     Time::Over(end) => return Ok(end),
                     Time::Nothing if spins => {
-                        return Ok(End::Spinning(format!(
-                            "{} points without coming to an end",
-                            self.picker.points()
-                        )));
+                        let points = self.picker.points();
+                        let counted = || format!("{points} points without coming to an end");
+                        return Ok(End::Spinning(in_vain.unwrap_or_else(counted)));
                     }
                     Time::Nothing => {}
                 }
@@ -137,6 +139,9 @@ impl Turns<'_> {
             return Ok(Time::Nothing);
         }
         self.course.most_points = self.course.most_points.saturating_add(most);
+        if let Some(seat) = &mut self.seat {
+            seat.in_vain = 0;
+        }
         self.refresh_timers()?;
         self.let_time_pass()
     }
@@ -144,6 +149,7 @@ impl Turns<'_> {
     /// Tells what happened while the threads settled.
     fn tell_news(&mut self) {
         for (thread, what) in self.journal.take_news() {
+            self.note_returns(thread, &what);
             self.tree.thread_mut(thread).since = self.journal.next_stamp();
             match what {
                 News::Held => {}
@@ -155,5 +161,6 @@ impl Turns<'_> {
                 News::Told(what) => self.event(thread, what),
             }
         }
+        self.note_returns_of_held();
     }
 }

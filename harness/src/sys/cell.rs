@@ -458,7 +458,7 @@ fn receive_ready(
     own_network: bool,
 ) -> Result<(Listener, Option<Network>, Sent), CellError> {
     let mut sent = receive_sent(control, Kind::Ready)?;
-    let uppers = sent.fds.split_off(sent.fds.len().min(1 + if own_network { network::OPENED } else { 0 }));
+    let uppers = sent.fds.split_off(sent.fds.len().saturating_sub(sent.mask.count_ones() as usize));
     let mut first = std::mem::replace(&mut sent.fds, uppers);
     if first.is_empty() {
         return Err(CellError { stage: Stage::Answer, errno: Errno::EBADMSG });
@@ -470,7 +470,9 @@ fn receive_ready(
 
 /// The network of which these descriptors came.
 fn network_of(sent: Vec<OwnedFd>) -> Result<Network, CellError> {
-    let sent = <[OwnedFd; network::OPENED]>::try_from(sent);
-    let sent = sent.map_err(|_| CellError { stage: Stage::Answer, errno: Errno::EBADMSG })?;
-    Network::new(sent).map_err(|error| unread(Stage::NetworkFiles, &error))
+    let mut sent = sent.into_iter();
+    let (Some(ports), Some(folder), Some(socket)) = (sent.next(), sent.next(), sent.next()) else {
+        return Err(CellError { stage: Stage::Answer, errno: Errno::EBADMSG });
+    };
+    Network::new([ports, folder, socket], sent.next()).map_err(|error| unread(Stage::NetworkFiles, &error))
 }

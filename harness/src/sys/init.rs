@@ -300,13 +300,10 @@ unsafe fn supervised(orders: &Orders, uppers: Numbered) -> Result<(), (Stage, i3
     // SAFETY: `program` and what it points to live through the call.
     let fd = unsafe { call(libc::SYS_seccomp, mode, flags as usize, &raw const program as usize, 0, 0) };
     let listener = check(Stage::Filter, fd)?;
-    match orders.network {
-        Some(_) => {
-            let [ports, folder, socket] = network::opened()?;
-            hand_over(Kind::Ready, &[listener, ports, folder, socket], uppers)
-        }
-        None => hand_over(Kind::Ready, &[listener], uppers),
-    }
+    let of_network = if orders.network.is_some() { network::opened()? } else { Default::default() };
+    let mut first = [Some(listener); 1 + network::OPENED];
+    first[1..].copy_from_slice(&of_network);
+    hand_over(Kind::Ready, &first, uppers)
 }
 
 /// Descriptors to hand over, with numbers: the roots of upper layers that were mounted.
@@ -378,15 +375,15 @@ fn show_ipc() -> Result<(), (Stage, i32)> {
     hand_over(Kind::Ipc, &[], shown)
 }
 
-/// Sends descriptors to the supervisor, these and then the numbered ones, and closes them here.
-fn hand_over(kind: Kind, first: &[usize], uppers: Numbered) -> Result<(), (Stage, i32)> {
+/// Sends descriptors to the supervisor, those of these that there are and then the numbered ones, and closes them here.
+fn hand_over(kind: Kind, first: &[Option<usize>], uppers: Numbered) -> Result<(), (Stage, i32)> {
     let message = Report { kind, a: uppers.mask, b: uppers.errno };
     let data = libc::iovec { iov_base: (&raw const message).cast_mut().cast(), iov_len: size_of::<Report>() };
     // One control message: struct cmsghdr (16 bytes), the descriptors, padding (unix(7), cmsg(3)).
     const WORDS: usize = 2 + MOST_HANDED_OVER.div_ceil(2);
     let mut ancillary = [0u64; WORDS];
     ancillary[1] = (libc::SOL_SOCKET as u64) | ((libc::SCM_RIGHTS as u64) << 32);
-    let fds = || first.iter().copied().chain(uppers.fds.into_iter().take(uppers.count));
+    let fds = || first.iter().copied().flatten().chain(uppers.fds.into_iter().take(uppers.count));
     let mut count = 0;
     for fd in fds() {
         if let Some(word) = ancillary.get_mut(2 + count / 2) {
@@ -513,7 +510,7 @@ fn end_all(named: &[i32]) {
 fn program(root: &Root, orders: &Orders) {
     if orders.terminal
         && let Err((stage, errno)) =
-            pty::pair(TERMINAL).and_then(|person| hand_over(Kind::Terminal, &[person], Numbered::NONE))
+            pty::pair(TERMINAL).and_then(|person| hand_over(Kind::Terminal, &[Some(person)], Numbered::NONE))
     {
         report(Kind::Failed, stage as i32, errno);
         return;

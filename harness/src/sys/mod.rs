@@ -20,6 +20,7 @@ pub mod procfs;
 pub mod procnet;
 mod pty;
 pub mod sched;
+pub mod sockdiag;
 pub mod socket;
 pub mod stage;
 mod start;

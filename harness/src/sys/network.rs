@@ -10,6 +10,7 @@ use nix::unistd::Gid;
 use std::ffi::{CStr, CString};
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 
 /// Settings of a network that a program may depend on, below `/proc/sys/net`; all others are the kernel's own in a new one
 /// (`Documentation/networking/ip-sysctl.rst`).
@@ -29,13 +30,28 @@ const SETTINGS: &[&str] = &[
     "ipv4/tcp_keepalive_intvl",
     "ipv4/tcp_keepalive_probes",
     "ipv4/tcp_rmem",
-    "ipv4/tcp_wmem",
+    SEND_BUFFERS,
     "ipv4/tcp_syn_retries",
     "ipv4/tcp_tw_reuse",
     "ipv6/bindv6only",
     "ipv6/conf/all/disable_ipv6",
     "ipv6/conf/lo/disable_ipv6",
 ];
+/// Settings that a run's own network always has.
+const FIXED: &[(&str, &str)] = &[
+    // What connections of one run took would count for those of the next.
+    ("ipv4/tcp_no_metrics_save", "1"),
+    // How far a receive buffer grows, and with it how much can be sent, hangs on how long it takes the program to read.
+    ("ipv4/tcp_moderate_rcvbuf", "0"),
+    // Of two acknowledgements that wait together one is dropped, with the window that it grants, unless a millisecond has begun
+    // between them; and segments are as large as windows were.
+    ("ipv4/tcp_timestamps", "0"),
+];
+/// The least, the usual and the greatest size of a send buffer, in bytes.
+const SEND_BUFFERS: &str = "ipv4/tcp_wmem";
+/// How large it is at most here: a little less than what the kernel grants any connection over loopback when it is made. How far it
+/// would grow from there hangs on how fast acknowledgements come.
+const MOST_UNSENT: u64 = 2560 << 10;
 /// Who may make sockets for ICMP echoes (icmp(7)).
 const GROUPS: &str = "ipv4/ping_group_range";
 
@@ -63,11 +79,26 @@ pub(super) fn settings(group: Option<Gid>) -> io::Result<Vec<Setting>> {
                 // Nobody may, as in a new network.
                 _ => continue,
             },
+            _ if *name == SEND_BUFFERS => send_buffers(&text).unwrap_or(text),
             _ => text,
         };
         settings.push(Setting { path: CString::new(path)?, text: CString::new(text)? });
     }
+    for (name, text) in FIXED {
+        let path = format!("/proc/sys/net/{name}");
+        if Path::new(&path).exists() {
+            settings.push(Setting { path: CString::new(path)?, text: CString::new(*text)? });
+        }
+    }
     Ok(settings)
+}
+
+/// These sizes, none of which is larger than it may be; none where it is not told which they are.
+fn send_buffers(text: &str) -> Option<String> {
+    let sizes: Vec<u64> = text.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [least, usual, most] = sizes[..] else { return None };
+    let [least, usual, most] = [least, usual, most].map(|size| size.min(MOST_UNSENT));
+    Some(format!("{least} {usual} {most}"))
 }
 
 /// Makes a network with these settings, in which loopback carries packets.
@@ -216,11 +247,11 @@ impl Route {
     }
 }
 
-/// How many descriptors the supervisor is to have of the network.
-pub(super) const OPENED: usize = 3;
+/// How many descriptors at most the supervisor is to have of the network.
+pub(super) const OPENED: usize = 4;
 
-/// Opens them: the range of ports, the folder of its files, and a socket.
-pub(super) fn opened() -> Result<[usize; OPENED], (Stage, i32)> {
+/// Opens them: the range of ports, the folder of its files, a socket, and one that ends others, where that is allowed.
+pub(super) fn opened() -> Result<[Option<usize>; OPENED], (Stage, i32)> {
     let stage = Stage::NetworkFiles;
     let open = |path: &CStr, flags: i32| {
         // SAFETY: the path ends with a zero byte.
@@ -230,5 +261,14 @@ pub(super) fn opened() -> Result<[usize; OPENED], (Stage, i32)> {
         check(stage, fd)
     };
     let ports = open(c"/proc/sys/net/ipv4/ip_local_port_range", libc::O_RDWR)?;
-    Ok([ports, open(c"/proc/self/net", libc::O_PATH | libc::O_DIRECTORY)?, socket(stage)?])
+    let folder = open(c"/proc/self/net", libc::O_PATH | libc::O_DIRECTORY)?;
+    Ok([Some(ports), Some(folder), Some(socket(stage)?), diagnosis()])
+}
+
+/// A socket that asks about the sockets of the network (sock_diag(7)). Without it a run costs more, and is the same.
+fn diagnosis() -> Option<usize> {
+    let (family, kind) = (libc::AF_NETLINK as usize, (libc::SOCK_RAW | libc::SOCK_CLOEXEC) as usize);
+    // SAFETY: no pointers.
+    let fd = unsafe { call(libc::SYS_socket, family, kind, libc::NETLINK_SOCK_DIAG as usize, 0, 0) };
+    usize::try_from(fd).ok()
 }

@@ -13,8 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
 mod faults;
+mod samples;
 
 pub use faults::{Fault, Faults};
+pub use samples::{Sample, Samples};
 
 /// struct perf_event_attr of linux/perf_event.h in its fourth version, the first that samples registers.
 #[repr(C)]
@@ -215,6 +217,11 @@ impl Ring {
 
     /// Takes the oldest sample.
     fn next(&mut self) -> Option<Registers> {
+        self.next_sampled().map(|sampled| registers(&sampled))
+    }
+
+    /// The same in the order of a sample.
+    fn next_sampled(&mut self) -> Option<[u64; 18]> {
         const PERF_RECORD_SAMPLE: u32 = 9;
         loop {
             // What the kernel has written before it moved the head is seen after this.
@@ -231,7 +238,7 @@ impl Ring {
                 for (word, at) in sampled.iter_mut().zip((tail + 16..).step_by(8)) {
                     *word = self.data(at);
                 }
-                registers(&sampled)
+                sampled
             });
             // A record of no size would be read for ever.
             self.word(DATA_TAIL).store(tail + size.max(8), Ordering::Release);

@@ -1,10 +1,11 @@
 //! What the network of a cell tells under `/proc/net`, and from which ports its kernel chooses.
 
+use super::sockdiag::{self, Connection};
 use super::socket;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::UdpSocket;
@@ -24,6 +25,10 @@ pub struct Network {
     narrowed: Cell<bool>,
     used: Cell<bool>,
     changed: Cell<bool>,
+    /// Those that may have been made in it, as far as they are noted.
+    connections: RefCell<Vec<Connection>>,
+    /// What ends sockets of it, if there is such a thing.
+    diagnosis: Option<OwnedFd>,
     unused: Sockets,
     /// How many packets of new connections had been dropped when nothing had happened yet.
     dropped: u64,
@@ -32,12 +37,21 @@ pub struct Network {
     socket: UdpSocket,
 }
 
-/// How many sockets there are, of each kind, those that wait for late packets included (TIME_WAIT of tcp(7)).
+/// How many sockets there are, of each kind, those that wait for late packets included.
 type Sockets = Vec<(String, u64)>;
 
+/// The kind of those that do (TIME_WAIT of tcp(7)), of IPv4 and IPv6.
+const TIME_WAIT: &str = "TCP tw";
+
+/// To end more connections than these takes longer than to make another network.
+const MOST_ENDED: usize = 128;
+
 impl Network {
-    /// By descriptors of these two, and of a socket in the network.
-    pub(super) fn new([ports, folder, socket]: [OwnedFd; 3]) -> io::Result<Network> {
+    /// By descriptors of these two, of a socket in the network, and of one that asks about others.
+    pub(super) fn new(
+        [ports, folder, socket]: [OwnedFd; 3],
+        diagnosis: Option<OwnedFd>,
+    ) -> io::Result<Network> {
         let mut ports = File::from(ports);
         let mut text = String::new();
         ports.read_to_string(&mut text)?;
@@ -48,9 +62,20 @@ impl Network {
         let usual = usual.ok_or_else(|| unreadable("ip_local_port_range", &text))?;
         let (unused, dropped) = (sockets(&folder)?, dropped(&folder)?);
         let cookie = socket::network(socket.as_fd()).ok_or(Errno::ENOPROTOOPT)?;
-        let (narrowed, used, changed) = <(Cell<bool>, Cell<bool>, Cell<bool>)>::default();
-        let socket = socket.into();
-        Ok(Network { ports, folder, usual, narrowed, used, changed, unused, dropped, cookie, socket })
+        Ok(Network {
+            ports,
+            folder,
+            usual,
+            narrowed: Cell::default(),
+            used: Cell::default(),
+            changed: Cell::default(),
+            connections: RefCell::default(),
+            diagnosis,
+            unused,
+            dropped,
+            cookie,
+            socket: socket.into(),
+        })
     }
 
     /// The ports that the kernel chooses from, as the program knows them.
@@ -87,13 +112,48 @@ impl Network {
         self.changed.set(true);
     }
 
-    /// True if nothing is left of the sockets that were in it, and it is what it was.
+    /// A socket of it is about to be connected in this way.
+    pub fn note_connection(&self, connection: Connection) {
+        let mut connections = self.connections.borrow_mut();
+        if connections.len() <= MOST_ENDED {
+            connections.push(connection);
+        }
+    }
+
+    /// True if nothing is left of the sockets that were in it, and it is what it was. What waits for late packets is ended here.
+    /// To be asked when nobody is in it any more.
     pub fn is_as_new(&self) -> io::Result<bool> {
-        if self.changed.get() || (self.used.get() && sockets(&self.folder)? != self.unused) {
+        let connections = self.connections.take();
+        if self.changed.get() {
             return Ok(false);
+        }
+        if self.used.get() {
+            let left = sockets(&self.folder)?;
+            if left != self.unused && !(self.only_waits(&left) && self.is_rid_of(&connections)?) {
+                return Ok(false);
+            }
         }
         self.used.set(false);
         Ok(true)
+    }
+
+    /// True if these sockets are those that were there at first, and some that wait for late packets: nobody has these.
+    fn only_waits(&self, left: &Sockets) -> bool {
+        let lasting = |sockets: &Sockets| {
+            sockets.iter().filter(|(kind, _)| kind != TIME_WAIT).cloned().collect::<Vec<_>>()
+        };
+        lasting(left) == lasting(&self.unused)
+    }
+
+    /// Ends what is left of these connections; true if that was all there was.
+    fn is_rid_of(&self, connections: &[Connection]) -> io::Result<bool> {
+        match &self.diagnosis {
+            Some(diagnosis) if connections.len() <= MOST_ENDED => {
+                sockdiag::end(diagnosis.as_fd(), connections);
+                Ok(sockets(&self.folder)? == self.unused)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Tries it out: a socket of it for which the kernel chooses this port sends something to itself. Gives the port that was
@@ -120,7 +180,7 @@ impl Network {
 
     /// True if there are connections that are over and wait for late packets (TIME_WAIT of tcp(7)).
     pub fn has_time_wait(&self) -> io::Result<bool> {
-        Ok(sockets(&self.folder)?.iter().any(|(kind, count)| kind == "TCP tw" && *count > 0))
+        Ok(sockets(&self.folder)?.iter().any(|(kind, count)| kind == TIME_WAIT && *count > 0))
     }
 
     /// True if something is on its way in it that no descriptor tells of: what a closed socket has still to send, or a

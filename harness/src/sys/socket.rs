@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockaddrLike, SockaddrStorage, UnixAddr, sockopt};
 use nix::sys::time::TimeVal;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
@@ -11,6 +11,26 @@ use std::time::Duration;
 /// True if clients connect to it.
 pub fn listens(socket: BorrowedFd<'_>) -> Result<bool, Errno> {
     socket::getsockopt(&socket, sockopt::AcceptConn)
+}
+
+/// Where clients connect to it: `tcp:` and a port of this machine, or `unix:` and a path or `@` and a name (unix(7)); none if they do
+/// not, or it is none of these or has no name that can be written.
+pub fn listens_at(socket: BorrowedFd<'_>) -> Option<String> {
+    let stream =
+        socket::getsockopt(&socket, sockopt::SockType).is_ok_and(|kind| kind == socket::SockType::Stream);
+    if !stream || !listens(socket).is_ok_and(|listens| listens) {
+        return None;
+    }
+    if is_internet(socket) {
+        return own_address(socket).map(|own| format!("tcp:{}", own.port()));
+    }
+    let own = socket::getsockname::<UnixAddr>(socket.as_raw_fd()).ok()?;
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+    match (own.path(), own.as_abstract()) {
+        (Some(path), _) => path.to_str().map(|path| format!("unix:{path}")),
+        (None, Some(name)) => text(name).map(|name| format!("unix:@{name}")),
+        (None, None) => None,
+    }
 }
 
 /// The process at the other end of a Unix socket, as it was when the connection was made; none where there is none.
@@ -25,11 +45,10 @@ pub fn is_internet(socket: BorrowedFd<'_>) -> bool {
     matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6))
 }
 
-/// True for an internet socket that has no port yet.
-pub fn is_portless(socket: BorrowedFd<'_>) -> bool {
+/// The address of an internet socket's own; with port zero if it has none yet.
+pub fn own_address(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
     // Whichever protocol it is of, its address is read like that of any other.
-    let own = socket.try_clone_to_owned().map(UdpSocket::from).and_then(|socket| socket.local_addr());
-    own.is_ok_and(|address| address.port() == 0)
+    socket.try_clone_to_owned().map(UdpSocket::from).and_then(|socket| socket.local_addr()).ok()
 }
 
 /// True for a Unix socket that has no name yet.
@@ -133,7 +152,8 @@ mod tests {
         assert!(network(client.as_fd()).is_some() && network(client.as_fd()) == network(server.as_fd()));
         let (one, other) = UnixStream::pair().unwrap();
         assert_eq!(peer(one.as_fd()), Some(std::process::id() as i32));
-        assert!(!is_internet(one.as_fd()) && !is_moving(one.as_fd()) && !is_portless(one.as_fd()));
+        assert!(!is_internet(one.as_fd()) && !is_moving(one.as_fd()));
+        assert_eq!((own_address(client.as_fd()), own_address(one.as_fd())), (client.local_addr().ok(), None));
         assert!(is_nameless(one.as_fd()) && !is_nameless(client.as_fd()));
         other.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
         assert_eq!(timeout(other.as_fd(), true), Ok(Some(Duration::from_millis(200))));

@@ -1,9 +1,10 @@
 //! A search written down as a scenario.
 
-use super::Args;
 use super::sections::Section;
+use super::{Args, typed};
 use crate::checks::Warning;
 use crate::explore::{self, Seen};
+use crate::judge::Typed;
 use crate::judge::files::expected_of;
 use crate::program::Program;
 use crate::scenario::{
@@ -82,9 +83,11 @@ impl Args {
                 clients: served(&outcome.clients),
                 zombies: left(LeftHow::Zombie),
                 orphans: left(LeftHow::Orphan),
-                idle: matches!(outcome.end, End::Idle(_)),
+                // Who has been typed at may wait for more.
+                idle: matches!(outcome.end, End::Idle(_)) || typed(&section.person) != Typed::Nothing,
                 uninterrupted: found(Broken::Interrupted),
-                heeded: found(Broken::Lost),
+                heeded: found(Broken::Lost) || found(Broken::Overlooked),
+                paired: found(Broken::Paired),
                 atomic: found(Broken::Atomicity),
                 within: late
                     .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),

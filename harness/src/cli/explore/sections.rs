@@ -4,17 +4,19 @@ use super::{Args, Begin, Sent};
 use crate::cli::exit::{Exit, Stop};
 use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable, with_others};
 use crate::judge;
-use crate::schedule::Receiver;
+use crate::program::Limits;
+use crate::schedule::{Action, Receiver, ThreadName};
 use crate::show::listed;
 use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::{self, Done};
 use crate::supervise::Settings;
 use crate::trace::{End, Run};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// One of the searches that a command comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Section {
     /// Signals that each run sends, once each.
     pub(super) send: Vec<Signal>,
@@ -22,16 +24,19 @@ pub(super) struct Section {
     pub(super) to: Receiver,
     /// It does nothing about them: they end it, wherever they come.
     pub(super) fatal: bool,
+    /// What a person does at the terminal in each run, once each.
+    pub(super) person: Vec<Action>,
 }
 
 impl Section {
     fn nothing() -> Section {
-        Section { send: Vec::new(), to: Receiver::default(), fatal: false }
+        Section::default()
     }
 
-    /// `SIGTERM`, `SIGUSR1 to p0.1`, `nothing`.
+    /// `SIGTERM`, `SIGUSR1 to p0.1`, `nothing`; where a person does something, `typed "^C"`, `hung up`.
     fn words(&self) -> String {
         match (self.send.is_empty(), self.to == Receiver::default()) {
+            _ if !self.person.is_empty() => listed(self.person.iter().map(done)),
             _ if self.fatal => format!("{}, which ends it", listed(&self.send)),
             (true, _) => "nothing".to_owned(),
             (false, true) => listed(&self.send),
@@ -41,19 +46,47 @@ impl Section {
 
     /// What it is called among `count` of them.
     pub(super) fn name(&self, program: &str, count: usize) -> String {
-        if count == 1 { program.to_owned() } else { format!("{program}, sent {}", self.words()) }
+        match count {
+            1 => program.to_owned(),
+            _ if !self.person.is_empty() => format!("{program}, {}", self.words()),
+            _ => format!("{program}, sent {}", self.words()),
+        }
     }
 
     /// Where it is written down: `FILE.ron`, and `FILE-SIGTERM.ron` where something is sent, if there are several.
     pub(super) fn file(&self, path: &Path, count: usize) -> PathBuf {
-        if count == 1 || self.send.is_empty() {
+        let signals = self.send.iter().map(ToString::to_string);
+        let words: Vec<String> = signals.chain(self.person.iter().map(file_word)).collect();
+        if count == 1 || words.is_empty() {
             return path.to_owned();
         }
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let signals: Vec<String> = self.send.iter().map(ToString::to_string).collect();
-        let name = format!("{stem}-{}", signals.join("-"));
+        let name = format!("{stem}-{}", words.join("-"));
         let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
         path.with_file_name(name + &extension.unwrap_or_default())
+    }
+}
+
+/// What was done at the terminal, in words that follow a name and a comma.
+fn done(act: &Action) -> String {
+    match act {
+        Action::Type(keys) => format!("typed {keys}"),
+        Action::Resize(columns, rows) => format!("resized to {columns} by {rows}"),
+        Action::HangUp => "hung up".to_owned(),
+        Action::Send(_) | Action::SendGroup(_) | Action::Switch(_) | Action::Fire => act.to_string(),
+    }
+}
+
+/// The same in a name of a file: `ctrl-C`, `120x40`.
+fn file_word(act: &Action) -> String {
+    match act {
+        Action::Type(keys) => {
+            let word = keys.to_string().trim_matches('"').replace('^', "ctrl-");
+            word.replace(|one: char| !one.is_ascii_alphanumeric() && one != '-', "_")
+        }
+        Action::Resize(columns, rows) => format!("{columns}x{rows}"),
+        Action::HangUp => "hang-up".to_owned(),
+        Action::Send(_) | Action::SendGroup(_) | Action::Switch(_) | Action::Fire => act.to_string(),
     }
 }
 
@@ -72,53 +105,90 @@ pub(super) struct Sections {
     pub(super) heard: bool,
     /// What an undisturbed run has shown, if it is to be seen from it where they begin.
     look: Option<Look>,
+    /// The program only lets time pass, and nobody has said how far it is to be followed.
+    stalls: bool,
+    /// Where the program waits to be connected to, if there is nobody who does.
+    listens: Vec<String>,
 }
 
 impl Args {
+    /// Where the program waits to be connected to, if it has no clients.
+    fn unvisited(look: &Look, settings: &Settings) -> Vec<String> {
+        if settings.clients.is_empty() { look.listens().to_vec() } else { Vec::new() }
+    }
+
     /// What was asked for: these signals together; or else what the program has something to do with, found out by a run.
-    pub(super) fn sections(&self, settings: &Settings, slots: &Slots) -> Result<Sections, Stop> {
+    pub(super) fn sections(&self, settings: &mut Settings, slots: &Slots) -> Result<Sections, Stop> {
         let signals: Vec<Signal> = self.send.iter().filter_map(|sent| sent.signal()).collect();
         if self.send.contains(&Sent::Nothing) && (!signals.is_empty() || self.always) {
             let why = "`--send none` sends nothing: it goes with no other signal, nor with --always";
             return Err(Stop::new(Exit::Usage, why));
         }
         if !signals.is_empty() {
-            let each = vec![Section { send: signals, to: self.send_to.clone(), fatal: false }];
+            let each = vec![Section { send: signals, to: self.send_to.clone(), ..Section::default() }];
             // A launcher other than a shell is alone, catches nothing and is sent nothing, so that in it no step could be taken anyway.
             let shell = settings.launch.file.canonicalize().is_ok_and(|file| is_shell(&file));
             let script = suite::script(&settings.launch).is_some();
             let looks = self.always || self.target.world().tty || script || shell;
             let looks = looks && self.from.is_none();
-            let look = looks.then(|| suite::look(settings, slots)).transpose()?;
-            return Ok(Sections { look, ..Sections::of(each) });
+            let free = !self.target.has_limit_of_clock();
+            let (look, stalls) = (looks || free).then(|| self.look(settings, slots)).transpose()?.unzip();
+            let listens = look.as_ref().map(|look| Args::unvisited(look, settings)).unwrap_or_default();
+            let look = look.filter(|_| looks);
+            return Ok(Sections { look, stalls: stalls == Some(true), listens, ..Sections::of(each) });
         }
-        let look = suite::look(settings, slots)?;
+        let (look, stalls) = self.look(settings, slots)?;
+        let listens = Args::unvisited(&look, settings);
         let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
         let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !self.target.world().tty) {
             Some(signal) if suite::ends_others(settings, &look, signal, slots)? => Some(signal),
             Some(_) | None => None,
         };
+        let told = self.send.is_empty() && self.person().is_empty();
+        let acts = if told && self.target.world().tty { look.acts() } else { Vec::new() };
+        let acts = suite::worth_doing(settings, &look, acts, slots)?;
         let look = Some(look).filter(|_| self.from.is_none());
         // At a terminal a person types instead.
         if self.send.contains(&Sent::Nothing) || self.target.world().tty {
-            return Ok(Sections { heard, look, ..Sections::of(vec![Section::nothing()]) });
+            let persons = acts.into_iter().map(|act| Section { person: vec![act], ..Section::default() });
+            let each = std::iter::once(Section::nothing()).chain(persons).collect();
+            return Ok(Sections { heard, look, stalls, listens, ..Sections::of(each) });
         }
         let sent = found.send.iter().map(|(signal, to)| Section {
             send: vec![*signal],
             to: to.clone().into(),
-            fatal: false,
+            ..Section::default()
         });
-        let ending = fatal.map(|signal| Section { send: vec![signal], to: Receiver::default(), fatal: true });
+        let ending = fatal.map(|signal| Section { send: vec![signal], fatal: true, ..Section::default() });
         let each = std::iter::once(Section::nothing()).chain(sent).chain(ending).collect();
-        Ok(Sections { found: Some(found), heard, look, ..Sections::of(each) })
+        Ok(Sections { found: Some(found), heard, look, stalls, listens, ..Sections::of(each) })
+    }
+
+    /// What an undisturbed run shows. Where it only lets time pass, and nobody has said how far, the runs that follow go on for less.
+    fn look(&self, settings: &mut Settings, slots: &Slots) -> Result<(Look, bool), Stop> {
+        let look = suite::look(settings, slots)?;
+        let stalls = !self.target.has_limit_of_clock() && look.only_lets_time_pass(Limits::FOLLOWED);
+        if stalls {
+            settings.limits.clock = Limits::FOLLOWED;
+        }
+        Ok((look, stalls))
     }
 }
 
 impl Sections {
     /// These, as they were asked for.
     fn of(each: Vec<Section>) -> Sections {
-        Sections { each, found: None, goes_on: Vec::new(), endings: Vec::new(), heard: false, look: None }
+        Sections {
+            each,
+            found: None,
+            goes_on: Vec::new(),
+            endings: Vec::new(),
+            heard: false,
+            look: None,
+            stalls: false,
+            listens: Vec::new(),
+        }
     }
 }
 
@@ -133,9 +203,14 @@ impl Sections {
         }
     }
 
-    /// The run that nothing disturbed, if one was looked at.
+    /// The run that nothing disturbed, if one was looked at that went as far as the others go.
     pub(super) fn undisturbed(&self) -> Option<&Run> {
-        self.look.as_ref().map(Look::run)
+        self.look.as_ref().filter(|_| !self.stalls).map(Look::run)
+    }
+
+    /// What a person does in searches of their own.
+    pub(super) fn persons(&self) -> Vec<Action> {
+        self.each.iter().flat_map(|section| section.person.iter().cloned()).collect()
     }
 
     /// True if there are several.
@@ -143,14 +218,40 @@ impl Sections {
         self.each.len() > 1
     }
 
+    /// What to type next where the program waits to be connected to, and nobody does; of a program that has no clients.
+    pub(super) fn unvisited(&self) -> Option<String> {
+        let [first, ..] = self.listens.as_slice() else { return None };
+        Some(format!(
+            "nobody connects to {}; next: --client 'connect {first}; send hello\\n; wait-eof', or a command that talks to it",
+            listed(&self.listens)
+        ))
+    }
+
+    /// How far each run is followed, if that is not what one would expect.
+    pub(super) fn followed(&self) -> Option<String> {
+        let far = humantime::format_duration(Limits::FOLLOWED);
+        self.stalls.then(|| {
+            format!("undisturbed it only lets time pass, so each run goes on for {far} of its clock (--limit-clock for longer)")
+        })
+    }
+
     /// What is sent in turn and what is left out, in a line or two; none if there is but one search.
     pub(super) fn told(&self, program: &str) -> Option<String> {
+        if self.found.is_none() && self.several() {
+            let [_, persons @ ..] = self.each.as_slice() else { return None };
+            let words = listed(persons.iter().map(Section::words));
+            return Some(format!("{program} is left alone at its terminal, and then in turn {words}"));
+        }
         let found = self.found.as_ref().filter(|_| self.several())?;
         let mut told = format!("{program} is sent in turn: {}", listed(self.each.iter().map(Section::words)));
         let signals = |set: SignalSet| listed(set.iter());
         let mut left = Vec::new();
-        if !found.natural.is_empty() {
-            left.push(format!("{}, which come by themselves", signals(found.natural)));
+        let natural: SignalSet =
+            found.natural.iter().filter(|signal| !signal.is_of_the_c_library()).collect();
+        match natural.iter().count() {
+            0 => {}
+            1 => left.push(format!("{}, which comes by itself", signals(natural))),
+            _ => left.push(format!("{}, which come by themselves", signals(natural))),
         }
         for (process, set) in &found.runtime {
             left.push(format!(
@@ -158,7 +259,11 @@ impl Sections {
                 signals(*set)
             ));
         }
-        left.extend(found.others.iter().map(|(signal, process)| format!("{signal} to {process}")));
+        let mut others: BTreeMap<Signal, Vec<&ThreadName>> = BTreeMap::new();
+        for (signal, process) in &found.others {
+            others.entry(*signal).or_default().push(process);
+        }
+        left.extend(others.iter().map(|(signal, processes)| format!("{signal} to {}", few(processes))));
         if !left.is_empty() {
             told += &format!("\nnot sent (--send, --send-to): {}", left.join("; "));
         }
@@ -211,7 +316,7 @@ impl Sections {
             let ending = term.or(endings.first()).copied();
             for next in [Some(section), ending].into_iter().flatten() {
                 let send = section.send.iter().chain(&next.send).copied().collect();
-                self.each.push(Section { send, to: section.to.clone(), fatal: false });
+                self.each.push(Section { send, to: section.to.clone(), ..Section::default() });
             }
         }
         let added = self.each.get(before..).filter(|added| !added.is_empty())?;
@@ -230,13 +335,40 @@ impl Sections {
     }
 }
 
+/// The first of them, and how many there are more.
+fn few(processes: &[&ThreadName]) -> String {
+    const FEW: usize = 4;
+    match processes.split_at_checked(FEW) {
+        Some((first, rest @ [_, _, ..])) => {
+            listed(first.iter().map(ToString::to_string).chain([format!("{} more", rest.len())]))
+        }
+        _ => listed(processes),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn of_many_processes_the_first_are_named() {
+        let names: Vec<ThreadName> = (1..=6).map(|n| format!("p0.{n}").parse().unwrap()).collect();
+        let names: Vec<&ThreadName> = names.iter().collect();
+        assert_eq!(few(&names[..1]), "p0.1");
+        assert_eq!(few(&names[..5]), "p0.1, p0.2, p0.3, p0.4 and p0.5");
+        assert_eq!(few(&names), "p0.1, p0.2, p0.3, p0.4 and 2 more");
+    }
+
+    #[test]
     fn each_search_has_a_name_and_a_file_of_its_own() {
-        let term = Section { send: vec![Signal::TERM], to: Receiver::default(), fatal: false };
+        let term = Section { send: vec![Signal::TERM], ..Section::default() };
+        let person = |act| Section { person: vec![act], ..Section::default() };
+        let key = person(Action::Type("^C".parse().unwrap()));
+        assert_eq!(key.name("./prog", 2), "./prog, typed \"^C\"");
+        assert_eq!(key.file(Path::new("prog.ron"), 2), Path::new("prog-ctrl-C.ron"));
+        let size = person(Action::Resize(120, 40));
+        assert_eq!(size.name("./prog", 2), "./prog, resized to 120 by 40");
+        assert_eq!(size.file(Path::new("prog.ron"), 2), Path::new("prog-120x40.ron"));
         let child = Section { to: "p0.1".parse().unwrap(), ..term.clone() };
         let fatal = Section { fatal: true, ..term.clone() };
         assert_eq!(Section::nothing().name("./prog", 1), "./prog");

@@ -1,9 +1,11 @@
 //! Tests of where a search stops and goes on, over a model of a program.
 
 use super::*;
+use crate::explore::ENOUGH;
 use crate::explore::model::{Model, exited, judge, place, switch};
 use crate::explore::reference::reference;
 use crate::explore::tests::{has, look, plan, twenty};
+use crate::scenario::Strategy;
 use crate::trace::End;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
@@ -106,4 +108,34 @@ fn a_search_that_was_left_after_one_step_goes_on_as_if_it_had_not_been() {
             assert_eq!(*report, look(&plan, model), "seed {seed}");
         }
     }
+}
+
+#[test]
+fn what_shows_nothing_new_is_left_when_one_step_is_through_and_no_earlier() {
+    let sound = || Model::new(twenty(), |_| exited(0));
+    let settles = |seed| Plan { seed, settles: true, strategies: Strategy::defaults(2_000), ..plan(0) };
+    for seed in 0..5 {
+        let report = look(&settles(seed), &sound());
+        let one = &report.coverage.levels[0];
+        assert_eq!((one.all, one.covered(), report.cut), (40, 40, Some(Cut::NothingNew)));
+        // Those of one step, those that show something, and enough that show nothing.
+        assert!((40 + ENOUGH..800).contains(&report.runs), "{}", report.runs);
+        let all = look(&Plan { settles: false, ..settles(seed) }, &sound());
+        assert_eq!((all.runs, all.cut), (2_000, None));
+    }
+    // Where less is left than would be enough, all of it is made.
+    let few = || Model::new(vec![place("p0", "Before(write)", 1, &["p0.1"], &[])], |_| exited(0));
+    let (report, all) = (look(&settles(1), &few()), look(&Plan { settles: false, ..settles(1) }, &few()));
+    assert_eq!((report.runs, report.cut), (all.runs, None));
+    // An outcome that comes again and again is new once; others go on for as long as they come.
+    let ends = AtomicU64::new(0);
+    let restless = Model::new(twenty(), move |steps| {
+        let several = i32::from(steps.len() > 1);
+        exited(several * (ends.fetch_add(1, Ordering::Relaxed) % 50 < 1) as i32)
+    });
+    let known = |_: &Run| Vec::new();
+    let reference = reference(&settles(1), &mut restless.clone()).unwrap();
+    let cancel = AtomicBool::new(false);
+    let report = search(&settles(1), reference, &|_| Ok(restless.clone()), &known, &(), &cancel).unwrap();
+    assert_eq!((report.outcomes.len(), report.cut), (2, Some(Cut::NothingNew)));
 }

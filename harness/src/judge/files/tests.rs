@@ -1,6 +1,7 @@
 use super::*;
 use crate::judge::{Comparison, Expectations, broken, explain};
 use crate::scenario::Expect;
+use crate::schedule::{Point, Step};
 use crate::trace::{Event, Leftover, Open, Row};
 
 fn ended(status: Status) -> Run {
@@ -63,6 +64,16 @@ fn names_that_chance_decides_are_the_same_as_often_as_they_were_there() {
     let private = || ("shm:private", Changing::Made(Object::SharedMemory(1)));
     let two = [private(), private()];
     assert_eq!(breaks(&reference, &leaving(&two)), [Broken::Files]);
+}
+
+#[test]
+fn who_keeps_something_after_a_hang_up_is_not_blamed() {
+    let mut reference = leaving(&[]);
+    let kept = leaving(&[("rescued", made(3))]);
+    assert_eq!(breaks(&reference, &kept), [Broken::Files]);
+    let there = Point { thread: ThreadName::root(), site: Site::Quiet, nth: 1 };
+    reference.schedule.steps = vec![Step::new(there, Action::HangUp)];
+    assert_eq!(breaks(&reference, &kept), []);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(in crate::supervise) struct Journal {
     pub(in crate::supervise) first_quiet: Vec<Point>,
     /// The signals that each process has something to do with, as far as the run is looked at for that.
     pub(in crate::supervise) receivers: BTreeMap<ThreadName, SignalSet>,
+    /// Where the program waits to be connected to, as far as the run is looked at for that.
+    pub(in crate::supervise) listens: Vec<String>,
     /// What the first process does as it starts, as far as the run is looked at for that.
     pub(in crate::supervise) start: Start,
     /// How many events there were when everything was last seen asleep: if there are no more, it is the same moment.

@@ -21,6 +21,8 @@ pub(in crate::supervise) struct Seat {
     /// Nothing tells of output any more: all who had the terminal open have closed it, or it was hung up.
     pub(in crate::supervise) silent: bool,
     pub(in crate::supervise) hung_up: bool,
+    /// Calls in a row at it since then: NOTE \[In vain\] in `supervise::window`.
+    pub(in crate::supervise) in_vain: u64,
 }
 
 impl Seat {
@@ -36,6 +38,7 @@ impl Seat {
             stopped: false,
             silent: false,
             hung_up: false,
+            in_vain: 0,
         })
     }
 

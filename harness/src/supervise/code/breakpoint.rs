@@ -257,7 +257,8 @@ impl<'a> Turns<'a> {
                 .filter(|((who, what), _)| who == thread && *what == place)
                 .for_each(|(_, count)| *count += counted);
         }
-        let Seen { visits, installed, takers, missed, spins, .. } = std::mem::take(&mut self.code.seen);
+        let Seen { visits, installed, takers, on_stack, missed, spins, .. } =
+            std::mem::take(&mut self.code.seen);
         let ambushes = self.tree.threads.iter().flat_map(|thread| &thread.ambushes);
         let not_held = missed.or_else(|| ambushes.filter_map(Ambush::missed).next());
         let watched = self.watch().and_then(|watch| self.tree.named(&watch.thread));
@@ -269,6 +270,7 @@ impl<'a> Turns<'a> {
             visits,
             installed,
             takers,
+            on_stack: on_stack.into_iter().collect(),
             modules,
             not_held,
             spins,

@@ -4,7 +4,9 @@
 use crate::schedule::{Label, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::books::door::Door;
+use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::tree::State;
 use crate::supervise::code::ambush::{Ambush, MOST, unavailable};
 use crate::supervise::code::lookout::known;
 use crate::supervise::code::seen::{Installed, RETURN, Visit, Watch, Word};
@@ -77,6 +79,22 @@ impl Turns<'_> {
             self.code.seen.takers.push(name);
         }
         Ok(())
+    }
+
+    /// Notes where a thread that is about to make a call has come from, where no place is watched yet.
+    pub(in crate::supervise) fn note_on_stack(&mut self, id: ThreadId) {
+        let first = self.watch().is_some_and(|watch| watch.places.is_empty());
+        let at_call = matches!(&self.tree.thread(id).state, State::Held(held) if matches!(held.place(), Place::Before(..)));
+        if !first || !at_call || self.tree.thread(id).name.client_of().is_some() {
+            return;
+        }
+        let Some((stack, _)) = self.registers_of(id).and_then(|registers| self.stack(id, &registers)) else {
+            return;
+        };
+        let program = &self.tree.process_of(id).program;
+        let own = stack.frames.iter().filter(|frame| frame.module == Some(0) && frame.returned_to);
+        let own: Vec<_> = own.filter_map(|frame| Some((program.clone(), frame.link_address?))).collect();
+        self.code.seen.on_stack.extend(own);
     }
 
     /// Looks at a thread that was just parked; true if the place is to be visited again.

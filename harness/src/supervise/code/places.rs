@@ -41,8 +41,14 @@ impl Places {
     /// The address for which a program was linked, of an address in a process that runs it and began at `entry`; of no use
     /// for an address of another file.
     pub(in crate::supervise) fn link_address(&self, file: &str, entry: u64, address: u64) -> Option<u64> {
+        self.image(file, entry).map(|(_, bias)| address.wrapping_sub(bias))
+    }
+
+    /// The code of a program, and what is to be added to its addresses in a process that runs it and began at `entry`.
+    pub(in crate::supervise) fn image(&self, file: &str, entry: u64) -> Option<(Arc<Image>, u64)> {
         let image = self.images.open(Path::new(file)).ok()?;
-        Some(address.wrapping_sub(entry.wrapping_sub(image.entry())))
+        let bias = entry.wrapping_sub(image.entry());
+        Some((image, bias))
     }
 
     fn linked(&self, file: &str, place: Label) -> Result<Linked, String> {

@@ -2,6 +2,7 @@
 
 use crate::schedule::{Label, ThreadName};
 use crate::signal::{Signal, SignalSet};
+use std::collections::BTreeSet;
 
 /// The return of a handler that is watched, as a place: no function has such a name.
 pub const RETURN: &str = "<return of the handler>";
@@ -72,6 +73,8 @@ pub(in crate::supervise) struct Seen {
     pub(in crate::supervise) visits: Vec<Visit>,
     pub(in crate::supervise) installed: Vec<Installed>,
     pub(in crate::supervise) takers: Vec<ThreadName>,
+    /// Where calls return to that were on a stack, by the program's file.
+    pub(in crate::supervise) on_stack: BTreeSet<(String, u64)>,
     /// The first place that was to be looked at and could not, and why.
     pub(in crate::supervise) missed: Option<String>,
     pub(in crate::supervise) spins: Vec<u64>,

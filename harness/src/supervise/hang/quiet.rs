@@ -140,7 +140,7 @@ impl Turns<'_> {
         self.deadlines().min_by_key(|(deadline, _)| deadline.rank())
     }
 
-    /// All of them.
+    /// All of them that come.
     pub(in crate::supervise) fn deadlines(&self) -> impl Iterator<Item = (Deadline, Due)> {
         let waits = self.tree.live().filter_map(|id| match &self.tree.thread(id).state {
             State::Waiting(_, wait) => Some((wait.deadline?, Due::Wait(id))),
@@ -160,7 +160,7 @@ impl Turns<'_> {
         let descriptors = self.clock.descriptors.iter().enumerate();
         let descriptors =
             descriptors.filter_map(|(index, timer)| Some((timer.deadline?, Due::Descriptor(index))));
-        waits.chain(timers).chain(posix).chain(descriptors)
+        waits.chain(timers).chain(posix).chain(descriptors).filter(|(deadline, _)| deadline.comes())
     }
 
     /// A deadline may have come while the program goes on: lets it run out.

@@ -11,6 +11,7 @@ use crate::supervise::calls::{self, Ends, Sleep};
 use crate::supervise::hang::proof::{Kind, Sleeping, Snapshot, Source};
 use crate::supervise::state::Turns;
 use crate::supervise::time::timeout;
+use crate::supervise::time::wait::Wait;
 use crate::sys::procfs::{self, Inside};
 use crate::sys::procnet::Network;
 use crate::sys::socket;
@@ -50,10 +51,19 @@ impl Turns<'_> {
         for id in self.tree.live() {
             let thread = self.tree.thread(id);
             let (call, sources) = match &thread.state {
-                State::Asleep(inside) => (Syscall(inside.number as u32), self.sources(thread, inside)),
-                State::Waiting(held, wait) if wait.deadline.is_some() => {
+                State::Asleep(inside) => {
+                    let mut sources = self.sources(thread, inside);
+                    if thread.stretch.as_ref().is_some_and(|stretch| !stretch.deadline.comes()) {
+                        sources.retain(|source| *source != Source::Time);
+                    }
+                    (Syscall(inside.number as u32), sources)
+                }
+                State::Waiting(held, Wait { call, deadline: Some(deadline), .. }) => {
                     let inside = Inside { number: held.number(), args: held.args() };
-                    (wait.call, [self.sources(thread, &inside), vec![Source::Time]].concat())
+                    let mut sources = self.sources(thread, &inside);
+                    sources.retain(|source| *source != Source::Time);
+                    sources.extend(deadline.comes().then_some(Source::Time));
+                    (*call, sources)
                 }
                 State::Waiting(_, wait) if wait.is_for_futex() => (wait.call, vec![Source::Futex]),
                 _ => continue,
@@ -267,7 +277,7 @@ impl Turns<'_> {
     }
 
     /// Every descriptor of every live process, with a live thread of it.
-    fn open_descriptors(&self) -> Result<Vec<(ThreadId, i32)>, RunError> {
+    pub(in crate::supervise) fn open_descriptors(&self) -> Result<Vec<(ThreadId, i32)>, RunError> {
         let mut all = Vec::new();
         for process in self.tree.process_ids() {
             let Some(id) = self.tree.live_thread_of(process) else { continue };

@@ -16,7 +16,7 @@
 use crate::signal::Signal;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::time::armed::{DescriptorTimer, PosixTimer, Timer};
-use crate::supervise::time::deadline::{Deadline, Logical, missed};
+use crate::supervise::time::deadline::{Deadline, Logical, NEVER, missed};
 use crate::supervise::time::face::Face;
 use crate::supervise::time::timeout::Timeout;
 use crate::world::{self, Start, World};
@@ -87,7 +87,7 @@ impl Clock {
         let century = Duration::from_secs(100 * 365 * 86_400);
         let real = (!self.is_virtual()).then(|| Instant::now() + timeout.duration.min(century));
         self.set += 1;
-        let logical = self.now.saturating_add(nanos);
+        let logical = self.now.saturating_add(nanos).min(NEVER);
         self.expect(logical);
         Deadline { logical, order: self.set, real }
     }

@@ -5,6 +5,10 @@ use std::time::{Duration, Instant};
 /// Nanoseconds on the run's logical clock.
 pub(in crate::supervise) type Logical = u64;
 
+/// A clock of the kernel's holds no more nanoseconds (KTIME_MAX of linux/ktime.h, 292 years). A longer time is cut down to this, and
+/// never comes: it is how some programs write `for ever`.
+pub(in crate::supervise) const NEVER: Logical = i64::MAX as u64;
+
 /// How many intervals have ended between an expiry and now.
 pub(in crate::supervise) fn missed(now: Logical, expired: Deadline, interval: Duration) -> u64 {
     let nanos = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
@@ -27,7 +31,12 @@ impl Deadline {
     pub(in crate::supervise) fn later(self, interval: Duration, times: u64) -> Deadline {
         let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).saturating_mul(times);
         let real = self.real.map(|real| real.checked_add(Duration::from_nanos(interval)).unwrap_or(real));
-        Deadline { logical: self.logical.saturating_add(interval), real, ..self }
+        Deadline { logical: self.logical.saturating_add(interval).min(NEVER), real, ..self }
+    }
+
+    /// False if the kernel would never let it come.
+    pub(in crate::supervise) fn comes(&self) -> bool {
+        self.logical < NEVER
     }
 
     /// By this the earliest of several is found.

@@ -1,0 +1,51 @@
+/* What a run may do with its network and its files: the first argument says what. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* So many connections, which the client ends first: each leaves a socket in TIME_WAIT. */
+static int connections(int count)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof to;
+    int server = socket(AF_INET, SOCK_STREAM, 0);
+    char byte = 'x';
+
+    if (bind(server, (struct sockaddr *)&to, size) || listen(server, 5) ||
+        getsockname(server, (struct sockaddr *)&to, &size))
+        return 1;
+    while (count-- > 0) {
+        int client = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(client, (struct sockaddr *)&to, size))
+            return 1;
+        int accepted = accept(server, NULL, NULL);
+        if (write(client, &byte, 1) != 1 || read(accepted, &byte, 1) != 1)
+            return 1;
+        close(client);
+        if (read(accepted, &byte, 1) != 0)
+            return 1;
+        close(accepted);
+    }
+    close(server);
+    return 0;
+}
+
+static int file(void)
+{
+    char name[] = "world-XXXXXX";
+    int fd = open(name, O_RDWR | O_CREAT, 0600);
+
+    return fd < 0 || write(fd, name, sizeof name) < 0 || close(fd) || unlink(name);
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "nothing";
+
+    if (strcmp(what, "file") == 0)
+        return file();
+    return connections(strcmp(what, "connection") == 0 ? 1 : strcmp(what, "connections") == 0 ? 8 : 0);
+}

@@ -1,0 +1,181 @@
+//! Whether runs still show anything new.
+//!
+//! NOTE \[Nothing new\] When the schedules of one step are through, what is left of a space is beyond all budgets: two steps, three,
+//! the hundredth time round a loop. Where nobody has said how much of it to try, it is tried by chance as long as that shows
+//! something: an outcome that no run has had, or two events one after the other that no run has had so. Which visit of a call it is
+//! does not count there, nor which of several processes that run the same program and are as far from the first one: what one worker
+//! has done, another need not do again. After [`ENOUGH`] schedules in a row without anything new it is left, and the report says so.
+//! Schedules of one step are never left for that, but those at the inner visits of loops (NOTE \[Loops\] in `loops`)
+//! and of alike children (NOTE \[Children\] in `children`).
+
+use crate::schedule::{Action, Target, ThreadName};
+use crate::trace::{Event, Run, What};
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::discriminant;
+
+/// So many schedules in a row that show nothing new are enough. If one in 8 still did, so many would all miss it in one of 70
+/// searches.
+pub const ENOUGH: u64 = 32;
+
+/// What runs have shown.
+#[derive(Debug, Default)]
+pub(super) struct Novelty {
+    /// Pairs of events, by their hashes.
+    known: HashSet<u64>,
+    outcomes: usize,
+    without: u64,
+}
+
+impl Novelty {
+    /// Takes in a run, after which there are so many distinct outcomes. Where `counts`, it is one of those that are left if they show
+    /// nothing new.
+    pub(super) fn learn(&mut self, run: &Run, outcomes: usize, counts: bool) {
+        let mut new = outcomes > self.outcomes;
+        self.outcomes = self.outcomes.max(outcomes);
+        if run.taint.is_none() {
+            for pair in pairs(&run.events) {
+                new |= self.known.insert(pair);
+            }
+        }
+        self.without = match (new, counts) {
+            (true, _) => 0,
+            (false, true) => self.without + 1,
+            (false, false) => self.without,
+        };
+    }
+
+    /// True if enough of them have shown nothing new.
+    pub(super) fn is_over(&self) -> bool {
+        self.without >= ENOUGH
+    }
+}
+
+/// The hashes of all events, each with the one before it.
+fn pairs(events: &[Event]) -> Vec<u64> {
+    let mut programs: HashMap<ThreadName, String> = HashMap::new();
+    let mut last = 0;
+    let mut pairs = Vec::with_capacity(events.len());
+    for Event { thread, what, .. } in events {
+        let process = thread.process();
+        match what {
+            What::Exec(program) => drop(programs.insert(process.clone(), program.clone())),
+            What::Make(made) if made.is_process() => {
+                let program = programs.get(&process).cloned().unwrap_or_default();
+                programs.insert(made.clone(), program);
+            }
+            What::Make(_)
+            | What::Go(..)
+            | What::Step(_)
+            | What::Sleep(..)
+            | What::Signal(_)
+            | What::Stop
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => {}
+        }
+        let mut hasher = DefaultHasher::new();
+        (programs.get(&process), kind(thread)).hash(&mut hasher);
+        happening(what, &mut hasher);
+        let this = hasher.finish();
+        let mut hasher = DefaultHasher::new();
+        (last, this).hash(&mut hasher);
+        pairs.push(hasher.finish());
+        last = this;
+    }
+    pairs
+}
+
+/// How far it is from the first process or which client it is, and whether it is a further thread.
+fn kind(thread: &ThreadName) -> (usize, Option<u32>, bool) {
+    let generations = std::iter::successors(thread.parent(), ThreadName::parent).count();
+    (generations, thread.client_of(), thread.is_process())
+}
+
+/// What happens, whichever time it is and whoever it is that another one is named for.
+fn happening(what: &What, hasher: &mut DefaultHasher) {
+    discriminant(what).hash(hasher);
+    match what {
+        What::Go(site, _) => site.hash(hasher),
+        What::Sleep(call, _) | What::Expire(call) | What::Refuse(call, _) => call.hash(hasher),
+        What::Step(Action::Switch(target)) => match target {
+            Target::To(other) => kind(other).hash(hasher),
+            Target::All | Target::Children => target.hash(hasher),
+        },
+        What::Step(
+            action @ (Action::Send(_)
+            | Action::SendGroup(_)
+            | Action::Fire
+            | Action::Type(_)
+            | Action::Resize(..)
+            | Action::HangUp),
+        ) => action.hash(hasher),
+        What::Make(made) => kind(made).hash(hasher),
+        What::Exec(program) => program.hash(hasher),
+        What::Signal(signal) | What::Fire(signal) => signal.hash(hasher),
+        What::NotHeld(site, _) => site.hash(hasher),
+        What::End(status) => status.hash(hasher),
+        What::Stop | What::Continue => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::model::{Model, exited};
+    use crate::schedule::Schedule;
+    use crate::supervise::Supervise;
+    use crate::trace::Threads;
+
+    fn run(events: &[(&str, &str)]) -> Run {
+        let event = |(thread, what): &(&str, &str)| Event {
+            thread: thread.parse().unwrap(),
+            what: ron::from_str(what).unwrap(),
+            others: Threads::default(),
+        };
+        let events = events.iter().map(event).collect();
+        let empty = Model::new(Vec::new(), |_| exited(0)).run(&Schedule::empty()).unwrap();
+        Run { events, ..empty }
+    }
+
+    #[test]
+    fn another_time_round_and_another_worker_of_the_same_kind_are_nothing_new() {
+        let mut novelty = Novelty::default();
+        let first = [("p0", "Go(Before(read), 1)"), ("p0.1", "Go(Before(write), 1)")];
+        let seen = |novelty: &mut Novelty, events: &[(&str, &str)], outcomes| {
+            novelty.learn(&run(events), outcomes, true);
+            novelty.without
+        };
+        assert_eq!(seen(&mut novelty, &first, 1), 0);
+        assert_eq!(seen(&mut novelty, &first, 1), 1);
+        let later = [("p0", "Go(Before(read), 7)"), ("p0.3", "Go(Before(write), 9)")];
+        assert_eq!(seen(&mut novelty, &later, 1), 2);
+        // A step that is not one of those that are left does not count, and one that shows something begins anew.
+        novelty.learn(&run(&first), 1, false);
+        assert_eq!(novelty.without, 2);
+        let other = [("p0.1", "Go(Before(write), 1)"), ("p0", "Go(Before(read), 1)")];
+        assert_eq!(seen(&mut novelty, &other, 1), 0);
+        assert_eq!(seen(&mut novelty, &first, 2), 0);
+        for _ in 0..ENOUGH {
+            assert!(!novelty.is_over());
+            seen(&mut novelty, &first, 2);
+        }
+        assert!(novelty.is_over());
+    }
+
+    #[test]
+    fn processes_of_other_programs_are_told_apart() {
+        let mut novelty = Novelty::default();
+        let same = [("p0", "Make(\"p0.1\")"), ("p0.1", "Go(Before(write), 1)")];
+        let other =
+            [("p0", "Make(\"p0.1\")"), ("p0.1", "Exec(\"/bin/true\")"), ("p0.1", "Go(Before(write), 1)")];
+        novelty.learn(&run(&same), 1, true);
+        novelty.learn(&run(&other), 1, true);
+        let known = novelty.known.len();
+        novelty.learn(&run(&[other[0], other[1], ("p0.1", "Go(Before(write), 2)")]), 1, true);
+        assert_eq!((novelty.known.len(), novelty.without), (known, 1));
+    }
+}

@@ -1,0 +1,54 @@
+//! A thread that may go round for ever, as a value: see `round`.
+
+use crate::code::Round;
+use crate::supervise::books::ids::ThreadId;
+use crate::sys::perf::{Breakpoint, Sample, Samples};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// It has to be seen so many times at least.
+const FEWEST: usize = 8;
+
+/// A thread that is looked at.
+#[derive(Debug)]
+pub(in crate::supervise) struct Suspect {
+    pub(in crate::supervise) thread: ThreadId,
+    /// Since when it computes: another time is another computation.
+    pub(in crate::supervise) since: Instant,
+    /// When the look began, in CPU time of the computation.
+    pub(in crate::supervise) from: Duration,
+    pub(in crate::supervise) stage: Stage,
+}
+
+/// How far the look has come.
+#[derive(Debug)]
+pub(in crate::supervise) enum Stage {
+    /// Where it is.
+    Where(Samples),
+    /// Whether it stays there: the loop, where that is in memory, and its exits.
+    Stays { samples: Samples, round: Round, bias: u64, exits: Vec<Breakpoint> },
+    /// Nothing can be said of it.
+    Given,
+}
+
+/// All that were taken.
+pub(in crate::supervise) fn states(mut samples: Samples) -> Vec<Sample> {
+    std::iter::from_fn(|| samples.take()).collect()
+}
+
+/// True if all of these are in the loop, those at one instruction are the same, and there is an instruction with two.
+pub(in crate::supervise) fn is_same(states: &[Sample], round: &Round, bias: u64) -> bool {
+    let mut known: BTreeMap<u64, &Sample> = BTreeMap::new();
+    let mut again = false;
+    for state in states {
+        if !round.inside.contains(&state.registers.ip.wrapping_sub(bias)) {
+            return false;
+        }
+        match known.insert(state.registers.ip, state) {
+            Some(before) if before != state => return false,
+            Some(_) => again = true,
+            None => {}
+        }
+    }
+    again && states.len() >= FEWEST
+}

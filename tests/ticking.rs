@@ -1,0 +1,52 @@
+//! Programs with a clock of their own, which never come to an end by themselves: how far they are followed.
+
+mod script;
+mod supervised;
+
+use script::{ends, stderr, stdout};
+use sigrace::suite::report::Report;
+use std::path::Path;
+
+const FOLLOWED: &str = "each run goes on for 2m of its clock";
+
+fn explore(folder: &Path, words: &[&str]) -> std::process::Output {
+    let fixed = ["explore", "-j", "1", "--seed", "1", "--no-handler-checks", "--trace-dir", "traces"];
+    script::sigrace(folder, &[&fixed, words, &["--", "./ticks"]].concat())
+}
+
+#[test]
+fn a_request_that_a_ticking_program_forgets_is_found_without_an_hour_of_ticks_in_each_run() {
+    let folder = tempfile::tempdir().unwrap();
+    supervised::build("ticks.c", &["-g"], folder.path());
+    for words in [&["--first"][..], &["--send", "SIGTERM", "--first"]] {
+        let output = explore(folder.path(), words);
+        ends(&output, 100);
+        let text = stdout(&output);
+        assert!(text.contains(FOLLOWED) && text.contains("finding: ./ticks"), "{text}");
+        assert!(text.contains("\non the program's clock it took 2m"), "{text}");
+        let replayed = script::sigrace(folder.path(), &["replay", "traces/latest"]);
+        assert!(stdout(&replayed).contains("on the program's clock it took 2m"), "{}", stdout(&replayed));
+    }
+}
+
+#[test]
+fn who_says_how_far_a_program_is_to_be_followed_has_it_followed_so_far() {
+    let folder = tempfile::tempdir().unwrap();
+    supervised::build("ticks.c", &["-g"], folder.path());
+    let output = explore(folder.path(), &["--first", "--limit-clock", "5m"]);
+    ends(&output, 100);
+    let text = stdout(&output);
+    assert!(!text.contains(FOLLOWED) && text.contains("\non the program's clock it took 5m"), "{text}");
+}
+
+#[test]
+fn a_report_for_a_machine_says_it_too_and_a_sound_program_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    supervised::build("ticks.c", &["-g", "-DSOUND"], folder.path());
+    let output = explore(folder.path(), &["--send", "SIGTERM", "--runs", "20", "--format", "json"]);
+    ends(&output, 0);
+    assert!(stderr(&output).contains(FOLLOWED), "{}", stderr(&output));
+    let report: Report = serde_json::from_str(&stdout(&output)).expect("a report has its own form");
+    let search = &report.searches[0];
+    assert!(search.notes.iter().any(|note| note.contains(FOLLOWED)), "{:?}", search.notes);
+}
