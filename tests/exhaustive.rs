@@ -48,6 +48,7 @@ fn search(launch: &Launch, plan: Plan) -> Report {
         against: Against::Scenario(Expect { idle: true, ..Expect::default() }),
         checks: Vec::new(),
         keep: suite::Keep { folder: folder.path().to_owned(), all: false },
+        shown: Default::default(),
     };
     suite::search(&job, &Slots::new().unwrap(), &()).unwrap().report
 }

@@ -57,6 +57,7 @@ fn look(argv: &[&str], within: (Limits, World), plan: Plan, folder: &Path) -> Re
         plan,
         checks: Vec::new(),
         keep: suite::Keep { folder: folder.to_owned(), all: false },
+        shown: Default::default(),
     };
     suite::search(&job, &Slots::new().unwrap(), &()).unwrap().report
 }

@@ -70,6 +70,7 @@ fn speed(source: &Path, workers: usize, slots: &Slots) -> Result<f64, Box<dyn Er
         against: Against::Reference(Comparison::default()),
         checks: Vec::new(),
         keep: suite::Keep { folder: folder.path().to_owned(), all: false },
+        shown: Default::default(),
     };
     let start = Instant::now();
     let report = suite::search(&job, slots, &())?.report;

@@ -122,6 +122,7 @@ fn first(
         against: Against::Scenario(expect.clone()),
         checks: Vec::new(),
         keep: suite::Keep { folder: folder.path().to_owned(), all: false },
+        shown: Default::default(),
     };
     let report = suite::search(&job, slots, &())?.report;
     Ok(report.findings.first().map(|finding| finding.first))

@@ -25,7 +25,7 @@ mod safe;
 mod shared_data;
 mod unsafe_calls;
 
-pub use reentered::{Reentered, reentered};
+pub use reentered::{Handlers, Reentered, handlers, reentered};
 
 use crate::code::CodeError;
 use crate::schedule::{Label, Schedule, ThreadName};

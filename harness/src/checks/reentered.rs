@@ -3,7 +3,7 @@
 
 use super::families::states;
 use super::program::{Call, Program, Site};
-use super::runs::Runs;
+use super::runs::{Found, Runs};
 use super::{Asked, Rule, natural};
 use crate::schedule::Label;
 use crate::signal::Signal;
@@ -26,11 +26,25 @@ pub struct Reentered {
     pub modules: Vec<PathBuf>,
 }
 
-/// Finds out, by one run and the program's code, which functions of libraries the main flow calls that share something with what
-/// the handlers call: those of the signals that are sent, or of the signals that come by themselves if none is.
-pub fn reentered(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Reentered, RunError> {
-    let mut runs = Runs::new(asked, supervisor);
-    let shown = runs.found()?;
+/// Which handlers a run has shown, and in which files the code of their process is.
+#[derive(Clone, Debug)]
+pub struct Handlers(Found);
+
+impl Handlers {
+    /// False if there was no run that tells.
+    pub fn are_seen(&self) -> bool {
+        !self.0.modules.is_empty()
+    }
+}
+
+/// Looks for the handlers, by one run.
+pub fn handlers(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Handlers, RunError> {
+    Runs::new(asked, supervisor).found().map(Handlers)
+}
+
+/// Finds out, by the program's code, which functions of libraries the main flow calls that share something with what the handlers
+/// call: those of the signals that are sent, or of the signals that come by themselves if none is.
+pub fn reentered(asked: &Asked<'_>, Handlers(shown): &Handlers) -> Reentered {
     let wanted = |signal: &Signal| match asked.signals {
         [] => natural(*signal),
         signals => signals.contains(signal),
@@ -38,8 +52,8 @@ pub fn reentered(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Re
     let mut handlers = shown.handlers_of(asked.process);
     handlers.retain(|one| wanted(&one.signal));
     let mut found = Reentered { modules: shown.modules.clone(), ..Reentered::default() };
-    let Some(last) = handlers.last() else { return Ok(found) };
-    let Ok(program) = Program::open(Path::new(&last.program)) else { return Ok(found) };
+    let Some(last) = handlers.last() else { return found };
+    let Ok(program) = Program::open(Path::new(&last.program)) else { return found };
     let here = handlers.iter().filter(|one| one.program == last.program);
     let handlers: Vec<_> = here.filter_map(|one| program.handler(one.signal, one.address)).collect();
     let worked_on = |call: &Call| call.names.iter().flat_map(|name| states(name)).collect::<BTreeSet<_>>();
@@ -66,5 +80,5 @@ pub fn reentered(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Re
     let sites: BTreeMap<u64, Site> = sites.collect();
     let line = |site: &Site| site.line.as_ref().map(|line| Label::new(&line.to_string()));
     found.places = sites.values().take(MOST_PLACES).map(|site| (site.place, line(site))).collect();
-    Ok(found)
+    found
 }

@@ -40,7 +40,7 @@ pub(super) struct Runs<'a> {
 }
 
 /// What the first run shows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Found {
     /// The processes of the program, that first which is asked about.
     pub(super) processes: Vec<ThreadName>,

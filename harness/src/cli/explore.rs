@@ -23,11 +23,12 @@ use crate::show::count;
 use crate::signal::{Signal, SignalSet, UnknownSignal};
 use crate::slots::Stopwatch;
 use crate::store;
-use crate::suite::{self, Against, How, Job, Reached};
+use crate::suite::{self, Against, How, Job, Reached, Shown};
 use crate::supervise::Settings;
 use crate::trace::Acts;
 use sections::Section;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use turns::{Turn, Turns};
 use whole::{Share, Whole};
@@ -258,6 +259,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         report::tell(format, told)?;
     }
     let mut whole = Whole::default();
+    let shown = Arc::new(Shown::by(sections.undisturbed()));
     let persons = sections.persons();
     // What is asked for at once is one search; what follows from several is named as they are.
     let searches = sections.each.len();
@@ -295,6 +297,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             plan,
             checks,
             keep: how.keep.clone(),
+            shown: Arc::clone(&shown),
         };
         let begun = clock.elapsed();
         let one_step = apart && turn.is_for_one_step();

@@ -54,7 +54,7 @@ pub(super) struct Search {
     /// How many runs may go on at once, one for each CPU at most [default: that many]
     #[arg(long, short, env = "SIGRACE_JOBS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
-    /// Stop at the first finding; handlers are not checked then, and of several searches all try one step before any tries two
+    /// Stop at the first finding; it is shrunk to what is close to it, and not told where else it shows; handlers are not checked then, and of several searches all try one step before any tries two
     #[arg(long, env = "SIGRACE_FIRST", value_parser = FalseyValueParser::new())]
     pub(super) first: bool,
     #[command(flatten)]

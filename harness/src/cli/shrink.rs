@@ -81,6 +81,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         against: Against::Only(trace.breaks.clone(), Box::new(against)),
         checks: Vec::new(),
         keep: args.traces.keep(),
+        shown: Default::default(),
     };
     let clock = Stopwatch::start(slots.waited());
     let progress = Progress::new(None);

@@ -298,9 +298,12 @@ pub(super) fn read_file(path: &Path) -> io::Result<Arc<[u8]>> {
     if metadata.len() > LARGEST {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 2 GiB"));
     }
-    let mut data = Vec::with_capacity(metadata.len() as usize);
-    file.by_ref().take(LARGEST).read_to_end(&mut data)?;
-    Ok(data.into())
+    // Read where it is to stay: some libraries have megabytes.
+    let mut data: Arc<[u8]> = std::iter::repeat_n(0, metadata.len() as usize).collect();
+    if let Some(data) = Arc::get_mut(&mut data) {
+        file.read_exact(data)?;
+    }
+    Ok(data)
 }
 
 fn segments(file: &ElfFile64<'_, LittleEndian>) -> Vec<Segment> {

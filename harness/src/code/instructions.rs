@@ -1,4 +1,4 @@
-//! A function's instructions: their boundaries, texts and what they do to data that others may share.
+//! A function's instructions: their boundaries, texts, and what they do to data that others may share.
 
 use super::demangle::demangle;
 use super::{Function, Image, SourceLine};
@@ -15,8 +15,6 @@ pub struct Instruction {
     pub address: u64,
     /// How many bytes it has.
     pub length: u8,
-    /// Its text in Intel's syntax, with names instead of the addresses of functions and data; `(bad)` if it is none.
-    pub text: String,
     /// The source line that it comes from.
     pub line: Option<SourceLine>,
     /// Where it goes on.
@@ -96,8 +94,29 @@ impl Image {
 
     /// The same without source lines: debug information, which takes long to read for a large library, is not asked.
     pub fn instructions_alone(&self, function: &Function) -> Vec<Instruction> {
-        let mut formatter =
-            IntelFormatter::with_options(Some(Box::new(Names::of(self, self.decode(function)))), None);
+        let mut facts = InstructionInfoFactory::new();
+        let mut found = Vec::new();
+        for instruction in self.decode(function) {
+            let address = instruction.ip();
+            let memory = facts.info(&instruction).used_memory();
+            found.push(Instruction {
+                address,
+                length: instruction.len() as u8,
+                line: None,
+                flow: self.flow(&instruction),
+                data: memory.iter().filter_map(static_access).collect(),
+                shares: memory.iter().any(|memory| memory.base() != Register::RSP),
+            });
+        }
+        found
+    }
+
+    /// The text of the function's instruction at this address, in Intel's syntax, with names instead of the addresses of functions
+    /// and data; `(bad)` if it is no instruction. The tables of all texts are made for the first one.
+    pub fn text_of(&self, function: &Function, address: u64) -> Option<String> {
+        let instruction = self.decode(function).find(|instruction| instruction.ip() == address)?;
+        let names = Names::of(self, std::iter::once(instruction));
+        let mut formatter = IntelFormatter::with_options(Some(Box::new(names)), None);
         let options = formatter.options_mut();
         options.set_hex_prefix("0x");
         options.set_hex_suffix("");
@@ -107,24 +126,9 @@ impl Image {
         options.set_rip_relative_addresses(true);
         options.set_small_hex_numbers_in_decimal(true);
         options.set_show_branch_size(false);
-        let mut facts = InstructionInfoFactory::new();
-        let mut found = Vec::new();
-        for instruction in self.decode(function) {
-            let address = instruction.ip();
-            let mut text = String::new();
-            formatter.format(&instruction, &mut text);
-            let memory = facts.info(&instruction).used_memory();
-            found.push(Instruction {
-                address,
-                length: instruction.len() as u8,
-                text,
-                line: None,
-                flow: self.flow(&instruction),
-                data: memory.iter().filter_map(static_access).collect(),
-                shares: memory.iter().any(|memory| memory.base() != Register::RSP),
-            });
-        }
-        found
+        let mut text = String::new();
+        formatter.format(&instruction, &mut text);
+        Some(text)
     }
 
     /// The functions of this file that the function calls or jumps to directly, those that they call, and so on; by

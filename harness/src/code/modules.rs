@@ -6,6 +6,7 @@ use super::{CodeError, Frame, Image, Location, Place, Spot};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,13 @@ pub struct Images {
 }
 
 /// What tells whether a file is still the same: device, inode, size, seconds and nanoseconds of its last change.
-type Version = (u64, u64, u64, i64, i64);
+pub type Version = (u64, u64, u64, i64, i64);
+
+/// That of the file at this path.
+pub fn version(path: &Path) -> io::Result<Version> {
+    let found = fs::metadata(path)?;
+    Ok((found.dev(), found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+}
 
 impl Images {
     /// Those whose addresses are remembered.
@@ -43,10 +50,7 @@ impl Images {
 
     /// The file at this path, opened now or before.
     pub fn open(&self, path: &Path) -> Result<Arc<Image>, CodeError> {
-        let metadata =
-            fs::metadata(path).map_err(|reason| CodeError::Read { file: path.to_owned(), reason })?;
-        let version =
-            (metadata.dev(), metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec());
+        let version = version(path).map_err(|reason| CodeError::Read { file: path.to_owned(), reason })?;
         if let Some(image) = self.known(path, version) {
             return Ok(image);
         }

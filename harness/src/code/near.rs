@@ -75,7 +75,6 @@ mod tests {
         let one = |(index, flow): (usize, &Flow)| Instruction {
             address: index as u64,
             length: 1,
-            text: String::new(),
             line: None,
             flow: flow.clone(),
             data: Vec::new(),

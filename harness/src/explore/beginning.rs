@@ -65,7 +65,8 @@ pub struct Look {
 }
 
 impl Look {
-    pub(super) fn run(&self) -> &Run {
+    /// The run.
+    pub fn run(&self) -> &Run {
         &self.run
     }
 

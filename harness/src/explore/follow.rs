@@ -5,7 +5,7 @@ use super::elsewhere::Races;
 use super::error::Halt;
 use super::findings::Findings;
 use super::ledger::Ledger;
-use super::plan::Plan;
+use super::plan::{Plan, Stop};
 use super::progress::Doing;
 use super::report::{Finding, Unstable};
 use super::shrink::{counts, decided, shrink};
@@ -59,7 +59,8 @@ impl Follow<'_, '_, '_> {
                 .map(|known| space.sorted(known.schedule.steps.clone()))
                 .chain(findings.minimal(breaks).cloned())
                 .collect();
-            let shrunk = shrink(ledger, space, tree.with_hints(hints), breaks, plan.shrink_runs, tell)?;
+            let tree = tree.with_hints(hints).closely(plan.stop == Stop::FirstFinding);
+            let shrunk = shrink(ledger, space, tree, breaks, plan.shrink_runs, tell)?;
             (minimal, shrink_runs, shrink_cut) = (shrunk.schedule, shrunk.runs, shrunk.cut);
             races.remember(space, shrunk.part, breaks);
             if findings.attribute(&minimal, breaks, same) {

@@ -79,7 +79,7 @@ pub use person::met;
 pub use plan::{Plan, Stop};
 pub use progress::{Doing, Progress, Standing};
 pub use receivers::{Sendable, sendable};
-pub use reference::{Reference, reference};
+pub use reference::{Reference, reference, reference_after};
 pub use replay::{Replay, compare, replay};
 pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};
 pub use search::{Searching, Until, Went, search};

@@ -1,8 +1,8 @@
 //! Random schedules, with proptest's seeded chance; none twice.
 //!
 //! Of every eight schedules seven take one step (besides the signals that every run sends), as long as there is one that
-//! was not tried: in random order, but those first that are likely to matter ([`likely`]), of those the ones where a thread
-//! has not been often, and switches to one thread after all others since a switch to all mostly does the same. A switch at
+//! was not tried: in random order, but those first that are likely to matter ([`likely`]), of those what can be done at few places
+//! only ([`rare`]), then the ones where a thread has not been often, and switches to one thread after all others since a switch to all mostly does the same. A switch at
 //! the entering of a call is tried where the same switch before the call has shown that it differs: NOTE \[Entered alike\] in
 //! `entered`. Those at visits of a loop that are not tried first (NOTE \[Loops\] in `loops`) come when the others are used up, half
 //! of the time. The eighth, and all when the single steps are used up, takes two or three: NOTE \[One more step\] in `branches`.
@@ -68,7 +68,9 @@ impl Random {
             let known = space.step(*index).is_some_and(|step| before(&step).is_some());
             let point = space.point(*index);
             let unlikely = !known && !point.is_some_and(|point| likely(&point.site));
-            (to_one, unlikely, point.map_or(0, visits))
+            let few =
+                space.action(*index).zip(point).is_some_and(|(action, point)| rare(action, &point.site));
+            (to_one, unlikely, !few, point.map_or(0, visits))
         };
         let first = from.iter().map(class).min();
         let of_it: Vec<usize> = from.iter().filter(|index| Some(class(index)) == first).copied().collect();
@@ -83,6 +85,20 @@ fn likely(site: &Site) -> bool {
         Site::Before(call) => may_wait(*call),
         Site::In(_) | Site::After(_) | Site::Probe(_) | Site::Quiet => true,
         Site::Entering(_) | Site::At(_) => false,
+    }
+}
+
+/// True for what there are few places to do, each of them a classic: to interrupt a call that sleeps, and to have all children end
+/// before their parent goes on.
+fn rare(action: &Action, site: &Site) -> bool {
+    match action {
+        Action::Send(_) | Action::SendGroup(_) => matches!(site, Site::In(_)),
+        Action::Switch(Target::Children) => true,
+        Action::Switch(Target::All | Target::To(_))
+        | Action::Fire
+        | Action::Type(_)
+        | Action::Resize(..)
+        | Action::HangUp => false,
     }
 }
 

@@ -49,9 +49,22 @@ impl Reference {
 /// that is not asleep when everything first sleeps. If nothing ever sleeps but the program ends, the reference is the
 /// run of the empty schedule, even with signals to send.
 pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Result<Reference, ExploreError> {
+    reference_after(None, plan, supervisor)
+}
+
+/// The same where the run of the empty schedule may be known: then it is not made again.
+pub fn reference_after<S: Supervise + ?Sized>(
+    known: Option<&Run>,
+    plan: &Plan,
+    supervisor: &mut S,
+) -> Result<Reference, ExploreError> {
     let empty = Schedule::empty();
-    let mut plain =
-        attempt(supervisor, &empty).map_err(ExploreError::run("making the run without any step"))?.run;
+    let mut plain = match known {
+        Some(known) => known.clone(),
+        None => {
+            attempt(supervisor, &empty).map_err(ExploreError::run("making the run without any step"))?.run
+        }
+    };
     let passed = passed_by(&plain, plan.from.as_ref())?;
     let supervisor = &mut Begun::new(supervisor, plan.from.as_ref());
     supervisor.cut(&mut plain);

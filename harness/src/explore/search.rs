@@ -226,7 +226,8 @@ impl Search<'_, '_> {
         let sent = self.state.sent.iter().flat_map(|(act, times)| std::iter::repeat_n(act, *times));
         self.state.report.signals_unsent = self.state.space.missing(sent).len();
         self.state.findings.order(&self.state.space);
-        if self.state.report.cut != Some(Cut::Interrupted) {
+        // Who wants the first finding is not told where else it shows.
+        if !matches!(self.state.report.cut, Some(Cut::Interrupted | Cut::FirstFinding)) {
             self.progress.at(&self.standing(Doing::Confirming));
             let Searching { space, findings, races, .. } = &mut self.state;
             match std::mem::take(races).tell(&mut self.ledger, space, findings, self.plan.confirm) {

@@ -145,6 +145,77 @@ fn the_earliest_point_and_the_simplest_action_that_fail_are_what_is_left() {
 }
 
 #[test]
+fn a_first_finding_is_shrunk_to_what_is_close_to_it() {
+    // Every switch fails, but for the last two of p0.
+    let model = Model::new(twenty(), |steps| {
+        let late = |step: &Step| step.thread.parent().is_none() && step.nth >= 9;
+        exited(i32::from(steps.iter().any(|step| !late(step))))
+    });
+    let shrunk = |stop: Stop, steps: &[Step]| {
+        let model = model.clone();
+        let before = model.runs.load(Ordering::Relaxed);
+        let plan = Plan { stop, confirm: 1, ..Plan::to_shrink(schedule(steps.to_vec())) };
+        let report = look(&plan, &model);
+        (report.findings[0].schedule.clone(), model.runs.load(Ordering::Relaxed) - before)
+    };
+    // p0 comes first, and the child's own first point is as near as it gets.
+    let child = switch("p0.1", "Before(read)", 7);
+    let alone = std::slice::from_ref(&child);
+    assert_eq!(shrunk(Stop::Never, alone).0, schedule([switch("p0", "Before(write)", 1)]));
+    assert_eq!(shrunk(Stop::FirstFinding, alone).0, schedule([switch("p0.1", "Before(read)", 1)]));
+    // Of two steps the one that fails is left, at the same point for all that could run there.
+    let to = Action::Switch(Target::To("p0".parse().unwrap()));
+    let one = Step::new(point("p0.1", "Before(read)", 1), to);
+    let two = [switch("p0", "Before(write)", 9), one];
+    let (least, runs) = shrunk(Stop::FirstFinding, &two);
+    assert_eq!(least, schedule([switch("p0.1", "Before(read)", 1)]));
+    assert!(runs < 10, "{runs} runs");
+}
+
+#[test]
+fn a_first_finding_does_not_give_way_to_a_run_without_the_signal() {
+    // Both break the same, but only in one the signal is sent.
+    let bad = [switch("p0", "Before(accept)", 1), send("p0", "Before(close)", 1, "TERM")];
+    let other = switch("p0", "In(accept)", 1);
+    let model = server(move |steps| {
+        let fails = steps.contains(&other) || bad.iter().all(|step| has(steps, step));
+        if fails { exited(3) } else { lost_before_accept(steps) }
+    });
+    let bad = [switch("p0", "Before(accept)", 1), send("p0", "Before(close)", 1, "TERM")];
+    let plan = Plan { fixed: vec![schedule(bad.clone())], stop: Stop::FirstFinding, ..send_term(0) };
+    let report = look(&plan, &model);
+    assert!(report.findings.iter().all(|finding| finding.schedule == schedule(bad.clone())));
+}
+
+#[test]
+fn what_can_be_done_at_few_places_comes_first() {
+    // The reference run sends the signal in accept; in the other call it is sent by a step alone.
+    let mut places = vec![place("p0", "In(read)", 1, &["p0.1"], &["TERM"])];
+    places.extend((1..=9).map(|nth| place("p0", "Before(accept)", nth, &["p0.1"], &["TERM"])));
+    places.push(place("p0", "In(accept)", 1, &["p0.1"], &["TERM"]));
+    let interrupted = send("p0", "In(read)", 1, "TERM");
+    let rule = interrupted.clone();
+    let model = Model::new(places, move |steps| exited(i32::from(has(steps, &rule))));
+    let model = model.quiet_at(point("p0", "In(accept)", 1));
+    for seed in 0..8 {
+        let report = look(&Plan { seed, stop: Stop::FirstFinding, ..send_term(64) }, &model);
+        let [finding] = report.findings.as_slice() else { panic!("{:?}", report.findings) };
+        assert_eq!((finding.first, &finding.schedule), (1, &schedule([interrupted.clone()])));
+    }
+}
+
+#[test]
+fn a_run_that_is_known_is_not_made_again() {
+    let plan = send_term(1);
+    let model = server(lost_before_accept);
+    let made = reference(&plan, &mut model.clone()).unwrap();
+    let runs = model.runs.swap(0, Ordering::Relaxed);
+    let again = reference_after(made.plain.as_ref(), &plan, &mut model.clone()).unwrap();
+    assert_eq!(again, made);
+    assert_eq!(model.runs.load(Ordering::Relaxed), runs - 1);
+}
+
+#[test]
 fn a_finding_does_not_shrink_into_another_one() {
     // One step makes it exit otherwise, two make it hang.
     let (one, two) = (switch("p0", "Before(write)", 2), switch("p0", "Before(write)", 3));

@@ -12,9 +12,13 @@
 //!
 //! A schedule of several steps may thus give way to a single step that it does not contain: a simpler schedule that
 //! breaks the same expectation is what shrinking is for.
+//!
+//! Where only the first finding is wanted, most of these runs would be made for its looks alone. Then only what is close to the
+//! schedule is proposed: besides its parts and the hints, steps at the same point, or of the same thread with the same action; and
+//! no single step that leaves out what the outside does at home and in the schedule.
 
 use super::space::Space;
-use super::steps::{Kind, is_entering, kind, weight};
+use super::steps::{Kind, is_entering, kind, outside, weight};
 use crate::schedule::{Action, Schedule, Step, Target};
 use proptest::strategy::ValueTree;
 use std::sync::Arc;
@@ -30,6 +34,8 @@ const NEXT: usize = 2;
 pub(super) struct ScheduleTree {
     space: Arc<Space>,
     hints: Vec<Schedule>,
+    /// Only what is close to the best is proposed.
+    closely: bool,
     best: Schedule,
     current: Schedule,
     proposals: std::vec::IntoIter<Proposal>,
@@ -48,13 +54,25 @@ impl ScheduleTree {
     /// The tree of `schedule`, which is its own best until something simpler has failed.
     pub(super) fn new(space: Arc<Space>, schedule: Schedule) -> ScheduleTree {
         let best = schedule.clone();
-        ScheduleTree { space, hints: Vec::new(), best, current: schedule, proposals: Vec::new().into_iter() }
+        ScheduleTree {
+            space,
+            hints: Vec::new(),
+            closely: false,
+            best,
+            current: schedule,
+            proposals: Vec::new().into_iter(),
+        }
     }
 
     /// Proposes these too, where they are simpler.
     pub(super) fn with_hints(mut self, hints: impl IntoIterator<Item = Schedule>) -> ScheduleTree {
         self.hints.extend(hints);
         self
+    }
+
+    /// Proposes only what is close to the schedule, if so.
+    pub(super) fn closely(self, closely: bool) -> ScheduleTree {
+        ScheduleTree { closely, ..self }
     }
 
     /// The simplest schedule that has failed.
@@ -82,10 +100,20 @@ impl ScheduleTree {
         let mut proposals: Vec<Proposal> = parts(steps).into_iter().map(Proposal::These).collect();
         match steps.as_slice() {
             [] => {}
-            [step] => proposals.extend(self.singles(|action| kind(action) == kind(&step.action))),
+            [step] => {
+                let like = |index: usize| {
+                    let action = self.space.action(index);
+                    action.is_some_and(|action| kind(action) == kind(&step.action))
+                        && self.is_close(index, steps)
+                };
+                proposals.extend(self.singles(like));
+            }
             _ => {
                 proposals.extend(self.hints.iter().cloned().map(Proposal::These));
-                proposals.extend(self.singles(|_| true));
+                let whole = self.left_out(steps.iter().map(|step| &step.action));
+                let as_whole = |index: usize| self.left_out(self.space.action(index)) <= whole;
+                let like = |index| !self.closely || self.is_close(index, steps) && as_whole(index);
+                proposals.extend(self.singles(like));
                 proposals.extend(self.moved(steps).into_iter().map(Proposal::These));
             }
         }
@@ -95,11 +123,27 @@ impl ScheduleTree {
         proposals
     }
 
-    /// The single steps with such actions, the simplest first: `Space::simplicity`, without a schedule for each.
-    fn singles(&self, like: impl Fn(&Action) -> bool) -> impl Iterator<Item = Proposal> {
+    /// How much of what the outside does at home these actions leave out.
+    fn left_out<'a>(&self, actions: impl IntoIterator<Item = &'a Action>) -> usize {
+        self.space.missing(actions.into_iter().filter_map(outside)).len()
+    }
+
+    /// True if the step of this index is close to one of these, unless what is far is proposed as well.
+    fn is_close(&self, index: usize, steps: &[Step]) -> bool {
+        let Some((point, action)) = self.space.point(index).zip(self.space.action(index)) else {
+            return false;
+        };
+        let close = |step: &Step| {
+            step.thread == point.thread
+                && (step.action == *action || step.at == point.site && step.nth == point.nth)
+        };
+        !self.closely || steps.iter().any(close)
+    }
+
+    /// The single steps of such indices, the simplest first: `Space::simplicity`, without a schedule for each.
+    fn singles(&self, like: impl Fn(usize) -> bool) -> impl Iterator<Item = Proposal> {
         let space = &self.space;
-        let mut singles: Vec<usize> =
-            space.first().filter(|&index| space.action(index).is_some_and(&like)).collect();
+        let mut singles: Vec<usize> = space.first().filter(|&index| like(index)).collect();
         singles.retain(|&index| !space.is_at_inner(index));
         let entering = |index: usize| space.point(index).is_some_and(|point| is_entering(&point.site));
         let key = |index: usize| {
@@ -150,6 +194,7 @@ impl ScheduleTree {
                 .all()
                 .filter(|index| is_earlier(index) && !space.is_at_inner(*index))
                 .filter(|&index| space.action(index).is_some_and(simpler))
+                .filter(|&index| self.is_close(index, std::slice::from_ref(step)))
                 .collect();
             earlier.sort_by_key(|&index| (space.action(index).map(weight), space.place(index)));
             let earlier = earlier.into_iter().filter_map(|index| space.step(index));

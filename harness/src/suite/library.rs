@@ -1,5 +1,6 @@
 //! The code of libraries as a search follows it: which functions are swept, in which files those are, and what comes after what.
 
+use super::shown::Shown;
 use super::{neighbours, worker};
 use crate::checks::{self, Asked, Reentered};
 use crate::code::{CodeError, Flow, Function, Image, Instruction, Place, Target};
@@ -33,7 +34,12 @@ const MOST_RUNS: u64 = 8;
 
 /// Finds the functions of libraries that were asked for; and, if that is asked for, those that a handler may enter again, and the
 /// places of the program where the rules for handlers would have a signal come. `file` is the program's.
-pub(super) fn charted<S, F>(plan: &Plan, file: &Path, factory: &F) -> Result<Charted, ChartError>
+pub(super) fn charted<S, F>(
+    plan: &Plan,
+    file: &Path,
+    shown: &Shown,
+    factory: &F,
+) -> Result<Charted, ChartError>
 where
     S: Supervise,
     F: Fn(usize) -> Result<S, RunError> + Sync,
@@ -55,23 +61,29 @@ where
         runs: MOST_RUNS,
         fits: false,
     };
-    let look = || checks::reentered(&asked, &mut factory(0)?);
+    let look = || checks::handlers(&asked, &mut factory(0)?);
+    let look = || worker::apart("that looks for what handlers call", look).flatten();
     let doing = |source| ExploreError::Run { doing: "looking for what handlers call".to_owned(), source };
-    let found = match worker::apart("that looks for what handlers call", look).flatten() {
+    let handlers = match shown.handlers(asked.process, look) {
         // Who has not asked for it is told of it by the checks.
         Err(RunError::Unsupported(_)) if roots.is_empty() => return Ok(as_it_is()),
         other => other.map_err(doing)?,
     };
-    let mut library = Library::of(&found);
-    let mut names = Vec::new();
-    for root in roots {
-        library.add_asked(*root)?;
-        names.push(*root);
-    }
-    for name in found.functions.iter().filter(|_| *reentered) {
-        names.extend(library.add_named(name).filter(|label| !roots.contains(label)));
-    }
+    let found = checks::reentered(&asked, &handlers);
     let mut code = plan.code.clone();
+    let mut names = Vec::new();
+    // Reading the files takes longer than a run.
+    if !(roots.is_empty() && found.functions.is_empty()) {
+        let mut library = Library::of(&found);
+        for root in roots {
+            library.add_asked(*root)?;
+            names.push(*root);
+        }
+        for name in found.functions.iter().filter(|_| *reentered) {
+            names.extend(library.add_named(name).filter(|label| !roots.contains(label)));
+        }
+        code.chart = (!library.roots.is_empty()).then(|| Arc::new(library) as Arc<dyn Chart>);
+    }
     // Who says where to look in the program is not shown other places of it.
     let unasked = *reentered && code.functions.is_empty();
     for (place, line) in found.places.into_iter().filter(|_| unasked) {
@@ -79,7 +91,6 @@ where
         code.functions.push(vec![Stretch { spots, switches: false }]);
         names.push(place);
     }
-    code.chart = (!library.roots.is_empty()).then(|| Arc::new(library) as Arc<dyn Chart>);
     let program = found.modules.first().map_or(file, PathBuf::as_path);
     Ok(Charted { plan: with(code, program), roots: names })
 }

@@ -2,6 +2,7 @@
 
 use super::library::{self, ChartError, Charted};
 use super::record::{DigestError, Keep, KeepAll, Recorder};
+use super::shown::Shown;
 use super::{budget, worker};
 use crate::checks::{self, Asked, Checked, Rule};
 use crate::code::CodeError;
@@ -50,6 +51,8 @@ pub struct Job {
     pub checks: Vec<Rule>,
     /// What is written down.
     pub keep: Keep,
+    /// What is known before.
+    pub shown: Arc<Shown>,
 }
 
 /// What came of a search.
@@ -300,11 +303,13 @@ where
     F: Fn(usize) -> Result<S, RunError> + Sync,
 {
     let file = &job.settings.launch.file;
-    let charted = library::charted(plan, file, factory).map_err(|error| match error {
+    let charted = library::charted(plan, file, &job.shown, factory).map_err(|error| match error {
         ChartError::Explore(error) => SearchError::Explore(error),
         ChartError::Code(error) => SearchError::Code(error),
     })?;
-    let reference = reference(&charted.plan, factory)?;
+    // Whoever keeps all traces has those of all runs.
+    let known = job.shown.undisturbed(&job.settings).filter(|_| !job.keep.all);
+    let reference = reference(&charted.plan, known, factory)?;
     let expectations = expectations(&job.against, &reference)?;
     if let (true, Some(note)) = (asks_for_files(&job.against), job.settings.learnt.notes().into_iter().next())
     {
@@ -389,7 +394,7 @@ where
 
 /// Makes the reference run in a thread of its own: a supervisor pins its thread, and the workers that are started later
 /// must not inherit that, since their programs would see fewer CPUs than the reference run did.
-fn reference<S, F>(plan: &Plan, factory: &F) -> Result<Reference, ExploreError>
+fn reference<S, F>(plan: &Plan, known: Option<&Run>, factory: &F) -> Result<Reference, ExploreError>
 where
     S: Supervise,
     F: Fn(usize) -> Result<S, RunError> + Sync,
@@ -397,7 +402,7 @@ where
     let doing = |source| ExploreError::Run { doing: "preparing the reference run".to_owned(), source };
     let make = || {
         let mut supervisor = factory(0).map_err(doing)?;
-        explore::reference(plan, &mut supervisor)
+        explore::reference_after(known, plan, &mut supervisor)
     };
     worker::apart("of the reference run", make).map_err(doing).flatten()
 }

@@ -150,6 +150,7 @@ impl Trial {
             against: Against::Scenario(scenario.expect.clone()),
             checks: scenario.expect.handlers.rules().to_vec(),
             keep: how.keep.clone(),
+            shown: Default::default(),
         };
         match search(&job, slots, progress) {
             Ok(done) => Ok(self.judge(done, page)),

@@ -75,6 +75,7 @@ pub use code::ambush::MOST as MOST_OBSERVED;
 pub use code::called::{Called, Wanted};
 pub use code::learnt::Learnt;
 pub use code::lookout::images;
+use code::lookout::memory;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
 use nix::errno::Errno;
 pub use receivers::Receiver;
@@ -298,6 +299,7 @@ impl Supervisor {
             sched::raw_affinity().map_err(|errno| fault("reading the CPUs before pinning to", errno))?;
         sched::supervise_on(cpu).map_err(|errno| unpinned(cpu, errno))?;
         let settings = Settings { world: begun(settings.world.clone()), ..settings };
+        settings.learnt.recall(&**memory(), &settings.launch.file);
         let mut supervisor = Supervisor { settings, cpu, affinity, cell: None };
         supervisor.cell = Some(supervisor.furnish()?);
         Ok(supervisor)
@@ -419,7 +421,7 @@ impl Supervisor {
         let (run, loaders) = turns.run();
         // One program whose loader is not where the filter has it makes the run worth nothing: once more, all notified.
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
-            self.settings.learnt.loader_varies();
+            self.settings.learnt.loader_is_elsewhere();
             drop(furnished);
             return self.once(schedule, observe);
         }
@@ -429,7 +431,7 @@ impl Supervisor {
             }
             other => other?,
         };
-        self.settings.learnt.loaders(&loaders);
+        self.settings.learnt.loaders(&**memory(), &self.settings.launch.file, &loaders);
         images().remember();
         self.cell = Some(furnished);
         Ok(Some(run))

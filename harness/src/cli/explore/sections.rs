@@ -11,7 +11,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::{self, Done};
 use crate::supervise::Settings;
-use crate::trace::End;
+use crate::trace::{End, Run};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -205,6 +205,11 @@ impl Sections {
             None if section.fatal => with_others(self.look.as_ref()?, *section.send.first()?),
             None => self.look.as_ref()?.begins(&section.send),
         }
+    }
+
+    /// The run that nothing disturbed, if one was looked at that went as far as the others go.
+    pub(super) fn undisturbed(&self) -> Option<&Run> {
+        self.look.as_ref().filter(|_| !self.stalls).map(Look::run)
     }
 
     /// What a person does in searches of their own.

@@ -1,21 +1,36 @@
 //! What runs show of a program that later runs, of any supervisor of the search, need not find out again.
 
+use crate::code::Memory;
 use crate::supervise::code::loader::Loader;
+use crate::supervise::code::loaders;
 use crate::supervise::code::places::Places;
 use crate::supervise::code::ticks::Ticks;
 use std::ops::Range;
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// It makes runs faster, and changes nothing of what they report.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Learnt {
     loader: Mutex<Loader>,
+    recalled: Once,
     shared: Mutex<Vec<(PathBuf, String)>>,
     /// Where in its file a program's code is.
     pub(in crate::supervise) places: Places,
     /// Where a program of Go reads the processor's counter.
     pub(in crate::supervise) ticks: Ticks,
+}
+
+impl Default for Learnt {
+    fn default() -> Learnt {
+        Learnt {
+            loader: Mutex::default(),
+            recalled: Once::new(),
+            shared: Mutex::default(),
+            places: Places::default(),
+            ticks: Ticks::default(),
+        }
+    }
 }
 
 impl Learnt {
@@ -28,14 +43,28 @@ impl Learnt {
         self.known().known()
     }
 
-    /// Takes in where the programs of a run had their loaders.
-    pub(in crate::supervise) fn loaders(&self, seen: &[Range<u64>]) {
-        self.known().learn(seen);
+    /// Takes in where an earlier command has found the loader of this program, before the first run.
+    pub(in crate::supervise) fn recall(&self, memory: &dyn Memory, program: &Path) {
+        self.recalled.call_once(|| {
+            if let Some(range) = loaders::recall(memory, program) {
+                *self.known() = Loader::Remembered(range);
+            }
+        });
+    }
+
+    /// Takes in where the programs of a run had their loaders, the first of them the one of this program.
+    pub(in crate::supervise) fn loaders(&self, memory: &dyn Memory, program: &Path, seen: &[Range<u64>]) {
+        let mut known = self.known();
+        let unknown = *known == Loader::Unknown;
+        known.learn(seen);
+        if let (true, Loader::At(range)) = (unknown, &*known) {
+            loaders::keep(memory, program, range);
+        }
     }
 
     /// Some program had its loader elsewhere.
-    pub(in crate::supervise) fn loader_varies(&self) {
-        *self.known() = Loader::Varies;
+    pub(in crate::supervise) fn loader_is_elsewhere(&self) {
+        self.known().refute();
     }
 
     /// Takes in which folders should have been the runs' own, and are the machine's.

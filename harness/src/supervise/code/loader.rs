@@ -1,4 +1,4 @@
-//! Where the dynamic loader's code is, which the first run shows.
+//! Where the dynamic loader's code is, which the first run shows, or bears out if an earlier command knew it (`loaders`).
 //!
 //! Starting a dynamic program is mostly the loader finding and mapping files, and setting up a thread. Those calls wake
 //! nobody and send nothing, so control loses nothing by not being told of them, and the filter of the later runs lets
@@ -16,6 +16,8 @@ pub(in crate::supervise) enum Loader {
     /// No run yet.
     #[default]
     Unknown,
+    /// No run yet, but an earlier command has found it here.
+    Remembered(Range<u64>),
     /// All programs have it here.
     At(Range<u64>),
     /// Some program has none, or has it elsewhere.
@@ -26,14 +28,19 @@ impl Loader {
     /// Where calls need not be notified.
     pub(in crate::supervise) fn known(&self) -> Option<Range<u64>> {
         match self {
-            Loader::At(range) => Some(range.clone()),
+            Loader::At(range) | Loader::Remembered(range) => Some(range.clone()),
             Loader::Unknown | Loader::Varies => None,
         }
     }
 
+    /// Some program has it elsewhere: what only an earlier command knew is found out anew.
+    pub(in crate::supervise) fn refute(&mut self) {
+        *self = if matches!(self, Loader::Remembered(_)) { Loader::Unknown } else { Loader::Varies };
+    }
+
     /// Takes in where the programs of a run, one after the other, had their loaders; empty for none.
     pub(in crate::supervise) fn learn(&mut self, seen: &[Range<u64>]) {
-        if *self != Loader::Unknown {
+        if matches!(self, Loader::At(_) | Loader::Varies) {
             return;
         }
         *self = match seen.split_first() {
@@ -82,5 +89,19 @@ mod tests {
         assert_eq!(learnt(&[1..5, 0..0]), None);
         assert_eq!(learnt(&[0..0, 0..0]), None);
         assert_eq!(learnt(&[]), None);
+    }
+
+    #[test]
+    fn what_was_remembered_is_borne_out_or_found_out_anew() {
+        let mut loader = Loader::Remembered(1..5);
+        assert_eq!(loader.known(), Some(1..5));
+        loader.learn(std::slice::from_ref(&(1..5)));
+        assert_eq!(loader, Loader::At(1..5));
+        loader.refute();
+        assert_eq!(loader, Loader::Varies);
+        let mut loader = Loader::Remembered(1..5);
+        loader.refute();
+        loader.learn(std::slice::from_ref(&(2..6)));
+        assert_eq!(loader, Loader::At(2..6));
     }
 }

@@ -1,6 +1,6 @@
 //! What has been seen of where threads are in their code, as a value: see `whereabouts`.
 
-use crate::code::{Images, Modules, Registers};
+use crate::code::{Images, Memory, Modules, Registers};
 use crate::kept::{self, Kept};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::code::watched::Watch;
@@ -67,10 +67,13 @@ impl Lookout {
 /// The files in the memory of all programs of all supervisors: libraries are read once.
 pub fn images() -> &'static Arc<Images> {
     static IMAGES: OnceLock<Arc<Images>> = OnceLock::new();
-    IMAGES.get_or_init(|| {
-        let memory = Kept::new(kept::directories("code"));
-        Arc::new(Images::remembered_by(Arc::new(memory)))
-    })
+    IMAGES.get_or_init(|| Arc::new(Images::remembered_by(Arc::clone(memory()))))
+}
+
+/// Where what is known of the machine's files is kept from one command to the next.
+pub(in crate::supervise) fn memory() -> &'static Arc<dyn Memory> {
+    static MEMORY: OnceLock<Arc<dyn Memory>> = OnceLock::new();
+    MEMORY.get_or_init(|| Arc::new(Kept::new(kept::directories("code"))))
 }
 
 /// All registers, as perf events tell them.

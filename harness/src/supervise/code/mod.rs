@@ -11,6 +11,7 @@ pub(super) mod dispositions;
 pub(super) mod handlers;
 pub(super) mod learnt;
 pub(super) mod loader;
+pub(super) mod loaders;
 pub(super) mod lookout;
 pub(super) mod obstacle;
 pub(super) mod places;

@@ -238,7 +238,7 @@ fn split(line: Option<&code::SourceLine>) -> (Option<String>, Option<u32>) {
     line.map(|line| (line.file.to_string(), line.line)).unzip()
 }
 
-/// The instruction at this place; each function is taken apart once for each of its places.
+/// The instruction at this place, looked up once.
 fn instruction(
     modules: &Modules,
     place: &code::Frame,
@@ -248,8 +248,7 @@ fn instruction(
     let address = place.link_address?;
     let find = || {
         let image = module.image().ok()?;
-        let instructions = image.instructions_alone(&image.function_at(address)?);
-        instructions.into_iter().find(|each| each.address == address).map(|each| each.text)
+        image.text_of(&image.function_at(address)?, address)
     };
     known.entry((module.path().to_owned(), address)).or_insert_with(find).clone()
 }
