@@ -2,13 +2,13 @@
 //!
 //! NOTE \[Nothing new\] When the schedules of one step are through, what is left of a space is beyond all budgets: two steps, three,
 //! the hundredth time round a loop. Where nobody has said how much of it to try, it is tried by chance as long as that shows
-//! something: an outcome that no run has had, or two events one after the other that no run has had so. Which visit of a call it is
+//! something: an outcome that no run has had, or two events of the program one after the other that no run has had so. Which visit of a call it is
 //! does not count there, nor which of several processes that run the same program and are as far from the first one: what one worker
 //! has done, another need not do again. After [`ENOUGH`] schedules in a row without anything new it is left, and the report says so.
 //! Schedules of one step are never left for that, but those at the inner visits of loops (NOTE \[Loops\] in `loops`)
 //! and of alike children (NOTE \[Children\] in `children`).
 
-use crate::schedule::{Action, Target, ThreadName};
+use crate::schedule::ThreadName;
 use crate::trace::{Event, Run, What};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -64,9 +64,10 @@ fn pairs(events: &[Event]) -> Vec<u64> {
                 let program = programs.get(&process).cloned().unwrap_or_default();
                 programs.insert(made.clone(), program);
             }
+            // What the harness does is no event of the program's.
+            What::Step(_) => continue,
             What::Make(_)
             | What::Go(..)
-            | What::Step(_)
             | What::Sleep(..)
             | What::Signal(_)
             | What::Stop
@@ -101,24 +102,12 @@ fn happening(what: &What, hasher: &mut DefaultHasher) {
     match what {
         What::Go(site, _) => site.hash(hasher),
         What::Sleep(call, _) | What::Expire(call) | What::Refuse(call, _) => call.hash(hasher),
-        What::Step(Action::Switch(target)) => match target {
-            Target::To(other) => kind(other).hash(hasher),
-            Target::All | Target::Children => target.hash(hasher),
-        },
-        What::Step(
-            action @ (Action::Send(_)
-            | Action::SendGroup(_)
-            | Action::Fire
-            | Action::Type(_)
-            | Action::Resize(..)
-            | Action::HangUp),
-        ) => action.hash(hasher),
         What::Make(made) => kind(made).hash(hasher),
         What::Exec(program) => program.hash(hasher),
         What::Signal(signal) | What::Fire(signal) => signal.hash(hasher),
         What::NotHeld(site, _) => site.hash(hasher),
         What::End(status) => status.hash(hasher),
-        What::Stop | What::Continue => {}
+        What::Step(_) | What::Stop | What::Continue => {}
     }
 }
 
