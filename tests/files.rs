@@ -72,12 +72,12 @@ fn supervisors_that_follow_one_another_use_one_cell() {
         String::from_utf8(run.outcome.stdout.bytes().to_vec()).unwrap()
     };
     let alone = || thread::scope(|scope| scope.spawn(run).join().unwrap());
+    // Once it is known where the loader is, which is kept from then on, another cell may be made.
+    alone();
     let outputs = [(); 4].map(|()| alone());
     let told = outputs.each_ref().map(|output| output.split_once('\n').unwrap());
     assert!(told.iter().all(|(_, files)| *files == told[0].1 && files.contains("newer")), "{told:?}");
-    // After the first run it is known where the loader is, and so another cell is made.
-    assert_ne!(told[0].0, told[1].0);
-    assert!(told[2..].iter().all(|(namespace, _)| *namespace == told[1].0), "{told:?}");
+    assert!(told.iter().all(|(namespace, _)| *namespace == told[0].0), "{told:?}");
 }
 
 #[test]

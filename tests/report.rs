@@ -72,7 +72,7 @@ fn the_same_search_makes_the_same_report_with_any_number_of_workers() {
 #[test]
 fn a_suite_as_json_and_as_junit() {
     let folder = tempfile::tempdir().unwrap();
-    let suite = ["run", "wakeup", "--runs", "20"];
+    let suite = ["run", "lost_wakeup", "--runs", "20"];
     let json = run(folder.path(), &[&suite[..], &["--format", "json"]].concat());
     assert_eq!(json.status.code(), Some(0), "{}", text(&json.stderr));
     let report: Report = serde_json::from_str(text(&json.stdout)).expect("the report has its own form");

@@ -201,7 +201,9 @@ fn a_wait_that_is_given_up_is_told_with_its_error() {
             let told = "expected p0.1 to be waited for, as in the reference run and where the signal comes just before the \
                         call; p0 in wait4 fails with EINTR when the signal interrupts it, and is given up\n";
             assert_eq!(text.contains(told), code == 100, "{text}");
-            assert_eq!(text.contains("\n  wait4: EINTR"), code == 100, "{text}");
+            // A host without breakpoints does not see what calls return.
+            let error = ["\n  wait4 = -1 EINTR", "\n  wait4: EINTR"].iter().any(|line| text.contains(line));
+            assert_eq!(error, code == 100, "{text}");
         }
     }
 }

@@ -163,6 +163,7 @@ mod tests {
                 children: Vec::new(),
                 schedules: Vec::new(),
                 chance: None,
+                swept: Default::default(),
                 reference: Undisturbed::default(),
                 more_outcomes: false,
                 outcomes: Vec::new(),

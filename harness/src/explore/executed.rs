@@ -12,10 +12,12 @@ use crate::schedule::{Label, Point, Schedule, Site, ThreadName};
 use crate::signal::SignalSet;
 use crate::supervise::{Counted, MOST_OBSERVED, Observe, RunError, Supervise};
 use crate::trace::{Reached, Run, Threads};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashSet, VecDeque};
 
 /// How much of the code the baseline executes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Executed {
     /// Instructions in the code.
     pub instructions: usize,

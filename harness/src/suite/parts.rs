@@ -4,7 +4,7 @@
 //! a point was disturbed, which finding is the simplest, the verdict.
 
 use super::report::{Chance, Confirmed, Found, Schedules, Search, cut_of_name};
-use crate::explore::{self, Executed, Level, Verdict};
+use crate::explore::{self, Level, Verdict};
 use crate::show::Extent;
 use crate::trace::Broken;
 use std::collections::HashSet;
@@ -213,7 +213,7 @@ fn extent(found: &Found) -> String {
         chance: chance.as_ref(),
         verified: found.verified,
         cut: found.cut.as_deref().and_then(cut_of_name),
-        executed: Executed::default(),
+        executed: found.swept,
     };
     extent.to_string()
 }

@@ -9,7 +9,7 @@ use super::search::{Done, SearchError};
 use super::trial::{self, Trial};
 use crate::checks::Warning;
 use crate::compile;
-use crate::explore::{self, Alike, Comparison, Cut, Finding, Level, Loop, Verdict};
+use crate::explore::{self, Alike, Comparison, Cut, Executed, Finding, Level, Loop, Verdict};
 use crate::judge;
 use crate::scenario;
 use crate::schedule::{Schedule, Step};
@@ -117,6 +117,9 @@ pub struct Found {
     pub schedules: Vec<Schedules>,
     /// What probabilistic concurrency testing has tried, if it was asked for.
     pub chance: Option<Chance>,
+    /// How much of the code that was swept the undisturbed run executes.
+    #[serde(default)]
+    pub swept: Executed,
     /// What was done in the reference run. Of a report that does not say so it is nothing.
     #[serde(default)]
     pub reference: Undisturbed,
@@ -443,6 +446,7 @@ impl Found {
             loops: report.coverage.loops.iter().map(|(one, taken)| Looped::new(one, taken)).collect(),
             schedules: report.coverage.levels.iter().map(Schedules::new).collect(),
             chance: report.coverage.chance.as_ref().map(Chance::new),
+            swept: report.reference.executed,
             reference: Undisturbed::new(&report.reference.run),
             more_outcomes: report.more_outcomes,
             outcomes: report
