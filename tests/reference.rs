@@ -3,7 +3,7 @@
 
 mod supervised;
 
-use sigrace::explore::{self, Plan, Reference, Report, Verdict};
+use sigrace::explore::{self, Cut, Doing, Plan, Progress, Reference, Report, Standing, Verdict};
 use sigrace::judge::Comparison;
 use sigrace::program::Limits;
 use sigrace::scenario::Strategy;
@@ -14,6 +14,8 @@ use sigrace::supervise::{Settings, Supervise, Supervisor};
 use sigrace::trace::{End, Run, Status};
 use sigrace::world::{Clock, Files, World};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What `work` makes of a supervisor of `forwards.c` that watches these signals.
@@ -60,6 +62,42 @@ fn look(argv: &[&str], within: (Limits, World), plan: Plan, folder: &Path) -> Re
         shown: Default::default(),
     };
     suite::search(&job, &Slots::new().unwrap(), &()).unwrap().report
+}
+
+/// Somebody who types ^C when handlers are checked.
+struct Impatient(Arc<AtomicBool>);
+
+impl Progress for Impatient {
+    fn at(&self, standing: &Standing) {
+        if standing.doing == Doing::Checking {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn who_is_interrupted_while_handlers_are_checked_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("forwards.c", &["-g"], folder.path());
+    let plan = Plan { send: vec!["TERM".parse().unwrap()], ..exhaust() };
+    let cancel = Arc::<AtomicBool>::default();
+    let launch = supervised::launch(&[program.to_str().unwrap()], folder.path());
+    let job = Job {
+        name: "forwards".to_owned(),
+        settings: suite::settings(launch, Default::default(), &plan, &cancel),
+        against: Against::Reference(Comparison { sends: true, ..Comparison::default() }),
+        plan,
+        checks: sigrace::checks::Rule::ALL.to_vec(),
+        keep: suite::Keep { folder: folder.path().to_owned(), all: false },
+        shown: Default::default(),
+    };
+    let slots = Slots::new().unwrap();
+    let done = suite::search(&job, &slots, &Impatient(Arc::clone(&cancel))).unwrap();
+    assert_eq!(done.report.cut, Some(Cut::Interrupted));
+    let notes = done.checked.notes;
+    assert!(notes.iter().any(|note| note.contains("the search was ended before")), "{notes:?}");
+    cancel.store(false, Ordering::Relaxed);
+    assert_eq!(suite::search(&job, &slots, &()).unwrap().report.cut, None);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use crate::trace::{Broken, End, Run, Seen, Trace, Whereabouts};
 use crate::world::World;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What runs are compared with.
 #[derive(Clone, Debug)]
@@ -202,10 +202,17 @@ fn advance(
     let seats = Seats::new(slots, &waited);
     let plan = Plan { jobs: job.plan.jobs.min(slots.count()), waited: waited.clone(), ..job.plan.clone() };
     let user = &job.settings.cancel;
-    let (result, used_up) = budget::within(&plan, user, |cancel| {
+    let (mut result, used_up) = budget::within(&plan, user, |cancel| {
         let settings = Settings { cancel: Arc::clone(cancel), ..job.settings.clone() };
         advanced(halfway, until, &Job { settings, ..job.clone() }, &plan, &seats, progress)
     });
+    // Who interrupts the checks of handlers has not had all that was asked for either.
+    if let (Ok(Reached::Done(done)), false) = (&mut result, used_up)
+        && user.load(Ordering::Relaxed)
+    {
+        done.report.cut = Some(Cut::Interrupted);
+        done.report.verdict = done.report.against(&[]);
+    }
     match (result, plan.time.filter(|_| used_up)) {
         (Ok(Reached::Done(mut done)), Some(_)) if done.report.cut == Some(Cut::Interrupted) => {
             done.report.cut = Some(Cut::Time);
