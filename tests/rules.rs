@@ -1,0 +1,361 @@
+//! What counts as wrong, by each rule of `explore` about ends, losses and what is given up; and what is meant to be so.
+
+mod fixtures;
+mod script;
+
+use fixtures::{build, explore, fixtures};
+use script::{ends, stdout};
+use std::fs;
+
+/// Ends with another status when it is told to stop, wherever it is told.
+const STOPS: &str = r#"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile sig_atomic_t told;
+static void handler(int signal) { (void)signal; told = 1; }
+int main(void)
+{
+    struct sigaction action = { .sa_handler = handler };
+    int end[2];
+    char byte;
+    sigaction(SIGTERM, &action, 0);
+    if (pipe(end) != 0) return 9;
+    if (fork() == 0) {
+        signal(SIGTERM, SIG_DFL);
+        return write(end[1], "x", 1) != 1;
+    }
+    while (!told && read(end[0], &byte, 1) < 0 && errno == EINTR) { }
+    while (wait(0) < 0 && errno == EINTR) { }
+    return told ? 3 : 0;
+}
+"#;
+
+#[test]
+fn what_only_an_interrupted_call_brings_about_is_no_end_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("stops.c");
+    fs::write(&source, STOPS).unwrap();
+    build(&source, folder.path());
+    build(&fixtures("broken").join("eintr.c"), folder.path());
+    let send = ["--send", "TERM", "--runs", "60"];
+    let output = explore(&send, "stops", folder.path());
+    ends(&output, 0);
+    assert!(stdout(&output).contains(" x exit code 3, first by "), "{}", stdout(&output));
+    let strict = explore(&[&send[..], &["--exits", "same"]].concat(), "stops", folder.path());
+    ends(&strict, 100);
+    assert!(stdout(&strict).contains("stops: another exit than expected\n"), "{}", stdout(&strict));
+
+    let send = ["--send", "USR1", "--runs", "60"];
+    let output = explore(&send, "eintr", folder.path());
+    ends(&output, 100);
+    let text = stdout(&output);
+    let why = "expected exit code 0, as in the reference run and where the signal comes just before the call, \
+               got exit code 1 when it interrupts p0 in read";
+    assert!(text.contains(why) && text.contains("1. p0 in read: send SIGUSR1 to p0\n"), "{text}");
+    // So it does for who shrinks what was recorded.
+    let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+    ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+    ends(&explore(&[&send[..], &["--exits", "any"]].concat(), "eintr", folder.path()), 0);
+    ends(&explore(&[&send[..], &["--exits", "none"]].concat(), "eintr", folder.path()), 2);
+}
+
+#[test]
+fn a_wait_that_is_given_up_is_told_with_its_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = fs::read_to_string(fixtures("broken").join("abandoned.c")).unwrap();
+    // Who is asked to end may leave the helper to itself.
+    for (name, signal, code) in [("status", "SIGUSR1", 100), ("stop", "SIGTERM", 0)] {
+        let path = folder.path().join(name).with_extension("c");
+        fs::write(&path, source.replace("SIGUSR1", signal)).unwrap();
+        build(&path, folder.path());
+        for seed in ["1", "2", "3"] {
+            let words =
+                ["explore", "--seed", seed, "--trace-dir", "traces", "--send", signal, "--runs", "60"];
+            let output =
+                script::sigrace(folder.path(), &[&words[..], &["--", &format!("./{name}")]].concat());
+            ends(&output, code);
+            let text = stdout(&output);
+            let told = "expected p0.1 to be waited for, as in the reference run and where the signal comes just before the \
+                        call; p0 in wait4 fails with EINTR when the signal interrupts it, and is given up\n";
+            assert_eq!(text.contains(told), code == 100, "{text}");
+            // A host without breakpoints does not see what calls return.
+            let error = ["\n  wait4 = -1 EINTR", "\n  wait4: EINTR"].iter().any(|line| text.contains(line));
+            assert_eq!(error, code == 100, "{text}");
+        }
+    }
+}
+
+/// Waits for any child, and looks up which one it was.
+const LOOKS_UP: &str = r#"
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void)
+{
+    pid_t pids[2];
+    int status;
+    for (int i = 0; i < 2; i++)
+        if ((pids[i] = fork()) == 0) _exit(i + 1);
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = wait(&status);
+        printf("child %d gave %d\n", pid == pids[0] ? 1 : 2, WEXITSTATUS(status));
+    }
+    return 0;
+}
+"#;
+
+#[test]
+fn results_that_children_s_order_mixes_up_are_found_and_lines_in_another_order_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("reaping.c"), folder.path());
+    let output = explore(&[], "reaping", folder.path());
+    ends(&output, 100);
+    let text = stdout(&output);
+    let why = "p0.2 has ended before p0.1, unlike in the reference run, they have written nothing, and every process has made the \
+               same calls and ended alike\n  minimal schedule, 1 step:\n    1. p0.1 after fork: let all others run first\n";
+    assert!(text.contains(why), "{text}");
+    let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+    ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+    ends(&explore(&["--runs", "60", "--save", "saved.ron"], "reaping", folder.path()), 100);
+    ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
+    ends(&explore(&["--runs", "60", "--any-output"], "reaping", folder.path()), 0);
+
+    let source = folder.path().join("looks_up.c");
+    fs::write(&source, LOOKS_UP).unwrap();
+    build(&source, folder.path());
+    let output = explore(&["--runs", "60"], "looks_up", folder.path());
+    ends(&output, 0);
+    assert!(stdout(&output).contains("2 distinct outcomes"), "{}", stdout(&output));
+}
+
+/// Does what it is told in its handler, and says so when a call is interrupted; and one that is told to read what it reads anyway.
+const NO_LOSS: [(&str, &str); 2] = [
+    (
+        "complains",
+        r#"
+#include <stdio.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+static void handler(int signal) { (void)signal; (void)!write(1, "told\n", 5); }
+int main(void)
+{
+    struct sigaction action = { .sa_handler = handler };
+    int end[2];
+    if (sigaction(SIGHUP, &action, 0) != 0 || pipe(end) != 0) return 9;
+    write(1, "ready\n", 6);
+    struct pollfd waits = { .fd = end[0], .events = POLLIN };
+    while (poll(&waits, 1, -1) < 0) perror("poll");
+    return 0;
+}
+"#,
+    ),
+    (
+        "anyway",
+        r#"
+#define _GNU_SOURCE
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+static volatile sig_atomic_t told;
+static void handler(int signal) { (void)signal; told = 1; }
+int main(void)
+{
+    struct sigaction action = { .sa_handler = handler };
+    sigset_t all, none;
+    int end[2];
+    sigfillset(&all);
+    sigemptyset(&none);
+    if (sigaction(SIGHUP, &action, 0) != 0 || pipe(end) != 0) return 9;
+    write(1, "reading\n", 8);
+    told = 0;
+    sigprocmask(SIG_BLOCK, &all, 0);
+    write(1, "read\n", 5);
+    struct pollfd waits = { .fd = end[0], .events = POLLIN };
+    for (;;) {
+        if (told) { told = 0; write(1, "read\n", 5); }
+        if (ppoll(&waits, 1, 0, &none) >= 0) return 0;
+    }
+}
+"#,
+    ),
+];
+
+#[test]
+fn what_a_program_only_overlooks_is_found_and_what_it_does_anyway_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("overlooked.c"), folder.path());
+    let send = ["--send", "HUP", "--runs", "60"];
+    let output = explore(&send, "overlooked", folder.path());
+    ends(&output, 100);
+    let text = stdout(&output);
+    let why = "expected write of p0, as in the reference run, where SIGHUP comes to p0 in poll, and where it comes earlier and interrupts \
+               nothing; when it comes to p0 before poll its handler runs, and then it sleeps there all the same\n  minimal schedule, \
+               1 step:\n    1. p0 before poll: send SIGHUP to p0\n";
+    assert!(text.contains(why), "{text}");
+    let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+    ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+    ends(&explore(&[&send[..], &["--save", "saved.ron"]].concat(), "overlooked", folder.path()), 100);
+    ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
+    ends(&explore(&[&send[..], &["--exits", "any"]].concat(), "overlooked", folder.path()), 0);
+
+    // One that looks from time to time does so late, or soon enough.
+    let source = fs::read_to_string(fixtures("broken").join("overlooked.c")).unwrap();
+    let path = folder.path().join("looks.c");
+    for (timeout, more, code) in [("60000", &[][..], 100), ("60000", &["--late", "2m"], 0), ("3000", &[], 0)]
+    {
+        fs::write(&path, source.replace("1, -1) > 0", &format!("1, {timeout}) > 0"))).unwrap();
+        build(&path, folder.path());
+        let output = explore(&[&["--send", "HUP", "--runs", "12"], more].concat(), "looks", folder.path());
+        ends(&output, code);
+        let late =
+            stdout(&output).contains("then it sleeps there all the same, until a time runs out after 1m");
+        assert_eq!(late, code == 100, "{}", stdout(&output));
+    }
+
+    for (name, source) in NO_LOSS {
+        let path = folder.path().join(name).with_extension("c");
+        fs::write(&path, source).unwrap();
+        build(&path, folder.path());
+        let output = explore(&send, name, folder.path());
+        ends(&output, 0);
+        let text = stdout(&output);
+        assert!(text.contains("distinct outcomes of "), "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_signal_is_lost_where_the_undisturbed_run_loses_it_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = fs::read_to_string(fixtures("broken").join("misread.c")).unwrap();
+    // What other signals ask for nobody knows, but they end it where the program has the same memory.
+    let (other, same) = ("at other places", "just before the same call");
+    for (name, signal, more, code, place) in [
+        ("stop", "SIGTERM", &[][..], 100, other),
+        ("stop", "SIGTERM", &["--exits", "any"], 0, other),
+        ("tell", "SIGUSR1", &[], 100, same),
+        ("tell", "SIGUSR1", &["--exits", "any"], 0, same),
+    ] {
+        let path = folder.path().join(name).with_extension("c");
+        fs::write(&path, source.replace("SIGTERM", signal)).unwrap();
+        build(&path, folder.path());
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--send", signal];
+        let explore = |more: &[&str]| {
+            script::sigrace(folder.path(), &[&words[..], more, &["--", &format!("./{name}")]].concat())
+        };
+        let output = explore(more);
+        ends(&output, code);
+        let text = stdout(&output);
+        let told = format!(
+            "expected {signal} to end it, as it does {place}; when it comes to p0 in poll, only the outside could go on: p0 in \
+             accept\n  minimal schedule, 1 step:\n    1. p0 in poll: send {signal} to p0\n"
+        );
+        assert_eq!(text.contains(&told), code == 100, "{text}");
+        if code == 100 {
+            let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+            ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+            ends(&explore(&["--save", "saved.ron"]), 100);
+            ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
+        }
+    }
+}
+
+/// What it does, and with which status it ends, depends on what it is at when the signal comes; each time it is meant.
+const PHASES: &str = r#"
+#include <signal.h>
+#include <unistd.h>
+static volatile int phase, in_phase, told, sum, half;
+static void handler(int signal) { (void)signal; in_phase = phase; told = 1; half++; }
+static __attribute__((noinline)) void compute(int rounds) { for (int i = 0; i < rounds; i++) sum += i; }
+int main(void)
+{
+    signal(SIGUSR1, handler);
+    phase = 1;          /* it computes for a long time, without a call */
+    for (int i = 0; i < 100; i++) sum += i;
+    phase = 2;
+    compute(100);
+    phase = 3;
+    getpid();           /* a call, and another phase */
+    phase = 4;
+    told = 0;           /* what came before is over */
+    compute(100);
+    if (told) return 40;
+    phase = 5;
+    if (half == 0) half = 1;
+    if (in_phase == 1 || in_phase == 2) return 30;
+    return in_phase == 5 ? 50 : 0;
+}
+"#;
+
+#[test]
+fn an_end_of_its_own_in_each_phase_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("phases.c");
+    fs::write(&source, PHASES).unwrap();
+    build(&source, folder.path());
+    let words = ["explore", "--seed", "1", "--trace-dir", "traces"];
+    let explore =
+        |more: &[&str]| script::sigrace(folder.path(), &[&words[..], more, &["--", "./phases"]].concat());
+    let all = &["--send", "USR1", "--sweep-all"][..];
+    for (sweep, codes) in [(&[][..], &[0, 30, 50][..]), (all, &[0, 30, 40, 50])] {
+        let output = explore(sweep);
+        ends(&output, 0);
+        let text = stdout(&output);
+        for code in codes {
+            assert!(text.contains(&format!(" x exit code {code}, ")), "{text}");
+        }
+        let strict = explore(&[sweep, &["--exits", "same"]].concat());
+        ends(&strict, 100);
+        assert!(stdout(&strict).contains(": another exit than expected\n"), "{}", stdout(&strict));
+    }
+}
+
+#[test]
+fn an_end_that_comes_only_between_two_instructions_is_none_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("count.c"), folder.path());
+    let explore = |more: &[&str]| {
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces"];
+        script::sigrace(folder.path(), &[&words[..], more, &["--", "./count"]].concat())
+    };
+    let output = explore(&["--save", "saved.ron"]);
+    ends(&output, 100);
+    let text = stdout(&output);
+    let why = "expected exit code 0, as in the reference run and where the signal comes a few instructions before and after, with \
+               no system call in between, got exit code 1 when it comes to p0 at add_one+";
+    assert!(text.contains(why), "{text}");
+    // All instructions between the load and the store are listed, and these alone.
+    let also = text.lines().find(|line| line.starts_with("  also at: ")).unwrap();
+    let first = text.lines().find(|line| line.starts_with("    1. p0 at add_one+")).unwrap();
+    assert!(also.contains("p0 at add_one+") && !also.contains(first.trim_start_matches("    1. ")), "{text}");
+    let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+    ends(&script::sigrace(folder.path(), &["replay", trace]), 0);
+    ends(&script::sigrace(folder.path(), &["shrink", trace]), 0);
+    let saved = fs::read_to_string(folder.path().join("saved-SIGUSR1.ron")).unwrap();
+    assert!(saved.contains("atomic: true") && saved.contains("breaks: Atomicity"), "{saved}");
+    for laxer in ["any", "uninterrupted"] {
+        ends(&explore(&["--exits", laxer]), 0);
+    }
+    let strict = explore(&["--exits", "same"]);
+    ends(&strict, 100);
+    assert!(stdout(&strict).contains(": another exit than expected\n"), "{}", stdout(&strict));
+}
+
+#[test]
+fn where_nothing_is_sent_a_childs_end_comes_at_each_instruction() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, code) in [("broken", 100), ("sound", 0)] {
+        build(&fixtures(kind).join("running.c"), folder.path());
+        for nothing in [&[][..], &["--send", "none"]] {
+            let words = ["--sweep", "count_up", "--bound", "1"];
+            let output = explore(&[&words, nothing].concat(), "running", folder.path());
+            ends(&output, code);
+            let text = stdout(&output);
+            assert!(text.contains(" instructions executed"), "{text}");
+            assert_eq!(text.contains("step 1 lands in count_up (running.c:36)"), code == 100, "{text}");
+        }
+    }
+}
