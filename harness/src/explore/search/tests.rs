@@ -43,12 +43,22 @@ fn the_first_finding_does_not_wait_for_the_runs_behind_it() {
     let (seen, bad) = (Arc::new(Seen::default()), switch("p0.1", "Before(read)", 7));
     let (of_runs, waited) = (Arc::clone(&seen), Arc::new(AtomicU64::new(0)));
     let counted = Arc::clone(&waited);
+    // What one worker alone runs up to the finding comes before it.
+    let needed = Arc::new(Mutex::new(Vec::<Vec<Step>>::new()));
+    let (alone, known) = (Arc::new(AtomicBool::new(true)), Arc::clone(&needed));
+    let by_one = Arc::clone(&alone);
     let model = Model::new(twenty(), move |steps| {
         let fails = has(steps, &bad);
         let mut now = of_runs.0.lock().unwrap();
+        if by_one.load(Ordering::Relaxed) && !now.0 {
+            known.lock().unwrap().push(steps.to_vec());
+        }
         now.0 |= fails;
+        if by_one.load(Ordering::Relaxed) {
+            return exited(i32::from(fails));
+        }
         // The other worker goes on.
-        if matches!(*now, (true, false, false)) && !fails {
+        if matches!(*now, (true, false, false)) && !known.lock().unwrap().iter().any(|one| one == steps) {
             now.2 = true;
             counted.fetch_add(1, Ordering::Relaxed);
             let wait = of_runs.1.wait_timeout_while(now, Duration::from_secs(60), |now| !now.1);
@@ -58,12 +68,16 @@ fn the_first_finding_does_not_wait_for_the_runs_behind_it() {
     });
     let mut blocked = 0;
     for seed in 0..20 {
-        *seen.0.lock().unwrap() = (false, false, false);
-        let plan = Plan { seed, stop: Stop::FirstFinding, jobs: 2, ..plan(300) };
-        let reference = reference(&plan, &mut model.clone()).unwrap();
-        let cancel = AtomicBool::new(false);
-        let report = search(&plan, reference, &|_| Ok(model.clone()), &judge, &seen, &cancel).unwrap();
-        assert_eq!(report.findings.len(), 1);
+        for jobs in [1, 2] {
+            alone.store(jobs == 1, Ordering::Relaxed);
+            *seen.0.lock().unwrap() = (false, false, false);
+            let plan = Plan { seed, stop: Stop::FirstFinding, jobs, ..plan(300) };
+            let reference = reference(&plan, &mut model.clone()).unwrap();
+            let cancel = AtomicBool::new(false);
+            let report = search(&plan, reference, &|_| Ok(model.clone()), &judge, &seen, &cancel).unwrap();
+            assert_eq!(report.findings.len(), 1);
+        }
+        needed.lock().unwrap().clear();
         blocked = waited.load(Ordering::Relaxed);
     }
     assert!(blocked > 0);
