@@ -76,9 +76,10 @@ fn supervisors_that_follow_one_another_use_one_cell() {
     let outputs = [(); 4].map(|()| alone());
     let told = outputs.each_ref().map(|output| output.split_once('\n').unwrap());
     assert!(told.iter().all(|(_, files)| *files == told[0].1 && files.contains("newer")), "{told:?}");
-    // Another is made only where what is known of the loader changes: an earlier command may have known it, or not, or something else.
+    // Another is made only where what is known of the loader changes: an earlier command may have known it, or not, or have found it
+    // elsewhere, as with other limits.
     let cells: BTreeSet<&str> = told.iter().map(|(namespace, _)| *namespace).collect();
-    assert!(cells.len() <= 2, "{told:?}");
+    assert!(cells.len() < told.len(), "{told:?}");
 }
 
 #[test]

@@ -173,7 +173,9 @@ static void signals(void) {
         action.sa_flags = restarts ? SA_RESTART : 0;
         sigaction(SIGUSR1, &action, NULL);
         begin(&word, 1, NULL);
+        int before = handled;
         pthread_kill(crew[0].thread, SIGUSR1);
+        while (handled == before) usleep(1000);
         if (!restarts) wait_awake(1);
         until_asleep(1);
         printf("handled %d, woken %ld:", handled, futex(&word, FUTEX_WAKE | shared_flag, 1, NULL, NULL, 0));

@@ -85,7 +85,10 @@ impl Turns<'_> {
         let changed = self.tree.thread_mut(target).scheduling.change(wanted, rights);
         Ok(changed.and_then(|()| match wanted.nice {
             // How the run's one CPU is shared does not matter: one thread goes at a time.
-            Some(nice) if nice != sched::nice(tid)? => sched::set_nice(tid, nice).map(|()| 0),
+            // What setpriority(2) refuses with EACCES, sched_setattr(2) does with EPERM.
+            Some(nice) if nice != sched::nice(tid)? => sched::set_nice(tid, nice)
+                .map(|()| 0)
+                .map_err(|errno| if errno == Errno::EACCES { Errno::EPERM } else { errno }),
             _ => Ok(0),
         }))
     }
