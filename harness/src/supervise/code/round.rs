@@ -17,8 +17,9 @@ use std::time::Duration;
 const COMPUTES: Duration = Duration::from_millis(20);
 /// So often, while it has the CPU.
 const EVERY: Duration = Duration::from_micros(500);
-/// For so long each of the two times.
+/// For so long each of the two times, and twice as long after each look in vain, of which there are so many.
 const LOOKS: Duration = Duration::from_millis(10);
+const TRIES: u32 = 6;
 
 impl Turns<'_> {
     /// What is to be said of a thread that has computed for so long, if it is known to go round for ever.
@@ -34,16 +35,22 @@ impl Turns<'_> {
         let tid = self.tree.thread(id).door.tid();
         let Some(suspect) = self.code.suspect.take().filter(current) else {
             let stage = Samples::of(tid, EVERY).map_or(Stage::Given, Stage::Where);
-            self.code.suspect = Some(Suspect { thread: id, since, from: computed, stage });
+            self.code.suspect = Some(Suspect { thread: id, since, from: computed, vain: 0, stage });
             return None;
         };
-        if computed.saturating_sub(suspect.from) < LOOKS {
+        if computed.saturating_sub(suspect.from) < LOOKS * (1 << suspect.vain) {
             self.code.suspect = Some(suspect);
             return None;
         }
+        let mut vain = suspect.vain;
+        let mut again = || {
+            vain += 1;
+            let samples = (vain < TRIES).then(|| Samples::of(tid, EVERY).ok()).flatten();
+            samples.map_or(Stage::Given, Stage::Where)
+        };
         let (stage, proven) = match suspect.stage {
             Stage::Given => (Stage::Given, None),
-            Stage::Where(samples) => (self.stays(id, &states(samples)).unwrap_or(Stage::Given), None),
+            Stage::Where(samples) => (self.stays(id, &states(samples)).unwrap_or_else(&mut again), None),
             Stage::Stays { samples, round, bias, exits } => {
                 let states = states(samples);
                 let left = exits.iter().any(|exit| exit.count() != Ok(0));
@@ -55,10 +62,11 @@ impl Turns<'_> {
                         round.inside.len()
                     )
                 };
-                (Stage::Given, same.then(words))
+                let proven = same.then(words);
+                (if same { Stage::Given } else { again() }, proven)
             }
         };
-        self.code.suspect = Some(Suspect { from: computed, stage, ..suspect });
+        self.code.suspect = Some(Suspect { from: computed, vain, stage, ..suspect });
         proven
     }
 

@@ -17,6 +17,8 @@ pub(in crate::supervise) struct Suspect {
     pub(in crate::supervise) since: Instant,
     /// When the look began, in CPU time of the computation.
     pub(in crate::supervise) from: Duration,
+    /// How often it was looked at in vain: each time for twice as long, since few samples may come.
+    pub(in crate::supervise) vain: u32,
     pub(in crate::supervise) stage: Stage,
 }
 
