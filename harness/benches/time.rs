@@ -9,7 +9,6 @@ mod measured;
 use measured::{Failure, median, several, supervisor, timed};
 use sigrace::world::World;
 use std::path::Path;
-use std::time::Duration;
 
 const RUNS: usize = 200;
 /// Kinds of sleep that are measured one by one, so many runs at a time, so often.
@@ -18,15 +17,7 @@ const TOGETHER: usize = 10;
 const TIMES: usize = 20;
 
 fn main() {
-    let slot = match sigrace::slots::Slots::new()
-        .and_then(|slots| slots.take(Duration::from_secs(600), &Default::default()))
-    {
-        Ok(slot) => slot,
-        Err(error) => return println!("no CPU: {error}"),
-    };
-    if let Err(error) = measure(slot.cpu) {
-        println!("not measured: {error}");
-    }
+    measured::on_a_cpu(measure);
 }
 
 fn measure(cpu: usize) -> Result<(), Failure> {

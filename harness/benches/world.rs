@@ -9,7 +9,6 @@ mod measured;
 use measured::{Failure, median, several, supervisor};
 use sigrace::world::{Files, Network, World};
 use std::path::Path;
-use std::time::Duration;
 
 /// What the program does.
 const KINDS: [&str; 4] = ["nothing", "connection", "connections", "file"];
@@ -17,15 +16,7 @@ const TOGETHER: usize = 100;
 const TIMES: usize = 15;
 
 fn main() {
-    let slot = match sigrace::slots::Slots::new()
-        .and_then(|slots| slots.take(Duration::from_secs(600), &Default::default()))
-    {
-        Ok(slot) => slot,
-        Err(error) => return println!("no CPU: {error}"),
-    };
-    if let Err(error) = measure(slot.cpu) {
-        println!("not measured: {error}");
-    }
+    measured::on_a_cpu(measure);
 }
 
 fn measure(cpu: usize) -> Result<(), Failure> {

@@ -1,13 +1,26 @@
 //! Runs of a program by one supervisor, and what they take.
 
 use sigrace::schedule::Schedule;
+use sigrace::slots::Slots;
 use sigrace::supervise::{Settings, Supervise, Supervisor};
 use sigrace::trace::{End, Status};
 use sigrace::world::World;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What benches end with when something goes wrong.
 pub type Failure = Box<dyn std::error::Error>;
+
+/// Does this on a CPU that nobody else uses meanwhile, and says what goes wrong.
+pub fn on_a_cpu(measure: impl FnOnce(usize) -> Result<(), Failure>) {
+    let taken = Slots::new().and_then(|slots| slots.take(Duration::from_secs(600), &Default::default()));
+    let slot = match taken {
+        Ok(slot) => slot,
+        Err(error) => return println!("no CPU: {error}"),
+    };
+    if let Err(error) = measure(slot.cpu) {
+        println!("not measured: {error}");
+    }
+}
 
 /// A supervisor on `cpu` of runs of this command in this world, in the folder for temporary files.
 pub fn supervisor(words: &[&str], world: World, cpu: usize) -> Result<Supervisor, Failure> {

@@ -164,11 +164,6 @@ fn natural(signal: Signal) -> bool {
     signal == Signal::CHLD || signal == Signal::ALRM || named()
 }
 
-/// True for what glibc's threads keep for themselves (nptl(7), "NPTL internals"): nobody else can mean it.
-fn of_c_library(signal: Signal) -> bool {
-    [32, 33].contains(&signal.number())
-}
-
 /// The most runs that checking one program may cost.
 pub const MOST_RUNS: u64 = 300;
 
@@ -188,7 +183,7 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
     let mut foreign = SignalSet::EMPTY;
     for (number, process) in found.processes.iter().enumerate() {
         let mut handlers = found.handlers_of(process);
-        handlers.retain(|one| !of_c_library(one.signal));
+        handlers.retain(|one| !one.signal.is_of_the_c_library());
         handlers.retain(|one| asked.signals.is_empty() || asked.signals.contains(&one.signal));
         let Some(last) = handlers.last() else { continue };
         if number >= all {

@@ -94,7 +94,7 @@ fn file_word(act: &Action) -> String {
 }
 
 /// All of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sections {
     /// In their order.
     pub(super) each: Vec<Section>,
@@ -183,16 +183,7 @@ impl Args {
 impl Sections {
     /// These, as they were asked for.
     fn of(each: Vec<Section>) -> Sections {
-        Sections {
-            each,
-            found: None,
-            goes_on: Vec::new(),
-            endings: Vec::new(),
-            heard: false,
-            look: None,
-            stalls: false,
-            listens: Vec::new(),
-        }
+        Sections { each, ..Sections::default() }
     }
 }
 
