@@ -187,6 +187,16 @@ impl What {
         if let What::Make(made) = self { Some(made) } else { None }
     }
 
+    /// The file that is executed, if one is.
+    pub fn executed(&self) -> Option<&str> {
+        if let What::Exec(file) = self { Some(file) } else { None }
+    }
+
+    /// The call into which the thread is let go, and which time.
+    pub fn begun(&self) -> Option<(Syscall, u32)> {
+        if let What::Go(site, nth) = self { Some((site.begun()?, *nth)) } else { None }
+    }
+
     /// The kind of point that the thread was at, or came to by falling asleep, and which time that was.
     pub fn visit(&self) -> Option<(Site, u32)> {
         match self {
@@ -303,6 +313,11 @@ pub struct Took {
     /// From that signal to the first time that ran out after it; zero if none did.
     #[serde(default, skip_serializing_if = "Duration::is_zero", with = "crate::program::seconds")]
     pub expired: Duration,
+}
+
+/// A time on the program's clock as people read it, in milliseconds at the finest.
+pub fn lasting(time: Duration) -> impl fmt::Display {
+    humantime::format_duration(Duration::from_millis(time.as_millis() as u64))
 }
 
 /// What became of the first process.

@@ -6,7 +6,7 @@
 
 use super::visits::{Visits, is_open, tried_first};
 use crate::schedule::{Point, Site, Syscall, ThreadName};
-use crate::trace::{Run, What};
+use crate::trace::Run;
 use std::collections::BTreeMap;
 
 /// Fewer children are tried one by one: there is little to save.
@@ -80,25 +80,11 @@ pub(super) fn alike(run: &Run, visits: &Visits) -> Vec<Alike> {
         }
         let ends = members.first().zip(members.last());
         let Some((first, last)) = ends else { continue };
-        let executed = run.events.iter().rev().find_map(|event| match &event.what {
-            What::Exec(program) if event.thread.process() == **first => Some(program.clone()),
-            What::Exec(_)
-            | What::Go(..)
-            | What::Step(_)
-            | What::Sleep(..)
-            | What::Make(_)
-            | What::Signal(_)
-            | What::Stop
-            | What::Continue
-            | What::Expire(_)
-            | What::Fire(_)
-            | What::Refuse(..)
-            | What::NotHeld(..)
-            | What::End(_) => None,
-        });
+        let mut own = run.events.iter().rev().filter(|event| event.thread.process() == **first);
+        let program = own.find_map(|event| event.what.executed()).map(str::to_owned);
         let each = members.iter().filter_map(|member| each.remove(member)).collect();
         let (first, last) = ((*first).clone(), (*last).clone());
-        found.push(Alike { first, last, program: executed, open, each });
+        found.push(Alike { first, last, program, open, each });
     }
     found
 }

@@ -135,15 +135,15 @@ fn of_run<S: Supervise + ?Sized>(supervisor: &mut S, run: &Run) -> Result<Repeat
 /// The calls that could be in loops, or of children that do the same, if they were made at the same places.
 fn wanted(run: &Run) -> Wanted {
     let visits = visits(run, None);
-    let Repeated { loops, children } = repeated(run, &visits);
-    if loops.is_empty() && children.is_empty() {
+    let (loops, children) = (loops(&visits), alike(run, &visits));
+    if loops.is_empty() && !children.iter().any(Alike::is_open) {
         return Wanted::new();
     }
     let calls = loops
         .into_iter()
         .flat_map(|one| one.calls.into_iter().map(move |call| (one.from.thread.clone(), call)));
     // A loop that makes children goes the same way if they do, whether or not something could be done in them.
-    calls.chain(children::calls(&alike(run, &visits), run)).collect()
+    calls.chain(children::calls(&children, run)).collect()
 }
 
 /// What goes the same way in a run with these visits, where something could be done.

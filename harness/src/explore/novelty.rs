@@ -92,8 +92,7 @@ fn pairs(events: &[Event]) -> Vec<u64> {
 
 /// How far it is from the first process or which client it is, and whether it is a further thread.
 fn kind(thread: &ThreadName) -> (usize, Option<u32>, bool) {
-    let generations = std::iter::successors(thread.parent(), ThreadName::parent).count();
-    (generations, thread.client_of(), thread.is_process())
+    (thread.generation(), thread.client_of(), thread.is_process())
 }
 
 /// What happens, whichever time it is and whoever it is that another one is named for.

@@ -148,8 +148,11 @@ impl Searching {
         self.past_one_step
     }
 
-    /// Takes in what a run has shown.
-    fn learn(&mut self, run: &Run) {
+    /// Takes in what a run has shown, where that may end the search.
+    fn learn(&mut self, plan: &Plan, run: &Run) {
+        if !plan.settles {
+            return;
+        }
         self.novelty.learn(run, self.report.outcomes.len(), self.space.is_rest(&run.schedule));
     }
 
@@ -325,8 +328,8 @@ impl Search<'_, '_> {
         }
         let home = ScheduleTree::new(self.state.space.clone(), reference.schedule.clone());
         self.take(home, &reference.run)?;
-        self.state.learn(reference.plain());
-        self.state.learn(&reference.run);
+        self.state.learn(self.plan, reference.plain());
+        self.state.learn(self.plan, &reference.run);
         self.verify(&[&reference.run])
     }
 
@@ -342,7 +345,7 @@ impl Search<'_, '_> {
             (results, complete) = self.ledger.make_round(&schedules, self.plan.stop == Stop::FirstFinding)?;
             for (planned, Tried { run, .. }) in round.drain(..results.len()).zip(results) {
                 self.take_planned(planned, &run)?;
-                self.state.learn(&run);
+                self.state.learn(self.plan, &run);
                 self.progress.at(&self.standing(Doing::Searching));
                 runs.push(run);
                 cut = self.satisfied();

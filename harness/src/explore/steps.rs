@@ -152,28 +152,14 @@ pub(super) fn sent_at(schedule: &Schedule) -> Option<(usize, &Step, Label)> {
 
 /// The last call that the thread of this step had begun when the step was taken.
 pub(super) fn last_call(run: &Run, step: &Step) -> Option<Point> {
+    let taken = What::Step(step.action.clone());
     let mut last = None;
     for event in run.events.iter().filter(|event| event.thread == step.thread) {
-        match &event.what {
-            What::Go(Site::Before(call) | Site::Entering(call), nth) => last = Some((*call, *nth)),
-            What::Step(action) if *action == step.action => {
-                let (call, nth) = last?;
-                return Some(Point { thread: step.thread.clone(), site: Site::Before(call), nth });
-            }
-            What::Go(..)
-            | What::Step(_)
-            | What::Exec(_)
-            | What::Sleep(..)
-            | What::Make(_)
-            | What::Signal(_)
-            | What::Stop
-            | What::Continue
-            | What::Expire(_)
-            | What::Fire(_)
-            | What::Refuse(..)
-            | What::NotHeld(..)
-            | What::End(_) => {}
+        if event.what == taken {
+            let (call, nth) = last?;
+            return Some(Point { thread: step.thread.clone(), site: Site::Before(call), nth });
         }
+        last = event.what.begun().or(last);
     }
     None
 }

@@ -124,7 +124,7 @@ pub(super) fn visits(run: &Run, calls: Option<&[Called]>) -> Visits {
     }
     let mut generations: BTreeMap<usize, Vec<&ThreadName>> = BTreeMap::new();
     for thread in courses.keys() {
-        generations.entry(generation(thread)).or_default().push(thread);
+        generations.entry(thread.generation()).or_default().push(thread);
     }
     let (mut kinds, mut natures) = (Numbers(HashMap::new()), Numbers(HashMap::new()));
     let (mut all, mut unknown) = (Visits::default(), usize::MAX);
@@ -197,11 +197,6 @@ pub(super) fn is_open(reached: &Reached) -> bool {
     !others.is_empty() || !receivable.is_empty() || *fires || *acts != Acts::NOTHING
 }
 
-/// How far its process is from the first one.
-fn generation(thread: &ThreadName) -> usize {
-    std::iter::successors(thread.parent(), ThreadName::parent).count()
-}
-
 fn here(reached: &Reached, alike: &BTreeMap<ThreadName, usize>) -> Here {
     let Reached { point, others, receivable, fires, acts } = reached;
     let others = others.iter().map(|other| kin(&point.thread, other, alike)).collect();
@@ -210,15 +205,14 @@ fn here(reached: &Reached, alike: &BTreeMap<ThreadName, usize>) -> Here {
 
 fn kin(thread: &ThreadName, other: &ThreadName, alike: &BTreeMap<ThreadName, usize>) -> Kin {
     let (process, others) = (thread.process(), other.process());
-    let mut ancestors = std::iter::successors(thread.parent(), ThreadName::parent);
     if process == others {
         Kin::Own(other.is_process())
-    } else if let Some(above) = ancestors.position(|ancestor| ancestor == others) {
-        Kin::Ancestor(above)
+    } else if process.descends_from(&others) {
+        Kin::Ancestor(process.generation() - others.generation())
     } else if other.descends_from(&process) {
         alike.get(&others).map_or_else(|| Kin::Named(other.clone()), |alike| Kin::Descendant(*alike))
     } else if other.client_of() == thread.client_of() {
-        Kin::Stranger(generation(other))
+        Kin::Stranger(other.generation())
     } else {
         Kin::Named(other.clone())
     }

@@ -2,7 +2,7 @@
 //! since the reference run may have been sent it at another time; from the start if none was sent.
 
 use super::{Expectation, Kind, Scope, Typed};
-use crate::trace::{Broken, End, Run};
+use crate::trace::{Broken, End, Run, lasting};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,12 +35,10 @@ impl Expectation for Within {
         if !matches!(run.outcome.end, End::Ended(_)) || took <= self.most {
             return None;
         }
-        let words =
-            |time: Duration| humantime::format_duration(Duration::from_millis(time.as_millis() as u64));
         let than = match self.reference {
-            Some(reference) => format!("the reference run took {}", words(reference)),
-            None => format!("expected {} at most", words(self.most)),
+            Some(reference) => format!("the reference run took {}", lasting(reference)),
+            None => format!("expected {} at most", lasting(self.most)),
         };
-        Some(format!("it took {} on the program's clock to end; {than}", words(took)))
+        Some(format!("it took {} on the program's clock to end; {than}", lasting(took)))
     }
 }

@@ -9,7 +9,7 @@
 use super::{Exits, Expectation, Held, Kind, LATE, Scope};
 use crate::schedule::{Syscall, ThreadName};
 use crate::signal::Signal;
-use crate::trace::{Broken, End, Outcome, Run};
+use crate::trace::{Broken, End, Outcome, Run, lasting};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,8 +75,7 @@ impl Expectation for As {
         let until = if expired.is_zero() {
             String::new()
         } else if self.late.is_some_and(|late| expired > late) {
-            let time = Duration::from_millis(expired.as_millis() as u64);
-            format!(", until a time runs out after {}", humantime::format_duration(time))
+            format!(", until a time runs out after {}", lasting(expired))
         } else {
             return None;
         };

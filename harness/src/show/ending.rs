@@ -5,7 +5,7 @@ use super::{Page, indented};
 use crate::schedule::ThreadName;
 use crate::signal::{Signal, SignalSet};
 use crate::trace::{
-    Change, Changing, End, LeftHow, Open, Outcome, Output, Remains, Sleeper, TerminalLeft, Took,
+    Change, Changing, End, LeftHow, Open, Outcome, Output, Remains, Sleeper, TerminalLeft, Took, lasting,
 };
 use std::time::Duration;
 
@@ -112,10 +112,12 @@ fn took(outcome: &Outcome) -> String {
     if whole < SHORT {
         return String::new();
     }
-    let words = |time: Duration| humantime::format_duration(Duration::from_millis(time.as_millis() as u64));
-    let last =
-        if after == whole { String::new() } else { format!(", {} after the last signal sent", words(after)) };
-    format!("on the program's clock it took {}{last}\n", words(whole))
+    let last = if after == whole {
+        String::new()
+    } else {
+        format!(", {} after the last signal sent", lasting(after))
+    };
+    format!("on the program's clock it took {}{last}\n", lasting(whole))
 }
 
 fn end(end: &End, page: Page) -> String {

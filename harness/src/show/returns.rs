@@ -82,7 +82,7 @@ impl<'a> Returns<'a> {
     }
 
     fn told(&self, call: &SeenCall, with_result: bool) -> Option<Told> {
-        let (name, nth) = called(&self.trace.events.get(call.event)?.what)?;
+        let (name, nth) = self.trace.events.get(call.event)?.what.begun()?;
         let sends = call.sends.as_ref();
         let sends = sends.map(|(signal, to)| format!("({}, {signal})", several(to))).unwrap_or_default();
         let nth = if nth > 1 { format!(" #{nth}") } else { String::new() };
@@ -233,7 +233,8 @@ impl<'a> Returns<'a> {
         let Some(returned) = &call.returned else { return false };
         let Some(event) = self.trace.events.get(call.event) else { return false };
         let thread = &event.thread;
-        let more = self.of_thread(thread, returned.by).any(|(index, _)| index > call.event);
+        let until = self.trace.events.iter().take(returned.by);
+        let more = until.skip(call.event + 1).any(|event| event.thread == *thread);
         let mut handlers = self.trace.seen.handlers.iter();
         let handled =
             handlers.any(|one| one.thread == *thread && one.by > call.event && one.by <= returned.by);
@@ -277,26 +278,6 @@ fn between_calls(site: Site) -> bool {
     match site {
         Site::After(_) | Site::At(_) | Site::Probe(_) => true,
         Site::Before(_) | Site::Entering(_) | Site::In(_) | Site::Quiet => false,
-    }
-}
-
-/// The call that is made, and for the how manieth time.
-fn called(what: &What) -> Option<(Syscall, u32)> {
-    match what {
-        What::Go(Site::Before(call) | Site::Entering(call), nth) => Some((*call, *nth)),
-        What::Go(Site::In(_) | Site::After(_) | Site::At(_) | Site::Probe(_) | Site::Quiet, _)
-        | What::Exec(_)
-        | What::Step(_)
-        | What::Sleep(..)
-        | What::Make(_)
-        | What::Signal(_)
-        | What::Stop
-        | What::Continue
-        | What::Expire(_)
-        | What::Fire(_)
-        | What::Refuse(..)
-        | What::NotHeld(..)
-        | What::End(_) => None,
     }
 }
 

@@ -245,7 +245,7 @@ fn another_round(events: &[Event], at: usize) -> Option<usize> {
 
 fn transfers(event: &Event) -> bool {
     use Sysno as S;
-    let What::Go(Site::Before(call) | Site::Entering(call), _) = event.what else { return false };
+    let Some((call, _)) = event.what.begun() else { return false };
     matches!(
         call.sysno(),
         Some(

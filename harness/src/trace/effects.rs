@@ -7,7 +7,7 @@
 //! woken.
 
 use super::{Event, Run, What};
-use crate::schedule::{Site, Syscall, ThreadName};
+use crate::schedule::{Syscall, ThreadName};
 use std::collections::BTreeMap;
 use syscalls::Sysno;
 
@@ -20,7 +20,7 @@ impl Run {
         let until = after.iter().take_while(|event| !matches!(event.what, What::Expire(_)));
         let mut effects = BTreeMap::new();
         for event in before.iter().chain(until) {
-            if let What::Go(Site::Before(call) | Site::Entering(call), _) = event.what
+            if let Some((call, _)) = event.what.begun()
                 && (tells(call) || changes(call))
             {
                 *effects.entry((event.thread.process(), call)).or_default() += 1;

@@ -49,10 +49,7 @@ pub fn interrupted(events: &[Event]) -> Vec<Interruption> {
                 thread.sent = false;
             }
             What::Go(site, visit) => {
-                let call = match site {
-                    Site::Before(call) | Site::Entering(call) => Some(*call),
-                    Site::In(_) | Site::After(_) | Site::At(_) | Site::Probe(_) | Site::Quiet => None,
-                };
+                let call = site.begun();
                 let slept = thread.asleep.take().filter(|_| std::mem::take(&mut thread.sent));
                 let slept = slept.filter(|(_, before)| Some(before.site) != call.map(Site::Before));
                 interrupted.extend(slept.map(|(point, before)| Interruption { point, before, after: index }));
