@@ -7,30 +7,18 @@ use crate::supervise::code::places::Places;
 use crate::supervise::code::ticks::Ticks;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// It makes runs faster, and changes nothing of what they report.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Learnt {
     loader: Mutex<Loader>,
-    recalled: Once,
+    recalled: OnceLock<()>,
     shared: Mutex<Vec<(PathBuf, String)>>,
     /// Where in its file a program's code is.
     pub(in crate::supervise) places: Places,
     /// Where a program of Go reads the processor's counter.
     pub(in crate::supervise) ticks: Ticks,
-}
-
-impl Default for Learnt {
-    fn default() -> Learnt {
-        Learnt {
-            loader: Mutex::default(),
-            recalled: Once::new(),
-            shared: Mutex::default(),
-            places: Places::default(),
-            ticks: Ticks::default(),
-        }
-    }
 }
 
 impl Learnt {
@@ -45,7 +33,7 @@ impl Learnt {
 
     /// Takes in where an earlier command has found the loader of this program, before the first run.
     pub(in crate::supervise) fn recall(&self, memory: &dyn Memory, program: &Path) {
-        self.recalled.call_once(|| {
+        self.recalled.get_or_init(|| {
             if let Some(range) = loaders::recall(memory, program) {
                 *self.known() = Loader::Remembered(range);
             }

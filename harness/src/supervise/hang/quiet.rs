@@ -26,7 +26,7 @@ const AGAIN: u64 = 100;
 const LEAST: u64 = 10;
 
 /// How many have to run out within this limit of the program's clock.
-fn again(limit: Duration) -> u64 {
+fn times_within(limit: Duration) -> u64 {
     (AGAIN.saturating_mul(limit.as_secs()) / 3600).clamp(LEAST, AGAIN)
 }
 /// Between two looks while real time passes.
@@ -66,7 +66,7 @@ impl Turns<'_> {
         let most = u64::try_from(self.settings.limits.clock.as_nanos()).unwrap_or(u64::MAX);
         // From a signal on it has as long again: its end may be what the signal brings about.
         let (since, run_out) = self.course.last_sent.unwrap_or_default();
-        let again = self.clock.run_out - run_out > again(self.settings.limits.clock);
+        let again = self.clock.run_out - run_out > times_within(self.settings.limits.clock);
         if again && self.clock.now.saturating_sub(since) > most && self.earliest().is_some() {
             return Ok(Some(End::Stalled(sleepers(&self.snapshot()?))));
         }
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn who_is_followed_for_less_need_not_sleep_as_often() {
-        let of = |seconds| again(Duration::from_secs(seconds));
+        let of = |seconds| times_within(Duration::from_secs(seconds));
         assert_eq!([of(1), of(120), of(1800), of(3600), of(86_400)], [10, 10, 50, 100, 100]);
     }
 }
