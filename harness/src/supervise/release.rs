@@ -21,7 +21,7 @@ impl Turns<'_> {
     pub(super) fn let_go(&mut self, id: ThreadId) -> Result<(), RunError> {
         self.aim(id)?;
         self.note_taker(id)?;
-        self.look_where(id);
+        self.look_where_it_leaves(id);
         self.watch_for_crash(id);
         self.note_call(id);
         self.note_on_stack(id);

@@ -228,6 +228,7 @@ impl<'a> Turns<'a> {
     pub(super) fn signalled(&mut self, process: ProcessId) {
         let threads: Vec<ThreadId> = self.tree.threads_of(process).collect();
         threads.into_iter().for_each(|id| self.tree.thread_mut(id).dirty = true);
+        self.code.results.signalled(process);
     }
 
     pub(super) fn proc_status(&self, id: ThreadId) -> Result<Option<ProcStatus>, RunError> {
