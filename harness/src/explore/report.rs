@@ -257,7 +257,7 @@ pub struct Finding {
     pub shrink_runs: u64,
     /// True if the budget for shrinking was used up: a simpler schedule may exist.
     pub shrink_cut: bool,
-    /// How often it was run again, and went and ended the same way each time.
+    /// How often this very schedule was run, and went and ended the same way each time.
     pub confirmed: u32,
 }
 
