@@ -1,11 +1,11 @@
-//! What a run leaves: of files, of IPC objects, and what its processes still held when they ended.
+//! What a run leaves: of files, of IPC objects, and what its processes still held at the end.
 
 use super::RunError;
-use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::state::Turns;
 use crate::sys::procfs;
 use crate::sys::upper::{self, Look};
-use crate::trace::{Changing, Open, Remains};
+use crate::trace::{Changing, End, Open, Remains};
 use std::path::Path;
 use syscalls::Sysno;
 
@@ -62,12 +62,36 @@ impl Turns<'_> {
 
     /// A process is about to end by itself: what it still holds.
     pub(super) fn note_open(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let open = self.open_of(id)?;
+        self.noted.open.extend(open);
+        Ok(())
+    }
+
+    /// Nobody goes on any more: what each process holds while it sleeps. Where a limit is what ends the run, that is chance.
+    pub(super) fn note_held(&mut self, end: &End) -> Result<(), RunError> {
+        if !matches!(end, End::Hang(_) | End::Idle(_)) {
+            return Ok(());
+        }
+        let mut held = Vec::new();
+        for process in (0..self.tree.processes.len()).map(ProcessId) {
+            let client = self.tree.process(process).name.client_of().is_some();
+            if let Some(id) = self.tree.live_thread_of(process).filter(|_| !client) {
+                held.extend(self.open_of(id)?);
+            }
+        }
+        held.sort_by(|one, other| one.process.cmp(&other.process));
+        self.noted.held = held;
+        Ok(())
+    }
+
+    /// What the process of this thread holds from its fourth descriptor on; none if that is nothing, or if it is gone.
+    fn open_of(&self, id: ThreadId) -> Result<Option<Open>, RunError> {
         const STANDARD: i32 = 2;
         let thread = self.tree.thread(id);
         let process = self.tree.process(thread.process).name.clone();
         let failed = |error| {
             if procfs::gone(&error) {
-                Ok(())
+                Ok(None)
             } else {
                 Err(RunError::failed(format!("reading the descriptors of {process}"), error))
             }
@@ -85,10 +109,7 @@ impl Turns<'_> {
                 Err(error) => return failed(error),
             }
         }
-        if !descriptors.is_empty() {
-            self.noted.open.push(Open { process, descriptors });
-        }
-        Ok(())
+        Ok((!descriptors.is_empty()).then_some(Open { process, descriptors }))
     }
 
     /// What a descriptor is, without what is another number every time.
@@ -115,6 +136,7 @@ impl Turns<'_> {
         changes.sort();
         let mut open = std::mem::take(&mut self.noted.open);
         open.sort_by(|one, other| one.process.cmp(&other.process));
-        Ok(Remains { changes, more, open })
+        let held = std::mem::take(&mut self.noted.held);
+        Ok(Remains { changes, more, open, held })
     }
 }
