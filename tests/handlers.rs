@@ -125,6 +125,17 @@ fn handlers_that_are_not_the_programs_own_are_told_in_one_note() {
     let note =
         "the handlers of SIGINT and SIGTERM were not checked: they are none of the program's own functions";
     assert_eq!(checked.notes, [note]);
+    // One of its own that has lost its name is another matter: that can be mended.
+    let source = "#include <signal.h>\n#include <unistd.h>\n\
+         static void handler(int signal) { (void)signal; }\n\
+         int main(void) { signal(SIGINT, handler); getppid(); return 0; }\n";
+    std::fs::write(folder.path().join("stripped.c"), source).unwrap();
+    let mut compiler = std::process::Command::new("cc");
+    compiler.args(["-s", "-o", "stripped", "stripped.c"]).current_dir(&folder);
+    assert!(compiler.status().unwrap().success());
+    let Some(checked) = check(&folder.path().join("stripped"), "", checks::MOST_RUNS) else { return };
+    let note = "the handler of SIGINT was not checked: the program's file does not name it (next: the same with a build that is not stripped)";
+    assert_eq!(checked.notes, [note]);
 }
 
 #[test]

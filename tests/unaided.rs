@@ -6,7 +6,7 @@ mod script;
 
 use fixtures::{build, explore, fixtures};
 use found::{AT_TERMINAL, FOUND, WITH_CLIENTS};
-use script::{ends, stdout};
+use script::{ends, stderr, stdout};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -111,6 +111,28 @@ fn what_is_sound_is_silent() {
         ends(&output, 0);
         assert!(!stdout(&output).contains("finding:"), "{}", stdout(&output));
     }
+}
+
+#[test]
+fn what_is_found_is_told_at_once_and_named_again_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("half_written.c"), folder.path());
+    let what = "./half_written, sent SIGTERM: other files are left than should be";
+    let output = explore(&["--runs", "40"], "half_written", folder.path());
+    ends(&output, 100);
+    let (text, told) = (stdout(&output), stderr(&output));
+    let found: Vec<&str> = told.lines().filter(|line| line.starts_with("found: ")).collect();
+    let [found] = found[..] else { panic!("{told}") };
+    // With the schedule that is told in full at the end of that search.
+    let schedule = found.strip_prefix(&format!("found: {what}, by p0 before ")).expect(found);
+    assert!(schedule.ends_with(": send SIGTERM"), "{found}");
+    assert!(text.contains(&format!("\nfinding: {what}\n")), "{text}");
+    let [replay, name] = text.lines().rev().take(2).collect::<Vec<_>>()[..] else { panic!("{text}") };
+    assert!(name == what && replay.starts_with("replay: sigrace replay "), "{text}");
+    // Who wants the first finding has it at once in any case.
+    let output = explore(&["--first"], "half_written", folder.path());
+    ends(&output, 100);
+    assert!(!stderr(&output).contains("found: "));
 }
 
 fn build_with(flags: &[&str], name: &str, folder: &Path) {

@@ -9,13 +9,13 @@ use super::exit::{Exit, Stop};
 use super::options::{Format, RUNS, Search, duration};
 use super::progress::Progress;
 use super::report;
-use super::say::{page, warn};
+use super::say::{complain, page, warn};
 use super::target::Target;
 use super::{host, interrupt};
 use crate::checks::Rule;
 use crate::code::Place;
-use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
-use crate::judge::{Comparison, Exits, LATE, Typed};
+use crate::explore::{self, Code, Finding, Partition, Plan, Standing, Verdict};
+use crate::judge::{self, Comparison, Exits, LATE, Typed};
 use crate::probe::BadProbeName;
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, BadPoint, Keys, Label, Making, Point, Receiver, Site, Syscall};
@@ -225,7 +225,7 @@ fn exits(text: &str) -> Result<Exits, String> {
 }
 
 fn regex(text: &str) -> Result<String, String> {
-    crate::judge::regex(text).map_err(|error| error.reason)?;
+    judge::regex(text).map_err(|error| error.reason)?;
     Ok(text.to_owned())
 }
 
@@ -286,12 +286,14 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         let code = Code { reentered: code.reentered && !section.fatal, ..code.clone() };
         let mut plan = Plan { from, ..args.plan(section, &how, code, share, apart) };
         plan.may.retain(|act| !persons.contains(act));
+        let job_name = section.name(&name, searches);
         let progress = Progress::within(
             plan.time,
             Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)),
-        );
+        )
+        .of(&job_name, (searches > 1).then(|| whole.findings()));
         let job = Job {
-            name: section.name(&name, searches),
+            name: job_name,
             settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
             against: Against::Reference(args.comparison(section, &plan, sections.heard)),
             plan,
@@ -456,8 +458,13 @@ impl explore::Progress for Progress {
     fn at(&self, standing: &Standing) {
         let Standing { runs, points, findings, .. } = *standing;
         let phase = standing.doing;
-        let (points, findings) = (count(points as u64, "point"), count(findings as u64, "finding"));
-        self.set(runs, format!("{phase}, {points}, {findings}"));
+        let findings = count(self.before() + findings as u64, "finding");
+        self.set(runs, format!("{phase}, {}, {findings}", count(points as u64, "point")));
+    }
+
+    fn found(&self, finding: &Finding) {
+        let (what, by) = (judge::title(finding.breaks), &finding.schedule);
+        self.aside(|| complain(format_args!("found: {}: {what}, by {by}", self.name())));
     }
 }
 

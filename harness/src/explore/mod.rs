@@ -24,7 +24,6 @@ mod confirm;
 mod cover;
 mod crew;
 mod elsewhere;
-mod entered;
 mod error;
 mod executed;
 mod exhaustive;
@@ -58,6 +57,7 @@ mod space;
 mod steps;
 mod strategy;
 mod tree;
+mod twins;
 mod verdict;
 mod visits;
 

@@ -436,6 +436,12 @@ impl Search<'_, '_> {
             races: &mut self.state.races,
             runs: self.state.report.runs,
             tell: &|doing| self.progress.at(&Standing { doing, ..standing }),
+            found: &|finding| {
+                // The first one ends the search where no more are wanted.
+                if self.plan.stop != Stop::FirstFinding {
+                    self.progress.found(finding);
+                }
+            },
         };
         let result = follow.up(tree, run, breaks);
         if matches!(result, Err(Halt::Interrupted)) {

@@ -68,7 +68,7 @@ use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{self, Run, Whereabouts};
 use crate::world::World;
-pub use calls::may_wait;
+pub use calls::{Shared, may_wait, shared};
 pub use cells::Cells;
 use cells::Purpose;
 pub use code::ambush::MOST as MOST_OBSERVED;
