@@ -246,6 +246,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         clients,
         ..suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, &cancel)
     };
+    let clock = Stopwatch::start(slots.waited());
     let mut sections = match args.sections(&mut settings, &slots) {
         Ok(sections) => sections,
         Err(error) => {
@@ -254,7 +255,6 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         }
     };
     let format = args.search.output.format;
-    let clock = Stopwatch::start(slots.waited());
     for told in [sections.told(&name), sections.followed(), sections.unvisited()].into_iter().flatten() {
         report::tell(format, told)?;
     }

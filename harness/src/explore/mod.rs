@@ -33,6 +33,7 @@ mod fixed;
 mod follow;
 mod interrupted;
 mod known;
+mod leaked;
 mod ledger;
 mod loops;
 mod lost;

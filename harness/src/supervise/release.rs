@@ -134,6 +134,7 @@ impl Turns<'_> {
             let door = &self.tree.thread(id).door;
             let look = row.is_look(&held.args(), |address| door.read_array(address) == Ok([0; 16]));
             self.clock.call(look);
+            self.date()?;
             self.note_opening(id, call, &held.args());
             self.note_in_vain(id, call, &held.args());
             self.note_start(id, call, &held);

@@ -67,6 +67,8 @@ impl Section {
     }
 }
 
+/// Of the time that was given, the undisturbed run that is looked at first takes this part at most.
+const LOOKS_FOR: u32 = 4;
 /// What the kernel sends for what a person does at a terminal.
 const AT_TERMINAL: [Signal; 4] = [Signal::INT, Signal::QUIT, Signal::HUP, Signal::WINCH];
 
@@ -169,9 +171,14 @@ impl Args {
         Ok(Sections { found: Some(found), heard, look, stalls, listens, ..Sections::of(each) })
     }
 
-    /// What an undisturbed run shows. Where it only lets time pass, and nobody has said how far, the runs that follow go on for less.
+    /// What an undisturbed run shows, in a part of the time that there is. Where it only lets time pass, and nobody has said how
+    /// far, the runs that follow go on for less.
     fn look(&self, settings: &mut Settings, slots: &Slots) -> Result<(Look, bool), Stop> {
-        let look = suite::look(settings, slots)?;
+        let mut looking = settings.clone();
+        if let Some(time) = self.search.time {
+            looking.limits.time = looking.limits.time.min(time / LOOKS_FOR);
+        }
+        let look = suite::look(&looking, slots)?;
         let stalls = !self.target.has_limit_of_clock() && look.only_lets_time_pass(Limits::FOLLOWED);
         if stalls {
             settings.limits.clock = Limits::FOLLOWED;
@@ -200,7 +207,8 @@ impl Sections {
 
     /// The run that nothing disturbed, if one was looked at that went as far as the others go.
     pub(super) fn undisturbed(&self) -> Option<&Run> {
-        self.look.as_ref().filter(|_| !self.stalls).map(Look::run)
+        let run = self.look.as_ref().filter(|_| !self.stalls).map(Look::run);
+        run.filter(|run| !matches!(run.outcome.end, End::TimedOut))
     }
 
     /// What a person does in searches of their own.
