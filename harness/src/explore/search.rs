@@ -484,7 +484,8 @@ impl Search<'_, '_> {
             outcomes.push(Seen {
                 outcome: run.outcome.clone(),
                 breaks: self.ledger.judge(run),
-                example: run.schedule.clone(),
+                // What was done, so that nobody looks for what was not.
+                example: Schedule { steps: taken(run) },
                 first: self.state.report.runs,
                 runs: 1,
             });

@@ -258,7 +258,7 @@ impl Sections {
         }
         let found = self.found.as_ref().filter(|_| self.several())?;
         let mut told = format!("{program} is sent in turn: {}", listed(self.each.iter().map(Section::words)));
-        let signals = |set: SignalSet| listed(set.iter());
+        let signals = |set: SignalSet| few(&set.iter().collect::<Vec<_>>());
         let mut left = Vec::new();
         let natural: SignalSet =
             found.natural.iter().filter(|signal| !signal.is_of_the_c_library()).collect();
@@ -350,13 +350,14 @@ impl Sections {
 }
 
 /// The first of them, and how many there are more.
-fn few(processes: &[&ThreadName]) -> String {
+fn few(names: &[impl ToString]) -> String {
     const FEW: usize = 4;
-    match processes.split_at_checked(FEW) {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    match names.split_at_checked(FEW) {
         Some((first, rest @ [_, _, ..])) => {
-            listed(first.iter().map(ToString::to_string).chain([format!("{} more", rest.len())]))
+            listed(first.iter().cloned().chain([format!("{} more", rest.len())]))
         }
-        _ => listed(processes),
+        _ => listed(names),
     }
 }
 
