@@ -371,13 +371,14 @@ impl Sections {
 }
 
 /// The first of them, and how many there are more.
-fn few(processes: &[&ThreadName]) -> String {
+fn few(names: &[impl ToString]) -> String {
     const FEW: usize = 4;
-    match processes.split_at_checked(FEW) {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    match names.split_at_checked(FEW) {
         Some((first, rest @ [_, _, ..])) => {
-            listed(first.iter().map(ToString::to_string).chain([format!("{} more", rest.len())]))
+            listed(first.iter().cloned().chain([format!("{} more", rest.len())]))
         }
-        _ => listed(processes),
+        _ => listed(names),
     }
 }
 
