@@ -178,12 +178,12 @@ fn glob() -> impl Strategy<Value = String> {
 prop_compose! {
     pub(crate) fn expect()(
         exit in option::of(exit()), stdout in option::of(wanted()), stderr in option::of(wanted()),
-        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, uninterrupted: bool, (heeded, paired, atomic) in any::<(bool, bool, bool)>(), handlers in handlers(), files in option::of(files()), descriptors in option::of(0u32..3),
+        zombies in option::of(0u32..3), orphans in option::of(0u32..3), exec_blocked in option::of(0u32..3), idle: bool, uninterrupted: bool, (heeded, paired, atomic, closed) in any::<(bool, bool, bool, bool)>(), handlers in handlers(), files in option::of(files()), descriptors in option::of(0u32..3),
         clients in vec(served(), 0..2), terminal in (any::<bool>(), option::of(process())),
         within in option::of((0u64..1_000_000_000).prop_map(|nanos| Length(Duration::from_nanos(nanos))))
     ) -> Expect {
         let (restored, foreground) = terminal;
-        Expect { exit, stdout, stderr, zombies, orphans, clients, exec_blocked, idle, uninterrupted, heeded, paired, atomic, handlers, within, files, descriptors, restored, foreground }
+        Expect { exit, stdout, stderr, zombies, orphans, clients, exec_blocked, idle, uninterrupted, heeded, paired, atomic, handlers, within, files, descriptors, closed, restored, foreground }
     }
 }
 
@@ -394,14 +394,18 @@ fn changing() -> impl Strategy<Value = Changing> {
     ]
 }
 
+fn opens() -> impl Strategy<Value = Vec<Open>> {
+    let one = (process(), vec(text(), 1..3));
+    vec(one.prop_map(|(process, descriptors)| Open { process, descriptors }), 0..2)
+}
+
 prop_compose! {
     fn remains()(
         changes in vec((text(), changing(), any::<bool>()), 0..3), more: u64,
-        open in vec((process(), vec(text(), 1..3)), 0..2)
+        (open, held) in (opens(), opens())
     ) -> Remains {
         let changes = changes.into_iter().map(|(name, how, before_signal)| Change { name, how, before_signal }).collect();
-        let open = open.into_iter().map(|(process, descriptors)| Open { process, descriptors }).collect();
-        Remains { changes, more, open }
+        Remains { changes, more, open, held }
     }
 }
 

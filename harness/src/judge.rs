@@ -20,6 +20,7 @@ mod hang;
 mod idle;
 mod interrupted;
 mod late;
+mod leaked;
 mod left;
 mod lost;
 mod modes;
@@ -95,6 +96,7 @@ expectations! {
     OutputLimit: output::LIMIT;
     Late: late::KIND;
     Atomicity: atomicity::KIND;
+    Leaked: leaked::KIND;
     TimedOut: timed_out::KIND;
 }
 

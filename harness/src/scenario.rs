@@ -306,6 +306,9 @@ pub struct Expect {
     /// How many descriptors a process may hold at its end beyond those that it held in the reference run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub descriptors: Option<u32>,
+    /// True if a process that waits on after a signal holds no descriptor because of where that came.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
     /// Which rules the handlers of the signals that are sent must keep, or all handlers if none is sent.
     #[serde(skip_serializing_if = "Handlers::is_empty")]
     pub handlers: Handlers,

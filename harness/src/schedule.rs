@@ -352,6 +352,13 @@ impl Schedule {
         Schedule::default()
     }
 
+    /// The step that sends a signal and its signal, if that comes once and nothing else comes from outside.
+    pub fn only_signal(&self) -> Option<(&Step, Signal)> {
+        let mut outside = self.steps.iter().filter(|step| step.action.is_from_outside());
+        let step = outside.next()?;
+        outside.next().is_none().then_some((step, step.action.signal()?))
+    }
+
     /// True if some step is taken at a code point.
     pub fn uses_code(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.at, Site::At(_)))

@@ -4,6 +4,7 @@
 //! differ (NOTE \[By design\] in `trace::alike`).
 
 mod alike;
+mod answered;
 mod asleep;
 mod crash;
 mod effects;
@@ -277,7 +278,7 @@ pub struct Outcome {
     /// How the terminal was left, if the run had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<TerminalLeft>,
-    /// What it left of files and IPC objects, and what its processes held at their ends.
+    /// What it left of files and IPC objects, and what its processes held at their ends or at its own.
     #[serde(default, skip_serializing_if = "Remains::is_nothing")]
     pub remains: Remains,
 }
@@ -468,6 +469,8 @@ pub enum Broken {
     Late,
     /// The first process ended otherwise than expected because a signal came between two instructions.
     Atomicity,
+    /// A process that waits on after a signal holds descriptors that it does not hold where the signal comes elsewhere.
+    Leaked,
     /// The time limit was reached.
     TimedOut,
 }

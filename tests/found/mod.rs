@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "not everybody looks at all of them")]
 
 /// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 33] = [
+pub const FOUND: [(&str, &str); 34] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -18,6 +18,7 @@ pub const FOUND: [(&str, &str); 33] = [
     ("given_up", "a process crashes"),
     ("half_written", "other files are left than should be"),
     ("idle_workers", "it hangs"),
+    ("leaked", "descriptors are leaked"),
     ("left_alone", "orphans are left"),
     ("list", "another exit where a signal comes between two instructions"),
     ("lost_mask", "another exit where a signal comes between two instructions"),
@@ -39,7 +40,7 @@ pub const FOUND: [(&str, &str); 33] = [
     ("unstored", "other files are left than should be"),
 ];
 
-/// Those that it finds with `--tty` alone.
+/// Those that use a terminal, which it gives them.
 pub const AT_TERMINAL: [(&str, &str); 5] = [
     ("full_screen", "the terminal is left in other modes"),
     ("hung_up", "it spins for ever"),

@@ -4,7 +4,7 @@ use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
 use super::steps::{control, heeds, last_call, sent_at};
 use crate::schedule::{Point, Schedule, ThreadName};
-use crate::trace::{Broken, End, Run, Status};
+use crate::trace::{Broken, End, Open, Run, Status};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::{Discriminant, discriminant};
@@ -27,6 +27,17 @@ pub(super) struct Entry {
     pub(super) effects: u64,
 }
 
+/// What is remembered of a run at whose end everything sleeps for good.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    /// What each process holds.
+    pub(super) held: Vec<Open>,
+    /// A hash of who sleeps in which calls.
+    pub(super) asleep: u64,
+    /// A hash of what was done after the last that came from outside.
+    pub(super) answer: u64,
+}
+
 /// So many failing runs that others were compared with are kept until they are followed up.
 const MOST_ASIDE: usize = 64;
 
@@ -42,6 +53,8 @@ pub(super) struct Entries {
     heeding: Option<Schedule>,
     /// Of schedules that leave some, the children that nobody has waited for.
     unwaited: HashMap<Schedule, Vec<ThreadName>>,
+    /// Of schedules after which everything sleeps, what is there then.
+    waiting: HashMap<Schedule, Waiting>,
     /// Of schedules that send a signal at an instruction, the call that the thread has made before.
     last_calls: HashMap<Schedule, Point>,
     /// Runs that were made besides those of the strategies.
@@ -118,6 +131,12 @@ impl<'a, 'env> Ledger<'a, 'env> {
         if !run.outcome.unwaited.is_empty() {
             self.so_far.unwaited.insert(run.schedule.clone(), run.outcome.unwaited.clone());
         }
+        if let End::Idle(sleepers) | End::Hang(sleepers) = &run.outcome.end {
+            let asleep: Vec<_> = sleepers.iter().map(|one| (&one.thread, one.call, one.caught)).collect();
+            let (held, asleep) = (run.outcome.remains.held.clone(), hash(&asleep));
+            let waiting = Waiting { held, asleep, answer: hash(&run.answer()) };
+            self.so_far.waiting.insert(run.schedule.clone(), waiting);
+        }
         if let Some((_, step, _)) = sent_at(&run.schedule)
             && let Some(call) = last_call(run, step)
         {
@@ -139,6 +158,11 @@ impl<'a, 'env> Ledger<'a, 'env> {
     /// The children that nobody has waited for in the run of this schedule.
     pub(super) fn unwaited(&self, schedule: &Schedule) -> &[ThreadName] {
         self.so_far.unwaited.get(schedule).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is there at the end of this schedule's run, if everything sleeps then.
+    pub(super) fn waiting(&self, schedule: &Schedule) -> Option<&Waiting> {
+        self.so_far.waiting.get(schedule)
     }
 
     /// Of a schedule that sends a signal at an instruction, the call that the thread has made before.

@@ -44,7 +44,7 @@ pub struct Plan {
     pub part: Option<Partition>,
     /// Make every run twice and compare the events; a difference is `Unstable`.
     pub verify: bool,
-    /// False makes an exhaustive search try also what is known to go like another schedule.
+    /// False makes strategies try also what is known to go like another schedule.
     pub prune: bool,
     /// What chance is made from.
     pub seed: u64,

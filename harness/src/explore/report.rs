@@ -161,7 +161,7 @@ pub struct Level {
     pub all: u64,
     /// How many of them were run.
     pub run: u64,
-    /// How many were not run since they go like one that was (NOTE \[Pruning\] in `explore::exhaustive`).
+    /// How many were not run since they go like one that was (`explore::twins`).
     pub same: u64,
     /// True if there are more that are not known, since not all of fewer steps were run.
     pub open: bool,

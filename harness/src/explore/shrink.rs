@@ -10,6 +10,7 @@
 use super::atomicity;
 use super::error::Halt;
 use super::interrupted;
+use super::leaked;
 use super::ledger::Ledger;
 use super::lost;
 use super::overlooked;
@@ -66,8 +67,8 @@ pub(super) fn shrink(
 }
 
 /// What one run alone cannot break: whether it does is decided by other runs.
-pub(super) const BY_OTHERS: [Broken; 4] =
-    [Broken::Interrupted, Broken::Lost, Broken::Overlooked, Broken::Atomicity];
+pub(super) const BY_OTHERS: [Broken; 5] =
+    [Broken::Interrupted, Broken::Lost, Broken::Overlooked, Broken::Atomicity, Broken::Leaked];
 
 /// False if other runs show that the schedule does not break what its own run seems to break.
 pub(super) fn decided(
@@ -84,6 +85,8 @@ pub(super) fn decided(
         overlooked::decides(ledger, space, schedule)
     } else if breaks == Broken::Atomicity {
         atomicity::decides(ledger, space, schedule)
+    } else if breaks == Broken::Leaked {
+        leaked::decides(ledger, space, schedule)
     } else {
         Ok(true)
     }

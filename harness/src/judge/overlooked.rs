@@ -29,17 +29,10 @@ pub(super) const KIND: Kind = Kind {
 
 /// Only where one signal is sent, and the program waits on.
 fn of(reference: &Run, late: Option<Duration>) -> Option<Held> {
-    let signal = only_signal(reference)?;
+    let (_, signal) = reference.schedule.only_signal()?;
     let waits = matches!(reference.outcome.end, End::Idle(_) | End::Hang(_) | End::Stalled(_));
     let as_it = || As { signal, outcome: reference.outcome.clone(), effects: reference.effects(), late };
     waits.then(|| Arc::new(as_it()) as _)
-}
-
-/// The signal that the schedule sends, if it does that once and nothing else comes from outside.
-fn only_signal(run: &Run) -> Option<Signal> {
-    let mut outside = run.schedule.steps.iter().filter(|step| step.action.is_from_outside());
-    let signal = outside.next()?.action.signal()?;
-    outside.next().is_none().then_some(signal)
 }
 
 /// What the reference run did.
@@ -67,7 +60,9 @@ impl As {
 
 impl Expectation for As {
     fn breach(&self, run: &Run) -> Option<String> {
-        if only_signal(run) != Some(self.signal) || !run.outcome.ends_like(&self.outcome) {
+        if run.schedule.only_signal().is_none_or(|(_, signal)| signal != self.signal)
+            || !run.outcome.ends_like(&self.outcome)
+        {
             return None;
         }
         let met = run.slept_after_handling()?;

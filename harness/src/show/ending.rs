@@ -74,9 +74,9 @@ fn left_terminal(terminal: &TerminalLeft, page: Page) -> String {
     format!("{} {}{front}\n", page.strong("terminal left:"), plain(&modes))
 }
 
-/// Files and IPC objects that are otherwise than before, and what processes held when they ended.
+/// Files and IPC objects that are otherwise than before, and what processes held at the end.
 fn remains(remains: &Remains, page: Page) -> String {
-    let Remains { changes, more, open } = remains;
+    let Remains { changes, more, open, held } = remains;
     let mut text = String::new();
     if !changes.is_empty() {
         text += &page.strong("files that are otherwise than before:");
@@ -94,9 +94,11 @@ fn remains(remains: &Remains, page: Page) -> String {
             text += &format!("  {}\n", page.faint(format!("… {left_out} more")));
         }
     }
-    if !open.is_empty() {
-        text += &page.strong("open when their processes ended:");
-        text += "\n";
+    for (title, open) in [("open when their processes ended:", open), ("open while they sleep:", held)] {
+        if !open.is_empty() {
+            text += &page.strong(title);
+            text += "\n";
+        }
         for Open { process, descriptors } in open {
             let line = format!("{process}: {}", descriptors.join(", "));
             text += &format!("  {}\n", short(&plain(&line), page.width.saturating_sub(2).max(20)));

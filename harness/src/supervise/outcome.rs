@@ -24,6 +24,7 @@ impl Turns<'_> {
         let lasting = self.lasting();
         let took = self.took();
         let terminal = self.terminal_left()?;
+        self.note_held(&end)?;
         self.note_end(&end);
         self.end_everything()?;
         self.drain()?;

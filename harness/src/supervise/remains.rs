@@ -1,20 +1,27 @@
-//! What a run leaves: of files, of IPC objects, and what its processes still held when they ended.
+//! What a run leaves: of files, of IPC objects, and what its processes still held at the end.
 
 use super::RunError;
-use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::state::Turns;
+use crate::sys::cell::Cell;
+use crate::sys::overlay::Upper;
 use crate::sys::procfs;
 use crate::sys::upper::{self, Look};
-use crate::trace::{Changing, Open, Remains};
+use crate::trace::{Changing, End, Open, Remains};
 use std::path::Path;
 use syscalls::Sysno;
 
+/// The files of a cell's own in which a run has written.
+fn written(cell: &Cell) -> Result<Vec<&Upper>, RunError> {
+    let failed = |error| RunError::failed("asking whether the run has changed any files", error);
+    cell.files().written().map_err(failed)
+}
+
 impl Turns<'_> {
-    /// Looks at the files that are the run's own.
-    fn look_at_files(&self, contents: bool) -> Result<Look<'_>, RunError> {
-        let failed = |error| RunError::failed("asking whether the run has changed any files", error);
+    /// Looks at those of the files that are the run's own in which it has written.
+    fn look_at_files(&self, written: &[&Upper], contents: bool) -> Result<Look<'_>, RunError> {
         let mut look = Look::new(&self.settings.launch.cwd, contents);
-        for upper in self.cell.files().written().map_err(failed)? {
+        for upper in written {
             look.at(upper).map_err(|(path, error)| {
                 RunError::failed(format!("looking at what the run has left of {}", path.display()), error)
             })?;
@@ -24,7 +31,7 @@ impl Turns<'_> {
 
     /// The schedule is about to send a signal: what is there now was not made because of it.
     pub(super) fn note_there(&mut self) -> Result<(), RunError> {
-        let changes = self.look_at_files(false)?.changes;
+        let changes = self.look_at_files(&written(self.cell)?, false)?.changes;
         let made = changes.into_iter().filter(|change| matches!(change.how, Changing::Made(_)));
         self.noted.there.extend(made.map(|change| change.name));
         Ok(())
@@ -62,12 +69,36 @@ impl Turns<'_> {
 
     /// A process is about to end by itself: what it still holds.
     pub(super) fn note_open(&mut self, id: ThreadId) -> Result<(), RunError> {
+        let open = self.open_of(id)?;
+        self.noted.open.extend(open);
+        Ok(())
+    }
+
+    /// Nobody goes on any more: what each process holds while it sleeps. Where a limit is what ends the run, that is chance.
+    pub(super) fn note_held(&mut self, end: &End) -> Result<(), RunError> {
+        if !matches!(end, End::Hang(_) | End::Idle(_)) {
+            return Ok(());
+        }
+        let mut held = Vec::new();
+        for process in (0..self.tree.processes.len()).map(ProcessId) {
+            let client = self.tree.process(process).name.client_of().is_some();
+            if let Some(id) = self.tree.live_thread_of(process).filter(|_| !client) {
+                held.extend(self.open_of(id)?);
+            }
+        }
+        held.sort_by(|one, other| one.process.cmp(&other.process));
+        self.noted.held = held;
+        Ok(())
+    }
+
+    /// What the process of this thread holds from its fourth descriptor on; none if that is nothing, or if it is gone.
+    fn open_of(&self, id: ThreadId) -> Result<Option<Open>, RunError> {
         const STANDARD: i32 = 2;
         let thread = self.tree.thread(id);
         let process = self.tree.process(thread.process).name.clone();
         let failed = |error| {
             if procfs::gone(&error) {
-                Ok(())
+                Ok(None)
             } else {
                 Err(RunError::failed(format!("reading the descriptors of {process}"), error))
             }
@@ -85,10 +116,7 @@ impl Turns<'_> {
                 Err(error) => return failed(error),
             }
         }
-        if !descriptors.is_empty() {
-            self.noted.open.push(Open { process, descriptors });
-        }
-        Ok(())
+        Ok((!descriptors.is_empty()).then_some(Open { process, descriptors }))
     }
 
     /// What a descriptor is, without what is another number every time.
@@ -104,8 +132,11 @@ impl Turns<'_> {
 
     /// All of it, when nothing of the run is left.
     pub(super) fn remains(&mut self) -> Result<Remains, RunError> {
-        self.note_full()?;
-        let Look { mut changes, more, .. } = self.look_at_files(true)?;
+        let written = written(self.cell)?;
+        if !written.is_empty() {
+            self.note_full()?;
+        }
+        let Look { mut changes, more, .. } = self.look_at_files(&written, true)?;
         let objects = self.cell.ipc_objects();
         changes.extend(objects.map_err(|error| RunError::failed("looking at the run's IPC objects", error))?);
         for change in &mut changes {
@@ -115,6 +146,7 @@ impl Turns<'_> {
         changes.sort();
         let mut open = std::mem::take(&mut self.noted.open);
         open.sort_by(|one, other| one.process.cmp(&other.process));
-        Ok(Remains { changes, more, open })
+        let held = std::mem::take(&mut self.noted.held);
+        Ok(Remains { changes, more, open, held })
     }
 }

@@ -24,6 +24,7 @@ pub mod sockdiag;
 pub mod socket;
 pub mod stage;
 mod start;
+pub mod stat;
 pub mod terminal;
 pub mod timer;
 pub mod upper;

@@ -2,7 +2,7 @@
 //!
 //! NOTE \[By design\] What may differ between two runs of one schedule, and says nothing against either:
 //!
-//! * The words that explain a sleep or what was counted, the process table, what processes held when they ended, which children were
+//! * The words that explain a sleep or what was counted, the process table, what processes held at the end, which children were
 //!   not waited for (the events tell), and how long it took, which are for people.
 //! * The content of files: it may have a date in it, or random bytes. Of their names, what may be random too.
 //! * What a run that was cut off at a limit had done by then.

@@ -1,8 +1,9 @@
 //! What outlives a run's processes: files and IPC objects that it made, changed or removed; and the descriptors that its
-//! processes still held when they ended.
+//! processes still held when they ended, or when they slept for good.
 
 use crate::schedule::ThreadName;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// All of it. Of files it is what was there when nothing of the run was left, where these are the run's own.
@@ -18,6 +19,9 @@ pub struct Remains {
     /// What processes held when they ended by exit(2); those that held nothing but their first three descriptors are left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open: Vec<Open>,
+    /// What processes held that slept when nothing could go on any more, or only the outside could; the same of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Open>,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -116,7 +120,7 @@ impl fmt::Display for Object {
     }
 }
 
-/// What a process held when it ended.
+/// What a process held when it ended, or when the run did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Open {
@@ -125,6 +129,30 @@ pub struct Open {
     /// Its descriptors from 3 on, in the order of their numbers: names of files as changes have them, `pipe`, `socket`,
     /// `anon_inode:[eventfd]`.
     pub descriptors: Vec<String>,
+}
+
+impl Open {
+    /// The descriptors of this process among these.
+    pub fn of<'a>(all: &'a [Open], process: &ThreadName) -> &'a [String] {
+        all.iter().find(|open| open.process == *process).map_or(&[], |open| &open.descriptors)
+    }
+
+    /// Those of `held` that are not among `known`, each as often as it is there more. Names that only chance decides count as the
+    /// same ([`shape`]).
+    pub fn beyond<'a>(held: &'a [String], known: &[String]) -> Vec<&'a str> {
+        let mut left: BTreeMap<String, usize> = BTreeMap::new();
+        for name in known {
+            *left.entry(shape(name)).or_default() += 1;
+        }
+        let mut beyond = Vec::new();
+        for name in held {
+            match left.get_mut(&shape(name)) {
+                Some(left) if *left > 0 => *left -= 1,
+                Some(_) | None => beyond.push(name.as_str()),
+            }
+        }
+        beyond
+    }
 }
 
 impl Remains {

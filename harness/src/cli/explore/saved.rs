@@ -89,6 +89,7 @@ impl Args {
                 heeded: found(Broken::Lost) || found(Broken::Overlooked),
                 paired: found(Broken::Paired),
                 atomic: found(Broken::Atomicity),
+                closed: found(Broken::Leaked),
                 within: late
                     .then(|| Length(outcome.took.after.saturating_add(self.late().unwrap_or_default()))),
                 files,

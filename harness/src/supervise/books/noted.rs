@@ -13,4 +13,6 @@ pub(in crate::supervise) struct Noted {
     pub(in crate::supervise) entered: Option<ThreadId>,
     /// What processes held that have ended by themselves.
     pub(in crate::supervise) open: Vec<Open>,
+    /// What processes held that slept when the run was over.
+    pub(in crate::supervise) held: Vec<Open>,
 }

@@ -3,10 +3,13 @@
 //! Pure data: everything else asks here, so that no two places can disagree. A call that is not in the table, or is there as
 //! `UNKNOWN` on purpose, is taken to sleep for reasons that only the outside knows, and to concern everybody.
 
+mod shared;
 mod table;
 
 use crate::schedule::Syscall;
 use std::sync::LazyLock;
+
+pub use shared::{Shared, shared};
 
 /// One of a call's arguments, from 0.
 pub(super) type Arg = usize;
