@@ -113,7 +113,7 @@ impl Turns<'_> {
     }
 
     /// The path at this address of the thread's memory.
-    fn path(&self, id: ThreadId, address: u64) -> Result<PathBuf, Errno> {
+    pub(super) fn path(&self, id: ThreadId, address: u64) -> Result<PathBuf, Errno> {
         let mut path = Vec::new();
         while path.len() < PATH_MAX {
             let from = address.checked_add(path.len() as u64).ok_or(Errno::EFAULT)?;
