@@ -35,7 +35,26 @@ fn what_is_broken_is_found() {
 
 #[test]
 fn what_is_broken_at_a_terminal_is_found() {
-    are_found(&AT_TERMINAL, &["--tty"]);
+    are_found(&AT_TERMINAL, &[]);
+}
+
+#[test]
+fn who_asks_for_no_terminal_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    const GIVEN: &str = "it asks for a terminal, so each run has one";
+    let said = |words: &[&str]| {
+        let words = [&["explore", "--seed", "1", "--trace-dir", "traces", "--runs", "5"], words].concat();
+        stdout(&script::sigrace(folder.path(), &words)).to_owned()
+    };
+    build(&fixtures("broken").join("full_screen.c"), folder.path());
+    assert!(said(&["--", "./full_screen"]).starts_with(GIVEN));
+    assert!(!said(&["--tty", "--", "./full_screen"]).contains(GIVEN));
+    assert!(said(&["--no-tty", "--", "./full_screen"]).contains("unreached"));
+    // It looks for one, and fails with one as without.
+    for words in ["[ -t 0 ] || exit 3; exit 3", "true", "tty; exit 3"] {
+        assert!(!said(&["--", "bash", "-c", words]).contains(GIVEN), "{words}");
+    }
+    assert!(said(&["--", "sh", "-c", "tty > /dev/null"]).starts_with(GIVEN));
 }
 
 #[test]
@@ -101,11 +120,10 @@ fn what_is_sound_is_silent() {
     for source in sources {
         build(&source, folder.path());
         let name = source.file_stem().unwrap().to_str().unwrap();
-        let terminal = AT_TERMINAL.iter().any(|(other, _)| *other == name).then_some("--tty");
         let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--runs", "60"];
         let clients =
             WITH_CLIENTS.iter().find(|(other, ..)| *other == name).map_or(&[][..], |(_, _, clients)| clients);
-        let words: Vec<&str> = words.into_iter().chain(terminal).chain(clients.iter().copied()).collect();
+        let words: Vec<&str> = words.into_iter().chain(clients.iter().copied()).collect();
         let program = format!("./{name}");
         let output = script::sigrace(folder.path(), &[&words[..], &["--", &program]].concat());
         ends(&output, 0);

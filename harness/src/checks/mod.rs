@@ -180,11 +180,16 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
     // Who was not asked about is sent nothing.
     let all = if asked.signals.is_empty() { MOST_PROCESSES } else { 1 };
     let (mut left, mut threads_left) = (0, 0);
-    let mut unnamed = Unnamed::default();
+    let (mut unnamed, mut faults) = (Unnamed::default(), SignalSet::EMPTY);
     for (number, process) in found.processes.iter().enumerate() {
         let mut handlers = found.handlers_of(process);
         handlers.retain(|one| !one.signal.is_of_the_c_library());
         handlers.retain(|one| asked.signals.is_empty() || asked.signals.contains(&one.signal));
+        // It interrupts what goes wrong, and nobody sends it elsewhere.
+        let fault = |one: &Installed| asked.signals.is_empty() && one.signal.is_crash();
+        faults = handlers
+            .extract_if(.., |one| fault(one))
+            .fold(faults, |faults, one| faults.union(SignalSet::only(one.signal)));
         let Some(last) = handlers.last() else { continue };
         if number >= all {
             left += u64::from(asked.signals.is_empty());
@@ -208,6 +213,10 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
         }
     }
     checked.notes.extend(unnamed.notes());
+    checked.notes.extend(not_checked(faults, |one| match one {
+        true => "it comes of what goes wrong in the program itself (--send for it from outside)",
+        false => "they come of what goes wrong in the program itself (--send for them from outside)",
+    }));
     if threads_left > 0 {
         let note = format!("handlers that could run in {threads_left} more threads were not checked there");
         checked.notes.push(note);

@@ -255,7 +255,14 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         }
     };
     let format = args.search.output.format;
-    for told in [sections.told(&name), sections.followed(), sections.unvisited()].into_iter().flatten() {
+    for told in sections
+        .given()
+        .map(str::to_owned)
+        .into_iter()
+        .chain(sections.told(&name))
+        .chain(sections.followed())
+        .chain(sections.unvisited())
+    {
         report::tell(format, told)?;
     }
     let mut whole = Whole::default();
@@ -284,7 +291,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         // Nobody handles what ends it.
         let checks = if section.fatal { Vec::new() } else { args.checks() };
         let code = Code { reentered: code.reentered && !section.fatal, ..code.clone() };
-        let mut plan = Plan { from, ..args.plan(section, &how, code, share, apart) };
+        let mut plan = Plan { from, ..args.plan(section, &how, code, share, (apart, settings.world.tty)) };
         plan.may.retain(|act| !persons.contains(act));
         let job_name = section.name(&name, searches);
         let progress = Progress::within(
@@ -329,6 +336,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             }
         };
         if format != Format::Human {
+            done.notes.extend(sections.given().map(str::to_owned));
             done.notes.extend(sections.followed().into_iter().chain(sections.unvisited()));
         }
         let found = args.search.first && !done.report.findings.is_empty();
@@ -385,15 +393,21 @@ fn total(strategies: &[Strategy]) -> u64 {
 
 impl Args {
     /// What one of the searches may do. One that is made in turns with others has no budget of runs of its own beside its share.
-    fn plan(&self, section: &Section, how: &How, code: Code, share: Share, in_turns: bool) -> Plan {
+    fn plan(
+        &self,
+        section: &Section,
+        how: &How,
+        code: Code,
+        share: Share,
+        (in_turns, tty): (bool, bool),
+    ) -> Plan {
         let unasked = how.strategy.is_none() && how.plan.runs.is_none() && how.plan.time.is_none();
         let settles = unasked && self.partition.is_none();
         let runs = if in_turns { how.plan.runs } else { share.runs };
         let asked = Plan { runs: how.plan.runs.and(share.runs), time: share.time, ..how.plan.clone() };
         let how = How { plan: asked, ..how.clone() };
         let asked = self.asked(section, &Strategy::defaults(runs.unwrap_or(RUNS)));
-        let tty = self.target.world().tty && section.send.is_empty();
-        let plan = how.plan(&asked, tty, code);
+        let plan = how.plan(&asked, tty && section.send.is_empty(), code);
         Plan { runs: share.runs, settles, handler_runs: self.handler_runs, part: self.partition, ..plan }
     }
 

@@ -29,7 +29,7 @@ pub use loops::loops;
 pub use place::{landings, sources};
 pub use returns::arrivals;
 pub use search::{elsewhere, unstable};
-pub use words::{count, end_words, event_words, listed, outcome_words, step_words};
+pub use words::{count, end_words, event_words, listed, outcome_words, signals, step_words};
 
 use crate::judge::title;
 use crate::schedule::Schedule;

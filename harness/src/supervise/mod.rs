@@ -21,6 +21,7 @@
 //! The turn loop (`turn`) lets one thread go, waits until every thread is settled (`settle`), and picks the next.
 
 mod arrive;
+mod asking;
 mod books;
 mod calls;
 mod cells;
@@ -68,6 +69,7 @@ use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{self, Run, Whereabouts};
 use crate::world::World;
+pub use asking::WantsTerminal;
 pub use calls::{Shared, may_wait, shared};
 pub use cells::Cells;
 use cells::Purpose;
@@ -203,6 +205,8 @@ pub struct Observed {
     pub receivers: Vec<Receiver>,
     /// Where the program waits to be connected to when everything sleeps, as a client's script has it: `tcp:8080`, `unix:@name`.
     pub listens: Vec<String>,
+    /// What the program wants of a terminal that it does not have.
+    pub wants_terminal: WantsTerminal,
     /// What the first process does as it starts.
     pub start: Start,
     /// The calls that were asked for, in order; of one that was made again after a signal each time.

@@ -200,6 +200,9 @@ impl Turns<'_> {
             Sysno::shmget | Sysno::semget | Sysno::msgget | Sysno::mq_open => self.cell.note_ipc(),
             Sysno::fcntl | Sysno::ioctl => {
                 self.note_asynchronous(sysno, &held.args());
+                if sysno == Sysno::ioctl {
+                    self.note_asking(id, &held.args());
+                }
                 // No pseudoterminal can be used before it is unlocked (unlockpt(3)).
                 let unlocks = sysno == Sysno::ioctl && held.args()[1] == libc::TIOCSPTLCK;
                 self.kernel.terminals |= unlocks;

@@ -38,6 +38,7 @@ impl Turns<'_> {
         observed.seen = self.told_of_calls();
         observed.receivers = self.journal.receivers();
         observed.listens = std::mem::take(&mut self.journal.listens);
+        observed.wants_terminal = self.journal.wants_terminal;
         observed.calls = std::mem::take(&mut self.code.calls.made);
         observed.start = std::mem::take(&mut self.journal.start);
         if let Some(what) = self.doubts.take_unsupported() {

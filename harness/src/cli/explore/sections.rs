@@ -6,7 +6,7 @@ use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable, with_ot
 use crate::judge;
 use crate::program::Limits;
 use crate::schedule::{Action, Receiver, ThreadName};
-use crate::show::listed;
+use crate::show::{listed, signals};
 use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::{self, Done};
@@ -114,12 +114,19 @@ pub(super) struct Sections {
     stalls: bool,
     /// Where the program waits to be connected to, if there is nobody who does.
     listens: Vec<String>,
+    /// It has a terminal, since it asks for one.
+    given: bool,
 }
 
 impl Args {
     /// Where the program waits to be connected to, if it has no clients.
     fn unvisited(look: &Look, settings: &Settings) -> Vec<String> {
         if settings.clients.is_empty() { look.listens().to_vec() } else { Vec::new() }
+    }
+
+    /// True if the program has a terminal that nobody has asked for.
+    fn is_given_terminal(&self, settings: &Settings) -> bool {
+        self.target.may_have_tty() && settings.world.tty
     }
 
     /// What was asked for: these signals together; or else what the program has something to do with, found out by a run.
@@ -139,27 +146,28 @@ impl Args {
             let free = !self.target.has_limit_of_clock();
             let (look, stalls) = (looks || free).then(|| self.look(settings, slots)).transpose()?.unzip();
             let listens = look.as_ref().map(|look| Args::unvisited(look, settings)).unwrap_or_default();
-            let look = look.filter(|_| looks);
-            return Ok(Sections { look, stalls: stalls == Some(true), listens, ..Sections::of(each) });
+            let given = self.is_given_terminal(settings);
+            let look = look.filter(|_| looks || given && self.from.is_none());
+            return Ok(Sections { look, stalls: stalls == Some(true), listens, given, ..Sections::of(each) });
         }
         let (look, stalls) = self.look(settings, slots)?;
-        let listens = Args::unvisited(&look, settings);
+        let (listens, given) = (Args::unvisited(&look, settings), self.is_given_terminal(settings));
         let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
-        let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !self.target.world().tty) {
+        let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !settings.world.tty) {
             Some(signal) if suite::ends_others(settings, &look, signal, slots)? => Some(signal),
             Some(_) | None => None,
         };
         let told = self.send.is_empty() && self.person().is_empty();
-        let acts = if told && self.target.world().tty { look.acts() } else { Vec::new() };
+        let acts = if told && settings.world.tty { look.acts() } else { Vec::new() };
         let acts = suite::worth_doing(settings, &look, acts, slots)?;
         let look = Some(look).filter(|_| self.from.is_none());
         // At a terminal a person types instead.
-        if self.send.contains(&Sent::Nothing) || self.target.world().tty {
+        if self.send.contains(&Sent::Nothing) || settings.world.tty {
             let persons = acts.into_iter().map(|act| Section { person: vec![act], ..Section::default() });
             let each = std::iter::once(Section::nothing()).chain(persons).collect();
             let found = Some(found).filter(|_| self.send.is_empty());
-            return Ok(Sections { found, heard, look, stalls, listens, ..Sections::of(each) });
+            return Ok(Sections { found, heard, look, stalls, listens, given, ..Sections::of(each) });
         }
         let sent = found.send.iter().map(|(signal, to)| Section {
             send: vec![*signal],
@@ -168,7 +176,7 @@ impl Args {
         });
         let ending = fatal.map(|signal| Section { send: vec![signal], fatal: true, ..Section::default() });
         let each = std::iter::once(Section::nothing()).chain(sent).chain(ending).collect();
-        Ok(Sections { found: Some(found), heard, look, stalls, listens, ..Sections::of(each) })
+        Ok(Sections { found: Some(found), heard, look, stalls, listens, given, ..Sections::of(each) })
     }
 
     /// What an undisturbed run shows, in a part of the time that there is. Where it only lets time pass, and nobody has said how
@@ -178,7 +186,16 @@ impl Args {
         if let Some(time) = self.search.time {
             looking.limits.time = looking.limits.time.min(time / LOOKS_FOR);
         }
-        let look = suite::look(&looking, slots)?;
+        let mut look = suite::look(&looking, slots)?;
+        if self.target.may_have_tty() && look.lacks_terminal() {
+            looking.world.tty = true;
+            // Where none can be made, it has none.
+            if let Ok(with) = suite::look(&looking, slots)
+                && look.is_helped_by(&with)
+            {
+                (look, settings.world.tty) = (with, true);
+            }
+        }
         let stalls = !self.target.has_limit_of_clock() && look.only_lets_time_pass(Limits::FOLLOWED);
         if stalls {
             settings.limits.clock = Limits::FOLLOWED;
@@ -230,6 +247,11 @@ impl Sections {
         ))
     }
 
+    /// That it has a terminal, if nobody has asked for one.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        self.given.then_some("it asks for a terminal, so each run has one (--no-tty for none)")
+    }
+
     /// How far each run is followed, if that is not what one would expect.
     pub(super) fn followed(&self) -> Option<String> {
         let far = humantime::format_duration(Limits::FOLLOWED);
@@ -258,7 +280,6 @@ impl Sections {
         }
         let found = self.found.as_ref().filter(|_| self.several())?;
         let mut told = format!("{program} is sent in turn: {}", listed(self.each.iter().map(Section::words)));
-        let signals = |set: SignalSet| few(&set.iter().collect::<Vec<_>>());
         let mut left = Vec::new();
         let natural: SignalSet =
             found.natural.iter().filter(|signal| !signal.is_of_the_c_library()).collect();
@@ -350,14 +371,13 @@ impl Sections {
 }
 
 /// The first of them, and how many there are more.
-fn few(names: &[impl ToString]) -> String {
+fn few(processes: &[&ThreadName]) -> String {
     const FEW: usize = 4;
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    match names.split_at_checked(FEW) {
+    match processes.split_at_checked(FEW) {
         Some((first, rest @ [_, _, ..])) => {
-            listed(first.iter().cloned().chain([format!("{} more", rest.len())]))
+            listed(first.iter().map(ToString::to_string).chain([format!("{} more", rest.len())]))
         }
-        _ => listed(names),
+        _ => listed(processes),
     }
 }
 
