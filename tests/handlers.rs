@@ -125,6 +125,43 @@ fn handlers_that_are_not_the_programs_own_are_told_in_one_note() {
     let note =
         "the handlers of SIGINT and SIGTERM were not checked: they are none of the program's own functions";
     assert_eq!(checked.notes, [note]);
+    // One of its own that has lost its name is another matter: that can be mended.
+    let source = "#include <signal.h>\n#include <unistd.h>\n\
+         static void handler(int signal) { (void)signal; }\n\
+         int main(void) { signal(SIGINT, handler); getppid(); return 0; }\n";
+    std::fs::write(folder.path().join("stripped.c"), source).unwrap();
+    let mut compiler = std::process::Command::new("cc");
+    compiler.args(["-s", "-o", "stripped", "stripped.c"]).current_dir(&folder);
+    assert!(compiler.status().unwrap().success());
+    let Some(checked) = check(&folder.path().join("stripped"), "", checks::MOST_RUNS) else { return };
+    let note = "the handler of SIGINT was not checked: the program's file does not name it (next: the same with a build that is not stripped)";
+    assert_eq!(checked.notes, [note]);
+}
+
+/// What a program says as it crashes interrupts what crashed, not whatever call it happens to be in.
+#[test]
+fn handlers_of_crashes_are_checked_for_who_sends_such_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "#include <signal.h>\n#include <stdio.h>\n#include <unistd.h>\n\
+         static void handler(int signal) { printf(\"%d\\n\", signal); fflush(stdout); _exit(1); }\n\
+         int main(int count, char **words) { signal(SIGSEGV, handler); if (words[1][0]) signal(SIGTERM, handler); \
+         puts(\"begins\"); return count == 0; }\n";
+    std::fs::write(folder.path().join("crashes.c"), source).unwrap();
+    let program = folder.path().join("crashes");
+    let mut compiler = std::process::Command::new("cc");
+    compiler.args(["-w", "-g", "-o", "crashes", "crashes.c"]).current_dir(&folder);
+    assert!(compiler.status().unwrap().success());
+    let note = "the handler of SIGSEGV was not checked: it comes of what goes wrong in the program itself (--send for it from outside)";
+    let Some(checked) = check(&program, "", checks::MOST_RUNS) else { return };
+    assert_eq!((&checked.warnings[..], &checked.notes[..]), (&[][..], &[note.to_owned()][..]));
+    let Some(checked) = check(&program, "term", checks::MOST_RUNS) else { return };
+    assert!(!checked.warnings.is_empty() && checked.notes.contains(&note.to_owned()), "{:?}", checked.notes);
+    let term: Signal = "SIGTERM".parse().unwrap();
+    assert!(checked.warnings.iter().all(|warning| warning.signal == term), "{:?}", checked.warnings);
+    let Some(checked) = check_for(&["SIGSEGV".parse().unwrap()], &program, "", checks::MOST_RUNS) else {
+        return;
+    };
+    assert!(!checked.warnings.is_empty() && checked.notes.is_empty(), "{:?}", checked.notes);
 }
 
 #[test]

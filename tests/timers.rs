@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How often each program is run.
 const RUNS: usize = 5;
 /// A run that says itself that it proves nothing is made again at most so often, as a search does.
-const RETRIES: usize = 3;
+const RETRIES: usize = 10;
 
 fn run(launch: &Launch) -> Run {
     let (run, ()) = supervised::run(launch.clone(), Limits::default(), || ());

@@ -6,7 +6,7 @@ mod script;
 
 use fixtures::{build, explore, fixtures};
 use found::{AT_TERMINAL, FOUND, WITH_CLIENTS};
-use script::{ends, stdout};
+use script::{ends, stderr, stdout};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,7 +35,26 @@ fn what_is_broken_is_found() {
 
 #[test]
 fn what_is_broken_at_a_terminal_is_found() {
-    are_found(&AT_TERMINAL, &["--tty"]);
+    are_found(&AT_TERMINAL, &[]);
+}
+
+#[test]
+fn who_asks_for_no_terminal_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    const GIVEN: &str = "it asks for a terminal, so each run has one";
+    let said = |words: &[&str]| {
+        let words = [&["explore", "--seed", "1", "--trace-dir", "traces", "--runs", "5"], words].concat();
+        stdout(&script::sigrace(folder.path(), &words)).to_owned()
+    };
+    build(&fixtures("broken").join("full_screen.c"), folder.path());
+    assert!(said(&["--", "./full_screen"]).starts_with(GIVEN));
+    assert!(!said(&["--tty", "--", "./full_screen"]).contains(GIVEN));
+    assert!(said(&["--no-tty", "--", "./full_screen"]).contains("unreached"));
+    // It looks for one, and fails with one as without.
+    for words in ["[ -t 0 ] || exit 3; exit 3", "true", "tty; exit 3"] {
+        assert!(!said(&["--", "bash", "-c", words]).contains(GIVEN), "{words}");
+    }
+    assert!(said(&["--", "sh", "-c", "tty > /dev/null"]).starts_with(GIVEN));
 }
 
 #[test]
@@ -101,16 +120,37 @@ fn what_is_sound_is_silent() {
     for source in sources {
         build(&source, folder.path());
         let name = source.file_stem().unwrap().to_str().unwrap();
-        let terminal = AT_TERMINAL.iter().any(|(other, _)| *other == name).then_some("--tty");
         let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--runs", "60"];
         let clients =
             WITH_CLIENTS.iter().find(|(other, ..)| *other == name).map_or(&[][..], |(_, _, clients)| clients);
-        let words: Vec<&str> = words.into_iter().chain(terminal).chain(clients.iter().copied()).collect();
+        let words: Vec<&str> = words.into_iter().chain(clients.iter().copied()).collect();
         let program = format!("./{name}");
         let output = script::sigrace(folder.path(), &[&words[..], &["--", &program]].concat());
         ends(&output, 0);
         assert!(!stdout(&output).contains("finding:"), "{}", stdout(&output));
     }
+}
+
+#[test]
+fn what_is_found_is_told_at_once_and_named_again_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("half_written.c"), folder.path());
+    let what = "./half_written, sent SIGTERM: other files are left than should be";
+    let output = explore(&["--runs", "40"], "half_written", folder.path());
+    ends(&output, 100);
+    let (text, told) = (stdout(&output), stderr(&output));
+    let found: Vec<&str> = told.lines().filter(|line| line.starts_with("found: ")).collect();
+    let [found] = found[..] else { panic!("{told}") };
+    // With the schedule that is told in full at the end of that search.
+    let schedule = found.strip_prefix(&format!("found: {what}, by p0 before ")).expect(found);
+    assert!(schedule.ends_with(": send SIGTERM"), "{found}");
+    assert!(text.contains(&format!("\nfinding: {what}\n")), "{text}");
+    let [replay, name] = text.lines().rev().take(2).collect::<Vec<_>>()[..] else { panic!("{text}") };
+    assert!(name == what && replay.starts_with("replay: sigrace replay "), "{text}");
+    // Who wants the first finding has it at once in any case.
+    let output = explore(&["--first"], "half_written", folder.path());
+    ends(&output, 100);
+    assert!(!stderr(&output).contains("found: "));
 }
 
 fn build_with(flags: &[&str], name: &str, folder: &Path) {

@@ -2,11 +2,11 @@
 //! ten runs with a second of each kind of sleep against ten without, in turn.
 //!
 //! `cargo bench --bench time` prints the median time of both, and of the ratios of neighbouring runs; of the kinds also the
-//! ratio of all their CPU time.
+//! ratio of all their CPU time, and what a run takes of it.
 
 mod measured;
 
-use measured::{Failure, median, several, supervisor, timed};
+use measured::{Failure, Measured, median};
 use sigrace::world::World;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const RUNS: usize = 200;
 /// Kinds of sleep that are measured one by one, so many runs at a time, so often.
 const KINDS: [&str; 4] = ["sleep", "alarm", "poll", "timerfd"];
 const TOGETHER: usize = 10;
-const TIMES: usize = 20;
+const TIMES: usize = 50;
 
 fn main() {
     measured::on_a_cpu(measure);
@@ -24,11 +24,11 @@ fn measure(cpu: usize) -> Result<(), Failure> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/time.c");
     let program = sigrace::compile::compile(&source, None)?;
     let program = program.to_string_lossy();
-    let mut sleeper = supervisor(&[&program], World::default(), cpu)?;
-    let mut plain = supervisor(&["true"], World::default(), cpu)?;
+    let supervised = |words: &[&str]| Measured::new(words, World::default(), cpu, TOGETHER);
+    let (mut sleeper, mut plain) = (supervised(&[&program])?, supervised(&["true"])?);
     let (mut slept, mut plains, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        let (sleeps, does_not) = (timed(&mut sleeper)?, timed(&mut plain)?);
+        let (sleeps, does_not) = (sleeper.several(1)?, plain.several(1)?);
         slept.push(sleeps * 1e3);
         plains.push(does_not * 1e3);
         ratios.push(sleeps / does_not);
@@ -40,19 +40,19 @@ fn measure(cpu: usize) -> Result<(), Failure> {
         median(&mut ratios),
     );
     for kind in KINDS {
-        let supervised = |kind| supervisor(&[&program, kind], World::default(), cpu);
-        let (mut with, mut without) = (supervised(kind)?, supervised("none")?);
-        let (mut wall, mut used) = (Vec::new(), [0.0; 2]);
+        let (mut with, mut without) = (supervised(&[&program, kind])?, supervised(&[&program, "none"])?);
+        let mut ratios = Vec::new();
         for _ in 0..TIMES {
-            let (with, without) = (several(&mut with, TOGETHER)?, several(&mut without, TOGETHER)?);
-            wall.push(with.0 / without.0);
-            used = [used[0] + with.1, used[1] + without.1];
+            ratios.push(with.several(TOGETHER)? / without.several(TOGETHER)?);
         }
+        let (with, without) = (with.end()?, without.end()?);
         println!(
-            "time: {TOGETHER} runs with a second of {kind}: {:.2} times the time, {:.2} times the CPU time of {TOGETHER} without \
-             (median, and all together, n {TIMES})",
-            median(&mut wall),
-            used[0] / used[1],
+            "time: {TOGETHER} runs with a second of {kind}: {:.3} times the time, {:.3} times the CPU time of {TOGETHER} without \
+             (median, and all together: {:.3} ms, {:.3} ms of CPU a run; n {TIMES})",
+            median(&mut ratios),
+            with / without,
+            with * 1e3,
+            without * 1e3,
         );
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! What a network and files of its own cost: runs with both against runs with the machine's, in turn; and what a terminal costs.
 //!
 //! `cargo bench --bench world` prints, for a program that listens, for one whose connections are left in TIME_WAIT, for one
-//! that writes a file, and for one that does nothing on a terminal, the median of the ratios of neighbouring series, of their time and of their CPU time (user and system, of
-//! this process, the init and the programs), and what a run of each takes.
+//! that writes a file, and for one that does nothing on a terminal, the median of the ratios of neighbouring series of the time
+//! that they take, and the ratio of the CPU time of all runs (user and system, of this process, the init and the programs), with
+//! what a run of each takes. Names of kinds behind `--` choose.
 
 mod measured;
 
-use measured::{Failure, median, several, supervisor};
+use measured::{Failure, Measured, median};
 use sigrace::world::{Files, Network, World};
 use std::path::Path;
 
@@ -26,27 +27,26 @@ fn measure(cpu: usize) -> Result<(), Failure> {
     let machines = || World { network: Network::Host, files: Files::Host, ..World::default() };
     let worlds = KINDS.into_iter().map(|kind| (kind, kind, World::default(), machines()));
     let terminal = ("terminal", "nothing", World { tty: true, ..World::default() }, World::default());
+    // Cargo itself says --bench.
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     for (name, kind, with, without) in worlds.chain([terminal]) {
-        let (mut own, mut host) =
-            (supervisor(&[&program, kind], with, cpu)?, supervisor(&[&program, kind], without, cpu)?);
-        // The first runs of each learn, and fill caches.
-        several(&mut own, TOGETHER / 10)?;
-        several(&mut host, TOGETHER / 10)?;
-        let (mut wall, mut used, mut costs) = (Vec::new(), Vec::new(), (Vec::new(), Vec::new()));
-        for _ in 0..TIMES {
-            let (own, host) = (several(&mut own, TOGETHER)?, several(&mut host, TOGETHER)?);
-            wall.push(own.0 / host.0);
-            used.push(own.1 / host.1);
-            costs.0.push(own.1 / TOGETHER as f64 * 1e3);
-            costs.1.push(host.1 / TOGETHER as f64 * 1e3);
+        if !chosen.is_empty() && !chosen.iter().any(|other| other == name) {
+            continue;
         }
+        let supervised = |world| Measured::new(&[&program, kind], world, cpu, TOGETHER / 10);
+        let (mut with, mut without) = (supervised(with)?, supervised(without)?);
+        let mut ratios = Vec::new();
+        for _ in 0..TIMES {
+            ratios.push(with.several(TOGETHER)? / without.several(TOGETHER)?);
+        }
+        let (with, without) = (with.end()?, without.end()?);
         println!(
-            "world: {name}: {:.2} times the time, {:.2} times the CPU time without ({:.2} ms, {:.2} ms a run; medians of {TIMES} \
-             series of {TOGETHER})",
-            median(&mut wall),
-            median(&mut used),
-            median(&mut costs.0),
-            median(&mut costs.1),
+            "world: {name}: {:.3} times the time, {:.3} times the CPU time without ({:.3} ms, {:.3} ms of CPU a run; {TIMES} series \
+             of {TOGETHER})",
+            median(&mut ratios),
+            with / without,
+            with * 1e3,
+            without * 1e3,
         );
     }
     Ok(())

@@ -42,7 +42,7 @@ pub const FOUND: [(&str, &str); 36] = [
     ("unstored", "other files are left than should be"),
 ];
 
-/// Those that it finds with `--tty` alone.
+/// Those that use a terminal, which it gives them.
 pub const AT_TERMINAL: [(&str, &str); 5] = [
     ("full_screen", "the terminal is left in other modes"),
     ("hung_up", "it spins for ever"),

@@ -1,5 +1,7 @@
 //! Runs of a program by one supervisor, and what they take.
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::time::{ClockId, clock_gettime};
 use sigrace::schedule::Schedule;
 use sigrace::slots::Slots;
 use sigrace::supervise::{Settings, Supervise, Supervisor};
@@ -22,50 +24,58 @@ pub fn on_a_cpu(measure: impl FnOnce(usize) -> Result<(), Failure>) {
     }
 }
 
-/// A supervisor on `cpu` of runs of this command in this world, in the folder for temporary files.
-pub fn supervisor(words: &[&str], world: World, cpu: usize) -> Result<Supervisor, Failure> {
-    let argv = words.iter().map(|word| (*word).to_owned()).collect();
-    let environment = sigrace::resolve::environment(&[]);
-    let launch = sigrace::resolve::command(argv, environment, &std::env::temp_dir(), None)?;
-    Ok(Supervisor::new(Settings { world, ..Settings::of(launch) }, cpu)?)
+/// A supervisor on one CPU of runs of one command in one world, in the folder for temporary files.
+pub struct Measured {
+    supervisor: Supervisor,
+    runs: usize,
+    /// What this process has used for them, in seconds.
+    used: f64,
 }
 
-/// What one run took, in seconds.
-pub fn timed(supervisor: &mut Supervisor) -> Result<f64, Failure> {
-    let start = Instant::now();
-    let run = supervisor.run(&Schedule::empty())?;
-    match run.outcome.end {
-        End::Ended(Status::Exited(0)) => Ok(start.elapsed().as_secs_f64()),
-        other => Err(format!("it ended otherwise: {other:?}").into()),
+impl Measured {
+    /// Makes it, and its first runs, which learn, and fill caches.
+    pub fn new(words: &[&str], world: World, cpu: usize, first: usize) -> Result<Measured, Failure> {
+        let argv = words.iter().map(|word| (*word).to_owned()).collect();
+        let environment = sigrace::resolve::environment(&[]);
+        let launch = sigrace::resolve::command(argv, environment, &std::env::temp_dir(), None)?;
+        let supervisor = Supervisor::new(Settings { world, ..Settings::of(launch) }, cpu)?;
+        let mut measured = Measured { supervisor, runs: 0, used: 0.0 };
+        measured.several(first)?;
+        Ok(measured)
     }
-}
 
-/// What so many runs took, in time and in CPU time, in seconds.
-pub fn several(supervisor: &mut Supervisor, runs: usize) -> Result<(f64, f64), Failure> {
-    let (mut time, before) = (0.0, cpu_time()?);
-    for _ in 0..runs {
-        time += timed(supervisor)?;
-    }
-    Ok((time, cpu_time()? - before))
-}
-
-/// Of this process and of the init, which is waited for when a supervisor ends: what it uses is read while it lives, with that of
-/// the programs that it has waited for. In seconds, user and system together.
-fn cpu_time() -> Result<f64, Failure> {
-    let me = std::process::id().to_string();
-    let mut ticks = 0;
-    for entry in std::fs::read_dir("/proc")? {
-        let Ok(text) = std::fs::read_to_string(entry?.path().join("stat")) else { continue };
-        let Some((head, rest)) = text.rsplit_once(") ") else { continue };
-        let fields: Vec<&str> = rest.split(' ').collect();
-        let own = head.split(' ').next() == Some(&me);
-        if own || fields.get(1) == Some(&me.as_str()) {
-            let numbers = fields.iter().skip(11).take(if own { 2 } else { 4 });
-            ticks += numbers.map(|field| field.parse::<u64>().unwrap_or(0)).sum::<u64>();
+    /// What so many runs took, in seconds.
+    pub fn several(&mut self, runs: usize) -> Result<f64, Failure> {
+        let (start, before) = (Instant::now(), own_time()?);
+        for _ in 0..runs {
+            let run = self.supervisor.run(&Schedule::empty())?;
+            match run.outcome.end {
+                End::Ended(Status::Exited(0)) => {}
+                other => return Err(format!("it ended otherwise: {other:?}").into()),
+            }
         }
+        self.runs += runs;
+        self.used += own_time()? - before;
+        Ok(start.elapsed().as_secs_f64())
     }
-    // USER_HZ of Linux.
-    Ok(ticks as f64 / 100.0)
+
+    /// The CPU time of a run, of all that were made: of this process, and of the init with the programs that it has waited for,
+    /// which the kernel tells exactly when that is waited for, as it is here. In seconds, user and system together.
+    pub fn end(self) -> Result<f64, Failure> {
+        let before = time_of_children()?;
+        drop(self.supervisor);
+        Ok((self.used + time_of_children()? - before) / self.runs as f64)
+    }
+}
+
+fn own_time() -> Result<f64, Failure> {
+    Ok(Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?).as_secs_f64())
+}
+
+fn time_of_children() -> Result<f64, Failure> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let parts = [usage.user_time(), usage.system_time()];
+    Ok(parts.map(|part| part.tv_sec() as f64 + part.tv_usec() as f64 / 1e6).iter().sum())
 }
 
 /// The middle one.

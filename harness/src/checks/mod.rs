@@ -180,11 +180,16 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
     // Who was not asked about is sent nothing.
     let all = if asked.signals.is_empty() { MOST_PROCESSES } else { 1 };
     let (mut left, mut threads_left) = (0, 0);
-    let mut foreign = SignalSet::EMPTY;
+    let (mut unnamed, mut faults) = (Unnamed::default(), SignalSet::EMPTY);
     for (number, process) in found.processes.iter().enumerate() {
         let mut handlers = found.handlers_of(process);
         handlers.retain(|one| !one.signal.is_of_the_c_library());
         handlers.retain(|one| asked.signals.is_empty() || asked.signals.contains(&one.signal));
+        // It interrupts what goes wrong, and nobody sends it elsewhere.
+        let fault = |one: &Installed| asked.signals.is_empty() && one.signal.is_crash();
+        faults = handlers
+            .extract_if(.., |one| fault(one))
+            .fold(faults, |faults, one| faults.union(SignalSet::only(one.signal)));
         let Some(last) = handlers.last() else { continue };
         if number >= all {
             left += u64::from(asked.signals.is_empty());
@@ -204,17 +209,23 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
         for thread in threads.iter().take(MOST_THREADS) {
             runs.turn_to(thread);
             let installed = (handlers.iter().copied(), found.on_stack(&file));
-            foreign = foreign.union(check_program(asked, &program, installed, &mut runs, &mut checked)?);
+            check_program(asked, &program, installed, &mut runs, &mut checked, &mut unnamed)?;
         }
     }
-    checked.notes.extend(foreign_note(foreign));
+    checked.notes.extend(unnamed.notes());
+    checked.notes.extend(not_checked(faults, |one| match one {
+        true => "it comes of what goes wrong in the program itself (--send for it from outside)",
+        false => "they come of what goes wrong in the program itself (--send for them from outside)",
+    }));
     if threads_left > 0 {
         let note = format!("handlers that could run in {threads_left} more threads were not checked there");
         checked.notes.push(note);
     }
     if left > 0 {
         let processes = if left == 1 { "process was" } else { "processes were" };
-        checked.notes.push(format!("the handlers of {left} more {processes} not checked"));
+        checked.notes.push(format!(
+            "the handlers of {left} more {processes} not checked (--send and --send-to for those of one)"
+        ));
     }
     checked.notes.sort();
     checked.notes.dedup();
@@ -247,18 +258,18 @@ fn unreadable(error: &CodeError) -> String {
     format!("handlers were not checked: {error}")
 }
 
-/// Gives the signals whose handlers are none of the program's own functions.
+/// Adds to `unnamed` the signals whose handlers are no functions that the program's file names.
 fn check_program<'a>(
     asked: &Asked<'_>,
     program: &Program,
     (installed, on_stack): (impl Iterator<Item = &'a Installed>, BTreeSet<u64>),
     runs: &mut Runs<'_>,
     checked: &mut Checked,
-) -> Result<SignalSet, RunError> {
-    let mut foreign = SignalSet::EMPTY;
+    unnamed: &mut Unnamed,
+) -> Result<(), RunError> {
     if let Some(why) = program.cannot_be_checked() {
         checked.notes.push(format!("handlers were not checked: {why}"));
-        return Ok(foreign);
+        return Ok(());
     }
     let mut handlers: Vec<Handler> = Vec::new();
     for one in installed {
@@ -269,7 +280,7 @@ fn check_program<'a>(
                 "handlers of the runtime of Go were not checked: nothing of the program runs in them"
                     .to_owned(),
             ),
-            None => foreign = foreign.union(SignalSet::only(one.signal)),
+            None => unnamed.add(one.signal, program.is_code(one.address)),
         }
     }
     let mut sites: Vec<Site> = Vec::new();
@@ -287,25 +298,53 @@ fn check_program<'a>(
             checked.warnings.extend(rule.prove(program, handler, &open, runs)?);
         }
     }
-    Ok(foreign)
+    Ok(())
 }
 
-/// Says that the handlers of these signals were not checked; nothing if there are none.
-fn foreign_note(signals: SignalSet) -> Option<String> {
+/// Signals whose handlers are no functions that the program's file names.
+#[derive(Default)]
+struct Unnamed {
+    /// They are code of another file.
+    foreign: SignalSet,
+    /// They are code of the program's file.
+    own: SignalSet,
+}
+
+impl Unnamed {
+    fn add(&mut self, signal: Signal, own: bool) {
+        let set = if own { &mut self.own } else { &mut self.foreign };
+        *set = set.union(SignalSet::only(signal));
+    }
+
+    /// Says that they were not checked, and what to do about it.
+    fn notes(&self) -> impl Iterator<Item = String> {
+        let foreign = not_checked(self.foreign, |one| match one {
+            true => "it is none of the program's own functions",
+            false => "they are none of the program's own functions",
+        });
+        let own = not_checked(self.own, |one| match one {
+            true => "the program's file does not name it (next: the same with a build that is not stripped)",
+            false => {
+                "the program's file does not name them (next: the same with a build that is not stripped)"
+            }
+        });
+        foreign.into_iter().chain(own)
+    }
+}
+
+/// Says that the handlers of these signals were not checked, and why, of one or of several; nothing if there are none.
+fn not_checked(signals: SignalSet, why: impl Fn(bool) -> &'static str) -> Option<String> {
     const FEW: usize = 4;
     let names: Vec<String> = signals.iter().map(|signal| signal.to_string()).collect();
     Some(match names.as_slice() {
         [] => return None,
-        [one] => format!("the handler of {one} was not checked: it is none of the program's own functions"),
+        [one] => format!("the handler of {one} was not checked: {}", why(true)),
         all => {
             let (first, last) = match all.split_at_checked(FEW) {
                 Some((few, rest @ [_, _, ..])) => (few, format!("{} more", rest.len())),
                 _ => (&all[..all.len() - 1], all[all.len() - 1].clone()),
             };
-            format!(
-                "the handlers of {} and {last} were not checked: they are none of the program's own functions",
-                first.join(", ")
-            )
+            format!("the handlers of {} and {last} were not checked: {}", first.join(", "), why(false))
         }
     })
 }

@@ -178,6 +178,11 @@ impl Program {
         Some(Handler { signal, function: body.function.clone(), code, entry })
     }
 
+    /// True if here is code of the program's file.
+    pub(super) fn is_code(&self, address: u64) -> bool {
+        self.image.is_code(address)
+    }
+
     /// True if the runtime of Go has its handler here: the same for every signal, in which nothing of the program runs. What
     /// waits for the signal is told by it later (os/signal).
     pub(super) fn is_of_go(&self, address: u64) -> bool {

@@ -142,7 +142,7 @@ fn each_rule_proposes_places_for_what_it_is_about_alone() {
 fn handlers_that_are_not_checked_are_told_in_one_line() {
     let told = |names: &[&str]| {
         let set: SignalSet = names.iter().map(|name| name.parse::<Signal>().unwrap()).collect();
-        foreign_note(set).map(|note| note.split(" checked").next().unwrap().to_owned())
+        not_checked(set, |_| "").map(|note| note.split(" checked").next().unwrap().to_owned())
     };
     assert_eq!(told(&[]), None);
     assert_eq!(told(&["HUP"]).unwrap(), "the handler of SIGHUP was not");

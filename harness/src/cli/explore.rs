@@ -9,13 +9,13 @@ use super::exit::{Exit, Stop};
 use super::options::{Format, RUNS, Search, duration};
 use super::progress::Progress;
 use super::report;
-use super::say::{page, warn};
+use super::say::{complain, page, warn};
 use super::target::Target;
 use super::{host, interrupt};
 use crate::checks::Rule;
 use crate::code::Place;
-use crate::explore::{self, Code, Partition, Plan, Standing, Verdict};
-use crate::judge::{Comparison, Exits, LATE, Typed};
+use crate::explore::{self, Code, Finding, Partition, Plan, Standing, Verdict};
+use crate::judge::{self, Comparison, Exits, LATE, Typed};
 use crate::probe::BadProbeName;
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, BadPoint, Keys, Label, Making, Point, Receiver, Site, Syscall};
@@ -225,7 +225,7 @@ fn exits(text: &str) -> Result<Exits, String> {
 }
 
 fn regex(text: &str) -> Result<String, String> {
-    crate::judge::regex(text).map_err(|error| error.reason)?;
+    judge::regex(text).map_err(|error| error.reason)?;
     Ok(text.to_owned())
 }
 
@@ -246,6 +246,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         clients,
         ..suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, &cancel)
     };
+    let clock = Stopwatch::start(slots.waited());
     let mut sections = match args.sections(&mut settings, &slots) {
         Ok(sections) => sections,
         Err(error) => {
@@ -254,8 +255,14 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         }
     };
     let format = args.search.output.format;
-    let clock = Stopwatch::start(slots.waited());
-    for told in [sections.told(&name), sections.followed(), sections.unvisited()].into_iter().flatten() {
+    for told in sections
+        .given()
+        .map(str::to_owned)
+        .into_iter()
+        .chain(sections.told(&name))
+        .chain(sections.followed())
+        .chain(sections.unvisited())
+    {
         report::tell(format, told)?;
     }
     let mut whole = Whole::default();
@@ -284,14 +291,16 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         // Nobody handles what ends it.
         let checks = if section.fatal { Vec::new() } else { args.checks() };
         let code = Code { reentered: code.reentered && !section.fatal, ..code.clone() };
-        let mut plan = Plan { from, ..args.plan(section, &how, code, share, apart) };
+        let mut plan = Plan { from, ..args.plan(section, &how, code, share, (apart, settings.world.tty)) };
         plan.may.retain(|act| !persons.contains(act));
+        let job_name = section.name(&name, searches);
         let progress = Progress::within(
             plan.time,
             Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)),
-        );
+        )
+        .of(&job_name, (searches > 1).then(|| whole.findings()));
         let job = Job {
-            name: section.name(&name, searches),
+            name: job_name,
             settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
             against: Against::Reference(args.comparison(section, &plan, sections.heard)),
             plan,
@@ -327,6 +336,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             }
         };
         if format != Format::Human {
+            done.notes.extend(sections.given().map(str::to_owned));
             done.notes.extend(sections.followed().into_iter().chain(sections.unvisited()));
         }
         let found = args.search.first && !done.report.findings.is_empty();
@@ -383,15 +393,21 @@ fn total(strategies: &[Strategy]) -> u64 {
 
 impl Args {
     /// What one of the searches may do. One that is made in turns with others has no budget of runs of its own beside its share.
-    fn plan(&self, section: &Section, how: &How, code: Code, share: Share, in_turns: bool) -> Plan {
+    fn plan(
+        &self,
+        section: &Section,
+        how: &How,
+        code: Code,
+        share: Share,
+        (in_turns, tty): (bool, bool),
+    ) -> Plan {
         let unasked = how.strategy.is_none() && how.plan.runs.is_none() && how.plan.time.is_none();
         let settles = unasked && self.partition.is_none();
         let runs = if in_turns { how.plan.runs } else { share.runs };
         let asked = Plan { runs: how.plan.runs.and(share.runs), time: share.time, ..how.plan.clone() };
         let how = How { plan: asked, ..how.clone() };
         let asked = self.asked(section, &Strategy::defaults(runs.unwrap_or(RUNS)));
-        let tty = self.target.world().tty && section.send.is_empty();
-        let plan = how.plan(&asked, tty, code);
+        let plan = how.plan(&asked, tty && section.send.is_empty(), code);
         Plan { runs: share.runs, settles, handler_runs: self.handler_runs, part: self.partition, ..plan }
     }
 
@@ -456,8 +472,13 @@ impl explore::Progress for Progress {
     fn at(&self, standing: &Standing) {
         let Standing { runs, points, findings, .. } = *standing;
         let phase = standing.doing;
-        let (points, findings) = (count(points as u64, "point"), count(findings as u64, "finding"));
-        self.set(runs, format!("{phase}, {points}, {findings}"));
+        let findings = count(self.before() + findings as u64, "finding");
+        self.set(runs, format!("{phase}, {}, {findings}", count(points as u64, "point")));
+    }
+
+    fn found(&self, finding: &Finding) {
+        let (what, by) = (judge::title(finding.breaks), &finding.schedule);
+        self.aside(|| complain(format_args!("found: {}: {what}, by {by}", self.name())));
     }
 }
 

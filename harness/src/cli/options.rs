@@ -18,7 +18,7 @@ pub(super) const RUNS: u64 = 1000;
 
 /// How often a finding is confirmed, if nobody says so: where the first one is wanted, it is wanted soon.
 const CONFIRM: u32 = 10;
-const CONFIRM_FIRST: u32 = 4;
+const CONFIRM_FIRST: u32 = 3;
 
 /// A length of time as people write it: above 0, and a year at most.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -130,7 +130,7 @@ pub(super) struct Shrink {
     /// How many runs shrinking one finding may take
     #[arg(long, env = "SIGRACE_SHRINK_RUNS", value_name = "N", default_value_t = 500)]
     pub(super) shrink_runs: u64,
-    /// How often a finding must go and end the same way again before it is reported [default: 10; 4 with --first]
+    /// How often a finding must go and end the same way before it is reported, more than once in any case [default: 10; 3 with --first]
     #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) confirm: Option<u32>,
 }

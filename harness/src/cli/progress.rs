@@ -8,6 +8,10 @@ pub(super) struct Progress {
     bar: ProgressBar,
     /// When the time is used up, if that is the budget.
     until: Option<Instant>,
+    /// What is searched.
+    name: String,
+    /// Findings of the searches before; none if it is the only one.
+    before: Option<u64>,
 }
 
 impl Progress {
@@ -25,7 +29,7 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Progress { bar, until: None }
+        Progress { bar, until: None, name: String::new(), before: None }
     }
 
     /// For a search that may take so long, or if that is not limited make so many runs, if that is.
@@ -36,13 +40,30 @@ impl Progress {
         progress
     }
 
+    /// Of a search with this name; of several, when those before have found so many.
+    pub(super) fn of(mut self, name: &str, before: Option<u64>) -> Progress {
+        (self.name, self.before) = (name.to_owned(), before);
+        self
+    }
+
+    /// What is searched.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Findings of the searches before.
+    pub(super) fn before(&self) -> u64 {
+        self.before.unwrap_or(0)
+    }
+
     /// What is known now.
     pub(super) fn set(&self, runs: u64, message: String) {
         self.bar.set_position(runs);
+        let name = self.before.map_or_else(String::new, |_| format!("{}: ", self.name));
         let left = self.until.map(|until| until.saturating_duration_since(Instant::now()).as_secs());
         self.bar.set_message(match left {
-            Some(seconds) => format!("{message}, {seconds} s left"),
-            None => message,
+            Some(seconds) => format!("{name}{message}, {seconds} s left"),
+            None => name + &message,
         });
     }
 

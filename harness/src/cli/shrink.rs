@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// How many runs shrinking may take
     #[arg(long, env = "SIGRACE_SHRINK_RUNS", value_name = "N", default_value_t = 5000)]
     shrink_runs: u64,
-    /// How often the result must end the same way again
+    /// How often the result must go and end the same way, more than once in any case
     #[arg(long, env = "SIGRACE_CONFIRM", value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     confirm: u32,
     /// How many runs may go on at once, one for each CPU at most [default: that many]

@@ -53,6 +53,11 @@ impl Target {
         self.world.world()
     }
 
+    /// True if nobody has said whether there is to be a terminal.
+    pub(super) fn may_have_tty(&self) -> bool {
+        self.world.may_have_tty()
+    }
+
     /// Clients that do not read all that they are sent.
     pub(super) fn hasty_clients(&self) -> Vec<String> {
         let clients = self.world().clients;

@@ -23,8 +23,11 @@ pub(super) struct World {
     #[arg(long, value_name = "CMD", value_parser = client)]
     client: Vec<Client>,
     /// Run the program on a terminal of its own, as the leader of a session
-    #[arg(long, env = "SIGRACE_TTY")]
+    #[arg(long, env = "SIGRACE_TTY", conflicts_with = "no_tty")]
     tty: bool,
+    /// Give it none, even where it asks for one and fails without
+    #[arg(long, env = "SIGRACE_NO_TTY")]
+    no_tty: bool,
 }
 
 /// A command as a shell splits it into words, or a script.
@@ -69,6 +72,11 @@ enum Files {
 }
 
 impl World {
+    /// True if nobody has said whether there is to be a terminal.
+    pub(super) fn may_have_tty(&self) -> bool {
+        !self.tty && !self.no_tty
+    }
+
     /// The world that is asked for.
     pub(super) fn world(&self) -> world::World {
         let network = match self.network {

@@ -1,6 +1,5 @@
 //! One ELF file: what of it is code, and where to look for what is known about it.
 
-use super::CodeError;
 use super::apart::Apart;
 use super::data::DataObject;
 use super::debug::{self, Debug};
@@ -8,6 +7,7 @@ use super::frames::Frames;
 use super::plt::{self, Import};
 use super::remembered::{Memory, Remembered};
 use super::symbols::{Function, Symbols};
+use super::{CodeError, Place};
 use object::elf;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader, Rela, SectionHeader};
 use object::{LittleEndian, SymbolIndex};
@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Files larger than this are refused, so that nobody fills the memory.
 const LARGEST: u64 = 2 << 30;
@@ -40,6 +40,8 @@ pub struct Image {
     pub(super) debug: OnceLock<Option<Debug>>,
     apart: Apart,
     pub(super) remembered: Option<Remembered>,
+    /// Places that were looked up: each run asks for the same.
+    pub(super) resolved: Mutex<HashMap<Place, Vec<u64>>>,
     frames: OnceLock<Frames>,
 }
 
@@ -124,6 +126,7 @@ impl Image {
             debug: OnceLock::new(),
             apart,
             remembered,
+            resolved: Mutex::default(),
             frames: OnceLock::new(),
         })
     }

@@ -1,16 +1,18 @@
-//! What addresses of one file are called, remembered from one command to the next, where its debug information is apart from it.
+//! What addresses of one file are called, and where copies of functions are inlined, remembered from one command to the next, where
+//! its debug information is apart from it.
 //!
 //! That of the C library is some megabytes, which are compressed as distributions ship it: reading it takes longer than a short
 //! search, for the few addresses at which programs sleep.
 
 use super::apart::hexadecimal;
 use super::location::{Inlined, SourceLine};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counted up when what is written changes, or what is made of debug information.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Of more addresses nothing is remembered.
 const MOST: usize = 20_000;
@@ -44,9 +46,17 @@ pub(super) struct Remembered {
 
 #[derive(Debug, Default)]
 struct Known {
-    said: BTreeMap<u64, Written>,
+    kept: Content,
     /// There is something that is not written yet.
     grown: bool,
+}
+
+/// What is written.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Content {
+    said: BTreeMap<u64, Written>,
+    /// By name, where the copies of functions begin.
+    copies: BTreeMap<String, Vec<u64>>,
 }
 
 type Line = (String, u32);
@@ -58,8 +68,8 @@ impl Remembered {
     /// What is kept of the file with this build id; nothing if that cannot be understood.
     pub(super) fn read(memory: Arc<dyn Memory>, build_id: &[u8]) -> Remembered {
         let name = format!("{}-{FORMAT}.ron", hexadecimal(build_id));
-        let said = memory.read(&name).and_then(|kept| ron::de::from_bytes(&kept).ok()).unwrap_or_default();
-        Remembered { memory, name, known: Mutex::new(Known { said, grown: false }) }
+        let kept = memory.read(&name).and_then(|kept| ron::de::from_bytes(&kept).ok()).unwrap_or_default();
+        Remembered { memory, name, known: Mutex::new(Known { kept, grown: false }) }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -69,14 +79,28 @@ impl Remembered {
 
     /// What is known of this address.
     pub(super) fn said(&self, address: u64) -> Option<Said> {
-        self.known().said.get(&address).map(read)
+        self.known().kept.said.get(&address).map(read)
     }
 
     /// This is what is to be remembered of this address.
     pub(super) fn add(&self, address: u64, said: &Said) {
         let mut known = self.known();
-        if known.said.len() < MOST {
-            known.said.insert(address, write(said));
+        if known.kept.said.len() < MOST {
+            known.kept.said.insert(address, write(said));
+            known.grown = true;
+        }
+    }
+
+    /// Where the copies of functions by this name begin, if that is known.
+    pub(super) fn copies(&self, name: &str) -> Option<Vec<u64>> {
+        self.known().kept.copies.get(name).cloned()
+    }
+
+    /// This is what is to be remembered of the copies of functions by this name.
+    pub(super) fn add_copies(&self, name: &str, copies: &[u64]) {
+        let mut known = self.known();
+        if known.kept.copies.len() < MOST {
+            known.kept.copies.insert(name.to_owned(), copies.to_vec());
             known.grown = true;
         }
     }
@@ -85,7 +109,7 @@ impl Remembered {
     pub(super) fn keep(&self) {
         let mut known = self.known();
         if std::mem::take(&mut known.grown)
-            && let Ok(text) = ron::to_string(&known.said)
+            && let Ok(text) = ron::to_string(&known.kept)
         {
             self.memory.write(&self.name, text.as_bytes());
         }

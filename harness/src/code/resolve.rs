@@ -3,6 +3,7 @@
 use super::demangle::{demangle, ends_in, is_mangled, other_names, without_clone};
 use super::symbols::FunctionSymbol;
 use super::{CodeError, Image, Place, Spot};
+use std::sync::PoisonError;
 
 /// How many names an error offers.
 const OFFERED: usize = 5;
@@ -17,6 +18,16 @@ impl Image {
     /// A line gives each place where a statement of it begins, copies included. With optimisation several statements may
     /// begin at one instruction, and [`Image::describe`] then names the last of them.
     pub fn resolve(&self, place: &Place) -> Result<Vec<u64>, CodeError> {
+        let known = || self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(addresses) = known().get(place) {
+            return Ok(addresses.clone());
+        }
+        let addresses = self.found(place)?;
+        known().insert(place.clone(), addresses.clone());
+        Ok(addresses)
+    }
+
+    fn found(&self, place: &Place) -> Result<Vec<u64>, CodeError> {
         let mut addresses = match place.spot() {
             Spot::Function { name, offset: 0 } => self.starts_of(name)?,
             Spot::Function { name, offset } => self.at_offset(name, *offset)?,
@@ -49,6 +60,18 @@ impl Image {
     }
 
     fn inlined_named(&self, name: &str) -> Vec<u64> {
+        let Some(memory) = &self.remembered else { return self.copies_of(name) };
+        memory.copies(name).unwrap_or_else(|| {
+            let copies = self.copies_of(name);
+            if self.debug().is_some() {
+                memory.add_copies(name, &copies);
+            }
+            copies
+        })
+    }
+
+    /// The same, read in the debug information.
+    fn copies_of(&self, name: &str) -> Vec<u64> {
         let Some(debug) = self.debug() else { return Vec::new() };
         let inlined = &debug.entries().inlined;
         let wanted = Wanted::new(name);

@@ -20,8 +20,8 @@ use super::error::ExploreError;
 use super::receivers::from_outside;
 use crate::schedule::{Point, Schedule, Site, ThreadName};
 use crate::signal::Signal;
-use crate::supervise::{Observe, Observed, Receiver, RunError, Start, Supervise};
-use crate::trace::{End, Event, Run, What};
+use crate::supervise::{Observe, Observed, Receiver, RunError, Start, Supervise, WantsTerminal};
+use crate::trace::{End, Event, Run, Status, What};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -56,6 +56,8 @@ pub struct Look {
     receivers: Vec<Receiver>,
     /// Where the program waits to be connected to.
     listens: Vec<String>,
+    /// What it wants of a terminal that it does not have.
+    wants_terminal: WantsTerminal,
     /// The run.
     run: Run,
     /// What the first process did in it as it started.
@@ -73,6 +75,22 @@ impl Look {
     /// Where the program waits to be connected to when everything sleeps, as a client's script has it.
     pub fn listens(&self) -> &[String] {
         &self.listens
+    }
+
+    /// True if the program would use a terminal, or asks for one and then fails, and has none.
+    pub fn lacks_terminal(&self) -> bool {
+        match self.wants_terminal {
+            WantsTerminal::Nothing => false,
+            WantsTerminal::Asks => {
+                matches!(self.run.outcome.end, End::Ended(status) if status != Status::Exited(0))
+            }
+            WantsTerminal::Uses => true,
+        }
+    }
+
+    /// True if it is another program where it has a terminal, as in that other look.
+    pub fn is_helped_by(&self, terminal: &Look) -> bool {
+        self.wants_terminal == WantsTerminal::Uses || self.run.outcome.end != terminal.run.outcome.end
     }
 
     /// True if it came to no end but that of its own clock, or was cut short by another limit when it had gone on for so long on that
@@ -122,8 +140,8 @@ pub fn look<S: Supervise + ?Sized>(supervisor: &mut S, script: Option<&Path>) ->
     let observe = Observe::Signals(script.map(Path::to_owned));
     let look = || supervisor.observe(&Schedule::empty(), &observe);
     let (Tried { run, .. }, observed) = attempt_by(look).map_err(ExploreError::run("looking for signals"))?;
-    let Observed { receivers, listens, start, .. } = observed;
-    Ok(Look { receivers, listens, run, start, script: script.map(Path::to_owned) })
+    let Observed { receivers, listens, wants_terminal, start, .. } = observed;
+    Ok(Look { receivers, listens, wants_terminal, run, start, script: script.map(Path::to_owned) })
 }
 
 /// Where a search begins in which these signals are sent, of a program that was started for `script`, if for any. `run` is

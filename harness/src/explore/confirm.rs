@@ -17,7 +17,8 @@ pub(super) enum Confirmed {
     No(Box<Unstable>),
 }
 
-/// Runs `schedule` again, so many times. `seen` is a run that broke the expectation, of this schedule or a larger one.
+/// Runs `schedule` until that has been done so many times. `seen` is a run that broke the expectation: of this schedule, and then it is
+/// one of them, or of a larger one.
 pub(super) fn confirm(
     ledger: &mut Ledger<'_, '_>,
     schedule: &Schedule,
@@ -25,7 +26,12 @@ pub(super) fn confirm(
     seen: &Run,
     times: u32,
 ) -> Result<Confirmed, Halt> {
-    let mut runs = again(ledger, schedule, times.max(1) as usize)?;
+    let times = times.max(1) as usize;
+    let mut runs = Vec::new();
+    if seen.schedule == *schedule && times > 1 {
+        runs.push(Tried { run: seen.clone(), tainted: 0 });
+    }
+    runs.extend(again(ledger, schedule, times - runs.len())?);
     if let Some(first) = runs.first() {
         // What is reported, and recorded, names the steps in the order in which they were taken.
         let ordered = in_run_order(schedule, &first.run);

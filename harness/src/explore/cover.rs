@@ -42,10 +42,13 @@ pub(super) fn cover(
         *done += made;
     }
     planners.iter().for_each(|planner| planner.cover(space, &mut coverage, tried));
-    let (mut ones, mut run) = (HashSet::new(), 0);
-    for one in space.first_steps().map(|step| space.one(&step)).filter(|one| space.owns(one)) {
-        if ones.insert(digest(&one)) {
-            run += u64::from(tried(&one));
+    let (mut ones, mut run, mut same) = (HashSet::new(), 0, 0);
+    for step in space.first_steps() {
+        let one = space.one(&step);
+        if space.owns(&one) && ones.insert(digest(&one)) {
+            let made = tried(&one);
+            run += u64::from(made);
+            same += u64::from(!made && space.one_shown(&step) == Some(true));
         }
     }
     match coverage.levels.iter_mut().find(|level| level.steps == 1) {
@@ -57,7 +60,7 @@ pub(super) fn cover(
         Some(_) => {}
         None => {
             let all = ones.len() as u64;
-            coverage.levels.insert(0, Level { steps: 1, all, run, ..Level::default() });
+            coverage.levels.insert(0, Level { steps: 1, all, run, same, ..Level::default() });
         }
     }
     coverage

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A run that came out tainted is made again at most this often.
 const MOST_TAINTED: u64 = 3;
@@ -65,6 +65,10 @@ fn may_have_missed(run: &Run) -> bool {
         && !run.events.iter().any(refused)
 }
 
+/// Another worker than the first comes in when there has been work for so long: its cell costs as much as several runs, and a
+/// search of a few short ones is over before that has paid off.
+const ALONE: Duration = Duration::from_millis(40);
+
 /// How long a worker that has nothing to do keeps ready for the next round.
 const LINGER: Duration = Duration::from_millis(20);
 
@@ -95,6 +99,8 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Waiting {
     jobs: VecDeque<Job>,
+    /// When the first of all came.
+    since: Option<Instant>,
     /// True when no more will come.
     closed: bool,
 }
@@ -121,6 +127,22 @@ impl Queue {
             waiting = wait.unwrap_or_else(PoisonError::into_inner);
         }
         !waiting.jobs.is_empty()
+    }
+
+    /// Waits until there has been work for so long, or nothing will come any more.
+    fn wait_for_long(&self) {
+        let mut waiting = self.lock();
+        while !waiting.closed {
+            let Some(since) = waiting.since else {
+                waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = ALONE.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            (waiting, _) = self.changed.wait_timeout(waiting, left).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     fn is_closed(&self) -> bool {
@@ -199,7 +221,10 @@ impl<'env> Crew<'env> {
         self.batches.set(batch);
         let jobs = schedules.iter().enumerate();
         let jobs = jobs.map(|(index, schedule)| ((batch, index), schedule.clone(), wanted.clone()));
-        self.queue.change(|waiting| waiting.jobs.extend(jobs));
+        self.queue.change(|waiting| {
+            waiting.since.get_or_insert_with(Instant::now);
+            waiting.jobs.extend(jobs);
+        });
         let mut early = HashMap::new();
         let mut tried = Vec::with_capacity(schedules.len());
         while tried.len() < schedules.len() {
@@ -244,6 +269,9 @@ where
 {
     // Made with the first job, so that a worker which gets none costs nothing.
     let mut supervisor: Option<S> = None;
+    if index > 0 {
+        queue.wait_for_long();
+    }
     while queue.wait(|| supervisor.iter_mut().for_each(S::rest)) {
         // First it gets ready, which may take long, and then it takes a job: the others go on with the jobs meanwhile.
         let ready = caught(index, || {

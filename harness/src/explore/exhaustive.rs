@@ -15,12 +15,7 @@
 //! NOTE \[Pruning\] What is not tried, and why it need not be:
 //!
 //! * A switch to a thread that cannot run: the supervisor would not take the step.
-//! * As the last step, a switch to the only other thread, if the switch to all at the same point was run, and there this
-//!   thread ran alone until it slept, stopped or ended, and then the one that was held back went on. The supervisor's two
-//!   rules differ only in who goes next when that thread is no longer held, so the two runs are the same. Before further
-//!   steps it is not the same: a step in between meets two different rules.
-//! * As the last step, a switch at the entering of a call, if the same switch before the call was run, and no signal was
-//!   there when the thread went on: NOTE [Entered alike] in `entered`.
+//! * As the last step, what another run has shown to go like it: NOTE [Alone] and NOTE [Entered alike] in `twins`.
 //!
 //! Not merged, however alike two runs may look:
 //!
@@ -29,7 +24,6 @@
 //!   may cause a signal, whose handler then meets another state of the program's memory; or both may share memory. A run
 //!   does not tell which signals a process catches or what memory it shares, so it cannot be known to be sound.
 
-use super::entered::{Entered, before};
 use super::error::ExploreError;
 use super::planner::{Planned, Planner};
 use super::points::Points;
@@ -38,7 +32,7 @@ use super::report::{Coverage, Level};
 use super::space::Space;
 use super::steps::{can_follow, digest, done_by, outside, repeats, taken, times};
 use crate::schedule::{Action, Schedule, Site, Step, Target};
-use crate::trace::{Event, Run, What};
+use crate::trace::Run;
 use indexmap::IndexSet;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -84,23 +78,12 @@ impl Node {
         space.part().is_none() || space.owns(&self.schedule(space))
     }
 
-    /// The same with its last step before the call, where that is a switch at the entering.
-    fn before(&self) -> Option<Node> {
-        let mut node = self.clone();
-        let last = node.steps.last_mut()?;
-        *last = before(last)?;
-        Some(node)
-    }
-
-    /// The same with a switch to all as its last step, where that is a switch to one thread.
-    fn to_all(&self) -> Option<Node> {
-        let mut node = self.clone();
-        let action = &mut node.steps.last_mut()?.action;
-        if !matches!(action, Action::Switch(Target::To(_))) {
-            return None;
-        }
-        *action = Action::Switch(Target::All);
-        Some(node)
+    /// True if a run has shown that it goes like that.
+    fn goes_like_another(&self, space: &Space) -> bool {
+        let Some((last, before)) = self.steps.split_last() else { return false };
+        let with =
+            |step: &Step| space.deviating(&[before, std::slice::from_ref(step)].concat(), &self.withheld);
+        space.shown(last, &with) == Some(true)
     }
 }
 
@@ -147,9 +130,6 @@ pub(super) struct Exhaustive {
     asked: Vec<Node>,
     /// Digests of the schedules that are planned; only with signals can two ways lead to one.
     planned: HashSet<(u64, u64)>,
-    /// Schedules whose last switch, one to all, let a single thread run alone.
-    alone: HashSet<Schedule>,
-    entered: Entered,
     /// The steps of all schedules of one step.
     ones: Vec<Way>,
     /// For each number of steps, from 1.
@@ -173,8 +153,6 @@ impl Exhaustive {
             queue: BTreeMap::new(),
             asked: Vec::new(),
             planned: HashSet::new(),
-            alone: HashSet::new(),
-            entered: Entered::default(),
             ones: Vec::new(),
             levels: (1..=bound).map(|steps| Level { steps, ..Level::default() }).collect(),
             points: Points::default(),
@@ -355,16 +333,6 @@ impl Exhaustive {
         ones.collect::<HashSet<_>>().len() as u64
     }
 
-    /// True if another schedule was run, and has shown that this one goes like it.
-    fn goes_like_another(&self, space: &Space, node: &Node) -> bool {
-        let alone = |node: &Node| node.to_all().filter(|all| self.alone.contains(&all.schedule(space)));
-        let same = |before: &Node| self.entered.differs(&before.schedule(space)) == Some(false);
-        match node.before() {
-            Some(before) => same(&before) || alone(&before).is_some_and(|all| same(&all)),
-            None => alone(node).is_some(),
-        }
-    }
-
     fn level(&mut self, node: &Node) -> Option<&mut Level> {
         let counts = node.withheld.is_empty();
         counts.then(|| self.levels.get_mut(node.size().saturating_sub(1))).flatten()
@@ -405,7 +373,7 @@ impl Planner for Exhaustive {
             if leaf && !ours {
                 continue;
             }
-            if turn.late != Late::No && self.goes_like_another(space, &node) {
+            if turn.late != Late::No && node.goes_like_another(space) {
                 self.level(&node).into_iter().for_each(|level| level.same += 1);
                 continue;
             }
@@ -423,10 +391,6 @@ impl Planner for Exhaustive {
     }
 
     fn learn(&mut self, space: &Space, runs: &[Run], own: bool) -> Result<(), ExploreError> {
-        for run in runs.iter().filter(|run| self.prune && run.taint.is_none() && ran_alone(&run.events)) {
-            self.alone.insert(run.schedule.clone());
-        }
-        runs.iter().for_each(|run| self.entered.learn(run));
         if !own {
             return Ok(());
         }
@@ -460,38 +424,6 @@ impl Planner for Exhaustive {
             coverage.levels.sort_by_key(|level| level.steps);
         }
     }
-}
-
-/// True if the last switch of a run was one to all, of whom there was one, and that thread ran until it slept, stopped or
-/// ended, and nothing else happened before the thread that had been held back went on.
-fn ran_alone(events: &[Event]) -> bool {
-    let is_switch = |event: &Event| matches!(event.what, What::Step(Action::Switch(_)));
-    let Some(at) = events.iter().rposition(is_switch) else { return false };
-    let Some((Event { thread: held, what, others }, rest)) =
-        events.get(at..).and_then(|rest| rest.split_first())
-    else {
-        return false;
-    };
-    let ([other], What::Step(Action::Switch(Target::All))) = (&**others, what) else { return false };
-    let mut ended = false;
-    for Event { thread, what, .. } in rest {
-        match what {
-            What::Go(..) if thread == held => return ended,
-            What::Go(..) if thread == other => ended = false,
-            What::Go(..) | What::Expire(_) | What::Fire(_) | What::Continue => return false,
-            What::Sleep(..) | What::End(_) | What::Stop if thread == other => ended = true,
-            What::Exec(_)
-            | What::Step(_)
-            | What::Sleep(..)
-            | What::Make(_)
-            | What::Signal(_)
-            | What::Stop
-            | What::Refuse(..)
-            | What::NotHeld(..)
-            | What::End(_) => {}
-        }
-    }
-    false
 }
 
 mod ways;

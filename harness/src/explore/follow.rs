@@ -26,13 +26,15 @@ pub(super) struct Follow<'a, 'b, 'env> {
     /// How many runs the strategies have made, this one included.
     pub(super) runs: u64,
     pub(super) tell: &'a dyn Fn(Doing),
+    /// Is told what is found.
+    pub(super) found: &'a dyn Fn(&Finding),
 }
 
 impl Follow<'_, '_, '_> {
     /// Shrinks, groups and confirms what a failing run of the current schedule of `tree` shows. False if it fails in nothing: other
     /// runs show that.
     pub(super) fn up(self, tree: ScheduleTree, run: &Run, breaks: Broken) -> Result<bool, Halt> {
-        let Follow { plan, space, ledger, findings, races, runs, tell } = self;
+        let Follow { plan, space, ledger, findings, races, runs, tell, found } = self;
         let schedule = space.sorted(taken(run));
         if findings.attribute(&schedule, breaks, within) {
             return Ok(true);
@@ -95,6 +97,7 @@ impl Follow<'_, '_, '_> {
             shrink_cut,
             confirmed: plan.confirm.max(1),
         };
+        found(&finding);
         // Findings of several steps give way to a simpler one that breaks the same: they would have been shrunk to it, had
         // it been known.
         let simplicity = space.simplicity(&minimal);

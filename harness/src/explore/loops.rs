@@ -39,6 +39,12 @@ pub struct Loop {
 }
 
 impl Loop {
+    /// One of which nothing is known but this.
+    #[cfg(test)]
+    pub(crate) fn new(from: Point, to: Point, calls: Vec<Syscall>, times: usize) -> Loop {
+        Loop { from, to, calls, results: true, rounds: vec![Vec::new(); times] }
+    }
+
     /// How often it went round.
     pub fn times(&self) -> usize {
         self.rounds.len()

@@ -25,7 +25,6 @@ mod cover;
 mod crew;
 mod cut_short;
 mod elsewhere;
-mod entered;
 mod error;
 mod executed;
 mod exhaustive;
@@ -59,6 +58,7 @@ mod space;
 mod steps;
 mod strategy;
 mod tree;
+mod twins;
 mod verdict;
 mod visits;
 

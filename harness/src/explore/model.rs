@@ -1,6 +1,6 @@
 //! A model of a program under supervision, for tests: a list of points, and a rule which steps make it fail.
 
-use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
+use crate::schedule::{Action, Point, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::{Called, Observe, Observed, RunError, Supervise};
 use crate::trace::{Acts, Broken, End, Event, Outcome, Output, Reached, Run, Status, What};
@@ -14,6 +14,8 @@ pub(super) struct Place {
     needs: Option<Action>,
     /// Whoever goes first causes a signal, which is there when the thread goes on.
     signalled: bool,
+    /// Whoever goes first falls asleep before the thread goes on.
+    awaited: bool,
 }
 
 type Rule = dyn Fn(&[Step]) -> End + Send + Sync;
@@ -45,6 +47,7 @@ pub(super) fn place(thread: &str, site: &str, nth: u32, others: &[&str], signals
         reached: Reached { point, others, receivable, fires: false, acts: Acts::NOTHING },
         needs: None,
         signalled: false,
+        awaited: false,
     }
 }
 
@@ -64,6 +67,12 @@ impl Place {
     /// Others who go first there cause a signal.
     pub(super) fn signalled(mut self) -> Place {
         self.signalled = true;
+        self
+    }
+
+    /// Others who go first there fall asleep.
+    pub(super) fn awaited(mut self) -> Place {
+        self.awaited = true;
         self
     }
 
@@ -171,6 +180,14 @@ impl Supervise for Model {
             let event = |what| Event { thread: here.point.thread.clone(), what, others: here.others.clone() };
             for step in schedule.steps.iter().filter(|step| Model::allows(here, step)) {
                 events.push(event(What::Step(step.action.clone())));
+                if place.awaited && matches!(step.action, Action::Switch(_)) {
+                    let pause = Syscall::from(syscalls::Sysno::pause);
+                    for what in [What::Go(Site::Before(pause), 1), What::Sleep(pause, 1)] {
+                        let slept =
+                            |other: &ThreadName| Event { thread: other.clone(), ..event(what.clone()) };
+                        events.extend(here.others.iter().map(slept));
+                    }
+                }
                 if place.signalled && matches!(step.action, Action::Switch(_)) {
                     events.push(event(What::Signal(Signal::CHLD)));
                 }

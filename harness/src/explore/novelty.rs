@@ -2,13 +2,15 @@
 //!
 //! NOTE \[Nothing new\] When the schedules of one step are through, what is left of a space is beyond all budgets: two steps, three,
 //! the hundredth time round a loop. Where nobody has said how much of it to try, it is tried by chance as long as that shows
-//! something: an outcome that no run has had, or two events of the program one after the other that no run has had so. Which visit of a call it is
+//! something: an outcome that no run has had, or two events of the program one after the other that no run has had so: of one process, or of
+//! several where both have to do with what processes share (`supervise::shared`), since else nobody could tell which came first. Which visit of a call it is
 //! does not count there, nor which of several processes that run the same program and are as far from the first one: what one worker
 //! has done, another need not do again. After [`ENOUGH`] schedules in a row without anything new it is left, and the report says so.
 //! Schedules of one step are never left for that, but those at the inner visits of loops (NOTE \[Loops\] in `loops`)
 //! and of alike children (NOTE \[Children\] in `children`).
 
-use crate::schedule::ThreadName;
+use crate::schedule::{Site, ThreadName};
+use crate::supervise::{Shared, shared};
 use crate::trace::{Event, Run, What};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -51,10 +53,18 @@ impl Novelty {
     }
 }
 
-/// The hashes of all events, each with the one before it.
+/// The last events that one can be paired with, by their hashes.
+#[derive(Default)]
+struct Last {
+    of_process: HashMap<ThreadName, u64>,
+    of_files: u64,
+    of_processes: u64,
+}
+
+/// The hashes of all events, each with the ones before it: of its process, and of those that have to do with the same.
 fn pairs(events: &[Event]) -> Vec<u64> {
     let mut programs: HashMap<ThreadName, String> = HashMap::new();
-    let mut last = 0;
+    let mut last = Last::default();
     let mut pairs = Vec::with_capacity(events.len());
     for Event { thread, what, .. } in events {
         let process = thread.process();
@@ -82,12 +92,30 @@ fn pairs(events: &[Event]) -> Vec<u64> {
         (programs.get(&process), kind(thread)).hash(&mut hasher);
         happening(what, &mut hasher);
         let this = hasher.finish();
-        let mut hasher = DefaultHasher::new();
-        (last, this).hash(&mut hasher);
-        pairs.push(hasher.finish());
-        last = this;
+        let Shared { files, processes } = shares(what);
+        let own = last.of_process.entry(process).or_default();
+        let before = [(true, own), (files, &mut last.of_files), (processes, &mut last.of_processes)];
+        for (way, (_, before)) in before.into_iter().enumerate().filter(|(_, (concerns, _))| *concerns) {
+            let mut hasher = DefaultHasher::new();
+            (way, std::mem::replace(before, this), this).hash(&mut hasher);
+            pairs.push(hasher.finish());
+        }
     }
     pairs
+}
+
+/// What an event has to do with that other processes have to do with too.
+fn shares(what: &What) -> Shared {
+    match what {
+        What::Go(Site::Before(call) | Site::Entering(call) | Site::In(call), _) => shared(*call),
+        What::Go(Site::After(_) | Site::At(_) | Site::Probe(_) | Site::Quiet, _) => Shared::NOTHING,
+        What::Sleep(call, _) | What::Refuse(call, _) => shared(*call),
+        What::Make(_) | What::Stop | What::Continue => Shared { processes: true, ..Shared::NOTHING },
+        What::Exec(_) | What::End(_) => Shared::ALL,
+        What::Step(_) | What::Signal(_) | What::Expire(_) | What::Fire(_) | What::NotHeld(..) => {
+            Shared::NOTHING
+        }
+    }
 }
 
 /// How far it is from the first process or which client it is, and whether it is a further thread.
@@ -152,6 +180,25 @@ mod tests {
             seen(&mut novelty, &first, 2);
         }
         assert!(novelty.is_over());
+    }
+
+    #[test]
+    fn whose_call_came_first_is_new_only_where_both_have_to_do_with_the_same() {
+        let went = |first: (&str, &str), then: (&str, &str)| {
+            let mut novelty = Novelty::default();
+            novelty.learn(&run(&[first, then]), 1, true);
+            novelty.learn(&run(&[then, first]), 1, true);
+            novelty.without == 0
+        };
+        let (wait, own) = (("p0", "Go(Before(wait4), 1)"), ("p0", "Go(Before(brk), 1)"));
+        let (end, opens) = (("p0.1", "Go(Before(exit_group), 1)"), ("p0.1", "Go(Before(openat), 1)"));
+        assert!(went(wait, end));
+        assert!(went(("p0", "Sleep(wait4, 1)"), end));
+        assert!(went(("p0", "Go(Before(unlink), 1)"), opens));
+        assert!(!went(wait, opens) && !went(own, opens) && !went(own, end));
+        // A handler that comes at another call of its process is new, and so is another order of its threads.
+        assert!(went(own, ("p0", "Signal(SIGCHLD)")));
+        assert!(went(own, ("p0/2", "Go(Before(getpid), 1)")));
     }
 
     #[test]

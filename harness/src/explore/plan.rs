@@ -44,7 +44,7 @@ pub struct Plan {
     pub part: Option<Partition>,
     /// Make every run twice and compare the events; a difference is `Unstable`.
     pub verify: bool,
-    /// False makes an exhaustive search try also what is known to go like another schedule.
+    /// False makes strategies try also what is known to go like another schedule.
     pub prune: bool,
     /// What chance is made from.
     pub seed: u64,
@@ -56,7 +56,7 @@ pub struct Plan {
     pub shrink: bool,
     /// Runs that shrinking one finding may cost.
     pub shrink_runs: u64,
-    /// How often a finding is run again before it is reported; at least once.
+    /// How often the schedule of a finding is run before that is reported; at least once more than it was seen.
     pub confirm: u32,
     /// How many runs are made at the same time; at least one.
     pub jobs: usize,

@@ -1,5 +1,6 @@
 //! How a search tells how far it is.
 
+use super::report::Finding;
 use std::fmt;
 
 /// How far a search is.
@@ -58,6 +59,11 @@ pub trait Progress {
     /// Called after every run that was looked at.
     fn at(&self, standing: &Standing) {
         let _ = standing;
+    }
+
+    /// Called as soon as something is found and confirmed. One that is simpler may yet take its place.
+    fn found(&self, finding: &Finding) {
+        let _ = finding;
     }
 }
 

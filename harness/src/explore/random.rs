@@ -2,17 +2,17 @@
 //!
 //! Of every eight schedules seven take one step (besides the signals that every run sends), as long as there is one that
 //! was not tried: in random order, but those first that are likely to matter ([`likely`]), of those what can be done at few places
-//! only ([`rare`]), then the ones where a thread has not been often, and switches to one thread after all others since a switch to all mostly does the same. A switch at
-//! the entering of a call is tried where the same switch before the call has shown that it differs: NOTE \[Entered alike\] in
-//! `entered`. Those at visits of a loop that are not tried first (NOTE \[Loops\] in `loops`) come when the others are used up, half
+//! only ([`rare`]), then the ones where a thread has not been often, and switches to one thread after all others. A switch to one thread, or at
+//! the entering of a call, is tried where the one to all, or before the call, has shown that it differs: NOTE \[Alone\] and
+//! NOTE \[Entered alike\] in `twins`. Those at visits of a loop that are not tried first (NOTE \[Loops\] in `loops`) come when the others are used up, half
 //! of the time. The eighth, and all when the single steps are used up, takes two or three: NOTE \[One more step\] in `branches`.
 //! Before all of these come those of NOTE \[Opened sleeps\] there. It ends when its runs are used up, or nothing is left.
 
 use super::chance::{pick, planning, runner};
-use super::entered::{Entered, before};
 use super::error::ExploreError;
 use super::planner::{Planned, Planner};
 use super::space::Space;
+use super::twins::before;
 use crate::schedule::{Action, Point, Schedule, Site, Step, Target};
 use crate::supervise::may_wait;
 use crate::trace::Run;
@@ -36,24 +36,20 @@ pub(super) struct Random {
     runs: u64,
     planned: u64,
     branches: Branches,
-    entered: Entered,
 }
 
 impl Random {
     /// The `index`th strategy of a plan with this seed.
     pub(super) fn new((seed, index): (u64, u64), runs: u64, space: &Space) -> Random {
-        let (branches, entered) = (Branches::new(space), Entered::default());
-        Random { runner: runner(seed, index, 0), runs, planned: 0, branches, entered }
+        Random { runner: runner(seed, index, 0), runs, planned: 0, branches: Branches::new(space) }
     }
 
     /// The steps that make schedules of one step that were not tried: those that come first, or at the inner visits of loops.
     fn singles(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool, inner: bool) -> Vec<usize> {
         let untried = |one: &Schedule| !tried(one) && space.owns(one);
-        let differs = |step: &Step| match before(step) {
-            Some(before) if space.allows(&before.at) => {
-                self.entered.differs(&space.one(&before)) == Some(true)
-            }
-            Some(_) | None => true,
+        let differs = |step: &Step| {
+            let asked = before(step).is_none_or(|before| space.allows(&before.at));
+            !asked || space.one_shown(step) == Some(false)
         };
         let is_left = |step: &Step| untried(&space.one(step)) && differs(step);
         let all = space.first().filter(|index| space.is_at_inner(*index) == inner);
@@ -160,7 +156,6 @@ impl Planner for Random {
 
     fn learn(&mut self, space: &Space, runs: &[Run], _own: bool) -> Result<(), ExploreError> {
         runs.iter().for_each(|run| self.branches.take(space, run));
-        runs.iter().for_each(|run| self.entered.learn(run));
         Ok(())
     }
 }

@@ -161,7 +161,7 @@ pub struct Level {
     pub all: u64,
     /// How many of them were run.
     pub run: u64,
-    /// How many were not run since they go like one that was (NOTE \[Pruning\] in `explore::exhaustive`).
+    /// How many were not run since they go like one that was (`explore::twins`).
     pub same: u64,
     /// True if there are more that are not known, since not all of fewer steps were run.
     pub open: bool,
@@ -257,7 +257,7 @@ pub struct Finding {
     pub shrink_runs: u64,
     /// True if the budget for shrinking was used up: a simpler schedule may exist.
     pub shrink_cut: bool,
-    /// How often it was run again, and went and ended the same way each time.
+    /// How often this very schedule was run, and went and ended the same way each time.
     pub confirmed: u32,
 }
 

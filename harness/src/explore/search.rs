@@ -436,6 +436,12 @@ impl Search<'_, '_> {
             races: &mut self.state.races,
             runs: self.state.report.runs,
             tell: &|doing| self.progress.at(&Standing { doing, ..standing }),
+            found: &|finding| {
+                // The first one ends the search where no more are wanted.
+                if self.plan.stop != Stop::FirstFinding {
+                    self.progress.found(finding);
+                }
+            },
         };
         let result = follow.up(tree, run, breaks);
         if matches!(result, Err(Halt::Interrupted)) {
@@ -455,10 +461,14 @@ impl Search<'_, '_> {
     }
 
     /// Counts the outcome of a run. What differs only in dates, times and the numbers of processes is one outcome, unless it breaks
-    /// something else.
+    /// something else: who ends as the others do, but late, is told apart.
     fn tally(&mut self, run: &Run, breaks: Option<Broken>) {
         let outcomes = &mut self.state.report.outcomes;
-        let mut found = outcomes.iter().position(|seen| seen.outcome.is_like(&run.outcome));
+        let decided = |breaks: Option<&Broken>| breaks.filter(|breaks| !BY_OTHERS.contains(breaks)).copied();
+        let mut found = outcomes.iter().position(|seen| {
+            seen.outcome.is_like(&run.outcome)
+                && decided(seen.breaks.iter().min()) == decided(breaks.as_ref())
+        });
         let mut kind = None;
         if found.is_none() {
             let kind = kind.insert(run.outcome.without_moments());
@@ -474,7 +484,8 @@ impl Search<'_, '_> {
             outcomes.push(Seen {
                 outcome: run.outcome.clone(),
                 breaks: self.ledger.judge(run),
-                example: run.schedule.clone(),
+                // What was done, so that nobody looks for what was not.
+                example: Schedule { steps: taken(run) },
                 first: self.state.report.runs,
                 runs: 1,
             });

@@ -17,7 +17,7 @@ use super::lost;
 use super::overlooked;
 use super::progress::Doing;
 use super::space::Space;
-use super::steps::{outside, within};
+use super::steps::{can_break, outside, within};
 use super::tree::ScheduleTree;
 use crate::schedule::Schedule;
 use crate::trace::Broken;
@@ -48,6 +48,10 @@ pub(super) fn shrink(
     let mut more = tree.simplify();
     while more {
         let proposal = tree.current();
+        if !can_break(&proposal, breaks) {
+            more = tree.complicate();
+            continue;
+        }
         let runs = ledger.extra_runs() - before;
         if runs >= most && !ledger.knows(&proposal) {
             cut = true;

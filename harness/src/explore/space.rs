@@ -18,6 +18,7 @@ use super::partition::Partition;
 use super::plan::Plan;
 use super::reference::Reference;
 use super::steps::{is_entering, outside, rank, taken, times, weight};
+use super::twins::Twins;
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target, ThreadName};
 use crate::trace::{Acts, Reached, Run};
 use indexmap::IndexSet;
@@ -55,6 +56,8 @@ pub(super) struct Space {
     neighbours: Option<Arc<dyn Neighbours>>,
     /// The numbers of points that are not tried first: NOTE \[Loops\] in `loops`.
     inner: HashSet<usize>,
+    /// What goes like another schedule; none if that is tried as well.
+    twins: Option<Twins>,
 }
 
 /// True if a switch to the children is one of its own: one child alone can be named, and where all that could run are
@@ -88,6 +91,7 @@ impl Space {
             part: plan.part,
             neighbours: plan.code.neighbours.clone(),
             inner: HashSet::new(),
+            twins: plan.prune.then(Twins::default),
         };
         // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; if there are
         // others, those that they open before it is sent at home too. A switch leaves the signals at home.
@@ -100,9 +104,10 @@ impl Space {
         space
     }
 
-    /// Takes in the points that a run reached.
+    /// Takes in the points that a run reached, and what else it has shown; it is not tainted.
     pub(super) fn absorb(&mut self, run: &Run) {
         self.note(run, |_| true);
+        self.twins.iter_mut().for_each(|twins| twins.learn(run));
     }
 
     /// Remembers points and steps of `run`.
@@ -260,6 +265,16 @@ impl Space {
         let away: Vec<&Step> = schedule.steps.iter().filter(|step| !self.is_at_home(step)).collect();
         let inner = |step: &Step| self.number(&step.point()).is_some_and(|place| self.is_inner(place));
         away.len() > 1 || away.into_iter().any(inner)
+    }
+
+    /// As `Twins::shown`: true if the schedule which ends with this step need not be tried, none if that may yet be shown.
+    pub(super) fn shown(&self, last: &Step, with: &dyn Fn(&Step) -> Schedule) -> Option<bool> {
+        self.twins.as_ref().map_or(Some(false), |twins| twins.shown(last, with))
+    }
+
+    /// The same of the schedule that deviates from home by this step only.
+    pub(super) fn one_shown(&self, step: &Step) -> Option<bool> {
+        self.shown(step, &|step| self.one(step))
     }
 
     /// Number of different points seen.

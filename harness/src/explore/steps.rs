@@ -114,6 +114,16 @@ pub(super) fn control(run: &Run, breaks: Broken) -> Option<Schedule> {
     }
 }
 
+/// False if no run of this schedule can break this: it has no step of the kind that it takes.
+pub(super) fn can_break(schedule: &Schedule, breaks: Broken) -> bool {
+    if breaks == Broken::Interrupted {
+        let asleep = |step: &Step| step.action.signal().is_some() && matches!(step.at, Site::In(_));
+        schedule.steps.iter().any(asleep)
+    } else {
+        breaks != Broken::Atomicity || sent_at(schedule).is_some()
+    }
+}
+
 /// The schedule with this step at another point.
 fn moved(schedule: &Schedule, step: &Step, to: Point) -> Schedule {
     let there =

@@ -8,6 +8,7 @@ use crate::schedule::{Action, Schedule, Site, Step, Target};
 use crate::supervise::{RunError, Supervise};
 use crate::trace::{Broken, End, Run, Trace};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 
 pub(super) const SOUND: fn(&[Step]) -> End = |_| exited(0);
 
@@ -158,11 +159,11 @@ fn a_first_finding_is_shrunk_to_what_is_close_to_it() {
         let report = look(&plan, &model);
         (report.findings[0].schedule.clone(), model.runs.load(Ordering::Relaxed) - before)
     };
-    // p0 comes first, and the child's own first point is as near as it gets.
+    // p0 comes first; but where it was seen it stays, as long as that is one step.
     let child = switch("p0.1", "Before(read)", 7);
     let alone = std::slice::from_ref(&child);
     assert_eq!(shrunk(Stop::Never, alone).0, schedule([switch("p0", "Before(write)", 1)]));
-    assert_eq!(shrunk(Stop::FirstFinding, alone).0, schedule([switch("p0.1", "Before(read)", 1)]));
+    assert_eq!(shrunk(Stop::FirstFinding, alone).0, schedule([child.clone()]));
     // Of two steps the one that fails is left, at the same point for all that could run there.
     let to = Action::Switch(Target::To("p0".parse().unwrap()));
     let one = Step::new(point("p0.1", "Before(read)", 1), to);
@@ -388,6 +389,25 @@ fn a_baseline_that_fails_is_one_finding_without_any_step() {
     let report = look(&plan(50), &Model::new(twenty(), |_| exited(1)));
     let [finding] = report.findings.as_slice() else { panic!("{:?}", report.findings) };
     assert_eq!((&finding.schedule, finding.first, finding.runs), (&Schedule::empty(), 0, 51));
+}
+
+#[test]
+fn another_worker_comes_in_where_the_work_lasts() {
+    // The first run with a step goes on only when there is one beside it.
+    let both = Arc::new((Mutex::new(0), Condvar::new()));
+    let shared = Arc::clone(&both);
+    let model = Model::new(twenty(), move |steps| {
+        let (inside, changed) = &*shared;
+        if !steps.is_empty() {
+            let mut inside = inside.lock().unwrap();
+            *inside += 1;
+            changed.notify_all();
+            drop(changed.wait_while(inside, |inside| *inside < 2).unwrap());
+        }
+        exited(0)
+    });
+    let report = look(&Plan { jobs: 2, ..plan(20) }, &model);
+    assert_eq!((report.runs, report.verdict, *both.0.lock().unwrap()), (20, Verdict::Pass, 20));
 }
 
 #[test]

@@ -14,8 +14,8 @@
 //! breaks the same expectation is what shrinking is for.
 //!
 //! Where only the first finding is wanted, most of these runs would be made for its looks alone. Then only what is close to the
-//! schedule is proposed: besides its parts and the hints, steps at the same point, or of the same thread with the same action; and
-//! no single step that leaves out what the outside does at home and in the schedule.
+//! schedule is proposed: besides its parts and the hints, steps at the same point, and in place of one at the entering of a call
+//! those of the same thread with the same action; and no single step that leaves out what the outside does at home and in the schedule.
 
 use super::space::Space;
 use super::steps::{Kind, is_entering, kind, outside, weight};
@@ -134,8 +134,8 @@ impl ScheduleTree {
             return false;
         };
         let close = |step: &Step| {
-            step.thread == point.thread
-                && (step.action == *action || step.at == point.site && step.nth == point.nth)
+            let here = step.at == point.site && step.nth == point.nth;
+            step.thread == point.thread && (here || is_entering(&step.at) && step.action == *action)
         };
         !self.closely || steps.iter().any(close)
     }

@@ -2,7 +2,7 @@
 
 use super::layout::{plain, short};
 use super::words::{listed, made_words, ordinal, outcome_words};
-use crate::trace::{Changing, ClientEnd, End, LeftHow, Outcome, Output, Sleeper};
+use crate::trace::{Changing, ClientEnd, End, LeftHow, Outcome, Output, Sleeper, lasting};
 use std::collections::BTreeMap;
 
 /// Columns that a line of output may take.
@@ -15,8 +15,8 @@ const MOST_FILES: usize = 2;
 /// In what outcomes that are told alike differ: what is to be added for each.
 type Part = fn(&[&Outcome]) -> Vec<String>;
 
-/// Outcomes that are distinct, in their order: how each ended, and where several ended alike, in what they differ, but not in dates
-/// or times. No two are told alike.
+/// Outcomes that are distinct, in their order: how each ended, and where several ended alike, in what they differ, but in when that
+/// was only if in nothing else. No two are told alike.
 pub fn told_apart(outcomes: &[&Outcome]) -> Vec<String> {
     let outcomes: Vec<Outcome> = outcomes.iter().map(|outcome| outcome.without_moments()).collect();
     let ended = |one: &Outcome| outcome_words(one) + &made_words(&one.remains);
@@ -24,7 +24,7 @@ pub fn told_apart(outcomes: &[&Outcome]) -> Vec<String> {
     // Of several that differ in one line some may differ in a later one.
     let parts: [Part; 10] =
         [left, printed, then_printed, then_printed, complained, answered, files, terminal, blocked, caught];
-    for part in parts.into_iter().chain([one_of as Part]) {
+    for part in parts.into_iter().chain([took as Part, one_of]) {
         for group in alike(&told) {
             let members: Vec<&Outcome> = group.iter().filter_map(|index| outcomes.get(*index)).collect();
             let words = part(&members);
@@ -149,6 +149,12 @@ fn caught(outcomes: &[&Outcome]) -> Vec<String> {
     outcomes.iter().map(one).collect()
 }
 
+/// How long they took on the program's clock.
+fn took(outcomes: &[&Outcome]) -> Vec<String> {
+    let words = |outcome: &&Outcome| format!(", after {} on its clock", lasting(outcome.took.whole));
+    outcomes.iter().map(words).collect()
+}
+
 /// What is too long or too much for a line.
 fn one_of(outcomes: &[&Outcome]) -> Vec<String> {
     let one = |nth| format!(", the {} of {} that differ further on", ordinal(nth), outcomes.len());
@@ -193,6 +199,7 @@ fn excerpt(line: &str, same: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn outcome(stdout: &str, leftover: &str) -> Outcome {
         let text = format!(
@@ -242,6 +249,19 @@ mod tests {
         assert_eq!(
             told(&[long("one"), long("two")]),
             ["exit code 0, prints '…--------one'", "exit code 0, prints '…--------two'"]
+        );
+    }
+
+    #[test]
+    fn what_differs_only_in_how_long_it_took_is_told_by_that() {
+        let after = |millis| {
+            let mut outcome = outcome("a\n", "");
+            outcome.took.whole = Duration::from_millis(millis);
+            outcome
+        };
+        assert_eq!(
+            told(&[after(20), after(1_000_400)]),
+            ["exit code 0, after 20ms on its clock", "exit code 0, after 16m 40s 400ms on its clock"]
         );
     }
 

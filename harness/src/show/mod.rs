@@ -6,6 +6,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod apart;
+mod coalesced;
 mod crash;
 mod diverged;
 mod ending;
@@ -28,7 +29,7 @@ pub use loops::loops;
 pub use place::{landings, sources};
 pub use returns::arrivals;
 pub use search::{elsewhere, unstable};
-pub use words::{count, end_words, event_words, listed, outcome_words, step_words};
+pub use words::{count, end_words, event_words, listed, outcome_words, signals, step_words};
 
 use crate::judge::title;
 use crate::schedule::Schedule;

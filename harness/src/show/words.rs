@@ -3,7 +3,7 @@
 use super::layout::plain;
 use crate::judge::files::made;
 use crate::schedule::{Action, Site, Step, Syscall};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::trace::{End, Event, Outcome, Remains, Sleeper, Status, What};
 use std::fmt;
 use syscalls::Sysno;
@@ -21,6 +21,20 @@ pub fn listed(things: impl IntoIterator<Item: fmt::Display>) -> String {
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// Signals in a sentence; real-time ones that follow one another, three of them or more, by the first and the last.
+pub fn signals(set: SignalSet) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let all: Vec<Signal> = set.iter().collect();
+    let follows = |one: &Signal, other: &Signal| !one.is_standard() && one.number() + 1 == other.number();
+    for row in all.chunk_by(follows) {
+        match row {
+            [first, _, .., last] => words.push(format!("{first} to {last}")),
+            _ => words.extend(row.iter().map(Signal::to_string)),
+        }
+    }
+    listed(words)
 }
 
 /// A step for a list of steps: `p0 before pause, the 2nd time: send SIGUSR1 to p0`.
@@ -214,4 +228,19 @@ fn entered(events: &[Event], index: usize) -> Option<Syscall> {
 pub(super) fn runs_handler(events: &[Event], index: usize) -> bool {
     with_next(events, index)
         .is_some_and(|(what, next)| matches!(what, What::Signal(signal) if !takes_effect(*signal, next)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_real_time_signals_are_told_by_the_first_and_the_last() {
+        let told =
+            |numbers: &[i32]| signals(numbers.iter().filter_map(|one| Signal::from_number(*one)).collect());
+        assert_eq!(told(&[1, 2, 3, 15]), "SIGHUP, SIGINT, SIGQUIT and SIGTERM");
+        assert_eq!(told(&[10, 34, 35, 36, 64]), "SIGUSR1, SIGRTMIN to SIGRTMIN+2 and SIGRTMIN+30");
+        assert_eq!(told(&[34, 35]), "SIGRTMIN and SIGRTMIN+1");
+        assert_eq!(told(&[]), "");
+    }
 }

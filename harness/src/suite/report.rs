@@ -292,7 +292,7 @@ pub struct Confirmed {
     pub runs: u64,
     /// True if the budget for shrinking was used up, so that a simpler schedule may exist.
     pub shrink_cut: bool,
-    /// How often it was run again, and went and ended the same way each time.
+    /// How often this very schedule was run, and went and ended the same way each time.
     pub confirmed: u32,
     /// The file of its trace; none if it could not be written.
     pub trace: Option<String>,

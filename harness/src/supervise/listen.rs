@@ -119,6 +119,7 @@ impl Turns<'_> {
 
     /// Has the program started.
     pub(super) fn start(&mut self) -> Result<(), RunError> {
+        self.begin_dates()?;
         let terminal = self.cell.go().map_err(|error| unmade(error, &self.settings.launch))?;
         self.seat = terminal.map(Seat::new).transpose()?;
         while self.tree.threads.is_empty() && self.course.failed_start.is_none() {

@@ -21,6 +21,7 @@
 //! The turn loop (`turn`) lets one thread go, waits until every thread is settled (`settle`), and picks the next.
 
 mod arrive;
+mod asking;
 mod books;
 mod calls;
 mod cells;
@@ -40,6 +41,7 @@ mod leftover;
 mod listen;
 mod listening;
 mod network;
+mod numbers;
 mod observed;
 mod outcome;
 mod output;
@@ -68,7 +70,8 @@ use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
 use crate::trace::{self, Run, Whereabouts};
 use crate::world::World;
-pub use calls::may_wait;
+pub use asking::WantsTerminal;
+pub use calls::{Shared, may_wait, shared};
 pub use cells::Cells;
 use cells::Purpose;
 pub use code::ambush::MOST as MOST_OBSERVED;
@@ -203,6 +206,8 @@ pub struct Observed {
     pub receivers: Vec<Receiver>,
     /// Where the program waits to be connected to when everything sleeps, as a client's script has it: `tcp:8080`, `unix:@name`.
     pub listens: Vec<String>,
+    /// What the program wants of a terminal that it does not have.
+    pub wants_terminal: WantsTerminal,
     /// What the first process does as it starts.
     pub start: Start,
     /// The calls that were asked for, in order; of one that was made again after a signal each time.
@@ -411,7 +416,7 @@ impl Supervisor {
         // have what is known now, before another takes its place.
         let mut furnished = self.take_kept().map_or_else(|| self.furnish(), Ok)?;
         // What the run before has written is thrown away, as late as possible: there may be no next.
-        if !matches!(furnished.cell.refresh(), Ok(true)) {
+        if !matches!(furnished.cell.refresh(!self.settings.learnt.numbers_matter()), Ok(true)) {
             drop(furnished);
             furnished = self.furnish_anew(self.purpose())?;
         }
@@ -422,6 +427,11 @@ impl Supervisor {
         // One program whose loader is not where the filter has it makes the run worth nothing: once more, all notified.
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
             self.settings.learnt.loader_is_elsewhere();
+            drop(furnished);
+            return self.once(schedule, observe);
+        }
+        // So does one that may have looked at numbers of files which are others than in a fresh cell.
+        if cell.files().are_worn() && self.settings.learnt.numbers_matter() {
             drop(furnished);
             return self.once(schedule, observe);
         }

@@ -142,12 +142,13 @@ impl Turns<'_> {
     /// An internet address, as ip(7) and ipv6(7) have it in memory.
     fn address(&self, id: ThreadId, address: u64) -> Option<SocketAddr> {
         let door = &self.tree.thread(id).door;
-        let ip: IpAddr = match i32::from(u16::from_le_bytes(door.read_array(address).ok()?)) {
-            libc::AF_INET => door.read_array::<4>(address.checked_add(4)?).ok()?.into(),
+        let [low, high, first, second, four @ ..] = door.read_array::<8>(address).ok()?;
+        let ip: IpAddr = match i32::from(u16::from_le_bytes([low, high])) {
+            libc::AF_INET => four.into(),
             libc::AF_INET6 => door.read_array::<16>(address.checked_add(8)?).ok()?.into(),
             _ => return None,
         };
-        Some(SocketAddr::new(ip, self.port(id, address)))
+        Some(SocketAddr::new(ip, u16::from_be_bytes([first, second])))
     }
 }
 

@@ -2,7 +2,7 @@
 //! held: a thread that waits for its turn would say S there, as one that sleeps does. So who is observed goes first, until
 //! it really sleeps, stops or ends, or has had its turn.
 
-use super::RunError;
+use super::{RunError, WantsTerminal};
 use crate::schedule::Syscall;
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
@@ -17,8 +17,9 @@ const DEFERRED: u8 = 3;
 const PROC: [u8; 5] = *b"/proc";
 /// And those of devices.
 const DEV: [u8; 5] = *b"/dev/";
-/// The one that is a clock, and those of the devices that give other bytes in every run.
+/// The one that is a clock, the terminal that a process has, and those of the devices that give other bytes in every run.
 const UPTIME: [u8; 13] = *b"/proc/uptime\0";
+const TERMINAL: [u8; 9] = *b"/dev/tty\0";
 const RANDOM: [[u8; 12]; 2] = [*b"/dev/urandom", *b"/dev/random\0"];
 
 impl Turns<'_> {
@@ -57,6 +58,9 @@ impl Turns<'_> {
         let begins = first == Ok(PROC);
         self.kernel.random_opened |=
             first == Ok(DEV) && door.read_array(path).is_ok_and(|path| RANDOM.contains(&path));
+        if first == Ok(DEV) && self.seat.is_none() && door.read_array(path) == Ok(TERMINAL) {
+            self.journal.wants_terminal = self.journal.wants_terminal.max(WantsTerminal::Asks);
+        }
         self.kernel.uptime_opened |= begins && door.read_array(path) == Ok(UPTIME);
         let process = self.tree.thread(id).process;
         self.tree.process_mut(process).reads_proc |= begins;

@@ -21,7 +21,7 @@ impl Turns<'_> {
     pub(super) fn let_go(&mut self, id: ThreadId) -> Result<(), RunError> {
         self.aim(id)?;
         self.note_taker(id)?;
-        self.look_where(id);
+        self.look_where_it_leaves(id);
         self.watch_for_crash(id);
         self.note_call(id);
         self.note_on_stack(id);
@@ -134,6 +134,7 @@ impl Turns<'_> {
             let door = &self.tree.thread(id).door;
             let look = row.is_look(&held.args(), |address| door.read_array(address) == Ok([0; 16]));
             self.clock.call(look);
+            self.date()?;
             self.note_opening(id, call, &held.args());
             self.note_in_vain(id, call, &held.args());
             self.note_start(id, call, &held);
@@ -150,6 +151,7 @@ impl Turns<'_> {
             self.note_handler(id, sysno, &held.args())?;
         }
         let process = self.tree.thread(id).process;
+        self.note_numbers(id, call, &held.args())?;
         let Some(sysno) = call.sysno() else {
             let answer = held.proceed(self.cell.listener());
             return self.answered(id, answer);
@@ -199,6 +201,9 @@ impl Turns<'_> {
             Sysno::shmget | Sysno::semget | Sysno::msgget | Sysno::mq_open => self.cell.note_ipc(),
             Sysno::fcntl | Sysno::ioctl => {
                 self.note_asynchronous(sysno, &held.args());
+                if sysno == Sysno::ioctl {
+                    self.note_asking(id, &held.args());
+                }
                 // No pseudoterminal can be used before it is unlocked (unlockpt(3)).
                 let unlocks = sysno == Sysno::ioctl && held.args()[1] == libc::TIOCSPTLCK;
                 self.kernel.terminals |= unlocks;

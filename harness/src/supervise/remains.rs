@@ -3,18 +3,25 @@
 use super::RunError;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::state::Turns;
+use crate::sys::cell::Cell;
+use crate::sys::own::Upper;
 use crate::sys::procfs;
 use crate::sys::upper::{self, Look};
 use crate::trace::{Changing, End, Open, Remains};
 use std::path::Path;
 use syscalls::Sysno;
 
+/// The files of a cell's own in which a run has written.
+fn written(cell: &Cell) -> Result<Vec<&Upper>, RunError> {
+    let failed = |error| RunError::failed("asking whether the run has changed any files", error);
+    cell.files().written().map_err(failed)
+}
+
 impl Turns<'_> {
-    /// Looks at the files that are the run's own.
-    fn look_at_files(&self, contents: bool) -> Result<Look<'_>, RunError> {
-        let failed = |error| RunError::failed("asking whether the run has changed any files", error);
+    /// Looks at those of the files that are the run's own in which it has written.
+    fn look_at_files(&self, written: &[&Upper], contents: bool) -> Result<Look<'_>, RunError> {
         let mut look = Look::new(&self.settings.launch.cwd, contents);
-        for upper in self.cell.files().written().map_err(failed)? {
+        for upper in written {
             look.at(upper).map_err(|(path, error)| {
                 RunError::failed(format!("looking at what the run has left of {}", path.display()), error)
             })?;
@@ -22,9 +29,14 @@ impl Turns<'_> {
         Ok(look)
     }
 
+    /// True if the run has changed any of the files that are its own.
+    pub(super) fn has_written(&self) -> Result<bool, RunError> {
+        Ok(!written(self.cell)?.is_empty())
+    }
+
     /// The schedule is about to send a signal: what is there now was not made because of it.
     pub(super) fn note_there(&mut self) -> Result<(), RunError> {
-        let changes = self.look_at_files(false)?.changes;
+        let changes = self.look_at_files(&written(self.cell)?, false)?.changes;
         let made = changes.into_iter().filter(|change| matches!(change.how, Changing::Made(_)));
         self.noted.there.extend(made.map(|change| change.name));
         Ok(())
@@ -125,8 +137,11 @@ impl Turns<'_> {
 
     /// All of it, when nothing of the run is left.
     pub(super) fn remains(&mut self) -> Result<Remains, RunError> {
-        self.note_full()?;
-        let Look { mut changes, more, .. } = self.look_at_files(true)?;
+        let written = written(self.cell)?;
+        if !written.is_empty() {
+            self.note_full()?;
+        }
+        let Look { mut changes, more, .. } = self.look_at_files(&written, true)?;
         let objects = self.cell.ipc_objects();
         changes.extend(objects.map_err(|error| RunError::failed("looking at the run's IPC objects", error))?);
         for change in &mut changes {

@@ -8,17 +8,8 @@ use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::calls;
-use nix::errno::Errno;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
 use syscalls::Sysno;
-
-/// Paths are no longer (path_resolution(7)), with the zero byte at the end.
-const PATH_MAX: usize = 4096;
-/// Memory is there by pages of so many bytes.
-const PAGE: u64 = 4096;
 
 /// What the first process does as it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +59,7 @@ impl Turns<'_> {
             _ => return,
         };
         // A bad address is the kernel's to report.
-        let Ok(path) = self.path(id, path) else { return };
+        let Ok(path) = thread.door.path(path) else { return };
         let known = path.is_absolute() || folder == libc::AT_FDCWD && !self.journal.start.moved;
         if let (Place::Before(call, nth) | Place::Entering(call, nth), true) = (held.place(), known)
             && self.settings.launch.cwd.join(path) == *file
@@ -110,22 +101,5 @@ impl Turns<'_> {
         } else {
             start.caught = start.caught.without(only);
         }
-    }
-
-    /// The path at this address of the thread's memory.
-    fn path(&self, id: ThreadId, address: u64) -> Result<PathBuf, Errno> {
-        let mut path = Vec::new();
-        while path.len() < PATH_MAX {
-            let from = address.checked_add(path.len() as u64).ok_or(Errno::EFAULT)?;
-            let bytes = self.tree.thread(id).door.read_bytes(from, (PAGE - from % PAGE) as usize)?;
-            match bytes.iter().position(|byte| *byte == 0) {
-                Some(end) => {
-                    path.extend(bytes.get(..end).unwrap_or_default());
-                    return Ok(OsString::from_vec(path).into());
-                }
-                None => path.extend(bytes),
-            }
-        }
-        Err(Errno::ENAMETOOLONG)
     }
 }

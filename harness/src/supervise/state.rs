@@ -24,6 +24,7 @@ use crate::supervise::code::suspect::Suspect;
 use crate::supervise::output::Written;
 use crate::supervise::time::armed::CpuTimer;
 use crate::supervise::time::clock::Clock;
+use crate::supervise::time::dates::Dates;
 use crate::sys::cell::Cell;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::sys::stage::CellError;
@@ -93,6 +94,8 @@ pub(super) struct Kernel {
     pub(super) uptime_opened: bool,
     /// A timeout of a socket has been set.
     pub(super) socket_timeouts: bool,
+    /// How it dates files; none if time is the machine's.
+    pub(super) dates: Option<Dates>,
     /// Since when nobody can run.
     pub(super) quiet_since: Option<Instant>,
 }
@@ -228,6 +231,7 @@ impl<'a> Turns<'a> {
     pub(super) fn signalled(&mut self, process: ProcessId) {
         let threads: Vec<ThreadId> = self.tree.threads_of(process).collect();
         threads.into_iter().for_each(|id| self.tree.thread_mut(id).dirty = true);
+        self.code.results.signalled(process);
     }
 
     pub(super) fn proc_status(&self, id: ThreadId) -> Result<Option<ProcStatus>, RunError> {

@@ -38,6 +38,7 @@ impl Turns<'_> {
         observed.seen = self.told_of_calls();
         observed.receivers = self.journal.receivers();
         observed.listens = std::mem::take(&mut self.journal.listens);
+        observed.wants_terminal = self.journal.wants_terminal;
         observed.calls = std::mem::take(&mut self.code.calls.made);
         observed.start = std::mem::take(&mut self.journal.start);
         if let Some(what) = self.doubts.take_unsupported() {
@@ -86,7 +87,7 @@ impl Turns<'_> {
                 }
                 return self.end_of_all();
             }
-            if self.doubts.is_unsupported() || self.misplaced() {
+            if self.doubts.is_unsupported() || self.misplaced() || self.is_worn_out() {
                 return Ok(End::TimedOut);
             }
             self.interrupted()?;

@@ -20,6 +20,9 @@ pub struct Network {
     ports: File,
     /// `/proc/net`
     folder: OwnedFd,
+    /// Where its sockets are counted: the files for IPv4 and, if there is one, for IPv6. They are read after each run, so they stay
+    /// open.
+    counts: Vec<File>,
     /// The ports that the kernel chooses from when nobody has narrowed them.
     usual: RangeInclusive<u16>,
     narrowed: Cell<bool>,
@@ -37,11 +40,14 @@ pub struct Network {
     socket: UdpSocket,
 }
 
-/// How many sockets there are, of each kind, those that wait for late packets included.
-type Sockets = Vec<(String, u64)>;
-
-/// The kind of those that do (TIME_WAIT of tcp(7)), of IPv4 and IPv6.
-const TIME_WAIT: &str = "TCP tw";
+/// How many sockets there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Sockets {
+    /// Of each kind, in the order in which the kernel tells them.
+    used: Vec<u64>,
+    /// That nobody has any more and that wait for late packets (TIME_WAIT of tcp(7)), of IPv4 and IPv6.
+    waiting: u64,
+}
 
 /// To end more connections than these takes longer than to make another network.
 const MOST_ENDED: usize = 128;
@@ -60,11 +66,14 @@ impl Network {
             Some(first.try_into().ok()?..=last.try_into().ok()?)
         });
         let usual = usual.ok_or_else(|| unreadable("ip_local_port_range", &text))?;
-        let (unused, dropped) = (sockets(&folder)?, dropped(&folder)?);
+        let counts = ["sockstat", "sockstat6"].into_iter().map(|name| if_there(open(&folder, name)));
+        let counts: Vec<File> = counts.filter_map(io::Result::transpose).collect::<io::Result<_>>()?;
+        let (unused, dropped) = (sockets(&counts)?, dropped(&folder)?);
         let cookie = socket::network(socket.as_fd()).ok_or(Errno::ENOPROTOOPT)?;
         Ok(Network {
             ports,
             folder,
+            counts,
             usual,
             narrowed: Cell::default(),
             used: Cell::default(),
@@ -128,8 +137,9 @@ impl Network {
             return Ok(false);
         }
         if self.used.get() {
-            let left = sockets(&self.folder)?;
-            if left != self.unused && !(self.only_waits(&left) && self.is_rid_of(&connections)?) {
+            let left = sockets(&self.counts)?;
+            // But for some that wait for late packets: nobody has these.
+            if left != self.unused && !(left.used == self.unused.used && self.is_rid_of(&connections)?) {
                 return Ok(false);
             }
         }
@@ -137,20 +147,12 @@ impl Network {
         Ok(true)
     }
 
-    /// True if these sockets are those that were there at first, and some that wait for late packets: nobody has these.
-    fn only_waits(&self, left: &Sockets) -> bool {
-        let lasting = |sockets: &Sockets| {
-            sockets.iter().filter(|(kind, _)| kind != TIME_WAIT).cloned().collect::<Vec<_>>()
-        };
-        lasting(left) == lasting(&self.unused)
-    }
-
     /// Ends what is left of these connections; true if that was all there was.
     fn is_rid_of(&self, connections: &[Connection]) -> io::Result<bool> {
         match &self.diagnosis {
             Some(diagnosis) if connections.len() <= MOST_ENDED => {
                 sockdiag::end(diagnosis.as_fd(), connections);
-                Ok(sockets(&self.folder)? == self.unused)
+                Ok(sockets(&self.counts)? == self.unused)
             }
             _ => Ok(false),
         }
@@ -180,7 +182,7 @@ impl Network {
 
     /// True if there are connections that are over and wait for late packets (TIME_WAIT of tcp(7)).
     pub fn has_time_wait(&self) -> io::Result<bool> {
-        Ok(sockets(&self.folder)?.iter().any(|(kind, count)| kind == TIME_WAIT && *count > 0))
+        Ok(sockets(&self.counts)?.waiting > 0)
     }
 
     /// True if something is on its way in it that no descriptor tells of: what a closed socket has still to send, or a
@@ -238,9 +240,9 @@ fn dropped(folder: &OwnedFd) -> io::Result<u64> {
     }
 }
 
-/// What a file says; none if there is no such file, as of IPv6 in a kernel without it.
-fn if_there(text: io::Result<String>) -> io::Result<Option<String>> {
-    match text {
+/// A file, or what it says; none if there is no such file, as of IPv6 in a kernel without it.
+fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         other => other.map(Some),
     }
@@ -259,36 +261,44 @@ pub(super) fn range(text: &str) -> Option<RangeInclusive<u32>> {
     }
 }
 
+fn open(folder: &OwnedFd, name: &str) -> io::Result<File> {
+    Ok(openat(folder, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?.into())
+}
+
 fn file(folder: &OwnedFd, name: &str) -> io::Result<String> {
     let mut text = String::new();
-    let fd = openat(folder, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    File::from(fd).read_to_string(&mut text)?;
+    open(folder, name)?.read_to_string(&mut text)?;
     Ok(text)
 }
 
-fn sockets(folder: &OwnedFd) -> io::Result<Sockets> {
-    let text = file(folder, "sockstat")?;
-    let mut all = counts(&text).ok_or_else(|| unreadable("sockstat", &text))?;
-    if let Some(text) = if_there(file(folder, "sockstat6"))? {
-        all.extend(counts(&text).ok_or_else(|| unreadable("sockstat6", &text))?);
+fn sockets(counts: &[File]) -> io::Result<Sockets> {
+    let mut all = Sockets::default();
+    for file in counts {
+        // Some lines; what is read from the start is all made anew, and comes at once.
+        let mut bytes = [0; 4096];
+        let got = file.read_at(&mut bytes, 0)?;
+        let text = String::from_utf8_lossy(&bytes[..got]);
+        count(&text, &mut all).filter(|()| got < bytes.len()).ok_or_else(|| unreadable("sockstat", &text))?;
     }
     Ok(all)
 }
 
-/// What `sockstat` says of this network: of its other numbers some are of the whole machine.
-fn counts(text: &str) -> Option<Sockets> {
-    let mut all = Vec::new();
+/// Adds what `sockstat` says of this network: of its other numbers some are of the whole machine.
+fn count(text: &str, all: &mut Sockets) -> Option<()> {
+    let before = all.used.len();
     for line in text.lines() {
         let (kind, numbers) = line.split_once(": ")?;
-        let words: Vec<&str> = numbers.split_ascii_whitespace().collect();
-        for pair in words.chunks(2) {
-            let [name, number] = pair else { return None };
-            if kind != "sockets" && ["inuse", "tw"].contains(name) {
-                all.push((format!("{kind} {name}"), number.parse().ok()?));
+        let mut words = numbers.split_ascii_whitespace();
+        while let Some(name) = words.next() {
+            let number = words.next()?;
+            match name {
+                "inuse" if kind != "sockets" => all.used.push(number.parse().ok()?),
+                "tw" => all.waiting += number.parse::<u64>().ok()?,
+                _ => {}
             }
         }
     }
-    all.iter().any(|(name, _)| name.ends_with("inuse")).then_some(all)
+    (all.used.len() > before).then_some(())
 }
 
 #[cfg(test)]
@@ -298,9 +308,13 @@ mod tests {
     #[test]
     fn sockets_are_counted() {
         let text = "sockets: used 173\nTCP: inuse 5 orphan 0 tw 2 alloc 7 mem 1\nUDP: inuse 3 mem 0\nFRAG: inuse 0 memory 0\n";
-        let expected = [("TCP inuse", 5), ("TCP tw", 2), ("UDP inuse", 3), ("FRAG inuse", 0)];
-        assert_eq!(counts(text), Some(expected.map(|(name, count)| (name.to_owned(), count)).to_vec()));
+        let counts = |text: &str| {
+            let mut all = Sockets::default();
+            count(text, &mut all).map(|()| all)
+        };
+        assert_eq!(counts(text), Some(Sockets { used: vec![5, 3, 0], waiting: 2 }));
         assert_eq!((counts(""), counts("TCP: inuse\n"), counts("TCP: inuse x\n")), (None, None, None));
+        assert_eq!(counts("sockets: used 1\n"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, SockaddrLike, SockaddrStorage, UnixAddr, sockopt};
 use nix::sys::time::TimeVal;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
@@ -47,8 +47,12 @@ pub fn is_internet(socket: BorrowedFd<'_>) -> bool {
 
 /// The address of an internet socket's own; with port zero if it has none yet.
 pub fn own_address(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
-    // Whichever protocol it is of, its address is read like that of any other.
-    socket.try_clone_to_owned().map(UdpSocket::from).and_then(|socket| socket.local_addr()).ok()
+    let own = socket::getsockname::<SockaddrStorage>(socket.as_raw_fd()).ok()?;
+    match (own.as_sockaddr_in(), own.as_sockaddr_in6()) {
+        (Some(own), _) => Some(SocketAddrV4::from(*own).into()),
+        (None, Some(own)) => Some(SocketAddrV6::from(*own).into()),
+        (None, None) => None,
+    }
 }
 
 /// True for a Unix socket that has no name yet.

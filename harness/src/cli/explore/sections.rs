@@ -6,7 +6,7 @@ use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable, with_ot
 use crate::judge;
 use crate::program::Limits;
 use crate::schedule::{Action, Receiver, ThreadName};
-use crate::show::listed;
+use crate::show::{listed, signals};
 use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::{self, Done};
@@ -67,6 +67,8 @@ impl Section {
     }
 }
 
+/// Of the time that was given, the undisturbed run that is looked at first takes this part at most.
+const LOOKS_FOR: u32 = 4;
 /// What the kernel sends for what a person does at a terminal.
 const AT_TERMINAL: [Signal; 4] = [Signal::INT, Signal::QUIT, Signal::HUP, Signal::WINCH];
 
@@ -112,12 +114,19 @@ pub(super) struct Sections {
     stalls: bool,
     /// Where the program waits to be connected to, if there is nobody who does.
     listens: Vec<String>,
+    /// It has a terminal, since it asks for one.
+    given: bool,
 }
 
 impl Args {
     /// Where the program waits to be connected to, if it has no clients.
     fn unvisited(look: &Look, settings: &Settings) -> Vec<String> {
         if settings.clients.is_empty() { look.listens().to_vec() } else { Vec::new() }
+    }
+
+    /// True if the program has a terminal that nobody has asked for.
+    fn is_given_terminal(&self, settings: &Settings) -> bool {
+        self.target.may_have_tty() && settings.world.tty
     }
 
     /// What was asked for: these signals together; or else what the program has something to do with, found out by a run.
@@ -137,27 +146,28 @@ impl Args {
             let free = !self.target.has_limit_of_clock();
             let (look, stalls) = (looks || free).then(|| self.look(settings, slots)).transpose()?.unzip();
             let listens = look.as_ref().map(|look| Args::unvisited(look, settings)).unwrap_or_default();
-            let look = look.filter(|_| looks);
-            return Ok(Sections { look, stalls: stalls == Some(true), listens, ..Sections::of(each) });
+            let given = self.is_given_terminal(settings);
+            let look = look.filter(|_| looks || given && self.from.is_none());
+            return Ok(Sections { look, stalls: stalls == Some(true), listens, given, ..Sections::of(each) });
         }
         let (look, stalls) = self.look(settings, slots)?;
-        let listens = Args::unvisited(&look, settings);
+        let (listens, given) = (Args::unvisited(&look, settings), self.is_given_terminal(settings));
         let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
-        let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !self.target.world().tty) {
+        let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !settings.world.tty) {
             Some(signal) if suite::ends_others(settings, &look, signal, slots)? => Some(signal),
             Some(_) | None => None,
         };
         let told = self.send.is_empty() && self.person().is_empty();
-        let acts = if told && self.target.world().tty { look.acts() } else { Vec::new() };
+        let acts = if told && settings.world.tty { look.acts() } else { Vec::new() };
         let acts = suite::worth_doing(settings, &look, acts, slots)?;
         let look = Some(look).filter(|_| self.from.is_none());
         // At a terminal a person types instead.
-        if self.send.contains(&Sent::Nothing) || self.target.world().tty {
+        if self.send.contains(&Sent::Nothing) || settings.world.tty {
             let persons = acts.into_iter().map(|act| Section { person: vec![act], ..Section::default() });
             let each = std::iter::once(Section::nothing()).chain(persons).collect();
             let found = Some(found).filter(|_| self.send.is_empty());
-            return Ok(Sections { found, heard, look, stalls, listens, ..Sections::of(each) });
+            return Ok(Sections { found, heard, look, stalls, listens, given, ..Sections::of(each) });
         }
         let sent = found.send.iter().map(|(signal, to)| Section {
             send: vec![*signal],
@@ -166,12 +176,26 @@ impl Args {
         });
         let ending = fatal.map(|signal| Section { send: vec![signal], fatal: true, ..Section::default() });
         let each = std::iter::once(Section::nothing()).chain(sent).chain(ending).collect();
-        Ok(Sections { found: Some(found), heard, look, stalls, listens, ..Sections::of(each) })
+        Ok(Sections { found: Some(found), heard, look, stalls, listens, given, ..Sections::of(each) })
     }
 
-    /// What an undisturbed run shows. Where it only lets time pass, and nobody has said how far, the runs that follow go on for less.
+    /// What an undisturbed run shows, in a part of the time that there is. Where it only lets time pass, and nobody has said how
+    /// far, the runs that follow go on for less.
     fn look(&self, settings: &mut Settings, slots: &Slots) -> Result<(Look, bool), Stop> {
-        let look = suite::look(settings, slots)?;
+        let mut looking = settings.clone();
+        if let Some(time) = self.search.time {
+            looking.limits.time = looking.limits.time.min(time / LOOKS_FOR);
+        }
+        let mut look = suite::look(&looking, slots)?;
+        if self.target.may_have_tty() && look.lacks_terminal() {
+            looking.world.tty = true;
+            // Where none can be made, it has none.
+            if let Ok(with) = suite::look(&looking, slots)
+                && look.is_helped_by(&with)
+            {
+                (look, settings.world.tty) = (with, true);
+            }
+        }
         let stalls = !self.target.has_limit_of_clock() && look.only_lets_time_pass(Limits::FOLLOWED);
         if stalls {
             settings.limits.clock = Limits::FOLLOWED;
@@ -200,7 +224,8 @@ impl Sections {
 
     /// The run that nothing disturbed, if one was looked at that went as far as the others go.
     pub(super) fn undisturbed(&self) -> Option<&Run> {
-        self.look.as_ref().filter(|_| !self.stalls).map(Look::run)
+        let run = self.look.as_ref().filter(|_| !self.stalls).map(Look::run);
+        run.filter(|run| !matches!(run.outcome.end, End::TimedOut))
     }
 
     /// What a person does in searches of their own.
@@ -220,6 +245,11 @@ impl Sections {
             "nobody connects to {}; next: --client 'connect {first}; send hello\\n; wait-eof', or a command that talks to it",
             listed(&self.listens)
         ))
+    }
+
+    /// That it has a terminal, if nobody has asked for one.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        self.given.then_some("it asks for a terminal, so each run has one (--no-tty for none)")
     }
 
     /// How far each run is followed, if that is not what one would expect.
@@ -250,7 +280,6 @@ impl Sections {
         }
         let found = self.found.as_ref().filter(|_| self.several())?;
         let mut told = format!("{program} is sent in turn: {}", listed(self.each.iter().map(Section::words)));
-        let signals = |set: SignalSet| listed(set.iter());
         let mut left = Vec::new();
         let natural: SignalSet =
             found.natural.iter().filter(|signal| !signal.is_of_the_c_library()).collect();

@@ -6,6 +6,7 @@ use crate::cli::options::RUNS;
 use crate::cli::report;
 use crate::cli::run::gravity;
 use crate::explore::{Cut, Verdict};
+use crate::judge;
 use crate::show::count;
 use crate::store::FileError;
 use crate::suite::{self, Done, How, Job, SearchError};
@@ -19,6 +20,7 @@ pub(super) struct Whole {
     verdicts: Vec<Verdict>,
     findings: u64,
     runs: u64,
+    /// What was found and the command that shows it again, a line each.
     replay: Vec<String>,
     warned: bool,
     failed: Option<String>,
@@ -52,7 +54,10 @@ impl Whole {
         self.findings += done.report.findings.len() as u64;
         self.runs += done.report.runs;
         self.warned |= !done.checked.warnings.is_empty();
-        self.replay.extend((0..done.report.findings.len()).filter_map(|index| done.replay(index)));
+        for (index, finding) in done.report.findings.iter().enumerate() {
+            let what = format!("{}: {}", job.name, judge::title(finding.breaks));
+            self.replay.extend([Some(what), done.replay(index)].into_iter().flatten());
+        }
         if interrupted {
             self.interrupted = true;
         } else {
@@ -69,6 +74,11 @@ impl Whole {
     pub(super) fn add_error(&mut self, name: &str, error: &SearchError) {
         self.verdicts.extend(error.verdict());
         self.searches.push(suite::report::Search::of_error(name, error));
+    }
+
+    /// How many findings there were so far.
+    pub(super) fn findings(&self) -> u64 {
+        self.findings
     }
 
     /// A file could not be written.

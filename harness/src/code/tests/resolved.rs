@@ -260,6 +260,31 @@ fn what_debug_information_apart_said_is_remembered() {
 }
 
 #[test]
+fn where_copies_are_is_remembered_if_it_was_known() {
+    let memory = Arc::new(Kept::default());
+    let images = || Images::remembered_by(Arc::clone(&memory) as Arc<dyn Memory>);
+    let text = "static inline __attribute__((always_inline)) int twice(volatile int *n) { return *n * 2; }
+        int main(int n, char **words) { volatile int m = n; return twice(&m) + (words[0] ? twice(&m) : 1); }";
+    let built = build_with("cc", "list.c", text, &["-O1", "-g", "-Wl,--build-id"]);
+    take_apart(&built);
+    let debug = built.folder.path().join("list.debug");
+    let aside = debug.with_extension("aside");
+    let copies = || images().open(&built.path).unwrap().resolve(&place("twice")).ok();
+    // Nothing is remembered of what nobody could tell.
+    std::fs::rename(&debug, &aside).unwrap();
+    let without = images();
+    assert!(without.open(&built.path).unwrap().resolve(&place("twice")).is_err());
+    without.remember();
+    std::fs::rename(&aside, &debug).unwrap();
+    let with = images();
+    let found = with.open(&built.path).unwrap().resolve(&place("twice")).unwrap();
+    assert_eq!((found.len(), copies().as_ref()), (2, Some(&found)));
+    with.remember();
+    std::fs::remove_file(&debug).unwrap();
+    assert_eq!(copies(), Some(found));
+}
+
+#[test]
 fn debug_information_is_read_where_it_is_in_a_file_of_its_own() {
     let built = build(&["-O0", "-g", "-Wl,--build-id"]);
     let address = built.image().resolve(&place("insert")).unwrap()[0];

@@ -519,3 +519,42 @@ fn the_entering_of_a_call_is_told_where_nothing_else_fails() {
     fails(&["Entering(read)", "Before(close)"], "Before(close)");
     fails(&["Entering(read)"], "Entering(read)");
 }
+
+#[test]
+fn a_switch_to_the_only_other_thread_is_tried_where_it_is_not_the_switch_to_all() {
+    // At the first two somebody else goes on after the switch to all, who alone could.
+    let place = |site, nth, others: &[&str]| place("p0", site, nth, others, &[]);
+    let (first, second) =
+        (place("Before(write)", 1, &["p0.1"]), place("Before(write)", 2, &["p0.1", "p0.2"]));
+    let places = vec![
+        first,
+        second.awaited(),
+        place("Before(write)", 3, &["p0.1"]).awaited(),
+        place("Before(read)", 1, &["p0.1"]).awaited().signalled(),
+    ];
+    let model = Model::new(places, SOUND);
+    let by_chance = |runs| Plan { strategies: vec![Strategy::Random { runs }], ..Plan::default() };
+    for plan in [exhaust(1), by_chance(1_000)] {
+        for (prune, left_out) in [(true, 2), (false, 0)] {
+            let asked = Mutex::new(HashSet::new());
+            let plan = Plan { prune, ..plan.clone() };
+            let reference = reference(&plan, &mut model.clone()).unwrap();
+            let recorder = |_| Ok(Recorder(model.clone(), &asked));
+            let report = search(&plan, reference, &recorder, &judge, &(), &AtomicBool::new(false)).unwrap();
+            let asked = asked.into_inner().unwrap();
+            let to_one = |steps: &&Vec<Step>| {
+                matches!(steps.as_slice(), [Step { action: Action::Switch(Target::To(_)), .. }])
+            };
+            let mut tried: Vec<u32> = asked.iter().filter(to_one).map(|steps| steps[0].nth).collect();
+            tried.sort_unstable();
+            assert_eq!(tried, if prune { vec![1, 2, 2] } else { vec![1, 1, 2, 2, 3] });
+            assert_eq!(counted(&report)[0], (1, 9, 9, 0));
+            assert_eq!(report.coverage.levels[0].same, left_out);
+            // With one step more it may go otherwise, and is tried.
+            let longer = asked.iter().filter(|steps| steps.len() > 1);
+            let third = |step: &Step| step.nth == 3 && matches!(step.action, Action::Switch(Target::To(_)));
+            let longer = longer.filter(|steps| steps.iter().any(third)).count();
+            assert_eq!(longer > 0, matches!(plan.strategies[0], Strategy::Random { .. }));
+        }
+    }
+}

@@ -13,7 +13,7 @@ use super::super::error::ExploreError;
 use super::super::points::Points;
 use super::super::space::Space;
 use super::super::steps::{can_follow, digest, done_by, outside, repeats, taken, times};
-use crate::schedule::{Action, Schedule, Site, Step, Syscall, ThreadName};
+use crate::schedule::{Action, Schedule, Site, Step, Syscall, Target, ThreadName};
 use crate::trace::Run;
 use proptest::test_runner::TestRunner;
 use std::collections::{HashSet, VecDeque};
@@ -26,6 +26,7 @@ const MOST_REACHED: usize = 4_000_000;
 const MOST_LEFT: usize = 4096;
 
 /// A run of one step or of two.
+#[derive(Clone)]
 struct Branch {
     /// Where it deviates from home.
     steps: Vec<Step>,
@@ -57,6 +58,14 @@ impl Branch {
         let steps: Vec<Step> = self.steps.iter().chain([step]).cloned().collect();
         self.steps.iter().all(fits).then(|| space.deviating(&steps, &[]))
     }
+}
+
+/// The switch to the only other thread at the same point, where these are but one switch to all.
+fn only_other(run: &Run, steps: &[Step]) -> Option<Step> {
+    let [step @ Step { action: Action::Switch(Target::All), .. }] = steps else { return None };
+    let reached = run.reached.iter().find(|reached| reached.point == step.point())?;
+    let [other] = &*reached.others else { return None };
+    Some(Step { action: Action::Switch(Target::To(other.clone())), ..step.clone() })
 }
 
 /// The runs of one step and of two.
@@ -118,6 +127,9 @@ impl Branches {
         if branch.steps.len() == 1 {
             self.note_sleeps(space, &branch);
         }
+        // What goes like it is not tried for itself, but with one step more it may go otherwise: NOTE [Alone] in `twins`.
+        let twin = only_other(run, &branch.steps).filter(|step| space.one_shown(step) == Some(true));
+        self.all.extend(twin.map(|step| Branch { steps: vec![step], ..branch.clone() }));
         self.all.push(branch);
     }
 

@@ -153,3 +153,27 @@ fn what_shows_nothing_new_is_left_when_one_step_is_through_and_no_earlier() {
     let report = search(&settles(1), reference, &|_| Ok(restless.clone()), &known, &(), &cancel).unwrap();
     assert_eq!((report.outcomes.len(), report.cut), (2, Some(Cut::NothingNew)));
 }
+
+#[test]
+fn who_ends_alike_but_late_is_an_outcome_of_its_own() {
+    let model = Model::new(twenty(), |_| exited(0));
+    let plan = Plan { stop: Stop::Never, ..plan(100) };
+    let told = |breaks: Broken| {
+        let late = |run: &Run| {
+            let steps = run.schedule.steps.iter();
+            let disturbed = steps.clone().any(|step| *step == switch("p0", "Before(write)", 3));
+            if disturbed { vec![breaks] } else { vec![] }
+        };
+        let factory = |_| Ok(model.clone());
+        let reference = reference(&plan, &mut model.clone()).unwrap();
+        let cancel = AtomicBool::new(false);
+        let report = search(&plan, reference, &factory, &late, &(), &cancel).unwrap();
+        let outcomes = report.outcomes.iter();
+        outcomes.map(|seen| (seen.breaks.clone(), seen.runs)).collect::<Vec<_>>()
+    };
+    let [(on_time, most), (late, few)] = &told(Broken::Late)[..] else { panic!("one outcome") };
+    assert!(on_time.is_empty() && *late == [Broken::Late], "{on_time:?}, {late:?}");
+    assert!(most > few && *few > 0 && most + few == 101);
+    // What shows only beside other runs tells no outcome apart.
+    assert_eq!(told(Broken::Overlooked).len(), 1);
+}

@@ -4,7 +4,7 @@ use crate::schedule::{Action, Point, ThreadName};
 use crate::signal::SignalSet;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
-use crate::supervise::{Receiver, Start};
+use crate::supervise::{Receiver, Start, WantsTerminal};
 use crate::trace::{Event, Lapse, Reached, Threads, What};
 use std::collections::BTreeMap;
 
@@ -25,6 +25,8 @@ pub(in crate::supervise) struct Journal {
     pub(in crate::supervise) receivers: BTreeMap<ThreadName, SignalSet>,
     /// Where the program waits to be connected to, as far as the run is looked at for that.
     pub(in crate::supervise) listens: Vec<String>,
+    /// What it wants of a terminal that it does not have, as far as the run is looked at for that.
+    pub(in crate::supervise) wants_terminal: WantsTerminal,
     /// What the first process does as it starts, as far as the run is looked at for that.
     pub(in crate::supervise) start: Start,
     /// How many events there were when everything was last seen asleep: if there are no more, it is the same moment.

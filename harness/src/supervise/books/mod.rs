@@ -7,6 +7,7 @@ pub(super) mod futexes;
 pub(super) mod held;
 pub(super) mod ids;
 pub(super) mod journal;
+pub(super) mod named;
 pub(super) mod news;
 pub(super) mod noted;
 pub(super) mod pick;

@@ -2,21 +2,29 @@
 
 use crate::code::{Image, Images, Modules, Place};
 use crate::schedule::Label;
+use crate::supervise::code::lookout::images;
 use crate::sys::procfs;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 /// Places that were looked up, so that each file is read once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::supervise) struct Places {
-    images: Arc<Images>,
+    images: &'static Arc<Images>,
     found: Mutex<HashMap<(String, Label), Result<Linked, String>>>,
 }
 
 /// A place in the executable: the addresses for which it was linked, and where the program begins by that count. None for
 /// a place in a library, which depends on what is in memory.
 type Linked = Option<(Vec<u64>, u64)>;
+
+impl Default for Places {
+    /// In files that others have opened as well.
+    fn default() -> Places {
+        Places { images: images(), found: Mutex::default() }
+    }
+}
 
 impl Places {
     /// The addresses of `place` in a process that runs `file` and began at `entry`; none if the library that has it is not
@@ -63,7 +71,7 @@ impl Places {
 
     fn in_library(&self, pid: i32, place: Label) -> Result<Option<Vec<u64>>, String> {
         let maps = procfs::maps(pid).map_err(|error| format!("reading what is in memory: {error}"))?;
-        Modules::parse(&maps, &self.images).resolve(&parse(place)?).map_err(|error| error.to_string())
+        Modules::parse(&maps, self.images).resolve(&parse(place)?).map_err(|error| error.to_string())
     }
 }
 

@@ -44,7 +44,8 @@ pub(in crate::supervise) struct Results {
     open: HashMap<ThreadId, Vec<Open>>,
     /// Where the handlers of each process are.
     handlers: HashMap<ProcessId, BTreeMap<Signal, u64>>,
-    /// The signals that are pending for each process and blocked, and the event at which that was first seen.
+    /// The signals that are pending for each process and blocked, and the event at which that was first seen. A process is not in it
+    /// for which none is pending.
     pending: HashMap<ProcessId, BTreeMap<Signal, usize>>,
 }
 
@@ -128,6 +129,21 @@ impl Results {
             }
         }
         addresses
+    }
+
+    /// A signal may be pending for the process from now on.
+    pub(in crate::supervise) fn signalled(&mut self, process: ProcessId) {
+        self.pending.entry(process).or_default();
+    }
+
+    /// False if it is known that no signal is pending for the process.
+    pub(in crate::supervise) fn may_hold_back(&self, process: ProcessId) -> bool {
+        self.pending.contains_key(&process)
+    }
+
+    /// None is pending for any of its threads.
+    pub(in crate::supervise) fn has_none_pending(&mut self, process: ProcessId) {
+        self.pending.remove(&process);
     }
 
     /// At the event with this index these signals are pending for the process, and blocked.

@@ -29,9 +29,15 @@ impl Turns<'_> {
         let Some(event) = self.journal.events.len().checked_sub(1) else { return Ok(()) };
         let process = self.tree.thread(id).process;
         self.code.results.inherit(process, self.tree.process(process).parent);
-        if let Some(status) = self.proc_status(id)? {
-            let blocked = status.pending().intersection(status.blocked);
-            self.code.results.hold_back(process, blocked, event);
+        if self.code.results.may_hold_back(process)
+            && let Some(status) = self.proc_status(id)?
+        {
+            if status.pending().is_empty() && self.tree.threads_of(process).count() == 1 {
+                self.code.results.has_none_pending(process);
+            } else {
+                let blocked = status.pending().intersection(status.blocked);
+                self.code.results.hold_back(process, blocked, event);
+            }
         }
         let (Place::Before(call, _) | Place::Entering(call, _)) = held.place() else {
             self.watch_handlers(id);

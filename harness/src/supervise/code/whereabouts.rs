@@ -47,6 +47,13 @@ impl Turns<'_> {
         }
     }
 
+    /// The same of a thread that is about to go on, if that will be noted.
+    pub(in crate::supervise) fn look_where_it_leaves(&mut self, id: ThreadId) {
+        if self.journal.events.len() < MOST_EVENTS {
+            self.look_where(id);
+        }
+    }
+
     /// Looks where a thread was when a breakpoint sent it a signal: at these registers. Its stack may be another by now; it
     /// is the same as far as the handler that the signal called can be seen to return to it.
     pub(in crate::supervise) fn look_where_struck(&mut self, id: ThreadId, registers: &perf::Registers) {

@@ -203,6 +203,7 @@ impl Turns<'_> {
     pub(in crate::supervise) fn run_out(&mut self, deadline: Deadline, due: Due) -> Result<(), RunError> {
         self.clock.now = self.clock.now.max(deadline.logical);
         self.clock.run_out += 1;
+        self.date()?;
         self.count_expirations();
         self.kernel.quiet_since = None;
         if let Due::Wait(id) | Due::Stretch(id) = due {

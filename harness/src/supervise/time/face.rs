@@ -3,10 +3,11 @@
 //! With virtual time (`world::Clock`) all of them are the logical clock (`clock`, NOTE \[Logical time\]), from the moment at
 //! which each run of a search begins.
 //!
-//! NOTE \[File times\] The kernel goes on to date files by the machine's clock. A file that lies in a program's future upsets
-//! it (make(1), tar(1)), and one that is older than it should be does not, so runs begin ahead of the machine's clock, by
-//! [`AHEAD`]: longer than a search lasts, but for long ones, and for replays at a later time. Absolute times that the kernel
-//! gets to see all the same are then never over too early.
+//! NOTE \[File times\] The kernel goes on to date files by the machine's clock, and the program is told the run's (`dates`). A file
+//! that lies in a program's future upsets it (make(1), tar(1)), and one that is older than it should be does not, so runs begin
+//! ahead of the machine's clock, by [`AHEAD`]: longer than a search lasts, but for long ones, and for replays at a later time. So
+//! what was there before is old, and a date that the program gives a file is none that the kernel gives. Absolute times that the
+//! kernel gets to see all the same are then never over too early.
 
 use crate::world::{Clock, Start, World};
 use nix::time::{ClockId, clock_gettime};

@@ -2,8 +2,10 @@
 
 pub(super) mod armed;
 pub(super) mod asked;
+pub(super) mod changed;
 pub(super) mod clock;
 pub(super) mod cpu_time;
+pub(super) mod dates;
 pub(super) mod deadline;
 pub(super) mod due;
 pub(super) mod face;

@@ -2,6 +2,7 @@
 
 use super::malformed;
 use crate::signal::SignalSet;
+use std::cell::Cell;
 use std::{fs, io};
 
 /// The parts of a thread's `status` that are of use (proc_pid_status(5)).
@@ -41,13 +42,32 @@ pub struct Status {
     pub capabilities: u64,
 }
 
-/// The lines of a `status`.
-struct Fields<'a>(&'a str);
+/// The lines of a `status`: read on from the field that was read last, since one that is asked for in their order is near.
+struct Fields<'a> {
+    text: &'a str,
+    next: Cell<usize>,
+}
 
 impl<'a> Fields<'a> {
+    fn of(text: &'a str) -> Fields<'a> {
+        Fields { text, next: Cell::new(0) }
+    }
+
     fn field(&self, name: &'static str) -> io::Result<&'a str> {
-        let line = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.map(str::trim).ok_or_else(|| malformed("status", name, ""))
+        let found = self.behind(name, self.next.get()).or_else(|| self.behind(name, 0));
+        let (value, next) = found.ok_or_else(|| malformed("status", name, ""))?;
+        self.next.set(next);
+        Ok(value)
+    }
+
+    /// The field's value if it is somewhere behind this byte, and where the next line begins.
+    fn behind(&self, name: &'static str, from: usize) -> Option<(&'a str, usize)> {
+        let mut next = from;
+        self.text.get(from..)?.split_inclusive('\n').find_map(|line| {
+            next += line.len();
+            let value = line.strip_prefix(name)?.strip_prefix(':')?;
+            Some((value.trim(), next))
+        })
     }
 
     fn parsed<T>(&self, name: &'static str, parse: impl FnOnce(&'a str) -> Option<T>) -> io::Result<T> {
@@ -59,34 +79,45 @@ impl<'a> Fields<'a> {
         self.parsed(name, |field| u64::from_str_radix(field, 16).ok().map(SignalSet))
     }
 
-    /// A number in the innermost pid namespace: the last of those of all namespaces, the reader's first.
-    fn innermost(&self, name: &'static str) -> io::Result<i32> {
-        self.parsed(name, |field| field.split_ascii_whitespace().next_back()?.parse().ok())
+    /// A number in the innermost pid namespace, the last of those of all namespaces, the reader's first; and how many there are.
+    fn innermost(&self, name: &'static str) -> io::Result<(i32, usize)> {
+        let of = |field: &str| {
+            let last = field.split_ascii_whitespace().next_back()?.parse().ok()?;
+            Some((last, field.split_ascii_whitespace().count()))
+        };
+        self.parsed(name, of)
     }
 }
 
 impl Status {
     pub(super) fn parse(text: &str) -> io::Result<Status> {
-        let fields = Fields(text);
+        // In the order in which the kernel writes them.
+        let fields = Fields::of(text);
+        let command = fields.field("Name")?.to_owned();
+        let state = fields.parsed("State", |field| field.chars().next())?;
+        let parent = fields.parsed("PPid", |field| field.parse().ok())?;
+        let traced = fields.parsed("TracerPid", |field| field.parse::<i32>().ok())? != 0;
+        let users = fields.parsed("Uid", |field| {
+            let users = field.split_ascii_whitespace().map(|word| word.parse().ok());
+            users.collect::<Option<Vec<u32>>>()?.try_into().ok()
+        })?;
+        let (own_pid, namespaces) = fields.innermost("NStgid")?;
         Ok(Status {
-            own_pid: fields.innermost("NStgid")?,
-            own_tid: fields.innermost("NSpid")?,
-            own_group: fields.innermost("NSpgid")?,
-            nested: fields.field("NStgid")?.split_ascii_whitespace().count() > 2,
-            traced: fields.parsed("TracerPid", |field| field.parse::<i32>().ok())? != 0,
-            parent: fields.parsed("PPid", |field| field.parse().ok())?,
-            command: fields.field("Name")?.to_owned(),
-            state: fields.parsed("State", |field| field.chars().next())?,
+            command,
+            state,
+            parent,
+            traced,
+            users,
+            own_pid,
+            nested: namespaces > 2,
+            own_tid: fields.innermost("NSpid")?.0,
+            own_group: fields.innermost("NSpgid")?.0,
             threads: fields.parsed("Threads", |field| field.parse().ok())?,
             pending_thread: fields.set("SigPnd")?,
             pending_process: fields.set("ShdPnd")?,
             blocked: fields.set("SigBlk")?,
             ignored: fields.set("SigIgn")?,
             caught: fields.set("SigCgt")?,
-            users: fields.parsed("Uid", |field| {
-                let users = field.split_ascii_whitespace().map(|word| word.parse().ok());
-                users.collect::<Option<Vec<u32>>>()?.try_into().ok()
-            })?,
             capabilities: fields.set("CapEff")?.0,
         })
     }
@@ -110,7 +141,7 @@ impl Status {
 /// The capabilities in effect of this process (capabilities(7)).
 pub fn capabilities() -> io::Result<u64> {
     let text = fs::read_to_string("/proc/self/status")?;
-    Fields(&text).parsed("CapEff", |field| u64::from_str_radix(field, 16).ok())
+    Fields::of(&text).parsed("CapEff", |field| u64::from_str_radix(field, 16).ok())
 }
 
 #[cfg(test)]
@@ -132,6 +163,9 @@ mod tests {
         assert_eq!((status.own_tid, status.own_group), (1004, 1000));
         assert_eq!((status.users, status.capabilities), ([0, 5, 6, 7], 0x20));
         assert!(Status::parse(&STATUS.replace("\t1002", "\t1002\t1")).unwrap().nested);
+        // In whatever order.
+        let reversed: Vec<&str> = STATUS.lines().rev().collect();
+        assert_eq!(Status::parse(&reversed.join("\n")).unwrap(), status);
     }
 
     #[test]

@@ -90,7 +90,10 @@ impl ThreadFiles {
         };
         match read() {
             // A command's name may hold any bytes.
-            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Ok(bytes) => Ok(Some(match String::from_utf8(bytes) {
+                Ok(text) => text,
+                Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+            })),
             Err(error) if gone(&error) => Ok(None),
             Err(error) => Err(error),
         }

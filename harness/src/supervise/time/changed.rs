@@ -1,0 +1,73 @@
+//! Calls that tell when a file was changed, answered by the clock of the run (`dates`).
+
+use crate::supervise::RunError;
+use crate::supervise::books::ids::ThreadId;
+use crate::supervise::state::Turns;
+use crate::supervise::time::dates::Dates;
+use crate::supervise::time::face::machine;
+use crate::sys::stat;
+use nix::errno::Errno;
+use std::os::fd::AsFd;
+use syscalls::Sysno;
+
+/// What a user or group is called that a namespace has no number for (user_namespaces(7), `/proc/sys/kernel/overflowuid`).
+const OVERFLOW: u32 = 65_534;
+
+/// How the kernel dates files could not be found out.
+fn undated(errno: Errno) -> RunError {
+    RunError::Fault(format!("asking the kernel for the date of a change: {errno}"))
+}
+
+impl Turns<'_> {
+    /// The run begins.
+    pub(in crate::supervise) fn begin_dates(&mut self) -> Result<(), RunError> {
+        if self.clock.is_virtual() {
+            self.kernel.dates = Dates::begin().map_err(undated)?;
+        }
+        Ok(())
+    }
+
+    /// It is later by the run's clock than it was, and somebody is about to go on.
+    pub(in crate::supervise) fn date(&mut self) -> Result<(), RunError> {
+        let Some(dates) = &mut self.kernel.dates else { return Ok(()) };
+        dates.goes_on(self.clock.now).map_err(undated)
+    }
+
+    /// Answers a call that tells of a file which was changed during the run; none if the call is to happen.
+    pub(in crate::supervise) fn tell_dates(
+        &self,
+        id: ThreadId,
+        call: Sysno,
+        args: &[u64; 6],
+    ) -> Option<Result<i64, Errno>> {
+        let dates = self.kernel.dates.as_ref()?;
+        let door = &self.tree.thread(id).door;
+        let (file, address) = match call {
+            Sysno::fstat => (door.duplicate(args[0] as i32).ok()?, args[1]),
+            Sysno::stat => (door.named(libc::AT_FDCWD, args[0], 0).ok()??, args[1]),
+            Sysno::lstat => (door.named(libc::AT_FDCWD, args[0], libc::AT_SYMLINK_NOFOLLOW).ok()??, args[1]),
+            Sysno::newfstatat => (door.named(args[0] as i32, args[1], args[3] as i32).ok()??, args[2]),
+            Sysno::statx => (door.named(args[0] as i32, args[1], args[2] as i32).ok()??, args[4]),
+            _ => return None,
+        };
+        let (mut told, layout) = match call {
+            Sysno::statx => {
+                let how = args[2] as i32 & libc::AT_STATX_SYNC_TYPE;
+                (stat::extended(file.as_fd(), how, args[3] as u32).ok()?, stat::EXTENDED)
+            }
+            _ => (stat::plain(file.as_fd()).ok()?, stat::PLAIN),
+        };
+        if !dates.tell(&mut told, layout, self.clock.face(), machine(libc::CLOCK_REALTIME)?) {
+            return None;
+        }
+        if call != Sysno::fstat && !door.finds_as_much().ok()? {
+            return None;
+        }
+        for (at, map) in [(layout.user, "uid_map"), (layout.group, "gid_map")] {
+            let number = u32::from_le_bytes(*told.get(at..)?.first_chunk()?);
+            let number = door.number_of(number, map).ok()?.unwrap_or(OVERFLOW);
+            stat::put(&mut told, at, &number.to_le_bytes());
+        }
+        Some(door.write(address, &told).map(|()| 0))
+    }
+}
