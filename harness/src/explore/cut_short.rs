@@ -48,8 +48,10 @@ fn leaves(
 ) -> Result<bool, Halt> {
     let LeftUndone { call: Interruption { by, point, before, .. }, what, control } = left;
     let (thread, Site::In(call)) = (&point.thread, point.site) else { return Ok(false) };
-    // Where there is nothing to see it need not be looked at.
-    if *what == Undone::Rest && ledger.compare(control)?.told == ledger.look(schedule)?.told {
+    let (here, there) = (ledger.look(schedule)?, ledger.compare(control)?);
+    // Where there is nothing to see it need not be looked at. And a write that is cut short there too may have lost its reader, whose
+    // end is a child's.
+    if *what == Undone::Rest && (here.told == there.told || there.breaks.is_some()) {
         return Ok(false);
     }
     let cut = match returned.entry((thread.clone(), call)) {
@@ -63,7 +65,6 @@ fn leaves(
     if matches!(what, Undone::Children(_)) && result != EINTR {
         return Ok(false);
     }
-    let (here, there) = (ledger.look(schedule)?, ledger.compare(control)?);
     if !here.clean || !there.clean || here.end != there.end {
         return Ok(false);
     }
