@@ -2,7 +2,7 @@
 
 mod supervised;
 
-use sigrace::schedule::Schedule;
+use sigrace::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};
 use sigrace::slots::Slots;
 use sigrace::supervise::{Settings, Supervise, Supervisor};
 use sigrace::world::{Files, World};
@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
+use syscalls::Sysno;
 
 /// What two runs of a shell's script print, one after the other in one supervisor.
 #[track_caller]
@@ -111,4 +112,63 @@ fn a_file_keeps_its_number_and_device_when_it_is_changed() {
     let lines: Vec<&str> = first.lines().collect();
     assert_eq!(lines[0], lines[1], "{first}");
     assert_eq!((lines[1], &lines[3..]), (lines[2], &["before", "more"][..]), "{first}");
+}
+
+/// What runs of `programs/worn.c` print, one after the other in one supervisor, in a folder that is covered for itself; a signal
+/// comes in those of which that is said.
+fn worn(words: &[&str], signals: &[bool]) -> Vec<String> {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = folder.path();
+    fs::create_dir_all(path.join("deep/er")).unwrap();
+    for (name, text) in [("log", "before\n"), ("gone", "still there\n"), ("deep/er/state", "1\n")] {
+        fs::write(path.join(name), text).unwrap();
+    }
+    let program = tempfile::tempdir().unwrap();
+    let program = supervised::build("worn.c", &[], program.path());
+    fs::set_permissions(path, fs::Permissions::from_mode(0o751)).unwrap();
+    let argv = [&[program.to_str().unwrap()], words].concat();
+    let site = Site::Before(Syscall::from(Sysno::getppid));
+    let point = Point { thread: ThreadName::root(), site, nth: 1 };
+    let step = Step::new(point, Action::Send("SIGUSR1".parse().unwrap()));
+    supervised::with_settings(Settings::of(supervised::launch(&argv, path)), |supervisor| {
+        let steps = signals.iter().map(|comes| if *comes { vec![step.clone()] } else { Vec::new() });
+        let run = steps.map(|steps| supervisor.run(&Schedule { steps }).unwrap());
+        run.map(|run| String::from_utf8(run.outcome.stdout.bytes().to_vec()).unwrap()).collect()
+    })
+}
+
+/// Whatever it is, with or without something left in the upper layer.
+#[test]
+fn what_a_run_did_to_its_folder_is_not_seen_by_the_next() {
+    let all = [
+        "listed",
+        "passing",
+        "left",
+        "held",
+        "gone",
+        "again",
+        "moved",
+        "written",
+        "mode",
+        "copied",
+        "attribute",
+        "linked",
+    ];
+    for how in all {
+        let said = worn(&[how], &[false; 4]);
+        let first = "log 0, gone 0, deep 0, moved -1, left -1, attribute -1\n40751 1, ";
+        assert!(said[0].starts_with(first), "{how}: {said:?}");
+        assert!(said.iter().all(|other| *other == said[0]), "{how}: {said:#?}");
+    }
+}
+
+#[test]
+fn new_files_have_the_same_numbers_whatever_runs_were_before() {
+    for by in ["stat", "names", "map"] {
+        let fresh = worn(&["passing", by], &[true]);
+        assert_eq!(fresh[0].lines().count(), if by == "map" { 3 } else { 4 }, "{by}: {fresh:?}");
+        let said = worn(&["passing", by], &[false, false, false, true, true, false]);
+        let told = |text: &str| text.lines().skip(2).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!([told(&said[3]), told(&said[4])], [told(&fresh[0]), told(&fresh[0])], "{by}: {said:#?}");
+    }
 }

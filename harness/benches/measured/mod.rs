@@ -61,7 +61,6 @@ impl Measured {
 
     /// The CPU time of a run, of all that were made: of this process, and of the init with the programs that it has waited for,
     /// which the kernel tells exactly when that is waited for, as it is here. In seconds, user and system together.
-    #[allow(dead_code)] // Not every bench asks.
     pub fn end(self) -> Result<f64, Failure> {
         let before = time_of_children()?;
         drop(self.supervisor);

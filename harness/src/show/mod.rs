@@ -6,6 +6,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod apart;
+mod coalesced;
 mod crash;
 mod diverged;
 mod ending;

@@ -1,6 +1,7 @@
 //! The picture of a run: a column for each thread, time downwards.
 
 use super::Page;
+use super::coalesced;
 use super::fold::{Part, fold};
 use super::layout::{padded, width, width_of};
 use super::place::{self, of_event, of_steps};
@@ -161,6 +162,9 @@ fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<Note> {
             What::Signal(_) if runs_handler(events, index) => {
                 seen = returns.entered(index).unwrap_or_default();
                 text = returns.by_thread(&event.thread, &text, index) + &seen;
+                if let Some(once) = coalesced::of_event(events, index) {
+                    text += &format!(":\n  {once}");
+                }
                 Kind::Handler
             }
             What::Exec(_)

@@ -2,6 +2,7 @@
 //!
 //! What was not seen is not there: nothing is concluded from what calls of this kind mostly do.
 
+use super::coalesced;
 use super::layout::plain;
 use super::words::{listed, site_words, takes_effect};
 use crate::schedule::{Action, Site, Syscall, ThreadName};
@@ -110,8 +111,11 @@ impl<'a> Returns<'a> {
     /// A handler that no event tells, in words.
     pub(super) fn handler(&self, handled: &Handled) -> String {
         let place = self.place(handled).map(|place| format!(" {place}")).unwrap_or_default();
-        let since = self.cause(handled).map(|cause| format!(":\n  pending {cause}")).unwrap_or_default();
-        self.by_thread(&handled.thread, &format!("{} handler{place}{since}", handled.signal), handled.by)
+        let since = self.cause(handled).map(|cause| format!("pending {cause}"));
+        let more = coalesced::of_handler(&self.trace.events, handled);
+        let lines: Vec<String> = since.into_iter().chain(more).collect();
+        let more = if lines.is_empty() { String::new() } else { format!(":\n  {}", lines.join("\n  ")) };
+        self.by_thread(&handled.thread, &format!("{} handler{place}{more}", handled.signal), handled.by)
     }
 
     /// Where a handler began: `in read`, `after rt_sigprocmask`; none where its thread was sent the signal at an instruction, or

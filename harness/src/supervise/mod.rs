@@ -41,6 +41,7 @@ mod leftover;
 mod listen;
 mod listening;
 mod network;
+mod numbers;
 mod observed;
 mod outcome;
 mod output;
@@ -415,7 +416,7 @@ impl Supervisor {
         // have what is known now, before another takes its place.
         let mut furnished = self.take_kept().map_or_else(|| self.furnish(), Ok)?;
         // What the run before has written is thrown away, as late as possible: there may be no next.
-        if !matches!(furnished.cell.refresh(), Ok(true)) {
+        if !matches!(furnished.cell.refresh(!self.settings.learnt.numbers_matter()), Ok(true)) {
             drop(furnished);
             furnished = self.furnish_anew(self.purpose())?;
         }
@@ -426,6 +427,11 @@ impl Supervisor {
         // One program whose loader is not where the filter has it makes the run worth nothing: once more, all notified.
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
             self.settings.learnt.loader_is_elsewhere();
+            drop(furnished);
+            return self.once(schedule, observe);
+        }
+        // So does one that may have looked at numbers of files which are others than in a fresh cell.
+        if cell.files().are_worn() && self.settings.learnt.numbers_matter() {
             drop(furnished);
             return self.once(schedule, observe);
         }

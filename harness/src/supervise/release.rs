@@ -151,6 +151,7 @@ impl Turns<'_> {
             self.note_handler(id, sysno, &held.args())?;
         }
         let process = self.tree.thread(id).process;
+        self.note_numbers(id, call, &held.args())?;
         let Some(sysno) = call.sysno() else {
             let answer = held.proceed(self.cell.listener());
             return self.answered(id, answer);

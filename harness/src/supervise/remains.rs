@@ -4,7 +4,7 @@ use super::RunError;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::state::Turns;
 use crate::sys::cell::Cell;
-use crate::sys::overlay::Upper;
+use crate::sys::own::Upper;
 use crate::sys::procfs;
 use crate::sys::upper::{self, Look};
 use crate::trace::{Changing, End, Open, Remains};
@@ -27,6 +27,11 @@ impl Turns<'_> {
             })?;
         }
         Ok(look)
+    }
+
+    /// True if the run has changed any of the files that are its own.
+    pub(super) fn has_written(&self) -> Result<bool, RunError> {
+        Ok(!written(self.cell)?.is_empty())
     }
 
     /// The schedule is about to send a signal: what is there now was not made because of it.

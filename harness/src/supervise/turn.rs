@@ -87,7 +87,7 @@ impl Turns<'_> {
                 }
                 return self.end_of_all();
             }
-            if self.doubts.is_unsupported() || self.misplaced() {
+            if self.doubts.is_unsupported() || self.misplaced() || self.is_worn_out() {
                 return Ok(End::TimedOut);
             }
             self.interrupted()?;

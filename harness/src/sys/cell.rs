@@ -8,7 +8,8 @@ use super::init::{self, Kind, Orders, Report};
 use super::ipc;
 use super::notify::{Listener, Notification};
 use super::order;
-use super::overlay::{self, Own, Sent};
+use super::overlay;
+use super::own::{Own, Sent};
 use super::procfs;
 use super::procnet::Network;
 use super::stage::{CellError, Stage};
@@ -196,9 +197,10 @@ impl Cell {
         self.network.as_ref()
     }
 
-    /// Has what a run has written thrown away, if it has, and its network, if something is left of its sockets. False if the
-    /// cell cannot be used any more.
-    pub fn refresh(&mut self) -> Result<bool, CellError> {
+    /// Has what a run has left of files thrown away, if it has, and its network, if something is left of its sockets. Files that
+    /// are as they were, but that new ones would get other numbers, are kept if they `may_be_worn`. False if the cell cannot be
+    /// used any more.
+    pub fn refresh(&mut self, may_be_worn: bool) -> Result<bool, CellError> {
         // Its numbers count on even if nothing of it is left.
         if self.uses_ipc.get() {
             return Ok(false);
@@ -209,13 +211,14 @@ impl Cell {
             let sent = receive_sent(self.control.as_fd(), Kind::Network)?;
             self.network = Some(network_of(sent.fds)?);
         }
-        let numbers = self.own.changed().map_err(at(Stage::OwnFiles))?;
+        let numbers = self.own.unfit(may_be_worn).map_err(at(Stage::OwnFiles))?;
         if numbers.is_empty() {
             return Ok(true);
         }
         if numbers.iter().any(|number| self.own.is_whole(*number)) {
             return Ok(false);
         }
+        self.own.let_go(&numbers);
         self.order(order::FRESH, &numbers).map_err(at(Stage::OwnFiles))?;
         let sent = receive_sent(self.control.as_fd(), Kind::Fresh)?;
         self.own.lay(sent).map_err(at(Stage::OwnFiles))?;
@@ -458,7 +461,8 @@ fn receive_ready(
     own_network: bool,
 ) -> Result<(Listener, Option<Network>, Sent), CellError> {
     let mut sent = receive_sent(control, Kind::Ready)?;
-    let uppers = sent.fds.split_off(sent.fds.len().saturating_sub(sent.mask.count_ones() as usize));
+    let of_folders = sent.mask.count_ones() as usize * overlay::ROOTS;
+    let uppers = sent.fds.split_off(sent.fds.len().saturating_sub(of_folders));
     let mut first = std::mem::replace(&mut sent.fds, uppers);
     if first.is_empty() {
         return Err(CellError { stage: Stage::Answer, errno: Errno::EBADMSG });

@@ -35,7 +35,7 @@ pub(super) enum Kind {
     Reaped,
     /// Nothing of the run is left.
     Clean,
-    /// The upper layers that were asked for are fresh; their roots come with this message, and a mask of their numbers.
+    /// The upper layers that were asked for are fresh; their folders' roots come with this message, and a mask of their numbers.
     Fresh,
     /// The end of the run's terminal at which a person sits comes with this message.
     Terminal,
@@ -81,8 +81,10 @@ const FIRST_FREE: usize = 10;
 /// How often what was killed gets the CPU before everybody else is killed too.
 const YIELDS: u32 = 8;
 
-/// How many descriptors one message may bring: the listener, those of the network, and those of upper layers.
-pub(super) const MOST_HANDED_OVER: usize = 1 + network::OPENED + overlay::MOST;
+/// How many descriptors one message may bring: the listener, those of the network, and those of covered folders.
+pub(super) const MOST_HANDED_OVER: usize = 1 + network::OPENED + MOST_NUMBERED;
+/// Those of covered folders.
+const MOST_NUMBERED: usize = overlay::ROOTS * overlay::MOST;
 
 fn report(kind: Kind, a: i32, b: i32) {
     let message = Report { kind, a, b };
@@ -306,10 +308,10 @@ unsafe fn supervised(orders: &Orders, uppers: Numbered) -> Result<(), (Stage, i3
     hand_over(Kind::Ready, &first, uppers)
 }
 
-/// Descriptors to hand over, with numbers: the roots of upper layers that were mounted.
+/// Descriptors to hand over, with numbers: the roots of folders that were covered.
 #[derive(Clone, Copy)]
 struct Numbered {
-    fds: [usize; overlay::MOST],
+    fds: [usize; MOST_NUMBERED],
     count: usize,
     /// A bit for each that was: that of its number.
     mask: i32,
@@ -318,7 +320,7 @@ struct Numbered {
 }
 
 impl Numbered {
-    const NONE: Numbered = Numbered { fds: [0; overlay::MOST], count: 0, mask: 0, errno: 0 };
+    const NONE: Numbered = Numbered { fds: [0; MOST_NUMBERED], count: 0, mask: 0, errno: 0 };
 
     fn all(covers: &[Cover], based: bool) -> Numbered {
         let mut uppers = Numbered::NONE;
@@ -327,17 +329,17 @@ impl Numbered {
                 continue;
             }
             match overlay::mount(cover, number, BASE) {
-                Ok(fd) => uppers.add(number, fd),
+                Ok(roots) => uppers.add(number, &roots),
                 Err((_, errno)) => uppers.errno = errno,
             }
         }
         uppers
     }
 
-    fn add(&mut self, number: usize, fd: usize) {
-        if let Some(slot) = self.fds.get_mut(self.count) {
-            *slot = fd;
-            self.count += 1;
+    fn add(&mut self, number: usize, fds: &[usize]) {
+        if let Some(slots) = self.fds.get_mut(self.count..self.count + fds.len()) {
+            slots.copy_from_slice(fds);
+            self.count += fds.len();
             self.mask |= 1 << number;
         }
     }
@@ -355,7 +357,7 @@ fn renew(covers: &[Cover], numbers: &[i32]) -> Result<(), (Stage, i32)> {
     }
     let mut uppers = Numbered::NONE;
     for (number, cover) in numbers.iter().filter_map(chosen) {
-        uppers.add(number, overlay::mount(cover, number, BASE)?);
+        uppers.add(number, &overlay::mount(cover, number, BASE)?);
     }
     hand_over(Kind::Fresh, &[], uppers)
 }
@@ -370,7 +372,7 @@ fn renew_network(orders: &Orders) -> Result<(), (Stage, i32)> {
 fn show_ipc() -> Result<(), (Stage, i32)> {
     let mut shown = Numbered::NONE;
     for (number, fd) in (0..ipc::COUNT).filter_map(|number| Some((number, ipc::open(number)?))) {
-        shown.add(number, fd);
+        shown.add(number, &[fd]);
     }
     hand_over(Kind::Ipc, &[], shown)
 }

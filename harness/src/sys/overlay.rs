@@ -1,8 +1,8 @@
 //! Files of a cell of its own: overlays over folders of the machine's, whose upper layers are in memory.
 //!
-//! What a run writes there goes to the upper layer, which lies on a tmpfs that no path leads to. An upper layer that a run has
-//! changed is thrown away with its tmpfs and overlay, and others are mounted: an upper layer must not be changed from behind
-//! a mounted overlay (the kernel's documentation of overlayfs). One that is as it was made is kept.
+//! What a run writes there goes to the upper layer, which lies on a tmpfs that no path leads to. An upper layer in which a run has
+//! left something is thrown away with its tmpfs and overlay, and others are mounted: an upper layer must not be changed from
+//! behind a mounted overlay (the kernel's documentation of overlayfs). Which are kept is decided in `own`.
 //!
 //! The functions that mount run in the cell's init, see there what these may do.
 
@@ -10,13 +10,9 @@ use super::gate::call;
 use super::init::check;
 use super::stage::Stage;
 use crate::world::Files;
-use nix::errno::Errno;
-use nix::sys::stat::fstat;
-use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{AccessFlags, access, getegid, geteuid};
 use std::ffi::CString;
 use std::fs::Metadata;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -50,7 +46,7 @@ pub(super) struct Cover {
     /// The folder's own attributes, which its upper layer gets.
     owner: Option<(u32, u32)>,
     mode: u32,
-    times: [libc::timespec; 2],
+    pub(super) times: [libc::timespec; 2],
 }
 
 /// What is to be covered, and what cannot be: each with a reason.
@@ -63,10 +59,10 @@ pub(super) struct Plan {
 /// A folder that cannot be covered.
 #[derive(Debug)]
 pub(super) struct Left {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// As that of a cover.
-    inside: Option<usize>,
-    reason: &'static str,
+    pub(super) inside: Option<usize>,
+    pub(super) reason: &'static str,
 }
 
 /// The folders whose files are the run's own, in each of which it may write `most` bytes.
@@ -235,130 +231,6 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// An upper layer, as the supervisor has it, and how it looked when nothing had been written.
-#[derive(Debug)]
-pub struct Upper {
-    /// The folder that it lies over.
-    pub path: PathBuf,
-    /// The upper layer's root.
-    pub root: OwnedFd,
-    /// True if it is an ordinary user's, whose overlay keeps its notes in attributes of another name.
-    pub(super) user: bool,
-    fresh: Look,
-}
-
-/// Whatever is made, changed or removed shows in the upper layer's root: what is deeper needs copies of the folders above.
-type Look = (i64, i64, i64, u32, u32, u32, u64);
-
-fn look(root: &OwnedFd) -> Result<Look, Errno> {
-    let stat = fstat(root)?;
-    // A tmpfs counts a folder's entries in its size, so that one more shows within one tick of the clock as well.
-    Ok((
-        stat.st_ctime,
-        stat.st_ctime_nsec,
-        stat.st_size,
-        stat.st_mode,
-        stat.st_uid,
-        stat.st_gid,
-        stat.st_nlink,
-    ))
-}
-
-impl Upper {
-    pub(super) fn new(path: PathBuf, root: OwnedFd, user: bool) -> Result<Upper, Errno> {
-        let fresh = look(&root)?;
-        Ok(Upper { path, root, user, fresh })
-    }
-
-    /// True if anything was made, changed or removed, even if nothing of it is left.
-    pub fn is_changed(&self) -> Result<bool, Errno> {
-        Ok(look(&self.root)? != self.fresh)
-    }
-}
-
-/// What came with a message of the init's, besides the listener.
-pub(super) struct Sent {
-    /// Roots of upper layers.
-    pub(super) fds: Vec<OwnedFd>,
-    /// A bit for each of their numbers.
-    pub(super) mask: i32,
-    /// Why one of the others was not mounted.
-    pub(super) errno: i32,
-}
-
-/// The files of a cell that are its own.
-#[derive(Debug)]
-pub struct Own {
-    /// All folders that were to be covered, by number.
-    paths: Vec<PathBuf>,
-    /// None where a folder could not be covered or needed not to be.
-    uppers: Vec<Option<Upper>>,
-    user: bool,
-    /// Folders whose files were to be its own and are the machine's, and why.
-    pub shared: Vec<(PathBuf, String)>,
-}
-
-impl Own {
-    pub(super) fn new(covers: &[Cover], left: &[Left], user: bool, sent: Sent) -> Result<Own, Errno> {
-        let paths = covers.iter().map(|cover| cover.path.clone()).collect();
-        let reason = Errno::from_raw(sent.errno).desc();
-        let uppers = covers.iter().map(|_| None).collect();
-        let mut own = Own { paths, uppers, user, shared: Vec::new() };
-        own.lay(sent)?;
-        let covered = |number: usize| own.uppers.get(number).is_some_and(Option::is_some);
-        let missing = covers.iter().enumerate().filter(|(number, _)| !covered(*number));
-        let missing = missing.map(|(_, cover)| (&cover.path, cover.inside, reason));
-        let left = left.iter().map(|left| (&left.path, left.inside, left.reason));
-        let shared = left.chain(missing).filter(|(_, inside, _)| !inside.is_some_and(covered));
-        own.shared = shared.map(|(path, _, why)| (path.clone(), why.to_owned())).collect();
-        Ok(own)
-    }
-
-    /// Keeps the upper layers that came with a message.
-    pub(super) fn lay(&mut self, sent: Sent) -> Result<(), Errno> {
-        let slots = self.uppers.iter_mut().zip(&self.paths).enumerate();
-        let slots = slots.filter(|(number, _)| sent.mask & (1 << number) != 0);
-        for ((_, (slot, path)), root) in slots.zip(sent.fds) {
-            *slot = Some(Upper::new(path.clone(), root, self.user)?);
-        }
-        Ok(())
-    }
-
-    /// The upper layers that have been written to.
-    pub fn written(&self) -> Result<Vec<&Upper>, Errno> {
-        let uppers = self.uppers.iter().flatten();
-        uppers.filter_map(|upper| upper.is_changed().map(|is| is.then_some(upper)).transpose()).collect()
-    }
-
-    /// A folder in which nothing more can be written, if there is one: what it may take is used up.
-    pub fn full(&self) -> Result<Option<&Path>, Errno> {
-        for upper in self.uppers.iter().flatten() {
-            let room = fstatvfs(&upper.root)?;
-            if room.blocks_free() == 0 || room.files_free() == 0 {
-                return Ok(Some(&upper.path));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The numbers of those that have been written to, and of those below them, which go with them.
-    pub(super) fn changed(&self) -> Result<Vec<i32>, Errno> {
-        let mut numbers: Vec<i32> = Vec::new();
-        for (number, upper) in self.uppers.iter().enumerate() {
-            let Some(upper) = upper else { continue };
-            let goes = |other: &i32| upper.path.starts_with(&self.paths[*other as usize]);
-            if numbers.iter().any(goes) || upper.is_changed()? {
-                numbers.push(number as i32);
-            }
-        }
-        Ok(numbers)
-    }
-
-    pub(super) fn is_whole(&self, number: i32) -> bool {
-        self.paths.get(number as usize).is_some_and(|path| path == Path::new("/"))
-    }
-}
-
 const STAGE: Stage = Stage::OwnFiles;
 
 /// The folder in which the upper layers are mounted, each in one that is called by its number. A descriptor is all that
@@ -400,15 +272,19 @@ impl OfDescriptor {
     }
 }
 
-/// Covers a folder by a fresh overlay, and gives its upper layer's root. `base` is what [`base`] gave, at its number.
-pub(super) fn mount(cover: &Cover, number: usize, base: usize) -> Result<usize, (Stage, i32)> {
+/// What there is of a folder that is covered: its upper layer's root, and its own, as the program sees it.
+pub(super) type Roots = [usize; ROOTS];
+pub(super) const ROOTS: usize = 2;
+
+/// Covers a folder by a fresh overlay, and opens it. `base` is what [`base`] gave, at its number.
+pub(super) fn mount(cover: &Cover, number: usize, base: usize) -> Result<Roots, (Stage, i32)> {
     let result = layers(cover, number, base);
     // SAFETY: a literal.
     unsafe { call(libc::SYS_chdir, c"/".as_ptr() as usize, 0, 0, 0, 0) };
     result
 }
 
-fn layers(cover: &Cover, number: usize, base: usize) -> Result<usize, (Stage, i32)> {
+fn layers(cover: &Cover, number: usize, base: usize) -> Result<Roots, (Stage, i32)> {
     let own = [b'0' + number as u8, 0];
     let own = own.as_ptr() as usize;
     let (tmpfs, overlay) = (c"tmpfs".as_ptr() as usize, c"overlay".as_ptr() as usize);
@@ -471,14 +347,15 @@ fn layers(cover: &Cover, number: usize, base: usize) -> Result<usize, (Stage, i3
                 check(STAGE, bound)?;
             }
         }
-        let root = open(upper, libc::O_RDONLY | libc::O_DIRECTORY)?;
+        let folder = libc::O_RDONLY | libc::O_DIRECTORY;
+        let roots = [open(upper, folder)?, open(target, folder)?];
         if whole {
             check(STAGE, call(libc::SYS_chdir, below, 0, 0, 0, 0))?;
             let here = c".".as_ptr() as usize;
             check(STAGE, call(libc::SYS_pivot_root, here, here, 0, 0, 0))?;
             check(STAGE, call(libc::SYS_umount2, here, libc::MNT_DETACH as usize, 0, 0, 0))?;
         }
-        Ok(root)
+        Ok(roots)
     }
 }
 

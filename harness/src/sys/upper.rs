@@ -5,7 +5,7 @@
 //! namespace. An upper layer that is looked at has been written to and is thrown away before the next run, so files that may
 //! not be read are made readable.
 
-use super::overlay::Upper;
+use super::own::Upper;
 use crate::trace::{Change, Changing, Object};
 use nix::unistd::geteuid;
 use sha2::{Digest, Sha256};

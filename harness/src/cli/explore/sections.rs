@@ -371,14 +371,13 @@ impl Sections {
 }
 
 /// The first of them, and how many there are more.
-fn few(names: &[impl ToString]) -> String {
+fn few(processes: &[&ThreadName]) -> String {
     const FEW: usize = 4;
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    match names.split_at_checked(FEW) {
+    match processes.split_at_checked(FEW) {
         Some((first, rest @ [_, _, ..])) => {
-            listed(first.iter().cloned().chain([format!("{} more", rest.len())]))
+            listed(first.iter().map(ToString::to_string).chain([format!("{} more", rest.len())]))
         }
-        _ => listed(names),
+        _ => listed(processes),
     }
 }
 

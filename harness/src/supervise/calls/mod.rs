@@ -27,6 +27,8 @@ pub(super) struct Call {
     pub(super) changes: Changes,
     /// When it only looks at how things stand, so that a loop of it is waiting.
     pub(super) looks: Looks,
+    /// Whether it may show the number of a file.
+    pub(super) numbers: Numbers,
 }
 
 /// What a call waits for. Waiting for a disk does not count: that always ends.
@@ -143,6 +145,24 @@ pub(super) enum Looks {
     NoTime(Arg),
 }
 
+/// Whether a call may show the number of a file (`st_ino` of inode(7)), or may lead to what does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// Never.
+    No,
+    /// Of one that there is: stat(2).
+    Now,
+    /// Also of one that is made later.
+    Later,
+    /// The same, where the path at this address leads into `/proc`: what is opened there may be read at any time, and tells of
+    /// descriptors, mappings and locks (proc(5)).
+    Path(Arg),
+    /// The same, where this is the family of netlink(7): it tells of the files that sockets are called by (sock_diag(7)).
+    Family(Arg),
+    /// Of one that there is, where this is no request of a terminal's (ioctl_tty(2)) or of a socket's (netdevice(7)).
+    Request(Arg),
+}
+
 /// What a call changes for its process, as bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Changes(u8);
@@ -172,6 +192,7 @@ pub(super) const UNKNOWN: Call = Call {
     wakes: Wakes::Anybody,
     changes: Changes::NOTHING,
     looks: Looks::No,
+    numbers: Numbers::Later,
 };
 
 /// The row of a call.

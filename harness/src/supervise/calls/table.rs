@@ -3,7 +3,7 @@
 use super::Clock::{In, Realtime};
 use super::Ends::{After, At};
 use super::Unit::{Millis, Timespec, Timeval};
-use super::{Call, Changes, Ends, Looks, Sleep, UNKNOWN, Wakes};
+use super::{Call, Changes, Ends, Looks, Numbers, Sleep, UNKNOWN, Wakes};
 use syscalls::Sysno as S;
 
 /// It concerns its caller alone: whoever sleeps, sleeps on.
@@ -13,6 +13,7 @@ const OWN: Call = Call {
     wakes: Wakes::Nobody,
     changes: Changes::NOTHING,
     looks: Looks::No,
+    numbers: Numbers::No,
 };
 
 /// It does something to files, directories or descriptors, which somebody may watch or wait for.
@@ -23,6 +24,9 @@ const OTHERS: Call = Call { wakes: Wakes::Anybody, ..OWN };
 
 /// It ends, makes or signals others, who are known.
 const KNOWN: Call = Call { wakes: Wakes::AllButSignals, ..OWN };
+
+/// It opens something, and may wait for that.
+const OPENING: Call = changing(sleeping(FILES, Sleep::Opening), Changes::DESCRIPTORS);
 
 const fn sleeping(call: Call, sleep: Sleep) -> Call {
     Call { sleep, ..call }
@@ -40,6 +44,10 @@ const fn looking(call: Call, looks: Looks) -> Call {
     Call { looks, ..call }
 }
 
+const fn showing(call: Call, numbers: Numbers) -> Call {
+    Call { numbers, ..call }
+}
+
 const fn reading(arg: usize) -> Call {
     sleeping(FILES, Sleep::Read(arg))
 }
@@ -53,14 +61,15 @@ const NO_HANG: u64 = libc::WNOHANG as u64;
 
 /// Calls, and what is known of each of them.
 pub(super) const TABLE: &[(&[S], Call)] = &[
+    // What tells of files, and which.
+    (
+        &[S::stat, S::fstat, S::lstat, S::newfstatat, S::statx, S::file_getattr, S::name_to_handle_at],
+        showing(OWN, Numbers::Now),
+    ),
+    (&[S::chdir, S::chroot], showing(OWN, Numbers::Path(0))),
     // What a process asks about itself or about others, and its own memory.
     (
         &[
-            S::stat,
-            S::fstat,
-            S::lstat,
-            S::newfstatat,
-            S::statx,
             S::statfs,
             S::fstatfs,
             S::ustat,
@@ -79,8 +88,6 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::flistxattr,
             S::getxattrat,
             S::listxattrat,
-            S::file_getattr,
-            S::name_to_handle_at,
             S::statmount,
             S::listmount,
             S::cachestat,
@@ -145,9 +152,7 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::sysinfo,
             S::sysfs,
             S::umask,
-            S::chdir,
             S::fchdir,
-            S::chroot,
             S::personality,
             S::getcpu,
             S::kcmp,
@@ -195,7 +200,6 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::dup,
             S::pipe,
             S::pipe2,
-            S::socket,
             S::socketpair,
             S::eventfd,
             S::eventfd2,
@@ -203,18 +207,20 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::epoll_create1,
             S::inotify_init,
             S::inotify_init1,
-            S::fanotify_init,
             S::timerfd_create,
             S::memfd_create,
             S::memfd_secret,
             S::pidfd_open,
             S::userfaultfd,
-            S::perf_event_open,
-            S::bpf,
             S::landlock_create_ruleset,
             S::mq_getsetattr,
         ],
         changing(OWN, Changes::DESCRIPTORS),
+    ),
+    (&[S::socket], showing(changing(OWN, Changes::DESCRIPTORS), Numbers::Family(0))),
+    (
+        &[S::fanotify_init, S::perf_event_open, S::bpf],
+        showing(changing(OWN, Changes::DESCRIPTORS), Numbers::Later),
     ),
     (&[S::signalfd, S::signalfd4], changing(OWN, Changes::PENDING)),
     // Signals of the process itself. What becomes unblocked is its caller's, or a sibling's that looks by itself.
@@ -228,10 +234,9 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
         changing(OWN, Changes::TIMERS),
     ),
     // Files and directories; also reading a directory is something that can be watched (inotify(7)).
+    (&[S::getdents, S::getdents64], showing(FILES, Numbers::Now)),
     (
         &[
-            S::getdents,
-            S::getdents64,
             S::rename,
             S::renameat,
             S::renameat2,
@@ -297,10 +302,9 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
         &[S::dup2, S::dup3, S::close, S::close_range],
         changing(sleeping(FILES, Sleep::Lingering), Changes::DESCRIPTORS),
     ),
-    (
-        &[S::open, S::openat, S::openat2, S::creat, S::open_by_handle_at],
-        changing(sleeping(FILES, Sleep::Opening), Changes::DESCRIPTORS),
-    ),
+    (&[S::open, S::creat], showing(OPENING, Numbers::Path(0))),
+    (&[S::openat, S::openat2], showing(OPENING, Numbers::Path(1))),
+    (&[S::open_by_handle_at], showing(OPENING, Numbers::Later)),
     // What moves data. A message may also make a signal (mq_notify(3)), and one to a process its socket's owner (O_ASYNC).
     (&[S::read, S::readv, S::pread64, S::preadv, S::preadv2], reading(0)),
     (
@@ -397,7 +401,6 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::capset,
             S::prctl,
             S::unshare,
-            S::setns,
             S::seccomp,
             S::landlock_add_rule,
             S::landlock_restrict_self,
@@ -408,9 +411,10 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
         ],
         OTHERS,
     ),
-    // The machine's own.
+    // What may show files, `/proc` among them, in other places.
     (
         &[
+            S::setns,
             S::mount,
             S::umount2,
             S::pivot_root,
@@ -422,6 +426,12 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::fsmount,
             S::fspick,
             S::mount_setattr,
+        ],
+        showing(OTHERS, Numbers::Later),
+    ),
+    // The machine's own.
+    (
+        &[
             S::swapon,
             S::swapoff,
             S::reboot,
@@ -446,9 +456,9 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
     ),
     // Unknown on purpose: a device may wait for whatever it likes; a tracer and its tracees know each other; a ring works
     // outside of calls; and what no kernel has any more.
+    (&[S::ioctl], showing(UNKNOWN, Numbers::Request(1))),
     (
         &[
-            S::ioctl,
             S::ptrace,
             S::syslog,
             S::io_uring_setup,

@@ -7,6 +7,7 @@ use crate::supervise::code::places::Places;
 use crate::supervise::code::ticks::Ticks;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// It makes runs faster, and changes nothing of what they report.
@@ -15,6 +16,7 @@ pub struct Learnt {
     loader: Mutex<Loader>,
     recalled: OnceLock<()>,
     shared: Mutex<Vec<(PathBuf, String)>>,
+    numbers: AtomicBool,
     /// Where in its file a program's code is.
     pub(in crate::supervise) places: Places,
     /// Where a program of Go reads the processor's counter.
@@ -53,6 +55,16 @@ impl Learnt {
     /// Some program had its loader elsewhere.
     pub(in crate::supervise) fn loader_is_elsewhere(&self) {
         self.known().refute();
+    }
+
+    /// A run may have looked at the number of a file that it had made (`supervise/numbers.rs`).
+    pub(in crate::supervise) fn numbers_are_looked_at(&self) {
+        self.numbers.store(true, Ordering::Relaxed);
+    }
+
+    /// True if runs may look at numbers of files that they have made, as far as is known.
+    pub(in crate::supervise) fn numbers_matter(&self) -> bool {
+        self.numbers.load(Ordering::Relaxed)
     }
 
     /// Takes in which folders should have been the runs' own, and are the machine's.
