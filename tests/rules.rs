@@ -227,6 +227,133 @@ fn what_a_program_only_overlooks_is_found_and_what_it_does_anyway_is_not() {
     }
 }
 
+/// Waits for a worker while another child ends or a timer runs out, or writes to it, and is cut short.
+const CUT_SHORT: &str = r#"
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static char list[200000];
+static void handler(int signal) { (void)signal; }
+static void reaps(int signal) { (void)signal; while (waitpid(-1, 0, WNOHANG) > 0) { } }
+static int counts(int from)
+{
+    static char text[65536];
+    long all = 0;
+    ssize_t got;
+    while ((got = read(from, text, sizeof text)) > 0) all += got;
+    printf("%ld bytes\n", all);
+    return fflush(stdout);
+}
+int main(void)
+{
+    struct sigaction action = { .sa_handler = handler };
+    struct itimerval timer = { .it_value = { .tv_usec = 500000 } };
+    int ends[2], status = 0;
+    pid_t worker, other = 0;
+    (void)timer, (void)reaps;
+    if (pipe(ends) != 0) return 9;
+#ifdef REAPS
+    action.sa_handler = reaps;
+#endif
+#ifdef TIMER
+    sigaction(SIGALRM, &action, 0);
+    setitimer(ITIMER_REAL, &timer, 0);
+#else
+    sigaction(SIGCHLD, &action, 0);
+    if ((other = fork()) == 0) return write(2, "o", 1) != 1;
+#endif
+    if ((worker = fork()) == 0) {
+        close(ends[1]);
+        return counts(ends[0]);
+    }
+    close(ends[0]);
+#ifdef WRITES
+    ssize_t wrote = write(ends[1], list, sizeof list);
+#ifdef LATER
+    while (wrote < (ssize_t)sizeof list) {
+        getppid();
+        ssize_t more = write(ends[1], list, sizeof list - (wrote > 0 ? wrote : 0));
+        wrote = (wrote > 0 ? wrote : 0) + (more > 0 ? more : 0);
+    }
+#endif
+#endif
+    close(ends[1]);
+#ifdef ANY
+    if (wait(&status) == -1 && errno == EINTR) wait(&status);
+    return 0;
+#elif defined WRITES
+    while (waitpid(worker, &status, 0) == -1 && errno == EINTR) { }
+#else
+    if (waitpid(worker, &status, 0) == -1 && errno == EINTR) {
+#ifdef SAYS
+        puts("it takes too long");
+#elif defined ENDS
+        kill(worker, SIGKILL);
+#endif
+    }
+#endif
+    while (other != 0 && waitpid(other, &status, 0) == -1 && errno == EINTR) { }
+    return 0;
+}
+"#;
+
+#[test]
+fn what_a_childs_end_or_a_timer_cuts_short_is_left_undone_or_done_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |words: &[&str]| {
+        let source = folder.path().join("cut.c");
+        let defined: String = words.iter().map(|word| format!("#define {word}\n")).collect();
+        fs::write(&source, defined + CUT_SHORT).unwrap();
+        build(&source, folder.path());
+        explore(&["--runs", "60", "--save", "saved.ron"], "cut", folder.path())
+    };
+    for (words, why) in [
+        (
+            &[][..],
+            "p0.2 to be waited for, as where another child's SIGCHLD comes just before the call; p0 in wait4 ",
+        ),
+        (
+            &["TIMER"],
+            "p0.1 to be waited for, as where the timer's signal comes just before the call; p0 in wait4 ",
+        ),
+        (
+            &["WRITES"],
+            "all to be written, as where another child's SIGCHLD comes just before the call; p0 in write ",
+        ),
+        (
+            &["WRITES", "TIMER"],
+            "all to be written, as where the timer's signal comes just before the call; p0 in write ",
+        ),
+    ] {
+        let output = told(words);
+        ends(&output, 100);
+        let text = stdout(&output);
+        assert_eq!(text.matches("finding: ").count(), 1, "{words:?}: {text}");
+        assert!(text.contains(&format!("  expected {why}")), "{words:?}: {text}");
+        let trace = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+        ends(&script::sigrace(folder.path(), &["replay", trace, "--times", "5"]), 0);
+        // What is so already where nothing is disturbed is no race of a scenario.
+        let saved = folder.path().join("saved.ron");
+        assert_ne!(saved.exists(), text.contains("minimal schedule: no step"), "{words:?}: {text}");
+        if saved.exists() {
+            ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
+            fs::remove_file(saved).unwrap();
+        }
+    }
+    // Whoever ends first is enough, it says that it waits no longer, it ends whom it does not wait for, the handler waits, and the rest
+    // is written later on.
+    for words in
+        [&["ANY"][..], &["TIMER", "SAYS"], &["ENDS"], &["TIMER", "ENDS"], &["REAPS"], &["WRITES", "LATER"]]
+    {
+        let output = told(words);
+        assert!(!stdout(&output).contains("cuts short"), "{words:?}: {}", stdout(&output));
+    }
+}
+
 /// Opens a file twice, and is told to do something else by a SIGHUP, at which it holds more: what is done with that later on depends.
 const HOLDS: &str = r#"
 #include <fcntl.h>

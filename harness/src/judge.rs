@@ -11,6 +11,7 @@
 mod atomicity;
 mod client;
 mod crash;
+mod cut_short;
 mod descriptors;
 mod exec_blocked;
 mod exit;
@@ -97,6 +98,7 @@ expectations! {
     Late: late::KIND;
     Atomicity: atomicity::KIND;
     Leaked: leaked::KIND;
+    CutShort: cut_short::KIND;
     TimedOut: timed_out::KIND;
 }
 

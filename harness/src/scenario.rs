@@ -278,7 +278,8 @@ pub struct Expect {
     pub exec_blocked: Option<u32>,
     /// True if the program may end up waiting for the outside (a server that was told nothing).
     pub idle: bool,
-    /// True if the first process ends no other way than in the reference run because a signal interrupts a call.
+    /// True if the first process ends no other way than in the reference run because a signal interrupts a call, and nothing is left
+    /// undone because of that.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub uninterrupted: bool,
     /// True if no signal is lost: what ends the first process in some runs ends it in all, and what it does after a signal it

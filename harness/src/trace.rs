@@ -16,18 +16,20 @@ mod remains;
 mod seen;
 mod terminal;
 mod threads;
+mod undone;
 
 pub use alike::{Essence, difference, first_difference};
 pub use asleep::Meeting;
 pub use crash::{Crash, crashes, last_call};
 pub use effects::tells;
-pub use interrupted::{Interruption, interrupted};
+pub use interrupted::{Interrupter, Interruption, interrupted};
 pub use output::Output;
 pub use places::{Frame, InlinedCall, Line, Moment, Whereabouts};
 pub use remains::{Change, Changing, Object, Open, Remains, shape};
 pub use seen::{CallResult, Handled, Returned, Seen, SeenCall};
 pub use terminal::{Acts, Foreground, TerminalLeft};
 pub use threads::Threads;
+pub use undone::Undone;
 
 use crate::program::{Launch, Limits};
 use crate::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};
@@ -471,6 +473,8 @@ pub enum Broken {
     Atomicity,
     /// A process that waits on after a signal holds descriptors that it does not hold where the signal comes elsewhere.
     Leaked,
+    /// Something is left undone since a signal cut a call short: a child is not waited for, or the rest of something is not written.
+    CutShort,
     /// The time limit was reached.
     TimedOut,
 }

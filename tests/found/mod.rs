@@ -3,13 +3,14 @@
 #![allow(dead_code, reason = "not everybody looks at all of them")]
 
 /// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 34] = [
+pub const FOUND: [(&str, &str); 36] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
     ("coalesced", "zombies are left"),
     ("competing_wait", "it hangs"),
     ("count", "another exit where a signal comes between two instructions"),
+    ("distracted", "what a signal cuts short is left undone"),
     ("early_jump", "a process crashes"),
     ("early_timer", "it hangs"),
     ("eintr", "an interrupted call is taken for its end"),
@@ -30,6 +31,7 @@ pub const FOUND: [(&str, &str); 34] = [
     ("reaping", "results are mixed up when children end in another order"),
     ("reentered", "another exit where a signal comes between two instructions"),
     ("running", "it hangs"),
+    ("short_count", "what a signal cuts short is left undone"),
     ("shutdown", "it waits for the outside"),
     ("stale_job", "it only lets time pass"),
     ("stale_lock", "other files are left than should be"),

@@ -57,7 +57,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let exits = match &trace.breaks {
         breaks if breaks.contains(&Broken::Atomicity) => Exits::Atomic,
         breaks
-            if [Broken::Interrupted, Broken::Lost, Broken::Overlooked, Broken::Leaked]
+            if [Broken::Interrupted, Broken::Lost, Broken::Overlooked, Broken::Leaked, Broken::CutShort]
                 .iter()
                 .any(|one| breaks.contains(one)) =>
         {

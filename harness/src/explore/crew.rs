@@ -5,7 +5,7 @@
 
 use super::error::ExploreError;
 use crate::schedule::{Schedule, Site, Step};
-use crate::supervise::{RunError, Supervise};
+use crate::supervise::{Called, Observe, RunError, Supervise, Wanted};
 use crate::trace::{Event, Run, What};
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
@@ -74,8 +74,11 @@ const LINGER: Duration = Duration::from_millis(20);
 
 /// The batch that a schedule belongs to, and its place there.
 type Place = (u64, usize);
-type Job = (Place, Schedule);
-type Done = (Place, Result<Tried, RunError>);
+/// Calls whose results are to be seen, if any are.
+type Job = (Place, Schedule, Option<Wanted>);
+/// With what the calls returned.
+type Made = (Tried, Vec<Called>);
+type Done = (Place, Result<Made, RunError>);
 
 /// The caller's side of the workers.
 pub(super) struct Crew<'env> {
@@ -195,14 +198,34 @@ impl<'env> Crew<'env> {
         schedules: &[Schedule],
         enough: &dyn Fn(&Run) -> bool,
     ) -> Result<Vec<Tried>, (usize, RunError)> {
+        let tried = self.make_all(schedules, None, enough)?;
+        Ok(tried.into_iter().map(|(tried, _)| tried).collect())
+    }
+
+    /// Runs this schedule and sees what these calls return; none where that cannot be seen, or where the user asked to stop.
+    pub(super) fn see(&self, schedule: &Schedule, wanted: Wanted) -> Result<Option<Made>, RunError> {
+        match self.make_all(std::slice::from_ref(schedule), Some(wanted), &|_| false) {
+            Ok(mut made) => Ok(made.pop()),
+            Err((_, RunError::Unsupported(_))) => Ok(None),
+            Err((_, error)) => Err(error),
+        }
+    }
+
+    fn make_all(
+        &self,
+        schedules: &[Schedule],
+        wanted: Option<Wanted>,
+        enough: &dyn Fn(&Run) -> bool,
+    ) -> Result<Vec<Made>, (usize, RunError)> {
         let batch = self.batches.get() + 1;
         self.batches.set(batch);
-        let jobs = schedules.iter().enumerate().map(|(index, schedule)| ((batch, index), schedule.clone()));
+        let jobs = schedules.iter().enumerate();
+        let jobs = jobs.map(|(index, schedule)| ((batch, index), schedule.clone(), wanted.clone()));
         self.queue.change(|waiting| {
             waiting.since.get_or_insert_with(Instant::now);
             waiting.jobs.extend(jobs);
         });
-        let mut early: HashMap<usize, Result<Tried, RunError>> = HashMap::new();
+        let mut early = HashMap::new();
         let mut tried = Vec::with_capacity(schedules.len());
         while tried.len() < schedules.len() {
             let result = match early.remove(&tried.len()) {
@@ -219,7 +242,7 @@ impl<'env> Crew<'env> {
             match result {
                 Ok(one) => {
                     tried.push(one);
-                    if tried.last().is_some_and(|one| enough(&one.run)) {
+                    if tried.last().is_some_and(|(one, _): &Made| enough(&one.run)) {
                         break;
                     }
                 }
@@ -260,10 +283,16 @@ where
             }
             supervisor.as_mut().map_or(Ok(false), |supervisor| supervisor.ready(&|| !queue.is_closed()))
         });
-        let Some((job, schedule)) = queue.take() else { continue };
+        let Some((job, schedule, wanted)) = queue.take() else { continue };
         let result = ready.and_then(|_| {
             caught(index, || match &mut supervisor {
-                Some(supervisor) => attempt(supervisor, &schedule),
+                Some(supervisor) => match wanted.map(Observe::Calls) {
+                    None => attempt(supervisor, &schedule).map(|tried| (tried, Vec::new())),
+                    Some(observe) => attempt_by(|| {
+                        let (run, observed) = supervisor.observe(&schedule, &observe)?;
+                        Ok((run, observed.calls))
+                    }),
+                },
                 None => Err(RunError::Fault(format!("worker {index} has no supervisor"))),
             })
         });

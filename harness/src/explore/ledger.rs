@@ -2,9 +2,10 @@
 
 use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
-use super::steps::{control, heeds, last_call, sent_at};
-use crate::schedule::{Point, Schedule, ThreadName};
-use crate::trace::{Broken, End, Open, Run, Status};
+use super::steps::{before_call, control, heeds, last_call, sent_at};
+use crate::schedule::{Point, Schedule, Syscall, ThreadName};
+use crate::supervise::{Called, Wanted};
+use crate::trace::{Broken, End, Interruption, Open, Outcome, Output, Run, Status, Undone, What, shape};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::{Discriminant, discriminant};
@@ -25,6 +26,8 @@ pub(super) struct Entry {
     pub(super) end: (Discriminant<End>, Option<Status>),
     /// A hash of what it did that others can notice.
     pub(super) effects: u64,
+    /// A hash of what was written in the end, to standard output, to clients and to files.
+    pub(super) told: u64,
 }
 
 /// What is remembered of a run at whose end everything sleeps for good.
@@ -38,8 +41,21 @@ pub(super) struct Waiting {
     pub(super) answer: u64,
 }
 
+/// What is remembered of a call that seems to have been cut short, after which something seems to be left undone.
+#[derive(Clone, Debug)]
+pub(super) struct LeftUndone {
+    pub(super) call: Interruption,
+    pub(super) what: Undone,
+    /// The schedule in which what cut the call short comes just before it.
+    pub(super) control: Schedule,
+}
+
 /// So many failing runs that others were compared with are kept until they are followed up.
 const MOST_ASIDE: usize = 64;
+
+/// After so many looks in vain nobody looks any more whether a wait or a write was cut short that nobody's signal has come to: there are
+/// programs that never wait for some child.
+const MOST_FUTILE: u32 = 8;
 
 /// What came of what was run.
 #[derive(Debug, Default)]
@@ -53,6 +69,10 @@ pub(super) struct Entries {
     heeding: Option<Schedule>,
     /// Of schedules that leave some, the children that nobody has waited for.
     unwaited: HashMap<Schedule, Vec<ThreadName>>,
+    /// Of schedules after which something seems to be left undone, what that is.
+    undone: HashMap<Schedule, Vec<LeftUndone>>,
+    /// How often nothing came of that, where nobody had sent what was to have cut a call short.
+    futile: u32,
     /// Of schedules after which everything sleeps, what is there then.
     waiting: HashMap<Schedule, Waiting>,
     /// Of schedules that send a signal at an instruction, the call that the thread has made before.
@@ -121,9 +141,18 @@ impl<'a, 'env> Ledger<'a, 'env> {
             events: hash(&run.events),
             end: (discriminant(&run.outcome.end), run.outcome.end.status()),
             effects: hash(&run.effects()),
+            told: told(&run.outcome),
         };
         if let Some(control) = breaks.and_then(|breaks| control(run, breaks)) {
             self.so_far.controls.insert(run.schedule.clone(), control);
+        }
+        if breaks == Some(Broken::CutShort) {
+            let all = run.left_undone().into_iter();
+            let all = all.filter_map(|(call, what)| {
+                let control = before_call(run, &call)?;
+                Some(LeftUndone { call, what, control })
+            });
+            self.so_far.undone.insert(run.schedule.clone(), all.collect());
         }
         if self.so_far.heeding.is_none() && heeds(run) {
             self.so_far.heeding = Some(run.schedule.clone());
@@ -158,6 +187,45 @@ impl<'a, 'env> Ledger<'a, 'env> {
     /// The children that nobody has waited for in the run of this schedule.
     pub(super) fn unwaited(&self, schedule: &Schedule) -> &[ThreadName] {
         self.so_far.unwaited.get(schedule).map_or(&[], Vec::as_slice)
+    }
+
+    /// What seems to be left undone after this schedule's run.
+    pub(super) fn left_undone(&self, schedule: &Schedule) -> &[LeftUndone] {
+        self.so_far.undone.get(schedule).map_or(&[], Vec::as_slice)
+    }
+
+    /// True if it is still worth looking whether something is left undone that nobody's signal has brought about.
+    pub(super) fn looks_for_undone(&self) -> bool {
+        self.so_far.futile < MOST_FUTILE
+    }
+
+    /// Nothing came of looking for that.
+    pub(super) fn note_futile(&mut self) {
+        self.so_far.futile += 1;
+    }
+
+    /// What this call of this thread returns each time in a run of this schedule; none where that cannot be seen, or where the run is
+    /// another than it was.
+    pub(super) fn results(
+        &mut self,
+        schedule: &Schedule,
+        thread: &ThreadName,
+        call: Syscall,
+    ) -> Result<Option<Vec<Called>>, Halt> {
+        let before = self.look(schedule)?;
+        let wanted = Wanted::from([(thread.clone(), call)]);
+        let seen =
+            self.crew.see(schedule, wanted).map_err(ExploreError::run(format!("looking at ({schedule})")))?;
+        self.so_far.extra_runs += u64::from(seen.is_some());
+        let same = |run: &Run| run.taint.is_none() && hash(&run.events) == before.events;
+        Ok(seen.filter(|(tried, _)| same(&tried.run)).map(|(tried, mut called)| {
+            // Where a handler comes first, the call is not made until its next visit.
+            called.retain(|one| {
+                let made = What::Go(one.point.site, one.point.nth);
+                tried.run.events.iter().any(|event| event.thread == one.point.thread && event.what == made)
+            });
+            called
+        }))
     }
 
     /// What is there at the end of this schedule's run, if everything sleeps then.
@@ -248,6 +316,14 @@ impl<'a, 'env> Ledger<'a, 'env> {
         let entry = self.look(schedule)?;
         Ok(entry.clean && entry.breaks == Some(breaks))
     }
+}
+
+fn told(outcome: &Outcome) -> u64 {
+    let clients: Vec<&Output> = outcome.clients.iter().map(|one| &one.stdout).collect();
+    let mut files: Vec<_> =
+        outcome.remains.changes.iter().map(|change| (shape(&change.name), &change.how)).collect();
+    files.sort();
+    hash(&(&outcome.stdout, clients, format!("{files:?}")))
 }
 
 fn hash(what: &impl Hash) -> u64 {

@@ -23,6 +23,7 @@ mod code;
 mod confirm;
 mod cover;
 mod crew;
+mod cut_short;
 mod elsewhere;
 mod error;
 mod executed;

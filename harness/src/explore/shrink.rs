@@ -8,6 +8,7 @@
 //! without that signal does not break the same.
 
 use super::atomicity;
+use super::cut_short;
 use super::error::Halt;
 use super::interrupted;
 use super::leaked;
@@ -67,8 +68,14 @@ pub(super) fn shrink(
 }
 
 /// What one run alone cannot break: whether it does is decided by other runs.
-pub(super) const BY_OTHERS: [Broken; 5] =
-    [Broken::Interrupted, Broken::Lost, Broken::Overlooked, Broken::Atomicity, Broken::Leaked];
+pub(super) const BY_OTHERS: [Broken; 6] = [
+    Broken::Interrupted,
+    Broken::Lost,
+    Broken::Overlooked,
+    Broken::Atomicity,
+    Broken::Leaked,
+    Broken::CutShort,
+];
 
 /// False if other runs show that the schedule does not break what its own run seems to break.
 pub(super) fn decided(
@@ -87,6 +94,8 @@ pub(super) fn decided(
         atomicity::decides(ledger, space, schedule)
     } else if breaks == Broken::Leaked {
         leaked::decides(ledger, space, schedule)
+    } else if breaks == Broken::CutShort {
+        cut_short::decides(ledger, schedule)
     } else {
         Ok(true)
     }

@@ -2,7 +2,7 @@
 
 use crate::schedule::{Action, Label, Point, Schedule, Site, Step, Target};
 use crate::signal::Signal;
-use crate::trace::{Broken, End, Run, Status, What};
+use crate::trace::{Broken, End, Interrupter, Interruption, Run, Status, What};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// How much there is to an action: a switch to all holds nobody else back, and a signal is more than a switch, a timer's too.
@@ -141,6 +141,22 @@ fn uninterrupted(run: &Run) -> Option<Schedule> {
     let schedule =
         steps.fold(run.schedule.clone(), |schedule, (step, before)| moved(&schedule, step, before.clone()));
     (schedule != run.schedule).then_some(schedule)
+}
+
+/// The schedule of this run with what seems to have cut this call short just before that; none where something is done there already.
+pub(super) fn before_call(run: &Run, one: &Interruption) -> Option<Schedule> {
+    let fires = |step: &&Step| step.point() == one.point && step.action == Action::Fire;
+    let more = match one.by {
+        Interrupter::Sent => return uninterrupted(run),
+        Interrupter::Child => Action::Switch(Target::All),
+        Interrupter::Timer => match run.schedule.steps.iter().find(fires) {
+            Some(step) => return Some(moved(&run.schedule, step, one.before.clone())),
+            None => Action::Fire,
+        },
+    };
+    let free = run.schedule.steps.iter().all(|step| step.point() != one.before);
+    let step = Step::new(one.before.clone(), more);
+    free.then(|| Schedule { steps: run.schedule.steps.iter().cloned().chain([step]).collect() })
 }
 
 /// The step that sends a signal at an instruction, and its index: the first.

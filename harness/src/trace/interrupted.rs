@@ -1,26 +1,41 @@
-//! Which calls the schedule's signals interrupt.
+//! Which calls signals interrupt: those of the schedule, and those that a child's end or a timer causes by itself.
 
 use super::{Event, Run, What};
 use crate::schedule::{Action, Point, Site, Syscall, ThreadName};
 use std::collections::HashMap;
 
-/// A call in which a thread slept when it was sent a signal, and which it did not begin again afterwards.
+/// What may have interrupted a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupter {
+    /// A signal that the schedule sent.
+    Sent,
+    /// The end of another process, a child's of the one that slept: its SIGCHLD, if that is caught.
+    Child,
+    /// A timer of the process.
+    Timer,
+}
+
+/// A call in which a thread slept when it was sent a signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interruption {
+    /// What may have come there. If it is a child's end, the call may also be over for another reason.
+    pub by: Interrupter,
     /// Where it slept.
     pub point: Point,
     /// Where it was just before the call.
     pub before: Point,
-    /// The index of the event with which it went on instead. It may be its handler that did.
+    /// The index of the event with which it went on. It may be its handler that did.
     pub after: usize,
+    /// True if that is the same call: made again by the kernel (SA_RESTART, signal(7)) or by the program, or another one.
+    pub again: bool,
 }
 
-/// What is known of a thread while the events are read.
-#[derive(Default)]
-struct Thread {
-    before: Option<(Syscall, u32)>,
-    /// Where it sleeps, and where it was just before.
-    asleep: Option<(Point, Point)>,
+/// A thread that sleeps, while the events are read.
+struct Asleep {
+    point: Point,
+    before: Point,
+    /// The index of the event with which it fell asleep.
+    since: usize,
     /// It was sent something there, and has not gone on.
     sent: bool,
 }
@@ -31,29 +46,56 @@ impl Run {
     pub fn interrupted(&self) -> Vec<Interruption> {
         interrupted(&self.events)
     }
+
+    /// The calls that signals may have interrupted, whatever they come from, also those that are made again.
+    pub fn cut_short(&self) -> Vec<Interruption> {
+        cut_short(&self.events)
+    }
 }
 
 /// The calls that the signals of the schedule interrupt in a run of these events.
 pub fn interrupted(events: &[Event]) -> Vec<Interruption> {
-    let mut threads: HashMap<&ThreadName, Thread> = HashMap::new();
+    let mut all = cut_short(events);
+    all.retain(|one| one.by == Interrupter::Sent && !one.again);
+    all
+}
+
+fn cut_short(events: &[Event]) -> Vec<Interruption> {
+    let mut begun: HashMap<&ThreadName, (Syscall, u32)> = HashMap::new();
+    let mut asleep: HashMap<&ThreadName, Asleep> = HashMap::new();
+    // What came last to each process by itself, and when.
+    let mut came: HashMap<ThreadName, (usize, Interrupter)> = HashMap::new();
     let mut interrupted = Vec::new();
     for (index, event) in events.iter().enumerate() {
-        let thread = threads.entry(&event.thread).or_default();
+        let thread = &event.thread;
+        if let Some((process, by)) = caused(event) {
+            came.insert(process, (index, by));
+        }
         match &event.what {
-            What::Step(Action::Send(_) | Action::SendGroup(_)) => thread.sent |= thread.asleep.is_some(),
+            What::Step(Action::Send(_) | Action::SendGroup(_)) => {
+                asleep.entry(thread).and_modify(|one| one.sent = true);
+            }
             What::Sleep(call, nth) => {
-                let at = |site, nth| Point { thread: event.thread.clone(), site, nth };
-                let before = thread.before.filter(|(before, _)| before == call);
-                thread.asleep =
-                    before.map(|(_, visit)| (at(Site::In(*call), *nth), at(Site::Before(*call), visit)));
-                thread.sent = false;
+                let at = |site, nth| Point { thread: thread.clone(), site, nth };
+                if let Some((_, visit)) = begun.get(thread).filter(|(before, _)| before == call) {
+                    let (point, before) = (at(Site::In(*call), *nth), at(Site::Before(*call), *visit));
+                    asleep.insert(thread, Asleep { point, before, since: index, sent: false });
+                } else {
+                    asleep.remove(thread);
+                }
             }
             What::Go(site, visit) => {
                 let call = site.begun();
-                let slept = thread.asleep.take().filter(|_| std::mem::take(&mut thread.sent));
-                let slept = slept.filter(|(_, before)| Some(before.site) != call.map(Site::Before));
-                interrupted.extend(slept.map(|(point, before)| Interruption { point, before, after: index }));
-                thread.before = call.map(|call| (call, *visit));
+                if let Some(Asleep { point, before, since, sent }) = asleep.remove(thread) {
+                    let came = came.get(&thread.process()).filter(|(at, _)| *at > since);
+                    let by = if sent { Some(Interrupter::Sent) } else { came.map(|(_, by)| *by) };
+                    let again = Some(before.site) == call.map(Site::Before);
+                    interrupted.extend(by.map(|by| Interruption { by, point, before, after: index, again }));
+                }
+                match call {
+                    Some(call) => begun.insert(thread, (call, *visit)),
+                    None => begun.remove(thread),
+                };
             }
             What::Exec(_)
             | What::Step(_)
@@ -69,4 +111,24 @@ pub fn interrupted(events: &[Event]) -> Vec<Interruption> {
         }
     }
     interrupted
+}
+
+/// The process to which this may send a signal by itself, and as what.
+fn caused(event: &Event) -> Option<(ThreadName, Interrupter)> {
+    match &event.what {
+        What::End(_) if event.thread.is_process() => Some((event.thread.parent()?, Interrupter::Child)),
+        What::Fire(_) => Some((event.thread.process(), Interrupter::Timer)),
+        What::End(_)
+        | What::Exec(_)
+        | What::Go(..)
+        | What::Step(_)
+        | What::Sleep(..)
+        | What::Make(_)
+        | What::Signal(_)
+        | What::Stop
+        | What::Continue
+        | What::Expire(_)
+        | What::Refuse(..)
+        | What::NotHeld(..) => None,
+    }
 }

@@ -85,7 +85,7 @@ impl Args {
                 orphans: left(LeftHow::Orphan),
                 // Who has been typed at may wait for more.
                 idle: matches!(outcome.end, End::Idle(_)) || typed(&section.person) != Typed::Nothing,
-                uninterrupted: found(Broken::Interrupted),
+                uninterrupted: found(Broken::Interrupted) || found(Broken::CutShort),
                 heeded: found(Broken::Lost) || found(Broken::Overlooked),
                 paired: found(Broken::Paired),
                 atomic: found(Broken::Atomicity),

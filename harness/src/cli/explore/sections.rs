@@ -305,14 +305,16 @@ impl Sections {
         Some(told)
     }
 
-    /// Why it is not written down, if it is not: a scenario has no word for runs that wait for a signal, and one in which nothing can be
-    /// done tests nothing.
+    /// Why it is not written down, if it is not: a scenario has no word for runs that wait for a signal, nor for what breaks without any
+    /// step, and one in which nothing can be done tests nothing.
     pub(super) fn not_kept(&self, section: &Section, done: &Done) -> Option<&'static str> {
         let reference = &done.report.reference;
         let waits = matches!(reference.run.outcome.end, End::Hang(_));
         let again = judge::waits_again(reference.plain(), &reference.run);
         if waits && (again || self.several() && section.send.is_empty()) {
             Some("a scenario has no word for a program that waits for the next signal")
+        } else if done.report.findings.iter().any(|finding| finding.schedule.steps.is_empty()) {
+            Some("a scenario has no word for what breaks where nothing is disturbed")
         } else if done.report.coverage.steps == 0 && done.report.findings.is_empty() {
             Some("no step was taken in any run, so that it would test nothing")
         } else {
