@@ -222,6 +222,7 @@ fn parked(word: &str, schedule: &Schedule) -> Option<[Run; 2]> {
         of_timers: SignalSet::EMPTY,
         returns_after: None,
         word: None,
+        stacks: false,
     };
     let made = supervised::with_supervisor(launch, Limits::default(), |supervisor| {
         let plain = supervisor.run(schedule)?;

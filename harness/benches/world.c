@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* So many connections, which the client ends first: each leaves a socket in TIME_WAIT. */
@@ -33,19 +34,21 @@ static int connections(int count)
     return 0;
 }
 
-static int file(void)
+/* A file that is removed again. Where its number is looked at, no run has the files of the run before. */
+static int file(int looks)
 {
     char name[] = "world-XXXXXX";
+    struct stat is;
     int fd = open(name, O_RDWR | O_CREAT, 0600);
 
-    return fd < 0 || write(fd, name, sizeof name) < 0 || close(fd) || unlink(name);
+    return fd < 0 || write(fd, name, sizeof name) < 0 || (looks && fstat(fd, &is)) || close(fd) || unlink(name);
 }
 
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "nothing";
 
-    if (strcmp(what, "file") == 0)
-        return file();
+    if (strcmp(what, "file") == 0 || strcmp(what, "seen") == 0)
+        return file(strcmp(what, "seen") == 0);
     return connections(strcmp(what, "connection") == 0 ? 1 : strcmp(what, "connections") == 0 ? 8 : 0);
 }

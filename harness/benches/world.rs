@@ -1,9 +1,9 @@
 //! What a network and files of its own cost: runs with both against runs with the machine's, in turn; and what a terminal costs.
 //!
 //! `cargo bench --bench world` prints, for a program that listens, for one whose connections are left in TIME_WAIT, for one
-//! that writes a file, and for one that does nothing on a terminal, the median of the ratios of neighbouring series of the time
-//! that they take, and the ratio of the CPU time of all runs (user and system, of this process, the init and the programs), with
-//! what a run of each takes. Names of kinds behind `--` choose.
+//! that writes a file and removes it, for one that also looks at the file's number, and for one that does nothing on a terminal,
+//! the median of the ratios of neighbouring series of the time that they take, and the ratio of the CPU time of all runs (user
+//! and system, of this process, the init and the programs), with what a run of each takes. Names of kinds behind `--` choose.
 
 mod measured;
 
@@ -12,7 +12,7 @@ use sigrace::world::{Files, Network, World};
 use std::path::Path;
 
 /// What the program does.
-const KINDS: [&str; 4] = ["nothing", "connection", "connections", "file"];
+const KINDS: [&str; 5] = ["nothing", "connection", "connections", "file", "seen"];
 const TOGETHER: usize = 100;
 const TIMES: usize = 15;
 

@@ -176,7 +176,7 @@ const MOST_THREADS: usize = 4;
 pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checked, RunError> {
     let mut runs = Runs::new(asked, supervisor);
     let mut checked = Checked::default();
-    let found = runs.found()?;
+    let found = runs.found(true)?;
     // Who was not asked about is sent nothing.
     let all = if asked.signals.is_empty() { MOST_PROCESSES } else { 1 };
     let (mut left, mut threads_left) = (0, 0);

@@ -39,7 +39,7 @@ impl Handlers {
 
 /// Looks for the handlers, by one run.
 pub fn handlers(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Handlers, RunError> {
-    Runs::new(asked, supervisor).found().map(Handlers)
+    Runs::new(asked, supervisor).found(false).map(Handlers)
 }
 
 /// Finds out, by the program's code, which functions of libraries the main flow calls that share something with what the handlers

@@ -210,13 +210,15 @@ impl<'a> Runs<'a> {
             of_timers: natural(Signal::ALRM),
             returns_after: None,
             word: None,
+            stacks: false,
         }
     }
 
     /// Who has which handlers when no signal is sent but those of the reference run.
-    pub(super) fn found(&mut self) -> Result<Found, RunError> {
+    /// Looks at the `stacks` of its threads as well, if so.
+    pub(super) fn found(&mut self, stacks: bool) -> Result<Found, RunError> {
         let base = self.base.clone();
-        let watch = self.watch(Vec::new(), SignalSet::EMPTY);
+        let watch = Watch { stacks, ..self.watch(Vec::new(), SignalSet::EMPTY) };
         let Some((run, observed)) = self.run(&base, watch)? else { return Ok(Found::default()) };
         let first = std::iter::once(&self.thread);
         let made = run.events.iter().filter_map(|event| event.what.made());

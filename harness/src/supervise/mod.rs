@@ -194,7 +194,7 @@ pub struct Observed {
     /// Where the program spun, if it did: the address in its own code, as it was linked, and those to which calls return that lead there.
     pub spins: Vec<u64>,
     /// Where calls return to that were on a stack when a thread made a system call, as they were linked: the file of the program that
-    /// it runs, and the address in it. Of a run with a look at handlers in which no place is watched.
+    /// it runs, and the address in it. Only if that was asked for (`Watch::stacks`).
     pub on_stack: Vec<(String, u64)>,
     /// The files that the process whose handlers were looked at had in its memory as code, the program first.
     pub modules: Vec<PathBuf>,

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 const REQUESTS: [Range<u64>; 2] = [0x5400..0x5500, 0x8900..0x8a00];
 
 impl Turns<'_> {
-    /// This call is let happen next.
+    /// This call is let happen next. It is none of the dynamic loader's, which only compares numbers.
     pub(super) fn note_numbers(
         &mut self,
         id: ThreadId,
@@ -42,11 +42,8 @@ impl Turns<'_> {
     fn leads_into_proc(&self, id: ThreadId, address: u64) -> bool {
         const PROC: &[u8] = b"proc";
         // A bad address is the kernel's to report.
-        self.tree
-            .thread(id)
-            .door
-            .path(address)
-            .is_ok_and(|path| path.as_os_str().as_bytes().windows(PROC.len()).any(|part| part == PROC))
+        let path = self.tree.thread(id).door.path(address);
+        path.is_ok_and(|path| path.as_os_str().as_bytes().windows(PROC.len()).any(|part| part == PROC))
     }
 
     /// The run has been in files that an earlier one had written to, and may have seen it: it is worth nothing.

@@ -138,6 +138,7 @@ impl Turns<'_> {
             self.note_opening(id, call, &held.args());
             self.note_in_vain(id, call, &held.args());
             self.note_start(id, call, &held);
+            self.note_numbers(id, call, &held.args())?;
         }
         // What signals itself wakes also those who wait for a signal.
         let by_itself = self.kernel.asynchronous && row.wakes != Wakes::Nobody;
@@ -151,7 +152,6 @@ impl Turns<'_> {
             self.note_handler(id, sysno, &held.args())?;
         }
         let process = self.tree.thread(id).process;
-        self.note_numbers(id, call, &held.args())?;
         let Some(sysno) = call.sysno() else {
             let answer = held.proceed(self.cell.listener());
             return self.answered(id, answer);

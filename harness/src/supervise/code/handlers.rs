@@ -81,11 +81,20 @@ impl Turns<'_> {
         Ok(())
     }
 
-    /// Notes where a thread that is about to make a call has come from, where no place is watched yet.
+    /// Notes which code is in the memory of a process where no place is watched yet; and where its thread that is about to make a call
+    /// has come from, if that is asked for.
     pub(in crate::supervise) fn note_on_stack(&mut self, id: ThreadId) {
-        let first = self.watch().is_some_and(|watch| watch.places.is_empty());
+        let Some(stacks) = self.watch().filter(|watch| watch.places.is_empty()).map(|watch| watch.stacks)
+        else {
+            return;
+        };
         let at_call = matches!(&self.tree.thread(id).state, State::Held(held) if matches!(held.place(), Place::Before(..)));
-        if !first || !at_call || self.tree.thread(id).name.client_of().is_some() {
+        if !at_call || self.tree.thread(id).name.client_of().is_some() {
+            return;
+        }
+        if !stacks {
+            let thread = self.tree.thread(id);
+            self.code.lookout.refresh_modules(thread.process, thread.door.tid());
             return;
         }
         let Some((stack, _)) = self.registers_of(id).and_then(|registers| self.stack(id, &registers)) else {

@@ -25,6 +25,8 @@ pub struct Watch {
     pub returns_after: Option<Label>,
     /// What is read at each visit, if anything.
     pub word: Option<Word>,
+    /// Where no place is watched, it is looked at where calls return to whenever a thread makes a system call (`Observed::on_stack`).
+    pub stacks: bool,
 }
 
 /// A piece of the program's memory.
