@@ -18,16 +18,18 @@ fn build(source: &str) -> TempDir {
 }
 
 fn explore(folder: &TempDir, sent: &[&str], words: &[&str]) -> Output {
+    explore_by(folder, &[], sent, words)
+}
+
+fn explore_by(folder: &TempDir, options: &[&str], sent: &[&str], words: &[&str]) -> Output {
     let fixed = ["explore", "-j", "1", "--seed", "1", "--no-handler-checks"];
     let sent: Vec<&str> = sent.iter().flat_map(|signal| ["--send", signal]).collect();
-    script::sigrace(folder.path(), &[&fixed, &sent[..], &["--", "./program"], words].concat())
+    script::sigrace(folder.path(), &[&fixed, options, &sent[..], &["--", "./program"], words].concat())
 }
 
 /// The same as a report for machines, and what was told a person.
-fn json(folder: &TempDir, sent: &[&str], words: &[&str]) -> (Report, String) {
-    let fixed = ["explore", "-j", "1", "--seed", "1", "--no-handler-checks", "--format", "json"];
-    let sent: Vec<&str> = sent.iter().flat_map(|signal| ["--send", signal]).collect();
-    let output = script::sigrace(folder.path(), &[&fixed, &sent[..], &["--", "./program"], words].concat());
+fn json_by(folder: &TempDir, options: &[&str], sent: &[&str], words: &[&str]) -> (Report, String) {
+    let output = explore_by(folder, &[options, &["--format", "json"]].concat(), sent, words);
     let report = serde_json::from_slice(&output.stdout).expect("the report has its own form");
     (report, String::from_utf8_lossy(&output.stderr).into_owned())
 }
@@ -105,7 +107,7 @@ fn a_standard_signal_is_not_queued_twice_and_a_real_time_one_is() {
         assert!(text.contains(&format!("exit code {times}")), "{text}");
         let told = "one was pending already, and it is not queued again";
         assert_eq!(text.contains(told), times == 1, "{text}");
-        let (report, _) = json(&folder, &[signal, signal], &[word]);
+        let (report, _) = json_by(&folder, &[], &[signal, signal], &[word]);
         let reference = &report.searches[0].result.as_ref().unwrap().reference;
         let (done, pending) = (reference.done.len(), reference.pending.len());
         assert_eq!((done as i32, done + pending, reference.not_done.len()), (times, 2, 0), "{reference:?}");
@@ -175,13 +177,13 @@ fn two_signals_at_once_never_wake_two_threads() {
     assert!(gcc.status().unwrap().success());
     // Both at one point take two steps, which chance may not come to before nothing seems new.
     const MANY: [&str; 2] = ["--runs", "600"];
-    let output = explore(&folder, &["HUP", "TERM"], &MANY);
+    let output = explore_by(&folder, &MANY, &["HUP", "TERM"], &[]);
     ends(&output, 0);
     let text = stdout(&output);
     // Of a schedule that would do so it is said that it was none.
     let told = " in which a signal was to be sent while another was pending";
     assert!(text.contains(told), "{text}");
-    let (report, said) = json(&folder, &["HUP", "TERM"], &MANY);
+    let (report, said) = json_by(&folder, &MANY, &["HUP", "TERM"], &[]);
     let found = report.searches[0].result.as_ref().unwrap();
     let runs = if found.merged_runs == 1 { "run" } else { "runs" };
     assert!(said.contains(&format!("not counting {} {runs}{told}", found.merged_runs)), "{said}");

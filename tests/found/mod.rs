@@ -43,13 +43,15 @@ pub const FOUND: [(&str, &str); 36] = [
 ];
 
 /// Those that use a terminal, which it gives them.
-pub const AT_TERMINAL: [(&str, &str); 5] = [
+pub const AT_TERMINAL: [(&str, &str); 4] = [
     ("full_screen", "the terminal is left in other modes"),
     ("hung_up", "it spins for ever"),
-    ("late_taker", "the terminal's foreground is another's"),
     ("put_aside", "the terminal is left in other modes"),
     ("too_small", "it hangs"),
 ];
+
+/// The one that it finds with `--tty`: without a terminal there is another way for it to go on.
+pub const WITH_TERMINAL: [(&str, &str); 1] = [("late_taker", "the terminal's foreground is another's")];
 
 /// Those that it finds with these clients alone.
 pub const WITH_CLIENTS: [(&str, &str, &[&str]); 3] = [

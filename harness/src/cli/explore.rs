@@ -256,7 +256,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let format = args.search.output.format;
     for told in sections
-        .given()
+        .terminal()
         .map(str::to_owned)
         .into_iter()
         .chain(sections.told(&name))
@@ -336,7 +336,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             }
         };
         if format != Format::Human {
-            done.notes.extend(sections.given().map(str::to_owned));
+            done.notes.extend(sections.terminal().map(str::to_owned));
             done.notes.extend(sections.followed().into_iter().chain(sections.unvisited()));
         }
         let found = args.search.first && !done.report.findings.is_empty();

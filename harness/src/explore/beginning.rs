@@ -77,20 +77,20 @@ impl Look {
         &self.listens
     }
 
-    /// True if the program would use a terminal, or asks for one and then fails, and has none.
+    /// True if the program would change a terminal's modes, or asks for a terminal and then fails, and has none.
     pub fn lacks_terminal(&self) -> bool {
-        match self.wants_terminal {
-            WantsTerminal::Nothing => false,
-            WantsTerminal::Asks => {
-                matches!(self.run.outcome.end, End::Ended(status) if status != Status::Exited(0))
-            }
-            WantsTerminal::Uses => true,
-        }
+        let fails = matches!(self.run.outcome.end, End::Ended(status) if status != Status::Exited(0));
+        self.wants_terminal == WantsTerminal::Changes || self.wants_terminal > WantsTerminal::Nothing && fails
+    }
+
+    /// True if it would put somebody in a terminal's foreground, and has none.
+    pub fn takes_terminal(&self) -> bool {
+        self.wants_terminal == WantsTerminal::Takes
     }
 
     /// True if it is another program where it has a terminal, as in that other look.
     pub fn is_helped_by(&self, terminal: &Look) -> bool {
-        self.wants_terminal == WantsTerminal::Uses || self.run.outcome.end != terminal.run.outcome.end
+        self.wants_terminal == WantsTerminal::Changes || self.run.outcome.end != terminal.run.outcome.end
     }
 
     /// True if it came to no end but that of its own clock, or was cut short by another limit when it had gone on for so long on that

@@ -12,8 +12,10 @@ pub enum WantsTerminal {
     Nothing,
     /// To know whether it has one, and how that is.
     Asks,
-    /// To change its modes, or who is in its foreground.
-    Uses,
+    /// To put somebody in its foreground, as shells do, and inits where there is a terminal.
+    Takes,
+    /// To change its modes.
+    Changes,
 }
 
 impl Turns<'_> {
@@ -24,7 +26,8 @@ impl Turns<'_> {
         }
         let wants = match args[1] {
             libc::TCGETS | libc::TIOCGWINSZ | libc::TIOCGPGRP => WantsTerminal::Asks,
-            libc::TCSETS | libc::TCSETSW | libc::TCSETSF | libc::TIOCSPGRP => WantsTerminal::Uses,
+            libc::TIOCSPGRP => WantsTerminal::Takes,
+            libc::TCSETS | libc::TCSETSW | libc::TCSETSF => WantsTerminal::Changes,
             _ => return,
         };
         // A pseudoterminal of its own it has. What cannot be found out is no terminal.

@@ -116,6 +116,8 @@ pub(super) struct Sections {
     listens: Vec<String>,
     /// It has a terminal, since it asks for one.
     given: bool,
+    /// Nobody has said whether it is to have one.
+    free: bool,
 }
 
 impl Args {
@@ -148,7 +150,14 @@ impl Args {
             let listens = look.as_ref().map(|look| Args::unvisited(look, settings)).unwrap_or_default();
             let given = self.is_given_terminal(settings);
             let look = look.filter(|_| looks || given && self.from.is_none());
-            return Ok(Sections { look, stalls: stalls == Some(true), listens, given, ..Sections::of(each) });
+            return Ok(Sections {
+                look,
+                stalls: stalls == Some(true),
+                listens,
+                given,
+                free: self.target.may_have_tty(),
+                ..Sections::of(each)
+            });
         }
         let (look, stalls) = self.look(settings, slots)?;
         let (listens, given) = (Args::unvisited(&look, settings), self.is_given_terminal(settings));
@@ -167,7 +176,16 @@ impl Args {
             let persons = acts.into_iter().map(|act| Section { person: vec![act], ..Section::default() });
             let each = std::iter::once(Section::nothing()).chain(persons).collect();
             let found = Some(found).filter(|_| self.send.is_empty());
-            return Ok(Sections { found, heard, look, stalls, listens, given, ..Sections::of(each) });
+            return Ok(Sections {
+                found,
+                heard,
+                look,
+                stalls,
+                listens,
+                given,
+                free: self.target.may_have_tty(),
+                ..Sections::of(each)
+            });
         }
         let sent = found.send.iter().map(|(signal, to)| Section {
             send: vec![*signal],
@@ -176,7 +194,16 @@ impl Args {
         });
         let ending = fatal.map(|signal| Section { send: vec![signal], fatal: true, ..Section::default() });
         let each = std::iter::once(Section::nothing()).chain(sent).chain(ending).collect();
-        Ok(Sections { found: Some(found), heard, look, stalls, listens, given, ..Sections::of(each) })
+        Ok(Sections {
+            found: Some(found),
+            heard,
+            look,
+            stalls,
+            listens,
+            given,
+            free: self.target.may_have_tty(),
+            ..Sections::of(each)
+        })
     }
 
     /// What an undisturbed run shows, in a part of the time that there is. Where it only lets time pass, and nobody has said how
@@ -247,9 +274,15 @@ impl Sections {
         ))
     }
 
-    /// That it has a terminal, if nobody has asked for one.
-    pub(super) fn given(&self) -> Option<&'static str> {
-        self.given.then_some("it asks for a terminal, so each run has one (--no-tty for none)")
+    /// What is to be said of a terminal that nobody has asked for or refused: that each run has one, or what to type next.
+    pub(super) fn terminal(&self) -> Option<&'static str> {
+        match (self.given, &self.look) {
+            (true, _) => Some("it asks for a terminal, so each run has one (--no-tty for none)"),
+            (false, Some(look)) if self.free && look.takes_terminal() => {
+                Some("it would put a job in the foreground of a terminal, and has none; next: --tty")
+            }
+            (false, _) => None,
+        }
     }
 
     /// How far each run is followed, if that is not what one would expect.
