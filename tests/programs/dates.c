@@ -103,5 +103,9 @@ int main(void)
     if (mkdir("private", 0000))
         return 2;
     printf("private: %d\n", stat("private/file", &file));
+    /* What is open anybody may ask about. */
+    if (geteuid() == 0 && setuid(65534))
+        return 2;
+    fstat(fd, &file), tell("open", file.st_mtim);
     return 0;
 }

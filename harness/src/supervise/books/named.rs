@@ -17,6 +17,22 @@ const PATH_MAX: usize = 4096;
 /// Memory is there by pages of so many bytes.
 const PAGE: u64 = 4096;
 
+/// A file that a thread names.
+#[derive(Debug)]
+pub(in crate::supervise) struct Named {
+    /// It, open by O_PATH or as the thread has it.
+    pub(in crate::supervise) file: OwnedFd,
+    /// It was found by a path: the thread may not find it itself (`Door::finds_as_much`).
+    pub(in crate::supervise) by_path: bool,
+}
+
+impl Named {
+    /// One that the thread has open, or is in.
+    pub(in crate::supervise) fn held(file: OwnedFd) -> Named {
+        Named { file, by_path: false }
+    }
+}
+
 impl Door {
     /// The path at this address of the thread's memory.
     pub(in crate::supervise) fn path(&self, address: u64) -> Result<PathBuf, Errno> {
@@ -35,23 +51,22 @@ impl Door {
         Err(Errno::ENAMETOOLONG)
     }
 
-    /// The file that the path at this address names for it, seen from this folder (AT_FDCWD and its kin), open by O_PATH: if
-    /// the thread may find it (`finds_as_much`). None or an error if it has no name from here, as in another root, or behind a link
-    /// that is no name (`/proc/self/fd/1`).
+    /// The file that the path at this address names for it, seen from this folder (AT_FDCWD and its kin). None or an error if it
+    /// has no name from here, as in another root, or behind a link that is no name (`/proc/self/fd/1`).
     pub(in crate::supervise) fn named(
         &self,
         folder: i32,
         address: u64,
         flags: i32,
-    ) -> io::Result<Option<OwnedFd>> {
+    ) -> io::Result<Option<Named>> {
         let empty = flags & libc::AT_EMPTY_PATH != 0;
         // A null pointer is as good as an empty path since Linux 6.11 (statx(2)).
         let path = if empty && address == 0 { PathBuf::new() } else { self.path(address)? };
         if path.as_os_str().is_empty() {
             return match (empty, folder) {
                 (false, _) => Ok(None),
-                (true, libc::AT_FDCWD) => self.directory("cwd").map(Some),
-                (true, _) => Ok(Some(self.duplicate(folder)?)),
+                (true, libc::AT_FDCWD) => Ok(Some(Named::held(self.directory("cwd")?))),
+                (true, _) => Ok(Some(Named::held(self.duplicate(folder)?))),
             };
         }
         let path = if path.is_absolute() {
@@ -71,7 +86,7 @@ impl Door {
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_CLOEXEC | link)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT);
-        Ok(Some(openat2(self.directory("root")?, &path, how)?))
+        Ok(Some(Named { file: openat2(self.directory("root")?, &path, how)?, by_path: true }))
     }
 
     /// The number that its namespace has for this user (`uid_map`) or group (`gid_map`); none if it has none.

@@ -2,6 +2,7 @@
 
 use crate::supervise::RunError;
 use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::named::Named;
 use crate::supervise::state::Turns;
 use crate::supervise::time::dates::Dates;
 use crate::supervise::time::face::machine;
@@ -42,12 +43,13 @@ impl Turns<'_> {
     ) -> Option<Result<i64, Errno>> {
         let dates = self.kernel.dates.as_ref()?;
         let door = &self.tree.thread(id).door;
-        let (file, address) = match call {
-            Sysno::fstat => (door.duplicate(args[0] as i32).ok()?, args[1]),
-            Sysno::stat => (door.named(libc::AT_FDCWD, args[0], 0).ok()??, args[1]),
-            Sysno::lstat => (door.named(libc::AT_FDCWD, args[0], libc::AT_SYMLINK_NOFOLLOW).ok()??, args[1]),
-            Sysno::newfstatat => (door.named(args[0] as i32, args[1], args[3] as i32).ok()??, args[2]),
-            Sysno::statx => (door.named(args[0] as i32, args[1], args[2] as i32).ok()??, args[4]),
+        let named = |folder: i32, path: u64, flags: i32| door.named(folder, path, flags).ok().flatten();
+        let (Named { file, by_path }, address) = match call {
+            Sysno::fstat => (Named::held(door.duplicate(args[0] as i32).ok()?), args[1]),
+            Sysno::stat => (named(libc::AT_FDCWD, args[0], 0)?, args[1]),
+            Sysno::lstat => (named(libc::AT_FDCWD, args[0], libc::AT_SYMLINK_NOFOLLOW)?, args[1]),
+            Sysno::newfstatat => (named(args[0] as i32, args[1], args[3] as i32)?, args[2]),
+            Sysno::statx => (named(args[0] as i32, args[1], args[2] as i32)?, args[4]),
             _ => return None,
         };
         let (mut told, layout) = match call {
@@ -60,7 +62,7 @@ impl Turns<'_> {
         if !dates.tell(&mut told, layout, self.clock.face(), machine(libc::CLOCK_REALTIME)?) {
             return None;
         }
-        if call != Sysno::fstat && !door.finds_as_much().ok()? {
+        if by_path && !door.finds_as_much().ok()? {
             return None;
         }
         for (at, map) in [(layout.user, "uid_map"), (layout.group, "gid_map")] {
