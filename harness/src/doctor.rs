@@ -154,6 +154,13 @@ pub fn examine(cpu: usize, cancel: &Arc<AtomicBool>) -> Result<Vec<Check>, RunEr
             needed: false,
         },
         Check {
+            name: "dates of files",
+            result: if can_run { found(host.dated())? } else { Found::Untried },
+            loses: "Files that a run changes are dated by the machine's clock, an hour behind its own: who looks how old they are \
+                    is told too much (Linux 6.13).",
+            needed: false,
+        },
+        Check {
             name: "a network of its own",
             result: if can_run { found(host.own_network())? } else { Found::Untried },
             loses: "Networks of a run's own, in which every port is free and those that the kernel chooses are the same every \
@@ -279,6 +286,21 @@ impl Host<'_> {
             [before, after] if (86_400..86_460).contains(&after.saturating_sub(before)) => Ok(()),
             _ => lost(format!(
                 "a shell that slept a day between two dates said {said:?}: {:?}",
+                run.outcome.end
+            )),
+        }
+    }
+
+    /// A file that was made before a day of sleep is a day old.
+    fn dated(&self) -> Result<(), Failure> {
+        let script =
+            "file=$(mktemp) && sleep 86400 && echo $(($(date +%s) - $(stat -c %Y \"$file\"))); rm \"$file\"";
+        let (run, _) = self.observe(&["sh", "-c", script], Clock::Virtual, &Observe::Nothing)?;
+        let said = String::from_utf8_lossy(run.outcome.stdout.bytes()).into_owned();
+        match said.trim().parse::<i64>() {
+            Ok(86_400..86_460) => Ok(()),
+            _ => lost(format!(
+                "by a shell that slept a day after making a file, it was {said:?} seconds old: {:?}",
                 run.outcome.end
             )),
         }
