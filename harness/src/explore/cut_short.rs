@@ -8,6 +8,7 @@
 
 use super::error::Halt;
 use super::ledger::{Ledger, LeftUndone};
+use super::space::Space;
 use crate::schedule::{Schedule, Site, Syscall, ThreadName};
 use crate::supervise::Called;
 use crate::trace::{Interrupter, Interruption, Undone};
@@ -18,7 +19,7 @@ use std::collections::hash_map::Entry;
 const EINTR: i64 = -(libc::EINTR as i64);
 
 /// True if a call that was cut short in the run of this schedule leaves undone what is done where it is not.
-pub(super) fn decides(ledger: &mut Ledger<'_, '_>, schedule: &Schedule) -> Result<bool, Halt> {
+pub(super) fn decides(ledger: &mut Ledger<'_, '_>, _: &Space, schedule: &Schedule) -> Result<bool, Halt> {
     let all = ledger.left_undone(schedule).to_vec();
     let by_itself = all.iter().all(|left| left.call.by != Interrupter::Sent);
     if all.is_empty() || by_itself && !ledger.looks_for_undone() {

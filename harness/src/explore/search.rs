@@ -16,7 +16,7 @@ use super::planner::{Planned, Planner};
 use super::progress::{Doing, Progress, Standing};
 use super::reference::Reference;
 use super::report::{Coverage, Cut, Report, Seen, Unstable};
-use super::shrink::BY_OTHERS;
+use super::shrink::is_decided_by_others;
 use super::space::Space;
 use super::steps::{done_by, outside, same, taken};
 use super::strategy::planners;
@@ -245,7 +245,7 @@ impl Search<'_, '_> {
             found.any(|finding| finding.breaks == *breaks || finding.also.contains(breaks))
         };
         for seen in &mut report.outcomes {
-            seen.breaks.retain(|breaks| !BY_OTHERS.contains(breaks) || shown(breaks));
+            seen.breaks.retain(|breaks| !is_decided_by_others(*breaks) || shown(breaks));
         }
         report.findings = findings.found.into_iter().map(|found| found.finding).collect();
         report.unstable = findings.doubts;
@@ -464,7 +464,8 @@ impl Search<'_, '_> {
     /// something else: who ends as the others do, but late, is told apart.
     fn tally(&mut self, run: &Run, breaks: Option<Broken>) {
         let outcomes = &mut self.state.report.outcomes;
-        let decided = |breaks: Option<&Broken>| breaks.filter(|breaks| !BY_OTHERS.contains(breaks)).copied();
+        let decided =
+            |breaks: Option<&Broken>| breaks.copied().filter(|breaks| !is_decided_by_others(*breaks));
         let mut found = outcomes.iter().position(|seen| {
             seen.outcome.is_like(&run.outcome)
                 && decided(seen.breaks.iter().min()) == decided(breaks.as_ref())

@@ -67,15 +67,23 @@ pub(super) fn shrink(
     Ok(Shrunk { schedule: tree.best().clone(), part, runs: ledger.extra_runs() - before, cut })
 }
 
-/// What one run alone cannot break: whether it does is decided by other runs.
-pub(super) const BY_OTHERS: [Broken; 6] = [
-    Broken::Interrupted,
-    Broken::Lost,
-    Broken::Overlooked,
-    Broken::Atomicity,
-    Broken::Leaked,
-    Broken::CutShort,
+/// Decides by other runs whether this schedule's run breaks what it seems to break.
+type Decides = fn(&mut Ledger<'_, '_>, &Space, &Schedule) -> Result<bool, Halt>;
+
+/// What one run alone cannot break, and what decides whether it does.
+const BY_OTHERS: [(Broken, Decides); 6] = [
+    (Broken::Interrupted, interrupted::decides),
+    (Broken::Lost, lost::decides),
+    (Broken::Overlooked, overlooked::decides),
+    (Broken::Atomicity, atomicity::decides),
+    (Broken::Leaked, leaked::decides),
+    (Broken::CutShort, cut_short::decides),
 ];
+
+/// True if other runs decide whether one breaks this.
+pub(super) fn is_decided_by_others(breaks: Broken) -> bool {
+    BY_OTHERS.iter().any(|(known, _)| *known == breaks)
+}
 
 /// False if other runs show that the schedule does not break what its own run seems to break.
 pub(super) fn decided(
@@ -84,21 +92,8 @@ pub(super) fn decided(
     schedule: &Schedule,
     breaks: Broken,
 ) -> Result<bool, Halt> {
-    if breaks == Broken::Interrupted {
-        interrupted::decides(ledger, space, schedule)
-    } else if breaks == Broken::Lost {
-        lost::decides(ledger, space, schedule)
-    } else if breaks == Broken::Overlooked {
-        overlooked::decides(ledger, space, schedule)
-    } else if breaks == Broken::Atomicity {
-        atomicity::decides(ledger, space, schedule)
-    } else if breaks == Broken::Leaked {
-        leaked::decides(ledger, space, schedule)
-    } else if breaks == Broken::CutShort {
-        cut_short::decides(ledger, schedule)
-    } else {
-        Ok(true)
-    }
+    let decides = BY_OTHERS.iter().find(|(known, _)| *known == breaks);
+    decides.map_or(Ok(true), |(_, decides)| decides(ledger, space, schedule))
 }
 
 /// False if the schedule leaves out what the outside does, and leaving that out alone breaks the same; and if it is no
