@@ -40,6 +40,7 @@ impl Turns<'_> {
             return Ok(());
         }
         self.woke(id);
+        self.tree.thread_mut(id).woken_in = None;
         if self.noted.entered == Some(id) {
             self.noted.entered = None;
             self.note_there()?;

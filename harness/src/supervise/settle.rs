@@ -128,8 +128,13 @@ impl Turns<'_> {
                         look.found.push((id, found));
                     }
                     Now::Runs => {
+                        let told = self.tree.thread(id).told_asleep;
                         self.woke(id);
-                        self.tree.thread_mut(id).state = State::Running;
+                        let thread = self.tree.thread_mut(id);
+                        if let State::Asleep(inside) = thread.state {
+                            thread.woken_in = Some((inside, told));
+                        }
+                        thread.state = State::Running;
                         look.running = Some(id);
                     }
                 },
@@ -217,9 +222,14 @@ impl Turns<'_> {
                     let call = Syscall(inside.number as u32);
                     let thread = self.tree.thread_mut(id);
                     thread.state = State::Asleep(inside);
-                    (thread.stale, thread.told_asleep) = (true, false);
+                    // It has looked for what it waits for, or done a part of what it is to do, and goes on with it. Whether it was
+                    // seen to run meanwhile is chance, so that is no sleep of its own.
+                    let again = thread.woken_in.take().filter(|(known, _)| *known == inside);
+                    (thread.stale, thread.told_asleep) = (true, again.is_some_and(|(_, told)| told));
                     self.fell_asleep(id);
-                    self.journal.news.push((id, News::Slept(call)));
+                    if again.is_none() {
+                        self.journal.news.push((id, News::Slept(call)));
+                    }
                 }
                 Found::Stopped if self.parked(id)? => {}
                 Found::Stopped => {

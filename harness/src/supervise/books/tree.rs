@@ -61,6 +61,8 @@ pub(in crate::supervise) struct Thread {
     pub(in crate::supervise) dirty: bool,
     /// It is known to be asleep at this point, and its steps there have been looked at.
     pub(in crate::supervise) told_asleep: bool,
+    /// Woken, and not yet come to a point: the call that it slept in, and whether it was known to be asleep there.
+    pub(in crate::supervise) woken_in: Option<(Inside, bool)>,
     /// The call that it was let into last, by number.
     pub(in crate::supervise) released: Option<i32>,
     /// It was let into a call that waits for its vfork child: the one sleep that is uninterruptible and may last.
@@ -441,6 +443,7 @@ impl Tree {
             stale: true,
             dirty: signalled,
             told_asleep: false,
+            woken_in: None,
             released: None,
             vforks: false,
             resume: None,
