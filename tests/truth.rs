@@ -173,7 +173,8 @@ fn a_process_lives_on_without_its_first_thread() {
 
 #[test]
 fn parents_that_signal_their_children() {
-    let parts: &[&[&str]] = &[&["group"], &["stops"], &["ways"], &["grandchildren"], &["stubborn"]];
+    let parts: &[&[&str]] =
+        &[&["group"], &["busy"], &["stops"], &["ways"], &["grandchildren"], &["stubborn"]];
     parts_as_bare("parents.c", &[&["one"], &["ten"]], MANY_RUNS);
     parts_as_bare("parents.c", parts, 10 * RUNS);
 }

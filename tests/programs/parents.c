@@ -41,6 +41,15 @@ static void one(void) {
     say("told", told);
 }
 
+// A child that has a handler to run first.
+static void busy(void) {
+    signal(SIGUSR1, on_sigchld);
+    pid_t child = sleeper();
+    kill(child, SIGUSR1);
+    kill(child, SIGTERM);
+    ends(child);
+}
+
 static void ten(void) {
     pid_t children[10];
     for (int n = 0; n < 10; n++) children[n] = sleeper();
@@ -196,7 +205,7 @@ int main(int argc, char **argv) {
         const char *name;
         void (*does)(void);
     } all[] = {
-        {"one", one}, {"ten", ten}, {"group", group}, {"stops", stops}, {"ways", ways},
+        {"one", one}, {"busy", busy}, {"ten", ten}, {"group", group}, {"stops", stops}, {"ways", ways},
         {"grandchildren", grandchildren}, {"end of file", end_of_file}, {"stubborn", stubborn},
         {"everybody", everybody},
     };

@@ -208,14 +208,26 @@ impl Turns<'_> {
         if stopped || threads.iter().any(unable) {
             return Ok(None);
         }
+        // Who has a signal to handle already, and waits for an answer, is not woken by another one (`wants_signal` of
+        // kernel/signal.c): it ends by that when it goes on.
+        let mut ends_now = false;
         for id in &threads {
             let Some(status) = self.proc_status(*id)? else { return Ok(None) };
             let meant = thread.is_none_or(|thread| thread == *id);
+            let waits = match &self.tree.thread(*id).state {
+                State::Held(_) => true,
+                State::Waiting(_, wait) => !wait.is_for_futex(),
+                State::Asleep(_) | State::Running | State::Stopped | State::Ended => false,
+            };
+            ends_now |= meant && (!waits || status.deliverable().is_empty());
             let handled = status.caught.union(status.ignored).contains(signal);
             // A signal that somebody awaits (sigwait(3)) is taken, though it is not blocked meanwhile.
             if handled || (meant && status.blocked.contains(signal)) || self.tree.awaits_signals(*id) {
                 return Ok(None);
             }
+        }
+        if !ends_now {
+            return Ok(None);
         }
         Ok(match signal.default_action() {
             DefaultAction::Terminate | DefaultAction::Core => Some(Effect::Ends),
