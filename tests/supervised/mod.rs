@@ -103,10 +103,10 @@ fn descriptors() -> (u64, u64) {
 /// What the command does without control: what it writes, and how it ends.
 pub fn bare(launch: &Launch) -> (Output, Status) {
     let (soft, hard) = descriptors();
-    // Whoever runs tests in the background has these signals ignored, and a program would inherit that.
+    // Whoever runs tests in the background, or by nohup(1), has signals ignored, and a program would inherit that.
     let bare = Command::new("/usr/bin/prlimit")
         .arg(format!("--nofile={soft}:{hard}"))
-        .args(["/usr/bin/env", "--default-signal=INT,QUIT"])
+        .args(["/usr/bin/env", "--default-signal"])
         .args(&launch.argv)
         .env_clear()
         .envs(&launch.env)
