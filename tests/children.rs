@@ -2,6 +2,7 @@
 
 mod supervised;
 
+use sigrace::copies;
 use sigrace::program::Limits;
 use sigrace::schedule::{Action, Making, Point, Schedule, Site, Step, Target, ThreadName};
 use sigrace::supervise::Supervise;
@@ -14,8 +15,9 @@ fn run(kind: &str, action: Option<Target>) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(kind).join("idle_workers.c");
     let program = folder.path().join("idle_workers");
-    let built = Command::new("cc").args(["-g", "-O1", "-o"]).args([&program, &source]).status().unwrap();
-    assert!(built.success());
+    let built =
+        copies::output(Command::new("cc").args(["-g", "-O1", "-o"]).args([&program, &source])).unwrap();
+    assert!(built.status.success());
     let launch = supervised::launch(&["./idle_workers"], folder.path());
     // Its own birth is the first time that it is there.
     let point = Point { thread: ThreadName::root().child(1), site: Site::After(Making::Fork), nth: 4 };

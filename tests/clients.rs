@@ -3,6 +3,7 @@
 mod supervised;
 
 use sigrace::client::{Client, Line};
+use sigrace::copies;
 use sigrace::program::Launch;
 use sigrace::resolve;
 use sigrace::schedule::{Schedule, ThreadName};
@@ -180,12 +181,9 @@ fn a_client_that_cannot_be_started_is_named() {
 
 /// What the command says, and its exit code.
 fn sigrace(folder: &Path, words: &[&str]) -> (String, Option<i32>) {
-    let output = Command::new(env!("CARGO_BIN_EXE_sigrace"))
-        .args(words)
-        .current_dir(folder)
-        .env("SIGRACE_TRACE_DIR", folder)
-        .output()
-        .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigrace"));
+    command.args(words).current_dir(folder).env("SIGRACE_TRACE_DIR", folder);
+    let output = copies::output(&mut command).unwrap();
     (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
 }
 
@@ -247,7 +245,7 @@ const SERVING: [&str; 7] = [
 /// Searches with a client and a few runs; none if this machine has no such server, or no curl.
 fn silent(server: &[&str], folder: &Path, points: &[&str], (signal, page): (&str, &str)) -> Option<String> {
     for program in [server[0], "curl"] {
-        let found = Command::new("sh").args(["-c", "command -v \"$0\"", program]).output().unwrap();
+        let found = copies::output(Command::new("sh").args(["-c", "command -v \"$0\"", program])).unwrap();
         if !found.status.success() {
             println!("skipped: no {program} here");
             return None;
@@ -309,8 +307,9 @@ fn a_server_in_go_that_waits_for_its_shutdown_drops_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("serves");
     let source = root().join("fixtures/sound/http_shutdown.go");
-    let built =
-        Command::new("go").args(["build", "-o"]).args([&program, &source]).env("CGO_ENABLED", "0").output();
+    let built = copies::output(
+        Command::new("go").args(["build", "-o"]).args([&program, &source]).env("CGO_ENABLED", "0"),
+    );
     let Ok(built) = built else {
         println!("skipped: no go here");
         return;

@@ -2,6 +2,7 @@
 
 mod supervised;
 
+use sigrace::copies;
 use sigrace::program::{Launch, Limits};
 use sigrace::schedule::{Schedule, ThreadName};
 use sigrace::show::{self, Page};
@@ -276,7 +277,7 @@ fn found(folder: &Path, before: &[&str]) -> String {
     supervised::build("crashes.c", &["-g"], folder);
     let search = ["explore", "--send", "SIGUSR1", "--seed", "1", "--runs", "60", "--", "./crashes", "signal"];
     let words = [before, &[env!("CARGO_BIN_EXE_sigrace")], &search].concat();
-    let run = Command::new(words[0]).args(&words[1..]).current_dir(folder).output().unwrap();
+    let run = copies::output(Command::new(words[0]).args(&words[1..]).current_dir(folder)).unwrap();
     String::from_utf8(run.stdout).unwrap()
 }
 
@@ -314,8 +315,9 @@ fn the_readme_shows_how_a_finding_and_its_trace_tell_a_crash() {
     assert!(found.contains(&example), "{example}\n{found}");
     let mut traces = found.lines().filter_map(|line| line.strip_prefix("replay: sigrace replay "));
     let trace = traces.find(|name| name.contains("-crash-")).unwrap();
-    let show =
-        Command::new(env!("CARGO_BIN_EXE_sigrace")).args(["show", trace]).current_dir(&folder).output();
+    let show = copies::output(
+        Command::new(env!("CARGO_BIN_EXE_sigrace")).args(["show", trace]).current_dir(&folder),
+    );
     let shown = String::from_utf8(show.unwrap().stdout).unwrap();
     assert!(shown.contains(&example), "{example}\n{shown}");
 }

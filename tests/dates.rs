@@ -2,6 +2,7 @@
 
 mod supervised;
 
+use sigrace::copies;
 use sigrace::program::Limits;
 use sigrace::trace::{End, Status};
 use std::process::{Command, Stdio};
@@ -14,7 +15,7 @@ fn as_bare(argv: &[&str]) {
     let launch = supervised::launch(argv, own_folder.path());
     let mut bare = Command::new(&launch.file);
     bare.args(&argv[1..]).env_clear().envs(&launch.env).current_dir(bare_folder.path()).stdin(Stdio::null());
-    let bare = bare.output().expect("the command starts");
+    let bare = copies::output(&mut bare).expect("the command starts");
     assert!(bare.status.success(), "{argv:?} bare: {bare:?}");
     let expected = String::from_utf8_lossy(&bare.stdout).into_owned();
     for _ in 0..2 {

@@ -3,6 +3,7 @@
 mod supervised;
 
 use sigrace::checks::{self, Asked, Checked, Rule};
+use sigrace::copies;
 use sigrace::program::Limits;
 use sigrace::schedule::{Action, Label, Schedule, Site, Step, Target, ThreadName};
 use sigrace::signal::{Signal, SignalSet};
@@ -120,7 +121,7 @@ fn handlers_that_are_not_the_programs_own_are_told_in_one_note() {
     let program = folder.path().join("foreign");
     let mut compiler = std::process::Command::new("cc");
     compiler.args(["-w", "-g", "-o", "foreign", "foreign.c"]).current_dir(&folder);
-    assert!(compiler.status().unwrap().success());
+    assert!(copies::output(&mut compiler).unwrap().status.success());
     let Some(checked) = check(&program, "", checks::MOST_RUNS) else { return };
     let note =
         "the handlers of SIGINT and SIGTERM were not checked: they are none of the program's own functions";
@@ -132,7 +133,7 @@ fn handlers_that_are_not_the_programs_own_are_told_in_one_note() {
     std::fs::write(folder.path().join("stripped.c"), source).unwrap();
     let mut compiler = std::process::Command::new("cc");
     compiler.args(["-s", "-o", "stripped", "stripped.c"]).current_dir(&folder);
-    assert!(compiler.status().unwrap().success());
+    assert!(copies::output(&mut compiler).unwrap().status.success());
     let Some(checked) = check(&folder.path().join("stripped"), "", checks::MOST_RUNS) else { return };
     let note = "the handler of SIGINT was not checked: the program's file does not name it (next: the same with a build that is not stripped)";
     assert_eq!(checked.notes, [note]);
@@ -150,7 +151,7 @@ fn handlers_of_crashes_are_checked_for_who_sends_such_a_signal() {
     let program = folder.path().join("crashes");
     let mut compiler = std::process::Command::new("cc");
     compiler.args(["-w", "-g", "-o", "crashes", "crashes.c"]).current_dir(&folder);
-    assert!(compiler.status().unwrap().success());
+    assert!(copies::output(&mut compiler).unwrap().status.success());
     let note = "the handler of SIGSEGV was not checked: it comes of what goes wrong in the program itself (--send for it from outside)";
     let Some(checked) = check(&program, "", checks::MOST_RUNS) else { return };
     assert_eq!((&checked.warnings[..], &checked.notes[..]), (&[][..], &[note.to_owned()][..]));
@@ -268,27 +269,11 @@ fn explore(program: &Path, words: &[&str]) -> Output {
 
 fn explore_with(variable: &str, value: &str, program: &Path, words: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
-    Command::new(env!("CARGO_BIN_EXE_sigrace"))
-        // Of how it ends nothing is said here.
-        .args([
-            "explore",
-            "--send",
-            "SIGUSR1",
-            "--exits",
-            "any",
-            "--runs",
-            "20",
-            "--seed",
-            "1",
-            "--trace-dir",
-        ])
-        .arg(folder.path())
-        .args(words)
-        .arg("--")
-        .arg(program)
-        .env(variable, value)
-        .output()
-        .expect("the command starts")
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigrace"));
+    // Of how it ends nothing is said here.
+    command.args(["explore", "--send", "SIGUSR1", "--exits", "any", "--runs", "20", "--seed", "1"]);
+    command.arg("--trace-dir").arg(folder.path()).args(words).arg("--").arg(program).env(variable, value);
+    copies::output(&mut command).expect("the command starts")
 }
 
 fn fixture(name: &str) -> PathBuf {

@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use sigrace::copies;
 use sigrace::slots::Slots;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -36,7 +37,7 @@ impl Work {
         command.env("TMPDIR", &inside[0]).env("SIGRACE_TRACE_DIR", &inside[1]);
         command.args(words).arg("--").arg(&program).arg(act).current_dir(folder.path());
         let output = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let command = output.spawn().expect("the command that cargo has built starts");
+        let command = copies::spawn(output).expect("the command that cargo has built starts");
         Work { folder, program, command }
     }
 

@@ -2,6 +2,7 @@
 
 mod supervised;
 
+use sigrace::copies;
 use sigrace::program::Limits;
 use sigrace::schedule::Schedule;
 use sigrace::supervise::{RunError, Settings, Supervise};
@@ -152,26 +153,10 @@ fn a_program_that_writes_more_than_it_may_is_unsupported() {
 fn explore(case: &str, flags: &[&str]) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("left.c", &[], folder.path());
-    let output = Command::new(env!("CARGO_BIN_EXE_sigrace"))
-        .args([
-            "explore",
-            "-j",
-            "1",
-            "--seed",
-            "1",
-            "--bound",
-            "1",
-            "--strategy",
-            "exhaustive",
-            "--no-handler-checks",
-        ])
-        .args(flags)
-        .arg("--")
-        .arg(program)
-        .arg(case)
-        .current_dir(&folder)
-        .output()
-        .unwrap();
+    let search = ["explore", "-j", "1", "--seed", "1", "--bound", "1", "--strategy", "exhaustive"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigrace"));
+    command.args(search).arg("--no-handler-checks").args(flags).arg("--").arg(program).arg(case);
+    let output = copies::output(command.current_dir(&folder)).unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
 }
 
@@ -222,7 +207,8 @@ fn descriptors_are_looked_at_where_a_scenario_asks_for_it() {
              expect: ({expect}), finds: [{finds}])"
         );
         fs::write(&path, text).unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_sigrace")).arg("run").arg(path).output().unwrap();
+        let output =
+            copies::output(Command::new(env!("CARGO_BIN_EXE_sigrace")).arg("run").arg(path)).unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
     };
     let (code, text) = scenario("exit: Code(0)", "");

@@ -3,12 +3,16 @@
 mod script;
 mod supervised;
 
+use sigrace::copies;
 use sigrace::schedule::Schedule;
 use sigrace::supervise::{Settings, Supervise};
 use sigrace::trace::{End, Run, Status};
 use sigrace::world::{Network, World};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 /// Three runs of `programs/network.c`, one after the other in one supervisor.
 fn three(words: &[&str], network: Network) -> [Run; 3] {
@@ -94,6 +98,28 @@ fn a_network_whose_connections_are_too_many_or_not_known_is_not_kept() {
     let setting = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_fastopen").unwrap();
     if setting.trim().parse::<u32>().unwrap() & 1 != 0 {
         assert!(!is_kept(&["1", "fast"]));
+    }
+}
+
+/// Whoever is started has copies of all descriptors for a moment, those that the supervisor has of the program's as well.
+#[test]
+fn what_is_closed_is_closed_although_others_are_started() {
+    let connections = || (0..5).flat_map(|_| three(&["connections", "20"], Network::Own)).collect();
+    let done = AtomicBool::new(false);
+    let runs: thread::Result<Vec<Run>> = thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    copies::output(&mut Command::new("true")).unwrap();
+                }
+            });
+        }
+        let runs = scope.spawn(connections).join();
+        done.store(true, Ordering::Relaxed);
+        runs
+    });
+    for run in runs.unwrap() {
+        assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)), "{}", said(&run));
     }
 }
 

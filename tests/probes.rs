@@ -2,6 +2,7 @@
 
 mod supervised;
 
+use sigrace::copies;
 use sigrace::program::Limits;
 use sigrace::schedule::Site;
 use sigrace::trace::{End, Status};
@@ -15,7 +16,7 @@ fn probes(argv: &[&str], folder: &Path) -> (Vec<String>, usize) {
     let launch = supervised::launch(argv, folder);
     let mut bare = Command::new(&launch.file);
     bare.args(&argv[1..]).env_clear().envs(&launch.env).current_dir(folder).stdin(Stdio::null());
-    let bare = bare.output().expect("the command starts");
+    let bare = copies::output(&mut bare).expect("the command starts");
     let (run, ()) = supervised::run(launch, Limits::default(), || ());
     let run = run.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -31,7 +32,8 @@ fn probes(argv: &[&str], folder: &Path) -> (Vec<String>, usize) {
 
 fn built(compiler: &str, flags: &[&str], folder: &Path) -> String {
     let program = folder.join("program").display().to_string();
-    let output = Command::new(compiler).args(flags).args(["-o", &program]).current_dir(folder).output();
+    let output =
+        copies::output(Command::new(compiler).args(flags).args(["-o", &program]).current_dir(folder));
     let output = output.unwrap_or_else(|error| panic!("{compiler}: {error}"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     program
@@ -66,7 +68,7 @@ fn c() {
 
 #[test]
 fn cpp() {
-    if Command::new("g++").arg("--version").output().is_err() {
+    if copies::output(Command::new("g++").arg("--version")).is_err() {
         eprintln!("not tested: g++ is not installed");
         return;
     }
@@ -80,7 +82,7 @@ fn rust() {
     let source = format!("{}/harness/probe/src/lib.rs", root());
     let edition = ["--edition", "2024", "-O"];
     let made = ["--crate-type", "rlib", "--crate-name", "sigrace_probe", &source, "-o", &library];
-    let output = Command::new("rustc").args(edition).args(made).output().expect("rustc starts");
+    let output = copies::output(Command::new("rustc").args(edition).args(made)).expect("rustc starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let main = folder.path().join("main.rs").display().to_string();
     let text = r#"fn main() { for _ in 0..2 { sigrace_probe::probe!("größe"); } println!("done"); }"#;
@@ -111,7 +113,7 @@ fn python() {
 
 #[test]
 fn go() {
-    if Command::new("go").arg("version").output().is_err() {
+    if copies::output(Command::new("go").arg("version")).is_err() {
         eprintln!("not tested: go is not installed");
         return;
     }
@@ -127,7 +129,7 @@ fn go() {
     build.args(["build", "-o", "program", "main.go"]).env("CGO_ENABLED", "0").current_dir(folder.path());
     // A cache in the folder of a user who has none would not be found.
     build.env("GOCACHE", folder.path().join("cache"));
-    let output = build.output().expect("go starts");
+    let output = copies::output(&mut build).expect("go starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let program = folder.path().join("program").display().to_string();
     let (points, _) = probes(&[&program], folder.path());

@@ -3,6 +3,7 @@
 mod script;
 mod supervised;
 
+use sigrace::copies;
 use sigrace::program::Limits;
 use sigrace::schedule::{Action, Label, Point, Schedule, Site, Step, Syscall, Target, ThreadName};
 use sigrace::signal::Signal;
@@ -156,7 +157,7 @@ fn explored(folder: &Path, words: &[&str], program: &str) -> String {
 fn built(folder: &Path, name: &str, optimized: &str) {
     let mut compiler = Command::new("cc");
     compiler.args(["-g", optimized, "-o", name, &format!("{name}.c")]).current_dir(folder);
-    assert!(compiler.status().unwrap().success());
+    assert!(copies::output(&mut compiler).unwrap().status.success());
 }
 
 #[test]
@@ -276,7 +277,7 @@ fn the_thread_is_named_that_takes_a_signal_of_its_process() {
     fs::write(folder.path().join("taken.c"), TAKEN).unwrap();
     let mut compiler = Command::new("cc");
     compiler.args(["-g", "-O1", "-pthread", "-o", "taken", "taken.c"]).current_dir(&folder);
-    assert!(compiler.status().unwrap().success());
+    assert!(copies::output(&mut compiler).unwrap().status.success());
     let found = explored(folder.path(), &["--send", "SIGTERM"], "./taken");
     let taken = found.find("p0/2 takes SIGTERM: handler in read").unwrap_or_else(|| panic!("{found}"));
     assert!(found[taken..].contains("read = -1 EINTR"), "{found}");

@@ -2,6 +2,7 @@
 
 mod supervised;
 
+use sigrace::copies;
 use sigrace::schedule::{Action, Point, Schedule, Site, Step, ThreadName};
 use sigrace::signal::Signal;
 use sigrace::supervise::{Settings, Supervise, Supervisor};
@@ -9,7 +10,7 @@ use sigrace::trace::{End, Foreground, Run, Status, TerminalLeft, What};
 use sigrace::world::World;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 /// Works with a supervisor of these words, on a terminal.
 fn on_terminal<T: Send>(words: &[&str], work: impl FnOnce(&mut Supervisor) -> T + Send) -> T {
@@ -257,7 +258,7 @@ fn sigrace(words: &[&str], folder: &Path) -> Output {
     for name in ours.filter(|name| name.to_string_lossy().starts_with("SIGRACE_")) {
         command.env_remove(name);
     }
-    command.args(words).current_dir(folder).stdin(Stdio::null()).output().unwrap()
+    copies::output(command.args(words).current_dir(folder)).unwrap()
 }
 
 /// A program that nobody has written a scenario for is typed at, resized and hung up by the search itself.
@@ -278,8 +279,9 @@ fn a_search_does_by_itself_what_a_person_may_do() {
         };
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
         let program = folder.path().join(name);
-        let built = Command::new("cc").args(["-g", "-O1", "-o"]).args([&program, &source]).status().unwrap();
-        assert!(built.success());
+        let built =
+            copies::output(Command::new("cc").args(["-g", "-O1", "-o"]).args([&program, &source])).unwrap();
+        assert!(built.status.success());
         let program = format!("./{name}");
         let search = ["explore", "--tty", "--seed", "1", "--no-handler-checks", "--strategy", "exhaustive"];
         let words = [&search[..], &["--", &program]].concat();

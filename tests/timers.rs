@@ -3,6 +3,7 @@
 
 mod supervised;
 
+use sigrace::copies;
 use sigrace::program::{Launch, Limits};
 use sigrace::schedule::Schedule;
 use sigrace::supervise::{Settings, Supervise};
@@ -33,7 +34,7 @@ fn steady(argv: &[&str]) {
     let launch = supervised::launch(argv, folder.path());
     let mut command = Command::new(&launch.file);
     command.args(&argv[1..]).env_clear().envs(&launch.env).current_dir(folder.path()).stdin(Stdio::null());
-    let bare = command.output().expect("the command starts");
+    let bare = copies::output(&mut command).expect("the command starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(bare.status.success() && !bare.stdout.is_empty(), "{argv:?} bare: {}", text(&bare.stderr));
     let mut first: Option<Run> = None;

@@ -3,6 +3,7 @@
 
 mod supervised;
 
+use sigrace::copies;
 use sigrace::program::Limits;
 use sigrace::schedule::Schedule;
 use sigrace::supervise::Supervise;
@@ -330,7 +331,7 @@ print(sorted(results.items()), bool(seen))
 
 #[test]
 fn go_makes_processes_and_threads() {
-    if Command::new("go").arg("version").output().is_err() {
+    if copies::output(Command::new("go").arg("version")).is_err() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -375,15 +376,10 @@ func main() {
     )
     .unwrap();
     let program = folder.path().join("makes");
-    let built = Command::new("go")
-        .args(["build", "-o"])
-        .args([&program, &source])
-        .current_dir(folder.path())
-        .env("GOCACHE", folder.path().join("cache"))
-        .env("GOFLAGS", "-mod=mod")
-        .env("GO111MODULE", "off")
-        .output()
-        .expect("go starts");
+    let mut go = Command::new("go");
+    go.args(["build", "-o"]).args([&program, &source]).current_dir(folder.path());
+    go.env("GOCACHE", folder.path().join("cache")).env("GOFLAGS", "-mod=mod").env("GO111MODULE", "off");
+    let built = copies::output(&mut go).expect("go starts");
     assert!(built.status.success(), "{}", text(&built.stderr));
     as_bare(&[program.to_str().unwrap()], folder.path(), RUNS);
 }

@@ -6,6 +6,7 @@
 mod marked;
 
 use crate::code::{Image, Place};
+use crate::copies;
 use crate::program::Launch;
 use crate::resolve;
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, ThreadName};
@@ -488,8 +489,8 @@ fn status_after_wait() -> Result<(), Failure> {
         move |error: &dyn std::fmt::Display| Failure::Lost(format!("{what} a shell: {error}"))
     };
     let script = format!("exit {CODE}");
-    let mut child =
-        Command::new("sh").args(["-c", &script]).spawn().map_err(|error| failed("starting")(&error))?;
+    let mut child = copies::spawn(Command::new("sh").args(["-c", &script]))
+        .map_err(|error| failed("starting")(&error))?;
     // Until the wait its number is its own.
     let descriptor = PidFd::open(child.id() as i32);
     child.wait().map_err(|error| failed("waiting for")(&error))?;

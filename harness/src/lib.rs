@@ -11,7 +11,7 @@ pub mod cli;
 pub mod client;
 pub mod code;
 pub mod compile;
-mod copies;
+pub mod copies;
 pub mod doctor;
 pub mod explore;
 pub mod judge;

@@ -2,13 +2,14 @@
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
+use sigrace::copies;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 pub fn sigrace(folder: &Path, words: &[&str]) -> Output {
-    command(folder, words).output().expect("the command that cargo has built starts")
+    copies::output(&mut command(folder, words)).expect("the command that cargo has built starts")
 }
 
 pub fn command(folder: &Path, words: &[&str]) -> Command {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "not every test uses all of it")]
 
 use nix::sys::resource::{Resource, getrlimit};
+use sigrace::copies;
 use sigrace::program::{Launch, Limits};
 use sigrace::resolve;
 use sigrace::schedule::Schedule;
@@ -13,7 +14,7 @@ use sigrace::trace::{End, Run, Status};
 use std::collections::BTreeMap;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -83,13 +84,9 @@ pub fn with_settings<T: Send>(settings: Settings, work: impl FnOnce(&mut Supervi
 pub fn build(name: &str, flags: &[&str], folder: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs").join(name);
     let program = folder.join(name.trim_end_matches(".c"));
-    let built = Command::new("cc")
-        .args(["-O1", "-Wall", "-Werror", "-pthread", "-D_GNU_SOURCE"])
-        .args(flags)
-        .arg("-o")
-        .args([&program, &source])
-        .output()
-        .expect("there is a C compiler");
+    let mut cc = Command::new("cc");
+    cc.args(["-O1", "-Wall", "-Werror", "-pthread", "-D_GNU_SOURCE"]).args(flags);
+    let built = copies::output(cc.arg("-o").args([&program, &source])).expect("there is a C compiler");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     program
 }
@@ -104,17 +101,10 @@ fn descriptors() -> (u64, u64) {
 pub fn bare(launch: &Launch) -> (Output, Status) {
     let (soft, hard) = descriptors();
     // Whoever runs tests in the background, or by nohup(1), has signals ignored, and a program would inherit that.
-    let bare = Command::new("/usr/bin/prlimit")
-        .arg(format!("--nofile={soft}:{hard}"))
-        .args(["/usr/bin/env", "--default-signal"])
-        .args(&launch.argv)
-        .env_clear()
-        .envs(&launch.env)
-        .current_dir(&launch.cwd)
-        .stdin(Stdio::null())
-        .process_group(0)
-        .output()
-        .expect("the command starts");
+    let mut bare = Command::new("/usr/bin/prlimit");
+    bare.arg(format!("--nofile={soft}:{hard}")).args(["/usr/bin/env", "--default-signal"]);
+    bare.args(&launch.argv).env_clear().envs(&launch.env).current_dir(&launch.cwd).process_group(0);
+    let bare = copies::output(&mut bare).expect("the command starts");
     let status = match bare.status.signal().and_then(Signal::from_number) {
         Some(signal) => Status::Killed(signal),
         None => Status::Exited(bare.status.code().unwrap_or(-1)),

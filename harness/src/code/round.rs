@@ -123,8 +123,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (source, program) = (folder.path().join("rounds.c"), folder.path().join("rounds"));
         std::fs::write(&source, SOURCE).unwrap();
-        let built = Command::new("cc").args(["-O1", "-o"]).arg(&program).arg(&source).status();
-        assert!(built.unwrap().success());
+        let built = crate::copies::output(Command::new("cc").args(["-O1", "-o"]).arg(&program).arg(&source));
+        assert!(built.unwrap().status.success());
         let image = Image::open(&program).unwrap();
         let rounds = |name: &str| {
             let function = image.functions_named(name).into_iter().next().unwrap();

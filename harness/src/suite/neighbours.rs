@@ -76,8 +76,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (source, program) = (folder.path().join("beside.c"), folder.path().join("beside"));
         std::fs::write(&source, SOURCE).unwrap();
-        let built = Command::new("cc").args(["-O1", "-o"]).arg(&program).arg(&source).status();
-        assert!(built.unwrap().success());
+        let built = crate::copies::output(Command::new("cc").args(["-O1", "-o"]).arg(&program).arg(&source));
+        assert!(built.unwrap().status.success());
         let own = of(&program).unwrap();
         let image = images().open(&program).unwrap();
         let labels = |name: &str| -> Vec<Label> {

@@ -16,12 +16,13 @@ use crate::supervise::group::Members;
 use crate::supervise::patience::BIRTH;
 use crate::supervise::state::Turns;
 use crate::sys::modes::Modes;
+use crate::sys::pidfd::Duplicate;
 use crate::sys::sched;
 use crate::sys::terminal;
 use crate::trace::{Acts, Foreground, TerminalLeft};
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 fn fault(doing: &str, errno: Errno) -> RunError {
@@ -233,7 +234,7 @@ impl Turns<'_> {
     }
 
     /// True if this descriptor of the program's is the run's terminal.
-    pub(super) fn is_terminal_of_run(&self, copy: &OwnedFd) -> bool {
+    pub(super) fn is_terminal_of_run(&self, copy: &Duplicate) -> bool {
         let device = |fd: BorrowedFd<'_>| fstat(fd).ok().map(|stat| stat.st_rdev);
         let Some(seat) = &self.seat else { return false };
         let (own, this) = (device(seat.terminal.program()), device(copy.as_fd()));

@@ -1,12 +1,44 @@
 //! Processes and threads by descriptor and by number: pidfd_open(2), pidfd_getfd(2), tgkill(2).
 
+use crate::copies;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// A descriptor that stands for a process and polls readable when the whole of it has ended.
 #[derive(Debug)]
 pub struct PidFd(OwnedFd);
+
+/// A duplicate of a descriptor of another process, or a descriptor of a file that it names. It is closed for good (`copies`): if
+/// that happens before the process goes on, then what that one closes is closed.
+#[derive(Debug)]
+pub struct Duplicate(ManuallyDrop<OwnedFd>);
+
+impl From<OwnedFd> for Duplicate {
+    fn from(descriptor: OwnedFd) -> Duplicate {
+        Duplicate(ManuallyDrop::new(descriptor))
+    }
+}
+
+impl Drop for Duplicate {
+    fn drop(&mut self) {
+        // SAFETY: it is dropped, so nobody uses it after this.
+        copies::close_for_good(unsafe { ManuallyDrop::take(&mut self.0) });
+    }
+}
+
+impl AsFd for Duplicate {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Duplicate {
+    fn as_raw_fd(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+}
 
 impl PidFd {
     /// For the process with this number in the supervisor's namespace.
@@ -32,11 +64,11 @@ impl PidFd {
     }
 
     /// A duplicate of one of the process's descriptors.
-    pub fn duplicate(&self, fd: i32) -> Result<OwnedFd, Errno> {
+    pub fn duplicate(&self, fd: i32) -> Result<Duplicate, Errno> {
         // SAFETY: pidfd_getfd takes three numbers and no pointers.
         let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_getfd, self.0.as_raw_fd(), fd, 0) })?;
         // SAFETY: the kernel has just made this descriptor (close-on-exec), and nobody else knows it.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+        Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) }.into())
     }
 
     /// True if the whole process has ended.

@@ -33,7 +33,7 @@ fn build_with(compiler: &str, file: &str, text: &str, flags: &[&str]) -> Built {
     let map = format!("-ffile-prefix-map={}=.", folder.path().display());
     let mut command = Command::new(compiler);
     command.current_dir(folder.path()).args([&map, file, "-o", "list"]).args(flags);
-    let output = command.output().unwrap();
+    let output = crate::copies::output(&mut command).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Built { folder, path }
 }

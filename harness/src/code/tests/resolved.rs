@@ -163,7 +163,12 @@ fn less_information_gives_shorter_names() {
     assert_eq!(image.describe(address).to_string(), format!("insert (list.c:{line})"));
 
     let strip = |option: &str| {
-        assert!(Command::new("strip").arg(option).arg(&built.path).status().unwrap().success());
+        assert!(
+            crate::copies::output(Command::new("strip").arg(option).arg(&built.path))
+                .unwrap()
+                .status
+                .success()
+        );
         built.image()
     };
     let image = strip("-g");
@@ -212,7 +217,12 @@ fn debug_information_is_read_where_it_is_compressed() {
 fn take_apart(built: &Built) {
     let run = |arguments: &[&str]| {
         let mut command = Command::new("objcopy");
-        assert!(command.current_dir(built.folder.path()).args(arguments).status().unwrap().success());
+        assert!(
+            crate::copies::output(command.current_dir(built.folder.path()).args(arguments))
+                .unwrap()
+                .status
+                .success()
+        );
     };
     run(&["--only-keep-debug", "list", "list.debug"]);
     run(&["--strip-all", "--add-gnu-debuglink=list.debug", "list"]);

@@ -4,12 +4,11 @@
 //! process still has its number, but under it there is no memory and there are no descriptors any more.
 
 use crate::sys::memory::{self, Text};
-use crate::sys::pidfd::PidFd;
+use crate::sys::pidfd::{Duplicate, PidFd};
 use crate::sys::procfs::{self, Doing, Inside, Position, Status, ThreadFiles};
 use nix::errno::Errno;
 use std::cell::OnceCell;
 use std::io;
-use std::os::fd::OwnedFd;
 
 /// What leads to one thread. Everything but its number is opened when first needed.
 #[derive(Debug)]
@@ -102,7 +101,7 @@ impl Door {
     }
 
     /// A duplicate of one of its descriptors.
-    pub(in crate::supervise) fn duplicate(&self, fd: i32) -> Result<OwnedFd, Errno> {
+    pub(in crate::supervise) fn duplicate(&self, fd: i32) -> Result<Duplicate, Errno> {
         let descriptor = match self.descriptor.get() {
             Some(descriptor) => descriptor,
             None => {

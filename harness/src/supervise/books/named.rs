@@ -1,6 +1,7 @@
 //! The file that a thread names in a call: by a path, or by a descriptor and an empty one (path_resolution(7), openat(2)).
 
 use crate::supervise::books::door::Door;
+use crate::sys::pidfd::Duplicate;
 use crate::sys::procfs;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
@@ -21,14 +22,14 @@ const PAGE: u64 = 4096;
 #[derive(Debug)]
 pub(in crate::supervise) struct Named {
     /// It, open by O_PATH or as the thread has it.
-    pub(in crate::supervise) file: OwnedFd,
+    pub(in crate::supervise) file: Duplicate,
     /// It was found by a path: the thread may not find it itself (`Door::finds_as_much`).
     pub(in crate::supervise) by_path: bool,
 }
 
 impl Named {
     /// One that the thread has open, or is in.
-    pub(in crate::supervise) fn held(file: OwnedFd) -> Named {
+    pub(in crate::supervise) fn held(file: Duplicate) -> Named {
         Named { file, by_path: false }
     }
 }
@@ -65,7 +66,7 @@ impl Door {
         if path.as_os_str().is_empty() {
             return match (empty, folder) {
                 (false, _) => Ok(None),
-                (true, libc::AT_FDCWD) => Ok(Some(Named::held(self.directory("cwd")?))),
+                (true, libc::AT_FDCWD) => Ok(Some(Named::held(self.directory("cwd")?.into()))),
                 (true, _) => Ok(Some(Named::held(self.duplicate(folder)?))),
             };
         }
@@ -86,7 +87,7 @@ impl Door {
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_CLOEXEC | link)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT);
-        Ok(Some(Named { file: openat2(self.directory("root")?, &path, how)?, by_path: true }))
+        Ok(Some(Named { file: openat2(self.directory("root")?, &path, how)?.into(), by_path: true }))
     }
 
     /// The number that its namespace has for this user (`uid_map`) or group (`gid_map`); none if it has none.

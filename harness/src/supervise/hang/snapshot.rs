@@ -12,12 +12,13 @@ use crate::supervise::hang::proof::{Kind, Sleeping, Snapshot, Source};
 use crate::supervise::state::Turns;
 use crate::supervise::time::timeout;
 use crate::supervise::time::wait::Wait;
+use crate::sys::pidfd::Duplicate;
 use crate::sys::procfs::{self, Inside};
 use crate::sys::procnet::Network;
 use crate::sys::socket;
 use crate::sys::terminal;
 use nix::poll::PollFlags;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Epoll sets may hold epoll sets; the kernel's own limit of their depth.
 const DEEPEST: u32 = 5;
@@ -212,7 +213,7 @@ impl Turns<'_> {
         }
     }
 
-    fn socket(&self, copy: &OwnedFd, purpose: Purpose) -> Kind {
+    fn socket(&self, copy: &Duplicate, purpose: Purpose) -> Kind {
         let timed = |sends| matches!(socket::timeout(copy.as_fd(), sends), Ok(Some(_)));
         if (purpose == Purpose::Read && timed(false)) || (purpose == Purpose::Write && timed(true)) {
             return Kind::Timed;

@@ -3,8 +3,8 @@
 use crate::signal::Signal;
 use crate::supervise::books::ids::ProcessId;
 use crate::supervise::time::deadline::Deadline;
+use crate::sys::pidfd::Duplicate;
 use crate::sys::timer::{CpuClock, Known};
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// A process's ITIMER_REAL, which the program believes to be armed in the kernel.
@@ -34,7 +34,7 @@ pub(in crate::supervise) struct PosixTimer {
 #[derive(Debug)]
 pub(in crate::supervise) struct DescriptorTimer {
     /// A duplicate of the program's.
-    pub(in crate::supervise) fd: OwnedFd,
+    pub(in crate::supervise) fd: Duplicate,
     /// Who armed it.
     pub(in crate::supervise) process: ProcessId,
     pub(in crate::supervise) interval: Duration,

@@ -2,7 +2,7 @@
 
 use crate::schedule::Syscall;
 use crate::supervise::time::deadline::{Deadline, Logical};
-use std::os::fd::OwnedFd;
+use crate::sys::pidfd::Duplicate;
 use std::time::{Duration, Instant};
 
 /// A sleep whose timeout was put far away.
@@ -28,7 +28,7 @@ pub(in crate::supervise) enum Original {
     /// The caller's struct timespec, at this address.
     Timespec(u64, [u8; 16]),
     /// The SO_SNDTIMEO of a socket, by a duplicate of its descriptor.
-    Socket(OwnedFd, Duration),
+    Socket(Duplicate, Duration),
 }
 
 /// A sleep that the kernel ends.

@@ -7,11 +7,12 @@ use crate::supervise::books::futexes::Waiter;
 use crate::supervise::calls::{self, Sleep};
 use crate::supervise::time::deadline::Deadline;
 use crate::supervise::time::timeout::{self, Timeout};
+use crate::sys::pidfd::Duplicate;
 use crate::sys::socket;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 use syscalls::Sysno;
 
@@ -32,7 +33,7 @@ pub(in crate::supervise) enum Kind {
     /// The poll and select families, message queues, and sockets with a timeout: descriptors that end it (duplicates of
     /// the program's), the mask that holds meanwhile; memory to clear and the error, if any, when the time runs out.
     Descriptors {
-        ends: Vec<(OwnedFd, PollFlags)>,
+        ends: Vec<(Duplicate, PollFlags)>,
         mask: Option<SignalSet>,
         clear: Vec<(u64, usize)>,
         late: Option<Errno>,
@@ -188,12 +189,12 @@ fn one(door: &Door, fd: u64, events: PollFlags, late: Errno) -> Option<Kind> {
 }
 
 /// True for an epoll(7) set, whatever is in it.
-pub(in crate::supervise) fn is_epoll(fd: &OwnedFd) -> bool {
+pub(in crate::supervise) fn is_epoll(fd: &Duplicate) -> bool {
     let link = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
     link.is_ok_and(|link| link.as_os_str() == "anon_inode:[eventpoll]")
 }
 
-fn may_block(fd: &OwnedFd) -> bool {
+fn may_block(fd: &Duplicate) -> bool {
     fcntl(fd, FcntlArg::F_GETFL)
         .is_ok_and(|flags| !OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK))
 }
