@@ -71,20 +71,34 @@ fn what_is_broken_for_clients_is_found() {
 }
 
 #[test]
-fn who_is_connected_to_by_nobody_is_told_what_to_type() {
+fn who_is_connected_to_by_nobody_is_given_clients_or_told_what_to_type() {
     let folder = tempfile::tempdir().unwrap();
     let told = |name: &str, words: &[&str]| {
         build(&fixtures("sound").join(name).with_extension("c"), folder.path());
         let text = stdout(&explore(words, name, folder.path()));
         text.lines().find(|line| line.starts_with("nobody connects to ")).map(str::to_owned)
     };
+    let given = |address: &str, who: &str| {
+        Some(format!("nobody connects to {address}, so {who} (--client for others, --no-client for none)"))
+    };
+    const TWO: &str = "two clients of sigrace's own do: they say hello, and one leaves at the first answer, one when it hears no more";
+    const ONE: &str = "a client of sigrace's own does: it says hello, and leaves when it hears no more";
+    assert_eq!(told("in_flight", &["--runs", "5"]), given("unix:@in flight", TWO));
+    assert_eq!(told("reload", &["--runs", "5"]), given("tcp:8080", TWO));
     let next = |address: &str| {
         format!(
             "nobody connects to {address}; next: --client 'connect {address}; send hello\\n; wait-eof', or a command that talks to it"
         )
     };
-    assert_eq!(told("in_flight", &[]), Some(next("unix:@in flight")));
-    assert_eq!(told("reload", &[]), Some(next("tcp:8080")));
+    assert_eq!(told("in_flight", &["--runs", "5", "--no-client"]), Some(next("unix:@in flight")));
+    assert_eq!(told("reload", &["--runs", "5", "--no-client"]), Some(next("tcp:8080")));
+    // Who serves one and ends is visited by one.
+    const ONCE: &str = "import socket; s = socket.create_server(('127.0.0.1', 8081)); c, _ = s.accept(); c.recv(9); c.send(b'x')";
+    let once = ["explore", "--seed", "1", "--runs", "5", "--no-handler-checks", "--", "python3", "-c", ONCE];
+    let text = stdout(&script::sigrace(folder.path(), &once));
+    assert!(text.lines().any(|line| Some(line) == given("tcp:8081", ONE).as_deref()), "{text}");
+    // On the machine's network it would be somebody else's.
+    assert_eq!(told("in_flight", &["--runs", "5", "--network", "host"]), Some(next("unix:@in flight")));
     // What it says can be typed; and whoever has no door is told nothing.
     let client = next("tcp:8080");
     let client = client.split('\'').nth(1).unwrap();
@@ -130,11 +144,14 @@ fn what_is_sound_is_silent() {
         let clients =
             WITH_CLIENTS.iter().find(|(other, ..)| *other == name).map_or(&[][..], |(_, _, clients)| clients);
         let terminal = WITH_TERMINAL.iter().any(|(other, _)| *other == name).then_some("--tty");
-        let words: Vec<&str> = words.into_iter().chain(terminal).chain(clients.iter().copied()).collect();
+        let words: Vec<&str> = words.into_iter().chain(terminal).collect();
         let program = format!("./{name}");
-        let output = script::sigrace(folder.path(), &[&words[..], &["--", &program]].concat());
-        ends(&output, 0);
-        assert!(!stdout(&output).contains("finding:"), "{}", stdout(&output));
+        let clients = (!clients.is_empty()).then_some(clients);
+        for with in [&[][..]].into_iter().chain(clients) {
+            let output = script::sigrace(folder.path(), &[&words[..], with, &["--", &program]].concat());
+            ends(&output, 0);
+            assert!(!stdout(&output).contains("finding:"), "{}", stdout(&output));
+        }
     }
 }
 

@@ -128,7 +128,13 @@ fn world() -> impl Strategy<Value = World> {
 }
 
 fn line() -> impl Strategy<Value = Line> {
-    prop_oneof![given().prop_map(Line::Send), "[a-z\"]{1,4}".prop_map(Line::Expect), Just(Line::WaitEof)]
+    prop_oneof![
+        given().prop_map(Line::Send),
+        "[a-z\"]{1,4}".prop_map(Line::Expect),
+        Just(Line::WaitEof),
+        Just(Line::Receive),
+        Just(Line::Drain)
+    ]
 }
 
 /// Only those with which nothing is wrong.

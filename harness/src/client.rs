@@ -27,6 +27,10 @@ pub enum Line {
     Expect(String),
     /// Reads until the other side has closed the connection.
     WaitEof,
+    /// Reads what comes first, if it does within a second.
+    Receive,
+    /// Reads until the other side has closed the connection, or nothing has come for a second.
+    Drain,
     /// Closes it.
     Close,
 }
@@ -42,14 +46,25 @@ impl Line {
             Line::Send(text) => ["send", text],
             Line::Expect(text) => ["expect", text],
             Line::WaitEof => ["wait-eof", ""],
+            Line::Receive => ["receive", ""],
+            Line::Drain => ["drain", ""],
             Line::Close => ["close", ""],
         }
     }
 }
 
 impl Client {
-    /// False for a script that closes a connection, or ends, before the other side has closed it: how much of what it was sent it
-    /// has read by then is chance.
+    /// Who comes to this address by chance and says something: one leaves when it hears no more, the other, less patient, at the
+    /// first answer.
+    pub fn visitors(address: &str) -> [Client; 2] {
+        [Line::Drain, Line::Receive].map(|listens| {
+            let connect = Line::Connect(address.to_owned());
+            Client::Script(vec![connect, Line::Send("hello\n".to_owned()), listens, Line::Close])
+        })
+    }
+
+    /// False for a script that closes a connection, or ends, before the other side has closed it or has sent nothing for a while:
+    /// how much of what it was sent it has read by then is chance.
     pub fn reads_all(&self) -> bool {
         let lines = match self {
             Client::Command(_) => return true,
@@ -58,7 +73,7 @@ impl Client {
         lines
             .split(|line| matches!(line, Line::Connect(_)))
             .skip(1)
-            .all(|of_one| of_one.contains(&Line::WaitEof))
+            .all(|of_one| of_one.iter().any(|line| matches!(line, Line::WaitEof | Line::Drain)))
     }
 
     /// Its arguments: of a script those of the program that carries it out.
@@ -100,7 +115,13 @@ impl Client {
                     Some(format!("{address:?} is no address: expected \"tcp:8080\" or \"unix:/tmp/socket\""))
                 }
                 Line::Expect(text) if text.is_empty() => Some("expected a text to wait for".to_owned()),
-                Line::Connect(_) | Line::Send(_) | Line::Expect(_) | Line::WaitEof | Line::Close => None,
+                Line::Connect(_)
+                | Line::Send(_)
+                | Line::Expect(_)
+                | Line::WaitEof
+                | Line::Receive
+                | Line::Drain
+                | Line::Close => None,
             };
             connected = !matches!(line, Line::Close);
             wrong
@@ -167,6 +188,9 @@ mod tests {
         assert!(script(&[connect(), Line::WaitEof, Line::Close, connect(), Line::WaitEof]).reads_all());
         assert!(!script(&[connect(), Line::WaitEof, Line::Close, connect()]).reads_all());
         assert!(!script(&[connect(), Line::Expect("x".to_owned()), Line::Close]).reads_all());
+        let visitors = Client::visitors("tcp:8080");
+        assert!(visitors.iter().all(|one| one.wrong().is_none()));
+        assert_eq!(visitors.map(|one| one.reads_all()), [true, false]);
         assert!(Client::Command(vec!["curl".to_owned()]).reads_all());
     }
 

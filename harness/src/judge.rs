@@ -172,6 +172,8 @@ pub struct Comparison {
     pub fatal: bool,
     /// Clients that do not read all that they are sent, as they are told: what they wrote is not compared.
     pub hasty: Vec<String>,
+    /// True if nobody has said of the clients that they are to be served: see NOTE \[Nobody's clients\].
+    pub visitors: bool,
     /// What is typed at the program's terminal.
     pub typed: Typed,
     /// Signals whose handlers the first process takes away for a moment.

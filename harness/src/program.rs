@@ -73,8 +73,10 @@ pub struct Limits {
 
 impl Limits {
     /// How far a program is followed on its own clock, if nobody says, that is known to do nothing but let time pass to the usual
-    /// limit: what it does in a minute is seen, and each run need not take an hour's ticks.
-    pub const FOLLOWED: Duration = Duration::from_secs(120);
+    /// limit: what it does in a minute is seen, and each run need not take an hour's ticks. The farthest first, and less far for who
+    /// does much in that time.
+    pub const FOLLOWED: [Duration; 3] =
+        [Duration::from_secs(120), Duration::from_secs(60), Duration::from_secs(30)];
 
     /// The longest time that can be asked for: a year.
     pub const MOST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);

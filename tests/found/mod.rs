@@ -2,8 +2,8 @@
 
 #![allow(dead_code, reason = "not everybody looks at all of them")]
 
-/// The others need a terminal or a client, or to be told where to look.
-pub const FOUND: [(&str, &str); 36] = [
+/// The others need a terminal, or to be told where to look.
+pub const FOUND: [(&str, &str); 39] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -19,6 +19,7 @@ pub const FOUND: [(&str, &str); 36] = [
     ("given_up", "a process crashes"),
     ("half_written", "other files are left than should be"),
     ("idle_workers", "it hangs"),
+    ("in_flight", "a client ends otherwise than expected"),
     ("leaked", "descriptors are leaked"),
     ("left_alone", "orphans are left"),
     ("list", "another exit where a signal comes between two instructions"),
@@ -28,8 +29,10 @@ pub const FOUND: [(&str, &str); 36] = [
     ("misread", "a signal is lost that ends it elsewhere"),
     ("once", "another exit than expected"),
     ("overlooked", "a signal is handled and not acted on"),
+    ("parting", "another exit than expected"),
     ("reaping", "results are mixed up when children end in another order"),
     ("reentered", "another exit where a signal comes between two instructions"),
+    ("reload", "a client ends otherwise than expected"),
     ("running", "it hangs"),
     ("short_count", "what a signal cuts short is left undone"),
     ("shutdown", "it waits for the outside"),
@@ -53,7 +56,7 @@ pub const AT_TERMINAL: [(&str, &str); 4] = [
 /// The one that it finds with `--tty`: without a terminal there is another way for it to go on.
 pub const WITH_TERMINAL: [(&str, &str); 1] = [("late_taker", "the terminal's foreground is another's")];
 
-/// Those that it finds with these clients alone.
+/// Those that it finds with these clients as well as with its own.
 pub const WITH_CLIENTS: [(&str, &str, &[&str]); 3] = [
     (
         "in_flight",

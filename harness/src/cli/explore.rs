@@ -26,7 +26,8 @@ use crate::store;
 use crate::suite::{self, Against, How, Job, Reached, Shown};
 use crate::supervise::Settings;
 use crate::trace::Acts;
-use sections::Section;
+use crate::world::World;
+use sections::{Section, Sections};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -255,14 +256,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         }
     };
     let format = args.search.output.format;
-    for told in sections
-        .terminal()
-        .map(str::to_owned)
-        .into_iter()
-        .chain(sections.told(&name))
-        .chain(sections.followed())
-        .chain(sections.unvisited())
-    {
+    for told in sections.world().chain(sections.told(&name)) {
         report::tell(format, told)?;
     }
     let mut whole = Whole::default();
@@ -302,7 +296,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         let job = Job {
             name: job_name,
             settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
-            against: Against::Reference(args.comparison(section, &plan, sections.heard)),
+            against: Against::Reference(args.comparison(section, &plan, &sections, &settings.world)),
             plan,
             checks,
             keep: how.keep.clone(),
@@ -336,8 +330,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             }
         };
         if format != Format::Human {
-            done.notes.extend(sections.terminal().map(str::to_owned));
-            done.notes.extend(sections.followed().into_iter().chain(sections.unvisited()));
+            done.notes.extend(sections.world());
         }
         let found = args.search.first && !done.report.findings.is_empty();
         if found {
@@ -433,15 +426,17 @@ impl Args {
         }
     }
 
-    fn comparison(&self, section: &Section, plan: &Plan, heard: bool) -> Comparison {
+    fn comparison(&self, section: &Section, plan: &Plan, sections: &Sections, world: &World) -> Comparison {
         // Who says that nothing is sent, and how every run ends, waits for no signal.
         let alone = self.send.contains(&Sent::Nothing) && self.exit.is_some();
+        let hasty = world.clients.iter().filter(|client| !client.reads_all());
         Comparison {
             sends: plan.asks_for_an_end(),
             exits: self.exits.unwrap_or_default(),
-            heard: heard && plan.acts().is_empty() && !alone,
+            heard: sections.heard && plan.acts().is_empty() && !alone,
             fatal: section.fatal,
-            hasty: self.target.hasty_clients(),
+            hasty: hasty.map(ToString::to_string).collect(),
+            visitors: sections.visitors > 0,
             typed: typed(&section.person),
             gaps: SignalSet::EMPTY,
             products: Vec::new(),

@@ -58,10 +58,9 @@ impl Target {
         self.world.may_have_tty()
     }
 
-    /// Clients that do not read all that they are sent.
-    pub(super) fn hasty_clients(&self) -> Vec<String> {
-        let clients = self.world().clients;
-        clients.iter().filter(|client| !client.reads_all()).map(ToString::to_string).collect()
+    /// True if nobody has said who its clients are, or that there are none.
+    pub(super) fn may_have_visitors(&self) -> bool {
+        self.world.may_have_visitors()
     }
 
     /// How the clients of the program start.

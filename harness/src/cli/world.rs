@@ -19,9 +19,12 @@ pub(super) struct World {
     files: Files,
     /// A command that talks to the program: started, under the same control, when everything first sleeps, and again after each signal; repeatable
     ///
-    /// Or a script of sigrace's own, like `connect tcp:8080; send hello\\n; expect hello; wait-eof`, with `close` and another `connect` after it.
+    /// Or a script of sigrace's own, like `connect tcp:8080; send hello\\n; expect hello; wait-eof`, with `drain`, `close` and another `connect` after it.
     #[arg(long, value_name = "CMD", value_parser = client)]
     client: Vec<Client>,
+    /// Have nobody connect to it, even where it waits for that and has no client
+    #[arg(long, env = "SIGRACE_NO_CLIENT", conflicts_with = "client")]
+    no_client: bool,
     /// Run the program on a terminal of its own, as the leader of a session
     #[arg(long, env = "SIGRACE_TTY", conflicts_with = "no_tty")]
     tty: bool,
@@ -75,6 +78,11 @@ impl World {
     /// True if nobody has said whether there is to be a terminal.
     pub(super) fn may_have_tty(&self) -> bool {
         !self.tty && !self.no_tty
+    }
+
+    /// True if nobody has said who its clients are, or that there are none.
+    pub(super) fn may_have_visitors(&self) -> bool {
+        self.client.is_empty() && !self.no_client
     }
 
     /// The world that is asked for.

@@ -1,6 +1,6 @@
 /*
  * Carries out a script of a client, given as pairs of arguments: `connect tcp:8080`, `send TEXT`, `expect TEXT`, `wait-eof ""`,
- * `close ""`. What it is sent it writes to its standard output.
+ * `receive ""`, `drain ""`, `close ""`. What it is sent it writes to its standard output.
  *
  * It ends with 0 when every line is done. What cannot be done ends it, with the exit code that curl(1) has for it:
  * 7 there is nobody to connect to, 52 the connection was closed before what is expected has come, 55 it could not be sent,
@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,13 @@ static void expect(const char *text)
     }
 }
 
+/* Takes what comes within a second; false if nothing does, or at the end. */
+static int soon(void)
+{
+    struct pollfd comes = {.fd = connection, .events = POLLIN};
+    return poll(&comes, 1, 1000) > 0 && more();
+}
+
 int main(int argc, char **argv)
 {
     for (int n = 1; n + 1 < argc; n += 2) {
@@ -104,6 +112,11 @@ int main(int argc, char **argv)
         else if (strcmp(line, "wait-eof") == 0)
             while (more())
                 ;
+        else if (strcmp(line, "drain") == 0)
+            while (soon())
+                ;
+        else if (strcmp(line, "receive") == 0)
+            soon();
         else if (strcmp(line, "close") == 0)
             close(connection);
         else

@@ -7,7 +7,7 @@ impl Client {
     /// are what they are elsewhere, and `\s` is a space where it would else be left out.
     pub fn script(text: &str) -> Result<Client, String> {
         let lines: Vec<String> = split(text)?;
-        let known = "expected connect ADDRESS, send TEXT, expect TEXT, wait-eof or close";
+        let known = "expected connect ADDRESS, send TEXT, expect TEXT, wait-eof, receive, drain or close";
         let line = |words: &String| {
             let (word, rest) = words.split_once(' ').unwrap_or((words, ""));
             let text = || unescaped(rest.trim());
@@ -16,6 +16,8 @@ impl Client {
                 ("send", false) => text().map(Line::Send),
                 ("expect", false) => text().map(Line::Expect),
                 ("wait-eof", true) => Ok(Line::WaitEof),
+                ("receive", true) => Ok(Line::Receive),
+                ("drain", true) => Ok(Line::Drain),
                 ("close", true) => Ok(Line::Close),
                 _ => Err(format!("`{words}` is no line of a script: {known}")),
             }
@@ -71,13 +73,16 @@ mod tests {
 
     #[test]
     fn a_script_is_read_as_it_is_typed() {
-        let text = r"connect tcp:8080; send GET /\;a\\b\r\n\s ;expect  200 OK;; wait-eof;close ";
+        let text = r"connect tcp:8080; send GET /\;a\\b\r\n\s ;expect  200 OK;; wait-eof;close;connect tcp:9;receive;drain ";
         let lines = vec![
             Line::Connect("tcp:8080".to_owned()),
             Line::Send("GET /;a\\b\r\n ".to_owned()),
             Line::Expect("200 OK".to_owned()),
             Line::WaitEof,
             Line::Close,
+            Line::Connect("tcp:9".to_owned()),
+            Line::Receive,
+            Line::Drain,
         ];
         assert_eq!(Client::script(text), Ok(Client::Script(lines)));
         for wrong in ["connect", "close now", "say hello", r"send \q", r"send a\", "connect tcp:1; wait"] {

@@ -18,6 +18,7 @@
 use super::crew::{Tried, attempt_by};
 use super::error::ExploreError;
 use super::receivers::from_outside;
+use crate::program::Limits;
 use crate::schedule::{Point, Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::{Observe, Observed, Receiver, RunError, Start, Supervise, WantsTerminal};
@@ -66,6 +67,9 @@ pub struct Look {
     script: Option<PathBuf>,
 }
 
+/// A program that only lets time pass is followed as far as it comes to so many points, if it may be.
+const MANY: f64 = 2000.0;
+
 impl Look {
     /// The run.
     pub fn run(&self) -> &Run {
@@ -93,14 +97,27 @@ impl Look {
         self.wants_terminal == WantsTerminal::Changes || self.run.outcome.end != terminal.run.outcome.end
     }
 
-    /// True if it came to no end but that of its own clock, or was cut short by another limit when it had gone on for so long on that
-    /// clock.
-    pub fn only_lets_time_pass(&self, long: Duration) -> bool {
-        match self.run.outcome.end {
+    /// True if its clients were served, as far as they can tell, and it waits for others, goes on from time to time, or is done.
+    pub fn serves(&self) -> bool {
+        let Run { outcome, taint, .. } = &self.run;
+        let mut statuses = outcome.clients.iter().map(|client| client.status);
+        let ends = matches!(outcome.end, End::Idle(_) | End::Stalled(_) | End::Ended(Status::Exited(0)));
+        ends && taint.is_none() && statuses.all(|status| status == Some(Status::Exited(0)))
+    }
+
+    /// How far other runs are to be followed on the program's clock ([`Limits::FOLLOWED`]), if this one came to no end but that of
+    /// its clock, or was cut short by another limit when it had gone on for long on that.
+    pub fn followed(&self) -> Option<Duration> {
+        let took = self.run.outcome.took.whole;
+        let [farthest, _, nearest] = Limits::FOLLOWED;
+        let only_lets_time_pass = match self.run.outcome.end {
             End::Stalled(_) => true,
-            End::TimedOut | End::Spinning(_) => self.run.outcome.took.whole > long,
+            End::TimedOut | End::Spinning(_) => took > farthest,
             End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped => false,
-        }
+        };
+        let within =
+            |far: &Duration| self.run.reached.len() as f64 * far.as_secs_f64() <= MANY * took.as_secs_f64();
+        only_lets_time_pass.then(|| Limits::FOLLOWED.into_iter().find(within).unwrap_or(nearest))
     }
 
     /// The processes that have something to do with signals; if the program's start is `passed` by, without those that only a

@@ -5,6 +5,8 @@
 //! reference run that were started before one, a client that was started after all of them with those after all, and any
 //! other with both. A request that is dropped in flight ends like neither.
 
+mod visitors;
+
 use super::exit::{is_exit, words};
 use super::output::{Holds, Wanted, quoted, wanted};
 use super::{BadPattern, Expectation, Held, Kind, Scope};
@@ -12,6 +14,7 @@ use crate::scenario::{Exit, Expect, Served};
 use crate::schedule::{Action, ThreadName};
 use crate::trace::{Broken, ClientEnd, End, Event, Output, Run, Status, What};
 use std::sync::Arc;
+use visitors::AsOthers;
 
 pub(super) const KIND: Kind = Kind {
     broken: Broken::Client,
@@ -22,7 +25,11 @@ pub(super) const KIND: Kind = Kind {
     // Of a reference run that was cut off nobody knows what its clients would have been told.
     against: |reference, how| {
         let whole = !reference.outcome.end.is_limit();
-        Ok(whole.then(|| Arc::new(AsBefore::new(reference, &how.hasty)) as _))
+        let as_before = || AsBefore::new(reference, &how.hasty);
+        Ok(whole.then(|| match how.visitors {
+            true => Arc::new(AsOthers(as_before())) as _,
+            false => Arc::new(as_before()) as _,
+        }))
     },
 };
 
@@ -99,6 +106,18 @@ impl AsBefore {
         }
     }
 
+    /// True for runs in which clients may be told something else.
+    fn is_no_matter(run: &Run) -> bool {
+        // What a server does that takes too long is an outcome of its own, as with its exit.
+        let early = run.events.iter().any(|event| event.what == What::Step(Action::Fire));
+        early || ended_before_it_served(run)
+    }
+
+    /// True if how much this client reads of what it is sent is chance.
+    fn is_hasty(&self, client: &ClientEnd) -> bool {
+        self.hasty.contains(&client.command)
+    }
+
     /// What this client of a run may be told; nothing if that is not known.
     fn allowed(&self, run: &Run, client: &ClientEnd) -> Vec<&Answer> {
         let all = self.clients.iter().filter(|answer| answer.command == client.command);
@@ -136,9 +155,7 @@ fn sent(run: &Run, client: &ThreadName) -> (usize, usize) {
 
 impl Expectation for AsBefore {
     fn breach(&self, run: &Run) -> Option<String> {
-        // What a server does that takes too long is an outcome of its own, as with its exit.
-        let early = run.events.iter().any(|event| event.what == What::Step(Action::Fire));
-        if early || ended_before_it_served(run) {
+        if AsBefore::is_no_matter(run) {
             return None;
         }
         run.outcome.clients.iter().find_map(|client| {
@@ -156,7 +173,7 @@ impl Expectation for AsBefore {
                 return Some(format!("expected {expected} of {client} as in the reference run, got {got}"));
             }
             let differs = self.outputs
-                && !self.hasty.contains(&client.command)
+                && !self.is_hasty(client)
                 && client.status.is_some()
                 && same.iter().all(|answer| answer.stdout != client.stdout);
             let answer = same.first().filter(|_| differs)?;
@@ -174,3 +191,6 @@ fn told(client: &ClientEnd) -> String {
 fn ended(status: Option<Status>) -> String {
     status.map_or_else(|| "that it still waits".to_owned(), |status| status.to_string())
 }
+
+#[cfg(test)]
+mod tests;

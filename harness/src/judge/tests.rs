@@ -3,16 +3,16 @@ use crate::arbitrary;
 use crate::schedule::{Action, Making, Point, Schedule, Site, Step, Syscall, ThreadName};
 use crate::signal::Signal;
 use crate::trace::{
-    ClientEnd, Event, Foreground, Lapse, LeftHow, Leftover, Outcome, Output, Reached, Row, Sleeper,
-    TerminalLeft, Took, What,
+    Event, Foreground, Lapse, LeftHow, Leftover, Outcome, Output, Reached, Row, Sleeper, TerminalLeft, Took,
+    What,
 };
 use proptest::prelude::*;
 
-fn signal(name: &str) -> Signal {
+pub(super) fn signal(name: &str) -> Signal {
     name.parse().unwrap()
 }
 
-fn name(text: &str) -> ThreadName {
+pub(super) fn name(text: &str) -> ThreadName {
     text.parse().unwrap()
 }
 
@@ -49,12 +49,12 @@ pub(super) fn ended(code: i32) -> Run {
     run(End::Ended(Status::Exited(code)))
 }
 
-fn sleeping() -> Vec<Sleeper> {
+pub(super) fn sleeping() -> Vec<Sleeper> {
     let why = "no signal can come".to_owned();
     vec![Sleeper { thread: name("p0"), call: Syscall(34), caught: Default::default(), why }]
 }
 
-fn killed(who: &str, by: &str) -> Event {
+pub(super) fn killed(who: &str, by: &str) -> Event {
     let what = What::End(Status::Killed(signal(by)));
     Event { thread: name(who), what, others: Default::default() }
 }
@@ -63,16 +63,16 @@ fn left(who: &str, how: LeftHow) -> Leftover {
     Leftover { process: name(who), how }
 }
 
-fn scenario(expect: &str) -> Expectations {
+pub(super) fn scenario(expect: &str) -> Expectations {
     let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
     Expectations::of_scenario(&options.from_str::<Expect>(expect).unwrap(), &ended(0)).unwrap()
 }
 
-fn against(reference: &Run, how: Comparison) -> Expectations {
+pub(super) fn against(reference: &Run, how: Comparison) -> Expectations {
     Expectations::against(reference, &how).unwrap()
 }
 
-fn sends() -> Comparison {
+pub(super) fn sends() -> Comparison {
     Comparison { sends: true, ..Comparison::default() }
 }
 
@@ -497,113 +497,4 @@ fn the_list_has_every_kind_in_the_order_of_what_they_tell() {
     let all: Vec<Broken> = kinds().collect();
     assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
     assert!(all.iter().all(|one| kind(*one).broken == *one));
-}
-
-/// A run of a server: `c1` a client's first moment, `c1=0` its end with this exit code, `c1=0:hello` what it was told, `c1?` one
-/// that still waits, `!` a signal that is sent, `@` a timer that is made to run out.
-fn served(course: &str) -> Run {
-    let mut run = run(End::Idle(sleeping()));
-    for word in course.split_whitespace() {
-        let (who, code) = word.split_once('=').unwrap_or((word.trim_end_matches('?'), ""));
-        let (code, told) = code.split_once(':').unwrap_or((code, ""));
-        let status = code.parse().ok().map(Status::Exited);
-        let (thread, what) = match word {
-            "!" => (name("p0"), What::Step(Action::Send(signal("SIGTERM")))),
-            "@" => (name("p0"), What::Step(Action::Fire)),
-            _ => (name(who), status.map_or(What::Continue, What::End)),
-        };
-        run.events.push(Event { thread: thread.clone(), what, others: Default::default() });
-        if status.is_some() || word.ends_with('?') {
-            let text = |text: &str| Output::Text(text.to_owned());
-            let (client, command) = (thread, "ask".to_owned());
-            run.outcome.clients.push(ClientEnd {
-                client,
-                command,
-                status,
-                stdout: text(told),
-                stderr: text(""),
-            });
-        }
-    }
-    run
-}
-
-#[test]
-fn a_client_is_served_as_before_the_signal_or_refused_as_after_it() {
-    let expect = against(&served("c1 c1=0 ! c2 c2=7"), sends());
-    for fine in [
-        "c1 c1=0 ! c2 c2=7",
-        "! c1 c1=7",
-        "c1 ! c1=0 c2 c2=7",
-        "c1 ! c1=7 c2 c2=7",
-        "c1 c1=0",
-        // What one is told that takes too long is an outcome of its own.
-        "@ c1 c1=52",
-    ] {
-        assert_eq!(broken(&expect, &served(fine)), [], "{fine}");
-    }
-    for (wrong, sentence) in [
-        ("c1 c1=7 ! c2 c2=7", "expected exit code 0 of c1 (ask) as in the reference run, got exit code 7"),
-        (
-            "c1 ! c1=52 c2 c2=7",
-            "expected exit code 0 or exit code 7 of c1 (ask) as in the reference run, got exit code 52",
-        ),
-        ("! c1 c1=0", "expected exit code 7 of c1 (ask) as in the reference run, got exit code 0"),
-        ("c1 c1=0 ! c2 c2=0", "expected exit code 7 of c2 (ask) as in the reference run, got exit code 0"),
-        ("c1 c1? ", "expected exit code 0 of c1 (ask) as in the reference run, got that it still waits"),
-    ] {
-        let run = served(wrong);
-        assert_eq!(broken(&expect, &run), [Broken::Client], "{wrong}");
-        assert_eq!(explain(&expect, Broken::Client, &run), sentence);
-    }
-}
-
-#[test]
-fn a_client_is_not_compared_where_the_signal_ends_a_program_that_has_not_served() {
-    let died = |course: &str| {
-        let mut run = served(course);
-        let at = run.events.iter().position(|event| event.thread == name("c2")).unwrap_or(1);
-        run.events.insert(at, killed("p0", "SIGTERM"));
-        run.outcome.end = End::Ended(Status::Killed(signal("SIGTERM")));
-        run
-    };
-    let reload = against(&served("c1 c1=0 ! c2 c2=0"), sends());
-    assert_eq!(broken(&reload, &died("! c1 c1=7")), []);
-    assert_eq!(broken(&reload, &died("c1 c1=0 ! c2 c2=7")), [Broken::Client]);
-    // Nor where the reference run could not be sent it.
-    let unsent = against(&served("c1 c1=0"), sends());
-    assert_eq!(broken(&unsent, &served("! c1 c1=7")), []);
-    assert_eq!(broken(&unsent, &served("c1 c1=7")), [Broken::Client]);
-}
-
-#[test]
-fn what_a_client_is_told_is_compared_where_the_reference_run_tells_it_but_one_thing() {
-    let told = |reference: &str, run: &str| broken(&against(&served(reference), sends()), &served(run));
-    assert_eq!(told("c1 c1=0:hello", "c1 c1=0:hello"), []);
-    assert_eq!(told("c1 c1=0:hello", "c1 c1=0:hel"), [Broken::Client]);
-    assert_eq!(told("c1 c1=0:hello ! c2 c2=7", "c1 ! c1=0:hel c2 c2=7"), [Broken::Client]);
-    // A time of day, or the number of visitors.
-    assert_eq!(told("c1 c1=0:first ! c2 c2=0:second", "c1 ! c1=0:third c2 c2=0:fourth"), []);
-}
-
-#[test]
-fn a_scenario_says_in_which_ways_clients_may_end() {
-    let expect = scenario("(idle: true, clients: [(exit: Code(0), stdout: Is(\"hello\")), (exit: Code(7))])");
-    for fine in ["", "c1 c1=0:hello c2 c2=7", "c1 c1=7:what"] {
-        assert_eq!(broken(&expect, &served(fine)), [], "{fine}");
-    }
-    for wrong in ["c1 c1=0:hel", "c1 c1=7 c2 c2=52", "c1 c1?"] {
-        assert_eq!(broken(&expect, &served(wrong)), [Broken::Client], "{wrong}");
-    }
-    let sentence = "expected exit code 0 or exit code 7 of c1 (ask), got exit code 0, writing \"hel\"";
-    assert_eq!(explain(&expect, Broken::Client, &served("c1 c1=0:hel")), sentence);
-}
-
-#[test]
-fn how_a_client_crashes_is_its_own_matter() {
-    let mut run = served("c1 c1=0");
-    run.events.push(killed("c1.1", "SIGSEGV"));
-    assert_eq!(broken(&scenario("(idle: true)"), &run), []);
-    run.events.push(killed("p0.1", "SIGSEGV"));
-    assert_eq!(broken(&scenario("(idle: true)"), &run), [Broken::Crash]);
 }

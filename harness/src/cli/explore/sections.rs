@@ -2,18 +2,21 @@
 
 use super::{Args, Begin, Sent};
 use crate::cli::exit::{Exit, Stop};
+use crate::client::Client;
 use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable, with_others};
 use crate::judge;
-use crate::program::Limits;
+use crate::resolve;
 use crate::schedule::{Action, Receiver, ThreadName};
 use crate::show::{listed, signals};
 use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::{self, Done};
 use crate::supervise::Settings;
-use crate::trace::{End, Run};
+use crate::trace::{Broken, End, Run};
+use crate::world::{Clock, Network, World};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// One of the searches that a command comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,27 +113,21 @@ pub(super) struct Sections {
     pub(super) heard: bool,
     /// What an undisturbed run has shown, if it is to be seen from it where they begin.
     look: Option<Look>,
-    /// The program only lets time pass, and nobody has said how far it is to be followed.
-    stalls: bool,
-    /// Where the program waits to be connected to, if there is nobody who does.
+    /// How far it is followed on its clock, where it only lets time pass and nobody has said that.
+    followed: Option<Duration>,
+    /// Where the program waits to be connected to.
     listens: Vec<String>,
+    /// It has clients.
+    visited: bool,
     /// It has a terminal, since it asks for one.
     given: bool,
+    /// It has clients of sigrace's own, so many, since it waits for some and has none.
+    pub(super) visitors: usize,
     /// Nobody has said whether it is to have one.
     free: bool,
 }
 
 impl Args {
-    /// Where the program waits to be connected to, if it has no clients.
-    fn unvisited(look: &Look, settings: &Settings) -> Vec<String> {
-        if settings.clients.is_empty() { look.listens().to_vec() } else { Vec::new() }
-    }
-
-    /// True if the program has a terminal that nobody has asked for.
-    fn is_given_terminal(&self, settings: &Settings) -> bool {
-        self.target.may_have_tty() && settings.world.tty
-    }
-
     /// What was asked for: these signals together; or else what the program has something to do with, found out by a run.
     pub(super) fn sections(&self, settings: &mut Settings, slots: &Slots) -> Result<Sections, Stop> {
         let signals: Vec<Signal> = self.send.iter().filter_map(|sent| sent.signal()).collect();
@@ -146,21 +143,14 @@ impl Args {
             let looks = self.always || self.target.world().tty || script || shell;
             let looks = looks && self.from.is_none();
             let free = !self.target.has_limit_of_clock();
-            let (look, stalls) = (looks || free).then(|| self.look(settings, slots)).transpose()?.unzip();
-            let listens = look.as_ref().map(|look| Args::unvisited(look, settings)).unwrap_or_default();
-            let given = self.is_given_terminal(settings);
-            let look = look.filter(|_| looks || given && self.from.is_none());
-            return Ok(Sections {
-                look,
-                stalls: stalls == Some(true),
-                listens,
-                given,
-                free: self.target.may_have_tty(),
-                ..Sections::of(each)
-            });
+            if !looks && !free {
+                return Ok(Sections { each, free: self.target.may_have_tty(), ..Sections::default() });
+            }
+            let (look, seen) = self.look(settings, slots)?;
+            let look = Some(look).filter(|_| looks || seen.given && self.from.is_none());
+            return Ok(Sections { each, look, ..seen });
         }
-        let (look, stalls) = self.look(settings, slots)?;
-        let (listens, given) = (Args::unvisited(&look, settings), self.is_given_terminal(settings));
+        let (look, seen) = self.look(settings, slots)?;
         let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
         let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !settings.world.tty) {
@@ -176,16 +166,7 @@ impl Args {
             let persons = acts.into_iter().map(|act| Section { person: vec![act], ..Section::default() });
             let each = std::iter::once(Section::nothing()).chain(persons).collect();
             let found = Some(found).filter(|_| self.send.is_empty());
-            return Ok(Sections {
-                found,
-                heard,
-                look,
-                stalls,
-                listens,
-                given,
-                free: self.target.may_have_tty(),
-                ..Sections::of(each)
-            });
+            return Ok(Sections { each, found, heard, look, ..seen });
         }
         let sent = found.send.iter().map(|(signal, to)| Section {
             send: vec![*signal],
@@ -194,47 +175,60 @@ impl Args {
         });
         let ending = fatal.map(|signal| Section { send: vec![signal], fatal: true, ..Section::default() });
         let each = std::iter::once(Section::nothing()).chain(sent).chain(ending).collect();
-        Ok(Sections {
-            found: Some(found),
-            heard,
-            look,
-            stalls,
-            listens,
-            given,
-            free: self.target.may_have_tty(),
-            ..Sections::of(each)
-        })
+        Ok(Sections { each, found: Some(found), heard, look, ..seen })
     }
 
-    /// What an undisturbed run shows, in a part of the time that there is. Where it only lets time pass, and nobody has said how
-    /// far, the runs that follow go on for less.
-    fn look(&self, settings: &mut Settings, slots: &Slots) -> Result<(Look, bool), Stop> {
+    /// What an undisturbed run shows, in a part of the time that there is, and what each run is given that nobody has asked for, or
+    /// denied: a terminal, clients. Where it only lets time pass, the runs that follow go on for less.
+    fn look(&self, settings: &mut Settings, slots: &Slots) -> Result<(Look, Sections), Stop> {
         let mut looking = settings.clone();
         if let Some(time) = self.search.time {
             looking.limits.time = looking.limits.time.min(time / LOOKS_FOR);
         }
         let mut look = suite::look(&looking, slots)?;
-        if self.target.may_have_tty() && look.lacks_terminal() {
-            looking.world.tty = true;
+        let free = self.target.may_have_tty();
+        if free && look.lacks_terminal() {
+            let on_terminal =
+                Settings { world: World { tty: true, ..looking.world.clone() }, ..looking.clone() };
             // Where none can be made, it has none.
-            if let Ok(with) = suite::look(&looking, slots)
+            if let Ok(with) = suite::look(&on_terminal, slots)
                 && look.is_helped_by(&with)
             {
-                (look, settings.world.tty) = (with, true);
+                (look, looking, settings.world.tty) = (with, on_terminal, true);
             }
         }
-        let stalls = !self.target.has_limit_of_clock() && look.only_lets_time_pass(Limits::FOLLOWED);
-        if stalls {
-            settings.limits.clock = Limits::FOLLOWED;
+        let followed = look.followed().filter(|_| !self.target.has_limit_of_clock());
+        if let Some(far) = followed {
+            (looking.limits.clock, settings.limits.clock) = (far, far);
         }
-        Ok((look, stalls))
+        let listens = look.listens().to_vec();
+        let mut visitors = 0;
+        if let Some((with, served)) = self.visited(&looking, &listens, slots) {
+            (look, visitors) = (with, served.clients.len());
+            (settings.world.clients, settings.clients) = (served.world.clients, served.clients);
+        }
+        let given = free && settings.world.tty;
+        let visited = !settings.clients.is_empty();
+        Ok((look, Sections { followed, listens, visited, visitors, given, free, ..Sections::default() }))
     }
-}
 
-impl Sections {
-    /// These, as they were asked for.
-    fn of(each: Vec<Section>) -> Sections {
-        Sections { each, ..Sections::default() }
+    /// How the program is seen and run where clients of sigrace's own come to the first of these addresses, at which it waits for
+    /// some; none if somebody has said who its clients are, or these are not served.
+    fn visited(&self, looking: &Settings, listens: &[String], slots: &Slots) -> Option<(Look, Settings)> {
+        let World { network, clock, .. } = looking.world;
+        // On the machine's network they would come to others, and by its time they would be waited for.
+        let own = network == Network::Own && clock == Clock::Virtual;
+        let address = listens.first().filter(|_| own && self.target.may_have_visitors())?;
+        let visitors = Client::visitors(address);
+        // Who serves one client and ends does not serve another.
+        [&visitors[..], &visitors[..1]].into_iter().find_map(|clients| {
+            let world = World { clients: clients.to_vec(), ..looking.world.clone() };
+            // Without a compiler there are none.
+            let clients = resolve::clients(&world.clients, &looking.launch).ok()?;
+            let with = Settings { world, clients, ..looking.clone() };
+            let look = suite::look(&with, slots).ok().filter(Look::serves)?;
+            Some((look, with))
+        })
     }
 }
 
@@ -251,7 +245,7 @@ impl Sections {
 
     /// The run that nothing disturbed, if one was looked at that went as far as the others go.
     pub(super) fn undisturbed(&self) -> Option<&Run> {
-        let run = self.look.as_ref().filter(|_| !self.stalls).map(Look::run);
+        let run = self.look.as_ref().filter(|_| self.followed.is_none()).map(Look::run);
         run.filter(|run| !matches!(run.outcome.end, End::TimedOut))
     }
 
@@ -266,16 +260,34 @@ impl Sections {
     }
 
     /// What to type next where the program waits to be connected to, and nobody does; of a program that has no clients.
-    pub(super) fn unvisited(&self) -> Option<String> {
-        let [first, ..] = self.listens.as_slice() else { return None };
+    fn unvisited(&self) -> Option<String> {
+        let first = self.listens.first().filter(|_| !self.visited)?;
         Some(format!(
             "nobody connects to {}; next: --client 'connect {first}; send hello\\n; wait-eof', or a command that talks to it",
             listed(&self.listens)
         ))
     }
 
+    /// Who connects to where the program waits for it, if they are sigrace's own.
+    fn given_clients(&self) -> Option<String> {
+        let first = self.listens.first().filter(|_| self.visitors > 0)?;
+        let who = match self.visitors {
+            1 => "a client of sigrace's own does: it says hello, and leaves when it hears no more",
+            _ => {
+                "two clients of sigrace's own do: they say hello, and one leaves at the first answer, one when it hears no more"
+            }
+        };
+        Some(format!("nobody connects to {first}, so {who} (--client for others, --no-client for none)"))
+    }
+
+    /// What is to be said of the world of each run that nobody has asked for, and what it lacks.
+    pub(super) fn world(&self) -> impl Iterator<Item = String> {
+        let terminal = self.terminal().map(str::to_owned);
+        [terminal, self.told_followed(), self.given_clients(), self.unvisited()].into_iter().flatten()
+    }
+
     /// What is to be said of a terminal that nobody has asked for or refused: that each run has one, or what to type next.
-    pub(super) fn terminal(&self) -> Option<&'static str> {
+    fn terminal(&self) -> Option<&'static str> {
         match (self.given, &self.look) {
             (true, _) => Some("it asks for a terminal, so each run has one (--no-tty for none)"),
             (false, Some(look)) if self.free && look.takes_terminal() => {
@@ -286,11 +298,11 @@ impl Sections {
     }
 
     /// How far each run is followed, if that is not what one would expect.
-    pub(super) fn followed(&self) -> Option<String> {
-        let far = humantime::format_duration(Limits::FOLLOWED);
-        self.stalls.then(|| {
-            format!("undisturbed it only lets time pass, so each run goes on for {far} of its clock (--limit-clock for longer)")
-        })
+    fn told_followed(&self) -> Option<String> {
+        let far = humantime::format_duration(self.followed?);
+        Some(format!(
+            "undisturbed it only lets time pass, so each run goes on for {far} of its clock (--limit-clock for longer)"
+        ))
     }
 
     /// What is sent in turn and what is left out, in a line or two; none if there is but one search.
@@ -339,7 +351,7 @@ impl Sections {
     }
 
     /// Why it is not written down, if it is not: a scenario has no word for runs that wait for a signal, nor for what breaks without any
-    /// step, and one in which nothing can be done tests nothing.
+    /// step, nor for what is expected of clients of sigrace's own, and one in which nothing can be done tests nothing.
     pub(super) fn not_kept(&self, section: &Section, done: &Done) -> Option<&'static str> {
         let reference = &done.report.reference;
         let waits = matches!(reference.run.outcome.end, End::Hang(_));
@@ -348,6 +360,12 @@ impl Sections {
             Some("a scenario has no word for a program that waits for the next signal")
         } else if done.report.findings.iter().any(|finding| finding.schedule.steps.is_empty()) {
             Some("a scenario has no word for what breaks where nothing is disturbed")
+        } else if self.visitors > 0
+            && done.report.findings.iter().any(|finding| finding.breaks == Broken::Client)
+        {
+            Some(
+                "a scenario has no word for what is expected of clients that nobody has asked for (--client)",
+            )
         } else if done.report.coverage.steps == 0 && done.report.findings.is_empty() {
             Some("no step was taken in any run, so that it would test nothing")
         } else {
