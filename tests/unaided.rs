@@ -177,6 +177,23 @@ fn what_is_found_is_told_at_once_and_named_again_at_the_end() {
     assert!(!stderr(&output).contains("found: "));
 }
 
+#[test]
+fn what_an_earlier_search_has_found_is_told_in_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("reload.c"), folder.path());
+    let output = explore(&["--runs", "80"], "reload", folder.path());
+    ends(&output, 100);
+    let text = stdout(&output);
+    let what = "a client ends otherwise than expected";
+    assert!(text.contains(&format!("\nfinding: ./reload, sent SIGHUP: {what}\n")), "{text}");
+    let again = format!(
+        "\nfinding: ./reload, sent SIGHUP and SIGHUP: {what}, the same as ./reload, sent SIGHUP, by p0 "
+    );
+    assert!(text.contains(&again), "{text}");
+    let last: Vec<&str> = text.lines().rev().take(3).collect();
+    assert!(last[2].starts_with("3 searches: 1 finding, "), "{text}");
+}
+
 fn build_with(flags: &[&str], name: &str, folder: &Path) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs/heap.c");
     let mut gcc = Command::new("gcc");

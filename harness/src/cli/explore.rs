@@ -332,6 +332,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         if format != Format::Human {
             done.notes.extend(sections.world());
         }
+        done.known = whole.known(&done);
         let found = args.search.first && !done.report.findings.is_empty();
         if found {
             for told in turns.told(|index| sections.each.get(index).map(|one| one.name(&name, searches))) {

@@ -21,6 +21,7 @@ use crate::store::FileError;
 use crate::supervise::{self, Observe, RunError, Settings, Supervise};
 use crate::trace::{Broken, End, Run, Seen, Trace, Whereabouts};
 use crate::world::World;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,6 +79,8 @@ pub struct Done {
     pub notes: Vec<String>,
     /// Each finding's trace, in the order of the findings, and its file or why there is none.
     pub traces: Vec<(Trace, Result<PathBuf, FileError>)>,
+    /// The findings that another search of the same program has found before, by their index, and what that one is called.
+    pub known: BTreeMap<usize, String>,
 }
 
 /// Why a search came to no end.
@@ -290,7 +293,19 @@ fn advanced(
     let command = shell_words::join(&job.settings.launch.argv);
     let notes = job.settings.learnt.notes();
     let (swept, traces) = (charted.roots, Vec::new());
-    let mut done = Done { report, digest, file, command, asked, swept, expectations, checked, notes, traces };
+    let mut done = Done {
+        report,
+        digest,
+        file,
+        command,
+        asked,
+        swept,
+        expectations,
+        checked,
+        notes,
+        traces,
+        known: BTreeMap::new(),
+    };
     let extent = Extent::of(&done.report).to_string();
     let seen = looked(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
     let record = |(finding, looked): (&Finding, Looked)| {

@@ -8,6 +8,7 @@ use crate::schedule::{Schedule, Step};
 use crate::show::{self, Extent, Page, count};
 use crate::store::{self, FileError};
 use crate::trace::Broken;
+use std::path::Path;
 use std::time::Duration;
 
 impl Done {
@@ -95,6 +96,10 @@ impl Done {
     /// A finding for a person: what broke, in one sentence; the schedule, the run, and how to see it again.
     pub fn tell(&self, index: usize, name: &str, page: Page) -> String {
         let Some(finding) = self.report.findings.get(index) else { return String::new() };
+        if let Some(other) = self.known.get(&index) {
+            let what = judge::title(finding.breaks);
+            return format!("finding: {name}: {what}, the same as {other}, by {}\n", finding.schedule);
+        }
         let sentence = judge::explain(&self.expectations, finding.breaks, &finding.run);
         let mut text = show::finding(name, finding.breaks, &sentence, &finding.schedule, page);
         text += &show::elsewhere(finding);
@@ -118,8 +123,12 @@ impl Done {
 
     /// The same command alone.
     pub fn replay_command(&self, index: usize) -> Option<String> {
-        let (_, path) = self.traces.get(index)?;
-        path.as_ref().ok().map(|path| store::command("replay", path))
+        self.trace(index).map(|path| store::command("replay", path))
+    }
+
+    /// Where the trace of a finding is, if it could be written.
+    pub fn trace(&self, index: usize) -> Option<&Path> {
+        self.traces.get(index)?.1.as_deref().ok()
     }
 
     /// Why a trace could not be written, if one could not.

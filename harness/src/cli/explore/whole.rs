@@ -10,6 +10,8 @@ use crate::judge;
 use crate::show::count;
 use crate::store::FileError;
 use crate::suite::{self, Done, How, Job, SearchError};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The searches so far.
@@ -22,6 +24,8 @@ pub(super) struct Whole {
     runs: u64,
     /// What was found and the command that shows it again, a line each.
     replay: Vec<String>,
+    /// The traces of what was found, and the search that found it first.
+    found: BTreeMap<PathBuf, String>,
     warned: bool,
     failed: Option<String>,
 }
@@ -47,14 +51,24 @@ impl Whole {
         Share { runs, time: time.map(|time| time.max(Duration::from_millis(1))) }
     }
 
+    /// The findings of this search that an earlier one has found as well, by their index, and what that one is called: their runs
+    /// are written to the same file.
+    pub(super) fn known(&self, done: &Done) -> BTreeMap<usize, String> {
+        let of = |index: usize| Some((index, self.found.get(done.trace(index)?)?.clone()));
+        (0..done.report.findings.len()).filter_map(of).collect()
+    }
+
     /// Takes in a search that came to its end; true if the user asked to stop.
     pub(super) fn add(&mut self, job: &Job, done: &Done) -> bool {
         let interrupted = done.report.cut == Some(Cut::Interrupted);
         let verdict = done.report.verdict;
-        self.findings += done.report.findings.len() as u64;
+        let known = &done.known;
+        self.findings += done.report.findings.len().saturating_sub(known.len()) as u64;
         self.runs += done.report.runs;
         self.warned |= !done.checked.warnings.is_empty();
-        for (index, finding) in done.report.findings.iter().enumerate() {
+        let new = done.report.findings.iter().enumerate().filter(|(index, _)| !known.contains_key(index));
+        for (index, finding) in new {
+            self.found.extend(done.trace(index).map(|path| (path.to_owned(), job.name.clone())));
             let what = format!("{}: {}", job.name, judge::title(finding.breaks));
             self.replay.extend([Some(what), done.replay(index)].into_iter().flatten());
         }
