@@ -162,6 +162,24 @@ fn what_a_run_did_to_its_folder_is_not_seen_by_the_next() {
     }
 }
 
+/// Neither what a run has removed again nor a few files that it has left cost the next another upper layer; and who asks by
+/// stat(2) does not see it.
+#[test]
+fn a_layer_from_which_all_is_gone_is_kept_and_its_files_have_the_same_numbers() {
+    for how in ["passing", "left"] {
+        let fresh = worn(&[how, "mount"], &[true]);
+        let said = worn(&[how, "mount"], &[true; 5]);
+        let line =
+            |text: &str, word: &str| text.lines().find(|line| line.starts_with(word)).map(str::to_owned);
+        let number = line(&fresh[0], "number ");
+        assert!(number.is_some(), "{fresh:?}");
+        assert!(said.iter().all(|text| line(text, "number ") == number), "{how}: {said:#?}");
+        // After the first run the loader is known, and there is another cell.
+        let mounts: Vec<_> = said[1..].iter().map(|text| line(text, "mount ")).collect();
+        assert!(mounts.iter().all(|mount| *mount == mounts[0]), "{how}: {said:#?}");
+    }
+}
+
 #[test]
 fn new_files_have_the_same_numbers_whatever_runs_were_before() {
     for by in ["stat", "names", "map"] {

@@ -34,7 +34,7 @@ static int connections(int count)
     return 0;
 }
 
-/* A file that is removed again. Where its number is looked at, no run has the files of the run before. */
+/* A file that is removed again, after a look at its number, or without one. */
 static int file(int looks)
 {
     char name[] = "world-XXXXXX";
@@ -44,11 +44,21 @@ static int file(int looks)
     return fd < 0 || write(fd, name, sizeof name) < 0 || (looks && fstat(fd, &is)) || close(fd) || unlink(name);
 }
 
+/* A file that stays. */
+static int left(void)
+{
+    int fd = open("world-left", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    return fd < 0 || write(fd, "left", 4) < 0 || close(fd);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "nothing";
 
     if (strcmp(what, "file") == 0 || strcmp(what, "seen") == 0)
         return file(strcmp(what, "seen") == 0);
+    if (strcmp(what, "left") == 0)
+        return left();
     return connections(strcmp(what, "connection") == 0 ? 1 : strcmp(what, "connections") == 0 ? 8 : 0);
 }

@@ -7,7 +7,6 @@
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -16,9 +15,6 @@ use std::thread;
 /// Held while a copy of this process may have copies of all its descriptors: from clone(2) without CLONE_FILES until the
 /// copy has closed them or executed.
 static COPIES: RwLock<()> = RwLock::new(());
-
-/// The kernel cuts off the names of threads (TASK_COMM_LEN, proc_pid_comm(5)).
-const NAME: usize = 15;
 
 /// To be held while another process is made, until it has none of this one's descriptors but those that it is given.
 pub fn copied() -> RwLockReadGuard<'static, ()> {
@@ -30,18 +26,36 @@ pub fn copied() -> RwLockReadGuard<'static, ()> {
 pub fn spawn(command: &mut Command) -> io::Result<Child> {
     let _copied = copied();
     let child = command.spawn()?;
-    // Whoever starts another goes on before that one has closed its copies: vfork(2) returns earlier in execve(2). They are
-    // closed when it has its name there.
-    let name = |of: &str| fs::read(Path::new("/proc").join(of).join("comm")).ok();
-    let (own, process) = (name("thread-self"), child.id().to_string());
-    // Who gets the same one is not seen to get it.
-    let given = Path::new(command.get_program()).file_name().map(|file| file.as_bytes());
-    let given = given.map(|file| &file[..file.len().min(NAME)]);
-    let is_told = given != own.as_deref().map(<[u8]>::trim_ascii_end);
-    while is_told && name(&process) == own {
+    // Whoever starts another goes on before that one has closed its copies: vfork(2) returns earlier in execve(2).
+    let (own, of_child) = (Running::of("thread-self"), child.id().to_string());
+    while Running::of(&of_child).has_copies(&own) {
         thread::yield_now();
     }
     Ok(child)
+}
+
+/// What a thread runs, as far as execve(2) shows there when it has closed what is to be closed.
+struct Running {
+    /// Its name (proc_pid_comm(5)), which is another from then on.
+    name: Option<Vec<u8>>,
+    /// What the kernel has told it (proc_pid_auxv(5)): nothing yet, a little later something else.
+    auxiliary: Option<Vec<u8>>,
+}
+
+impl Running {
+    fn of(thread: &str) -> Running {
+        let read = |file: &str| fs::read(Path::new("/proc").join(thread).join(file)).ok();
+        Running { name: read("comm"), auxiliary: read("auxv") }
+    }
+
+    /// True if it may still have copies of all that its parent has. One that has been given its parent's name has been told
+    /// other things.
+    fn has_copies(&self, parent: &Running) -> bool {
+        let blank = || {
+            self.auxiliary.as_ref().is_some_and(|told| !told.is_empty() && told.iter().all(|byte| *byte == 0))
+        };
+        self.name == parent.name && (self.auxiliary == parent.auxiliary || blank())
+    }
 }
 
 /// Runs this command, without input, and takes what it writes.
@@ -65,6 +79,19 @@ mod tests {
     use nix::unistd::{pipe2, read};
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
+
+    #[test]
+    fn who_is_called_like_its_parent_is_seen_to_run() {
+        let named = |name: &str| thread::Builder::new().name(name.to_owned());
+        for name in ["sleep", "env"] {
+            let started = named(name).spawn(|| {
+                let mut child = spawn(Command::new("env").args(["sleep", "600"])).unwrap();
+                child.kill().unwrap();
+                child.wait().unwrap();
+            });
+            started.unwrap().join().unwrap();
+        }
+    }
 
     /// Other threads start programs all the time; the end of a pipe's file is there at once all the same.
     #[test]

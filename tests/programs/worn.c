@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
@@ -114,6 +115,14 @@ static void by_stat(int fd)
     say("number %lld, device %lld\n", is.st_ino, 0);
 }
 
+/* A mount has a number that no other gets (statx(2), Linux 6.8). */
+static void by_mount(int fd)
+{
+    struct statx is;
+    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0x4000, &is) == 0 && is.stx_mask & 0x4000)
+        say("mount %lld\n", is.stx_mnt_id, 0);
+}
+
 static void by_names(void)
 {
     DIR *folder = opendir(".");
@@ -152,6 +161,8 @@ int main(int argc, char **argv)
         int fd = make("shown"), other = make("shown-too");
         if (strcmp(by, "stat") == 0)
             by_stat(fd), by_stat(other);
+        else if (strcmp(by, "mount") == 0)
+            by_stat(other), by_mount(fd);
         else if (strcmp(by, "names") == 0)
             by_names();
         else

@@ -6,6 +6,7 @@ use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::calls::{self, Changes};
 use crate::supervise::state::Turns;
+use crate::supervise::time::changed::Told;
 use nix::errno::Errno;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -43,7 +44,11 @@ impl Turns<'_> {
                 }
             }
             Sysno::stat | Sysno::lstat | Sysno::fstat | Sysno::newfstatat | Sysno::statx => {
-                match self.tell_dates(id, call, &args) {
+                let Told { answer, shows } = self.tell_of_file(id, call, &args);
+                if shows {
+                    self.note_number_shown()?;
+                }
+                match answer {
                     Some(answer) => answer,
                     None => return Ok(Some(held)),
                 }

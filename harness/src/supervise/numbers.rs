@@ -21,18 +21,32 @@ impl Turns<'_> {
         args: &[u64; 6],
     ) -> Result<(), RunError> {
         let shown = calls::of(call).numbers;
-        if shown == Numbers::No || self.settings.learnt.numbers_matter() || !self.cell.files().are_there() {
+        if matches!(shown, Numbers::No | Numbers::Told)
+            || self.settings.learnt.numbers_matter()
+            || !self.cell.files().are_there()
+        {
             return Ok(());
         }
         let (now, later) = match shown {
-            Numbers::No => (false, false),
+            Numbers::No | Numbers::Told => (false, false),
             Numbers::Now => (true, false),
             Numbers::Later => (true, true),
             Numbers::Path(arg) => (false, self.leads_into_proc(id, args[arg])),
             Numbers::Family(arg) => (false, args[arg] as i32 == libc::AF_NETLINK),
             Numbers::Request(arg) => (!REQUESTS.iter().any(|requests| requests.contains(&args[arg])), false),
         };
-        if later || now && self.has_written()? {
+        if later {
+            self.settings.learnt.numbers_are_looked_at();
+        } else if now {
+            self.note_number_shown()?;
+        }
+        Ok(())
+    }
+
+    /// The number of a file is shown as it is.
+    pub(super) fn note_number_shown(&self) -> Result<(), RunError> {
+        let matters = !self.settings.learnt.numbers_matter() && self.cell.files().are_there();
+        if matters && self.has_written()? {
             self.settings.learnt.numbers_are_looked_at();
         }
         Ok(())

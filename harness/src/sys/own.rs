@@ -1,19 +1,24 @@
 //! The files of a cell that are its own, as the supervisor has them: what of them a run has changed, and whether the next
 //! run can have them.
 //!
-//! NOTE \[Worn\]. A run that removes what it has made leaves an upper layer that is empty again, which costs less to keep than to
-//! make anew. Nothing is left of that run but this: a tmpfs numbers its files in order (`st_ino` of inode(7)), and new ones get
-//! higher numbers than in a fresh one. Such a layer is worn. It is kept only for programs that have not yet looked at the
-//! number of a file, and a run in a worn one that does is worth nothing (`supervise/numbers.rs`).
+//! NOTE \[Worn\]. A run that removes what it has made, or has left but a few new files, which are removed for it, leaves an upper
+//! layer that is empty again, which costs less to keep than to make anew. Nothing is left of that run but this: a tmpfs numbers
+//! its files in order (`st_ino` of inode(7)), and new ones get higher numbers than in a fresh one. Such a layer is worn. Who asks
+//! for a file's number by stat(2) is told the one that it has in a fresh layer. For programs that may come to know it in
+//! another way no worn layer is kept, and a run in one that does is worth nothing (`supervise/numbers.rs`).
 
 use super::overlay::{Cover, Left, ROOTS};
 use nix::errno::Errno;
-use nix::sys::stat::{FileStat, fstat, futimens};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{FileStat, Mode, fstat, futimens};
 use nix::sys::statvfs::fstatvfs;
 use nix::sys::time::TimeSpec;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// An upper layer, and how it was when nothing had been written.
 #[derive(Debug)]
@@ -29,6 +34,48 @@ pub struct Upper {
     fresh: Look,
     inside: Inside,
     worn: bool,
+    numbers: Option<Numbers>,
+    /// The device and the number of the folder itself.
+    itself: (u64, u64),
+}
+
+/// How files that are made in an upper layer are numbered.
+#[derive(Clone, Copy, Debug)]
+struct Numbers {
+    /// The device of files in it, as a program sees it.
+    device: u64,
+    /// The last number that was given in a fresh one before a program made a file.
+    fresh: u64,
+    /// The same in this one.
+    last: u64,
+}
+
+impl Numbers {
+    fn of(over: &OwnedFd) -> Option<Numbers> {
+        let (device, last) = unnamed(over)?;
+        Some(Numbers { device, fresh: last, last })
+    }
+
+    /// The number that this one would be in a fresh layer.
+    fn shown(self, number: u64) -> u64 {
+        if number > self.last { number - self.last + self.fresh } else { number }
+    }
+}
+
+/// The device and the number of a file that is made in this folder and has no name; none where that cannot be done.
+fn unnamed(folder: &OwnedFd) -> Option<(u64, u64)> {
+    let flags = OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    let stat = fstat(openat(folder, ".", flags, Mode::S_IRUSR).ok()?).ok()?;
+    Some((stat.st_dev, stat.st_ino))
+}
+
+/// The number of a file, as a program is to see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// This one.
+    Number(u64),
+    /// It is not known which one it would be in a fresh layer.
+    Unknown,
 }
 
 /// Whatever is made, changed or removed shows in the upper layer's root: what is deeper needs copies of the folders above.
@@ -77,7 +124,9 @@ impl Inside {
 impl Upper {
     fn new(path: PathBuf, [root, over]: [OwnedFd; ROOTS], user: bool) -> Result<Upper, Errno> {
         let (fresh, inside) = (look(&fstat(&root)?), Inside::of(&root)?);
-        Ok(Upper { path, root, over, user, fresh, inside, worn: false })
+        let (numbers, itself) = (Numbers::of(&over), fstat(&over)?);
+        let itself = (itself.st_dev, itself.st_ino);
+        Ok(Upper { path, root, over, user, fresh, inside, worn: false, numbers, itself })
     }
 
     /// True if anything was made, changed or removed, even if nothing of it is left.
@@ -88,12 +137,19 @@ impl Upper {
     /// Makes it what it was, if it is but for its times, and for what it shows of being worn if it `may_be`; else false. To be
     /// asked when nobody is left that could write.
     fn set_back(&mut self, [read, written]: &[TimeSpec; 2], may_be: bool) -> Result<bool, Errno> {
-        let stat = fstat(&self.root)?;
-        let (is, last_read) = (look(&stat), TimeSpec::new(stat.st_atime, stat.st_atime_nsec));
-        let is_changed = is != self.fresh;
+        let mut stat = fstat(&self.root)?;
+        let is_changed = look(&stat) != self.fresh;
         if (is_changed || self.worn) && !may_be {
             return Ok(false);
         }
+        if look(&stat).entries != self.fresh.entries {
+            // What cannot be looked through is not kept.
+            if !self.tidy().unwrap_or(false) {
+                return Ok(false);
+            }
+            stat = fstat(&self.root)?;
+        }
+        let (is, last_read) = (look(&stat), TimeSpec::new(stat.st_atime, stat.st_atime_nsec));
         if !is_changed && last_read == *read {
             return Ok(true);
         }
@@ -105,10 +161,39 @@ impl Upper {
         // Not from behind, but as a program does it.
         futimens(&self.over, read, written)?;
         self.fresh = look(&fstat(&self.root)?);
-        self.worn |= is_changed;
+        if is_changed {
+            self.worn = true;
+            let last = unnamed(&self.root).map(|(_, last)| last);
+            self.numbers = self.numbers.zip(last).map(|(numbers, last)| Numbers { last, ..numbers });
+        }
         Ok(true)
     }
+
+    /// Removes what a run has made, if that is but a few new files; else false.
+    fn tidy(&self) -> io::Result<bool> {
+        let here = format!("/proc/self/fd/{}", self.root.as_raw_fd());
+        let mut names = Vec::new();
+        for entry in fs::read_dir(here)? {
+            let entry = entry?;
+            let (name, kind) = (entry.file_name(), entry.file_type()?);
+            // A device without a number hides what is below.
+            let is_file = !kind.is_dir() && !kind.is_char_device();
+            let below = self.path.join(&name).symlink_metadata();
+            let is_new = below.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            if !is_file || !is_new || names.len() == FEW {
+                return Ok(false);
+            }
+            names.push(name);
+        }
+        // Not from behind.
+        Ok(names
+            .iter()
+            .all(|name| unlinkat(&self.over, name.as_os_str(), UnlinkatFlags::NoRemoveDir).is_ok()))
+    }
 }
+
+/// So many files are removed one by one.
+const FEW: usize = 16;
 
 /// The attributes of a file that has some: none where its file system has none of any.
 fn attributes(file: &OwnedFd) -> Result<Vec<Attribute>, Errno> {
@@ -234,6 +319,21 @@ impl Own {
     /// True if an earlier run has written there, so that new files get other numbers than in a fresh one (NOTE \[Worn\]).
     pub fn are_worn(&self) -> bool {
         self.uppers().any(|upper| upper.worn)
+    }
+
+    /// The number of a file that a run has made or changed, by its device and the number that it has.
+    pub fn shown(&self, device: u64, number: u64) -> Shown {
+        let mut shown = Shown::Number(number);
+        for Upper { numbers, itself, .. } in self.uppers() {
+            match numbers {
+                Some(numbers) if numbers.device == device => return Shown::Number(numbers.shown(number)),
+                // Folders within have numbers of the overlay's own, which go on as well.
+                _ if itself.0 == device && itself.1 != number => return Shown::Unknown,
+                Some(_) => {}
+                None => shown = Shown::Unknown,
+            }
+        }
+        shown
     }
 
     /// A folder in which nothing more can be written, if there is one: what it may take is used up.

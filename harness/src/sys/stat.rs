@@ -12,7 +12,7 @@ pub struct Field {
     nanos: usize,
 }
 
-/// Where the dates and the owners are, in one kind of answer.
+/// Where dates, owners and numbers are, in one kind of answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
     /// The dates.
@@ -21,6 +21,32 @@ pub struct Layout {
     pub user: usize,
     /// The number of the group.
     pub group: usize,
+    /// The number of the file, 64 bits.
+    pub number: usize,
+    /// Its device.
+    device: Device,
+}
+
+/// How the device is told.
+#[derive(Clone, Copy, Debug)]
+enum Device {
+    /// As a whole, of 64 bits, here.
+    Whole(usize),
+    /// In two parts of 32 bits each (makedev(3)), here.
+    Parts(usize),
+}
+
+impl Layout {
+    /// The file's device and its number.
+    pub fn identity(&self, told: &[u8]) -> Option<(u64, u64)> {
+        let half = |at: usize| Some(u32::from_le_bytes(*told.get(at..)?.first_chunk()?));
+        let whole = |at: usize| Some(u64::from_le_bytes(*told.get(at..)?.first_chunk()?));
+        let device = match self.device {
+            Device::Whole(at) => whole(at)?,
+            Device::Parts(at) => libc::makedev(half(at)?, half(at + 4)?),
+        };
+        Some((device, whole(self.number)?))
+    }
 }
 
 macro_rules! field {
@@ -44,6 +70,8 @@ pub const PLAIN: Layout = Layout {
     ],
     user: std::mem::offset_of!(libc::stat, st_uid),
     group: std::mem::offset_of!(libc::stat, st_gid),
+    number: std::mem::offset_of!(libc::stat, st_ino),
+    device: Device::Whole(std::mem::offset_of!(libc::stat, st_dev)),
 };
 
 /// Of a `statx`.
@@ -56,6 +84,8 @@ pub const EXTENDED: Layout = Layout {
     ],
     user: std::mem::offset_of!(libc::statx, stx_uid),
     group: std::mem::offset_of!(libc::statx, stx_gid),
+    number: std::mem::offset_of!(libc::statx, stx_ino),
+    device: Device::Parts(std::mem::offset_of!(libc::statx, stx_dev_major)),
 };
 
 impl Field {
@@ -139,6 +169,7 @@ mod tests {
         for (told, layout) in [(&plain, PLAIN), (&extended, EXTENDED)] {
             let number = |at: usize| u32::from_le_bytes(told[at..at + 4].try_into().unwrap());
             assert_eq!((number(layout.user), number(layout.group)), (expected.uid(), expected.gid()));
+            assert_eq!(layout.identity(told), Some((expected.dev(), expected.ino())));
         }
     }
 

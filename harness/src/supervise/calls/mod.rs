@@ -150,8 +150,10 @@ pub(super) enum Looks {
 pub(super) enum Numbers {
     /// Never.
     No,
-    /// Of one that there is: stat(2).
+    /// Of one that there is.
     Now,
+    /// Of one that there is; it is answered with the right one where that is known (`time/changed.rs`): stat(2).
+    Told,
     /// Also of one that is made later.
     Later,
     /// The same, where the path at this address leads into `/proc`: what is opened there may be read at any time, and tells of

@@ -62,10 +62,8 @@ const NO_HANG: u64 = libc::WNOHANG as u64;
 /// Calls, and what is known of each of them.
 pub(super) const TABLE: &[(&[S], Call)] = &[
     // What tells of files, and which.
-    (
-        &[S::stat, S::fstat, S::lstat, S::newfstatat, S::statx, S::file_getattr, S::name_to_handle_at],
-        showing(OWN, Numbers::Now),
-    ),
+    (&[S::stat, S::fstat, S::lstat, S::newfstatat, S::statx], showing(OWN, Numbers::Told)),
+    (&[S::file_getattr, S::name_to_handle_at], showing(OWN, Numbers::Now)),
     (&[S::chdir, S::chroot], showing(OWN, Numbers::Path(0))),
     // What a process asks about itself or about others, and its own memory.
     (

@@ -1,4 +1,5 @@
-//! Calls that tell when a file was changed, answered by the clock of the run (`dates`).
+//! Calls that tell of a file that was made or changed during the run: when, by the clock of the run (`dates`), and which number it
+//! has, as in files that no other run has been in (`sys/own.rs`).
 
 use crate::supervise::RunError;
 use crate::supervise::books::ids::ThreadId;
@@ -6,6 +7,7 @@ use crate::supervise::books::named::Named;
 use crate::supervise::state::Turns;
 use crate::supervise::time::dates::Dates;
 use crate::supervise::time::face::machine;
+use crate::sys::own::Shown;
 use crate::sys::stat;
 use nix::errno::Errno;
 use std::os::fd::AsFd;
@@ -13,6 +15,22 @@ use syscalls::Sysno;
 
 /// What a user or group is called that a namespace has no number for (user_namespaces(7), `/proc/sys/kernel/overflowuid`).
 const OVERFLOW: u32 = 65_534;
+
+/// What comes of a call that tells of a file.
+#[derive(Debug)]
+pub(in crate::supervise) struct Told {
+    /// What it is answered; none if it is to happen.
+    pub(in crate::supervise) answer: Option<Result<i64, Errno>>,
+    /// It may show the number of a file as it is.
+    pub(in crate::supervise) shows: bool,
+}
+
+impl Told {
+    /// It is not known of what it tells.
+    const UNKNOWN: Told = Told { answer: None, shows: true };
+    /// It tells of a file that the run has neither made nor changed.
+    const OLDER: Told = Told { answer: None, shows: false };
+}
 
 /// How the kernel dates files could not be found out.
 fn undated(errno: Errno) -> RunError {
@@ -34,13 +52,13 @@ impl Turns<'_> {
         dates.goes_on(self.clock.now).map_err(undated)
     }
 
-    /// Answers a call that tells of a file which was changed during the run; none if the call is to happen.
-    pub(in crate::supervise) fn tell_dates(
-        &self,
-        id: ThreadId,
-        call: Sysno,
-        args: &[u64; 6],
-    ) -> Option<Result<i64, Errno>> {
+    /// Answers a call that tells of a file which was made or changed during the run.
+    pub(in crate::supervise) fn tell_of_file(&self, id: ThreadId, call: Sysno, args: &[u64; 6]) -> Told {
+        self.found_out(id, call, args).unwrap_or(Told::UNKNOWN)
+    }
+
+    /// None where it could not be found out.
+    fn found_out(&self, id: ThreadId, call: Sysno, args: &[u64; 6]) -> Option<Told> {
         let dates = self.kernel.dates.as_ref()?;
         let door = &self.tree.thread(id).door;
         let named = |folder: i32, path: u64, flags: i32| door.named(folder, path, flags).ok().flatten();
@@ -60,7 +78,7 @@ impl Turns<'_> {
             _ => (stat::plain(file.as_fd()).ok()?, stat::PLAIN),
         };
         if !dates.tell(&mut told, layout, self.clock.face(), machine(libc::CLOCK_REALTIME)?) {
-            return None;
+            return Some(Told::OLDER);
         }
         if by_path && !door.finds_as_much().ok()? {
             return None;
@@ -70,6 +88,12 @@ impl Turns<'_> {
             let number = door.number_of(number, map).ok()?.unwrap_or(OVERFLOW);
             stat::put(&mut told, at, &number.to_le_bytes());
         }
-        Some(door.write(address, &told).map(|()| 0))
+        let (device, number) = layout.identity(&told)?;
+        let shown = self.cell.files().shown(device, number);
+        if let Shown::Number(number) = shown {
+            stat::put(&mut told, layout.number, &number.to_le_bytes());
+        }
+        let answer = door.write(address, &told).map(|()| 0);
+        Some(Told { answer: Some(answer), shows: shown == Shown::Unknown })
     }
 }
