@@ -50,3 +50,20 @@ fn a_report_for_a_machine_says_it_too_and_a_sound_program_passes() {
     let search = &report.searches[0];
     assert!(search.notes.iter().any(|note| note.contains(FOLLOWED)), "{:?}", search.notes);
 }
+
+/// What comes of it in a quarter of a minute is seen, and no more is looked at than shows that there is no end to it.
+#[test]
+fn who_does_much_between_ticks_is_followed_for_less() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = ["explore", "-j", "1", "--seed", "1", "--runs", "3", "--", "sh", "-c"];
+    let text = |script: &str| {
+        let output = script::sigrace(folder.path(), &[&words[..], &[script]].concat());
+        ends(&output, 0);
+        stdout(&output)
+    };
+    let busy = text("while kill -0 $$; do sleep 1; done");
+    assert!(busy.contains("each run goes on for 15s of its clock"), "{busy}");
+    // One that does as much, and comes to an end, is followed to that.
+    let ends = text("for n in 1 2 3; do for m in 1 2 3 4 5 6 7 8 9; do sleep 10; done; done");
+    assert!(!ends.contains("of its clock") && ends.contains("exit code 0"), "{ends}");
+}

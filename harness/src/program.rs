@@ -75,8 +75,8 @@ impl Limits {
     /// How far a program is followed on its own clock, if nobody says, that is known to do nothing but let time pass to the usual
     /// limit: what it does in a minute is seen, and each run need not take an hour's ticks. The farthest first, and less far for who
     /// does much in that time.
-    pub const FOLLOWED: [Duration; 3] =
-        [Duration::from_secs(120), Duration::from_secs(60), Duration::from_secs(30)];
+    pub const FOLLOWED: [Duration; 4] =
+        [Duration::from_secs(120), Duration::from_secs(60), Duration::from_secs(30), Duration::from_secs(15)];
 
     /// The longest time that can be asked for: a year.
     pub const MOST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -1,5 +1,6 @@
 //! `sigrace explore`: look for races in a program that has no scenario, by comparing its runs with an undisturbed one.
 
+mod looks;
 mod saved;
 mod sections;
 mod turns;
@@ -256,7 +257,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         }
     };
     let format = args.search.output.format;
-    for told in sections.world().chain(sections.told(&name)) {
+    for told in sections.given.told().chain(sections.told(&name)) {
         report::tell(format, told)?;
     }
     let mut whole = Whole::default();
@@ -330,7 +331,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             }
         };
         if format != Format::Human {
-            done.notes.extend(sections.world());
+            done.notes.extend(sections.given.told());
         }
         done.known = whole.known(&done);
         let found = args.search.first && !done.report.findings.is_empty();
@@ -437,7 +438,7 @@ impl Args {
             heard: sections.heard && plan.acts().is_empty() && !alone,
             fatal: section.fatal,
             hasty: hasty.map(ToString::to_string).collect(),
-            visitors: sections.visitors > 0,
+            visitors: sections.given.visitors > 0,
             typed: typed(&section.person),
             gaps: SignalSet::EMPTY,
             products: Vec::new(),

@@ -17,7 +17,7 @@ pub(super) struct Limits {
     limit_cpu: Option<Duration>,
     /// Time of one run on the program's own clock before one that only sleeps again and again counts as stalled
     ///
-    /// [default: 1h; `explore` follows a program that does so undisturbed for 30s to 2m in each further run]
+    /// [default: 1h; `explore` follows a program that does so undisturbed for 15s to 2m in each further run]
     #[arg(long, env = "SIGRACE_LIMIT_CLOCK", value_name = "DURATION", value_parser = duration)]
     limit_clock: Option<Duration>,
     /// Points of one run before the program counts as spinning [default: 200000]

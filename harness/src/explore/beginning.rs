@@ -109,7 +109,7 @@ impl Look {
     /// its clock, or was cut short by another limit when it had gone on for long on that.
     pub fn followed(&self) -> Option<Duration> {
         let took = self.run.outcome.took.whole;
-        let [farthest, _, nearest] = Limits::FOLLOWED;
+        let [farthest, .., nearest] = Limits::FOLLOWED;
         let only_lets_time_pass = match self.run.outcome.end {
             End::Stalled(_) => true,
             End::TimedOut | End::Spinning(_) => took > farthest,

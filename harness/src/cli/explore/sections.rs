@@ -1,11 +1,10 @@
 //! Which searches are made: what is sent in each, and to whom.
 
+use super::looks::Given;
 use super::{Args, Begin, Sent};
 use crate::cli::exit::{Exit, Stop};
-use crate::client::Client;
 use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable, with_others};
 use crate::judge;
-use crate::resolve;
 use crate::schedule::{Action, Receiver, ThreadName};
 use crate::show::{listed, signals};
 use crate::signal::{Signal, SignalSet};
@@ -13,10 +12,8 @@ use crate::slots::Slots;
 use crate::suite::{self, Done};
 use crate::supervise::Settings;
 use crate::trace::{Broken, End, Run};
-use crate::world::{Clock, Network, World};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// One of the searches that a command comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,8 +67,6 @@ impl Section {
     }
 }
 
-/// Of the time that was given, the undisturbed run that is looked at first takes this part at most.
-const LOOKS_FOR: u32 = 4;
 /// What the kernel sends for what a person does at a terminal.
 const AT_TERMINAL: [Signal; 4] = [Signal::INT, Signal::QUIT, Signal::HUP, Signal::WINCH];
 
@@ -113,18 +108,8 @@ pub(super) struct Sections {
     pub(super) heard: bool,
     /// What an undisturbed run has shown, if it is to be seen from it where they begin.
     look: Option<Look>,
-    /// How far it is followed on its clock, where it only lets time pass and nobody has said that.
-    followed: Option<Duration>,
-    /// Where the program waits to be connected to.
-    listens: Vec<String>,
-    /// It has clients.
-    visited: bool,
-    /// It has a terminal, since it asks for one.
-    given: bool,
-    /// It has clients of sigrace's own, so many, since it waits for some and has none.
-    pub(super) visitors: usize,
-    /// Nobody has said whether it is to have one.
-    free: bool,
+    /// What its runs are given, or denied, that nobody has asked for.
+    pub(super) given: Given,
 }
 
 impl Args {
@@ -144,13 +129,13 @@ impl Args {
             let looks = looks && self.from.is_none();
             let free = !self.target.has_limit_of_clock();
             if !looks && !free {
-                return Ok(Sections { each, free: self.target.may_have_tty(), ..Sections::default() });
+                return Ok(Sections { each, ..Sections::default() });
             }
-            let (look, seen) = self.look(settings, slots)?;
-            let look = Some(look).filter(|_| looks || seen.given && self.from.is_none());
-            return Ok(Sections { each, look, ..seen });
+            let (look, given) = self.look(settings, slots)?;
+            let look = Some(look).filter(|_| looks || given.terminal && self.from.is_none());
+            return Ok(Sections { each, look, given, ..Sections::default() });
         }
-        let (look, seen) = self.look(settings, slots)?;
+        let (look, given) = self.look(settings, slots)?;
         let found = sendable(&look.receivers(self.from.is_none()));
         let heard = !found.send.is_empty();
         let fatal = match look.ends_by().filter(|_| self.send.is_empty() && !settings.world.tty) {
@@ -166,7 +151,7 @@ impl Args {
             let persons = acts.into_iter().map(|act| Section { person: vec![act], ..Section::default() });
             let each = std::iter::once(Section::nothing()).chain(persons).collect();
             let found = Some(found).filter(|_| self.send.is_empty());
-            return Ok(Sections { each, found, heard, look, ..seen });
+            return Ok(Sections { each, found, heard, look, given, ..Sections::default() });
         }
         let sent = found.send.iter().map(|(signal, to)| Section {
             send: vec![*signal],
@@ -175,60 +160,7 @@ impl Args {
         });
         let ending = fatal.map(|signal| Section { send: vec![signal], fatal: true, ..Section::default() });
         let each = std::iter::once(Section::nothing()).chain(sent).chain(ending).collect();
-        Ok(Sections { each, found: Some(found), heard, look, ..seen })
-    }
-
-    /// What an undisturbed run shows, in a part of the time that there is, and what each run is given that nobody has asked for, or
-    /// denied: a terminal, clients. Where it only lets time pass, the runs that follow go on for less.
-    fn look(&self, settings: &mut Settings, slots: &Slots) -> Result<(Look, Sections), Stop> {
-        let mut looking = settings.clone();
-        if let Some(time) = self.search.time {
-            looking.limits.time = looking.limits.time.min(time / LOOKS_FOR);
-        }
-        let mut look = suite::look(&looking, slots)?;
-        let free = self.target.may_have_tty();
-        if free && look.lacks_terminal() {
-            let on_terminal =
-                Settings { world: World { tty: true, ..looking.world.clone() }, ..looking.clone() };
-            // Where none can be made, it has none.
-            if let Ok(with) = suite::look(&on_terminal, slots)
-                && look.is_helped_by(&with)
-            {
-                (look, looking, settings.world.tty) = (with, on_terminal, true);
-            }
-        }
-        let followed = look.followed().filter(|_| !self.target.has_limit_of_clock());
-        if let Some(far) = followed {
-            (looking.limits.clock, settings.limits.clock) = (far, far);
-        }
-        let listens = look.listens().to_vec();
-        let mut visitors = 0;
-        if let Some((with, served)) = self.visited(&looking, &listens, slots) {
-            (look, visitors) = (with, served.clients.len());
-            (settings.world.clients, settings.clients) = (served.world.clients, served.clients);
-        }
-        let given = free && settings.world.tty;
-        let visited = !settings.clients.is_empty();
-        Ok((look, Sections { followed, listens, visited, visitors, given, free, ..Sections::default() }))
-    }
-
-    /// How the program is seen and run where clients of sigrace's own come to the first of these addresses, at which it waits for
-    /// some; none if somebody has said who its clients are, or these are not served.
-    fn visited(&self, looking: &Settings, listens: &[String], slots: &Slots) -> Option<(Look, Settings)> {
-        let World { network, clock, .. } = looking.world;
-        // On the machine's network they would come to others, and by its time they would be waited for.
-        let own = network == Network::Own && clock == Clock::Virtual;
-        let address = listens.first().filter(|_| own && self.target.may_have_visitors())?;
-        let visitors = Client::visitors(address);
-        // Who serves one client and ends does not serve another.
-        [&visitors[..], &visitors[..1]].into_iter().find_map(|clients| {
-            let world = World { clients: clients.to_vec(), ..looking.world.clone() };
-            // Without a compiler there are none.
-            let clients = resolve::clients(&world.clients, &looking.launch).ok()?;
-            let with = Settings { world, clients, ..looking.clone() };
-            let look = suite::look(&with, slots).ok().filter(Look::serves)?;
-            Some((look, with))
-        })
+        Ok(Sections { each, found: Some(found), heard, look, given, ..Sections::default() })
     }
 }
 
@@ -245,7 +177,7 @@ impl Sections {
 
     /// The run that nothing disturbed, if one was looked at that went as far as the others go.
     pub(super) fn undisturbed(&self) -> Option<&Run> {
-        let run = self.look.as_ref().filter(|_| self.followed.is_none()).map(Look::run);
+        let run = self.look.as_ref().filter(|_| self.given.followed.is_none()).map(Look::run);
         run.filter(|run| !matches!(run.outcome.end, End::TimedOut))
     }
 
@@ -257,52 +189,6 @@ impl Sections {
     /// True if there are several.
     pub(super) fn several(&self) -> bool {
         self.each.len() > 1
-    }
-
-    /// What to type next where the program waits to be connected to, and nobody does; of a program that has no clients.
-    fn unvisited(&self) -> Option<String> {
-        let first = self.listens.first().filter(|_| !self.visited)?;
-        Some(format!(
-            "nobody connects to {}; next: --client 'connect {first}; send hello\\n; wait-eof', or a command that talks to it",
-            listed(&self.listens)
-        ))
-    }
-
-    /// Who connects to where the program waits for it, if they are sigrace's own.
-    fn given_clients(&self) -> Option<String> {
-        let first = self.listens.first().filter(|_| self.visitors > 0)?;
-        let who = match self.visitors {
-            1 => "a client of sigrace's own does: it says hello, and leaves when it hears no more",
-            _ => {
-                "two clients of sigrace's own do: they say hello, and one leaves at the first answer, one when it hears no more"
-            }
-        };
-        Some(format!("nobody connects to {first}, so {who} (--client for others, --no-client for none)"))
-    }
-
-    /// What is to be said of the world of each run that nobody has asked for, and what it lacks.
-    pub(super) fn world(&self) -> impl Iterator<Item = String> {
-        let terminal = self.terminal().map(str::to_owned);
-        [terminal, self.told_followed(), self.given_clients(), self.unvisited()].into_iter().flatten()
-    }
-
-    /// What is to be said of a terminal that nobody has asked for or refused: that each run has one, or what to type next.
-    fn terminal(&self) -> Option<&'static str> {
-        match (self.given, &self.look) {
-            (true, _) => Some("it asks for a terminal, so each run has one (--no-tty for none)"),
-            (false, Some(look)) if self.free && look.takes_terminal() => {
-                Some("it would put a job in the foreground of a terminal, and has none; next: --tty")
-            }
-            (false, _) => None,
-        }
-    }
-
-    /// How far each run is followed, if that is not what one would expect.
-    fn told_followed(&self) -> Option<String> {
-        let far = humantime::format_duration(self.followed?);
-        Some(format!(
-            "undisturbed it only lets time pass, so each run goes on for {far} of its clock (--limit-clock for longer)"
-        ))
     }
 
     /// What is sent in turn and what is left out, in a line or two; none if there is but one search.
@@ -360,7 +246,7 @@ impl Sections {
             Some("a scenario has no word for a program that waits for the next signal")
         } else if done.report.findings.iter().any(|finding| finding.schedule.steps.is_empty()) {
             Some("a scenario has no word for what breaks where nothing is disturbed")
-        } else if self.visitors > 0
+        } else if self.given.visitors > 0
             && done.report.findings.iter().any(|finding| finding.breaks == Broken::Client)
         {
             Some(
