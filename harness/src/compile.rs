@@ -88,17 +88,33 @@ pub fn compile(source: &Path, build: Option<&Build>) -> Result<PathBuf, CompileE
     compile_into(source, build, &kept::directories("programs"))
 }
 
-/// Builds a C file of sigrace's own, which is in itself and not on the machine, under this name.
+/// Builds a C file of sigrace's own, which is in itself and not on the machine, under this name, or finds it built already. It
+/// includes nothing but headers of the system.
 pub fn compile_own(stem: &str, text: &str) -> Result<PathBuf, CompileError> {
+    let directories = kept::directories("programs");
+    let key = key_of(None, text.as_bytes())?;
+    if let Some(kept) = find(&directories, &key, stem.as_ref()) {
+        return Ok(kept);
+    }
     let name = format!("{stem}.c");
     let written = || {
         let folder = tempfile::tempdir()?;
-        fs::write(folder.path().join(&name), text)?;
-        Ok(folder)
+        let source = folder.path().join(&name);
+        fs::write(&source, text)?;
+        Ok((folder, source))
     };
-    let folder =
-        written().map_err(|reason| CompileError::Source { source_file: PathBuf::from(&name), reason })?;
-    compile(&folder.path().join(&name), None)
+    let unwritten = |reason| CompileError::Source { source_file: PathBuf::from(&name), reason };
+    let (folder, source) = written().map_err(unwritten)?;
+    let job = Job {
+        source: &source,
+        folder: folder.path(),
+        name: name.as_ref(),
+        stem: stem.as_ref(),
+        build: None,
+        flags: flags(folder.path(), None),
+        go: false,
+    };
+    job.built(&directories, &key)
 }
 
 /// The same, with the places for what is built, best first.
@@ -121,21 +137,25 @@ fn compile_into(
     }
     let job = Job { source, folder, name, stem, build, flags: flags(folder, build), go };
     let key = job.key()?;
-    for directory in directories {
-        let kept = directory.join(&key).join(stem);
-        if access(&kept, AccessFlags::X_OK).is_ok() {
-            return Ok(kept);
-        }
-    }
-    let mut failed = None;
-    for directory in directories {
-        match job.build(directory, &key) {
-            Err(error @ CompileError::Keep { .. }) => failed = Some(error),
-            other => return other,
-        }
-    }
-    Err(failed.unwrap_or_else(|| unreadable(io::ErrorKind::NotFound.into())))
+    find(directories, &key, stem).map_or_else(|| job.built(directories, &key), Ok)
 }
+
+/// What is built already.
+fn find(directories: &[PathBuf], key: &str, stem: &OsStr) -> Option<PathBuf> {
+    let kept = directories.iter().map(|directory| directory.join(key).join(stem));
+    kept.into_iter().find(|kept| access(kept, AccessFlags::X_OK).is_ok())
+}
+
+/// A name for what is built of this text in C, from the flags and the compiler's version as well.
+fn key_of(build: Option<&Build>, text: &[u8]) -> Result<String, CompileError> {
+    let flags: Vec<&str> = FLAGS.into_iter().chain(build.into_iter().flat_map(Build::flags)).collect();
+    let mut key = digest_of([compiler_version()?.as_bytes(), flags.join(" ").as_bytes(), text]);
+    key.truncate(KEY);
+    Ok(key)
+}
+
+/// So many characters of a digest tell programs apart.
+const KEY: usize = 32;
 
 /// One file to build.
 struct Job<'a> {
@@ -152,16 +172,30 @@ struct Job<'a> {
 impl Job<'_> {
     /// A name for what will be built: from the source with all that it includes, the flags, and the compiler's version.
     fn key(&self) -> Result<String, CompileError> {
-        let mut key = if self.go {
-            go::key(self.source)?
-        } else {
-            let (version, source) = (compiler_version()?, self.cc(&["-E"], None)?.stdout);
-            let flags: Vec<&str> =
-                FLAGS.into_iter().chain(self.build.iter().flat_map(|build| build.flags())).collect();
-            digest_of([version.as_bytes(), flags.join(" ").as_bytes(), &source])
-        };
-        key.truncate(32);
-        Ok(key)
+        if self.go {
+            let mut key = go::key(self.source)?;
+            key.truncate(KEY);
+            return Ok(key);
+        }
+        // In which folder it is makes no other program of it.
+        let source = self.cc(&["-E", "-fno-working-directory"], None)?.stdout;
+        key_of(self.build, &source)
+    }
+
+    /// Builds it in the first of these places that can be used.
+    fn built(&self, directories: &[PathBuf], key: &str) -> Result<PathBuf, CompileError> {
+        let mut failed = None;
+        for directory in directories {
+            match self.build(directory, key) {
+                Err(error @ CompileError::Keep { .. }) => failed = Some(error),
+                other => return other,
+            }
+        }
+        let nowhere = || io::ErrorKind::NotFound.into();
+        Err(failed.unwrap_or_else(|| CompileError::Source {
+            source_file: self.source.to_owned(),
+            reason: nowhere(),
+        }))
     }
 
     /// Builds aside and renames, so that there is never half a program, and two builders at once do not clash.
@@ -309,10 +343,22 @@ mod tests {
         fs::create_dir(&deeper).unwrap();
         let first = compile_into(&source(one.path(), ANSWER), None, &[one.path().join("kept")]).unwrap();
         let second = compile_into(&source(&deeper, ANSWER), None, &[deeper.join("kept")]).unwrap();
+        // So it is built once.
+        let again = compile_into(&source(&deeper, ANSWER), None, &[one.path().join("kept")]).unwrap();
+        assert_eq!(again, first);
         assert_ne!(first, second);
         assert_eq!(digest(&first).unwrap(), digest(&second).unwrap());
         assert_eq!(first.file_name(), Some(OsStr::new("answer")));
         assert_eq!(copies::output(&mut Command::new(first)).unwrap().status.code(), Some(42));
+    }
+
+    #[test]
+    fn what_is_the_commands_own_is_built_once() {
+        let program = |text: &str| compile_own("answer", text).unwrap();
+        let first = program(ANSWER);
+        assert_eq!(program(ANSWER), first);
+        assert_eq!(copies::output(&mut Command::new(&first)).unwrap().status.code(), Some(42));
+        assert_ne!(program("int main(void) { return 7; }"), first);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::program::Limits;
 use crate::schedule::{Point, Schedule, Site, ThreadName};
 use crate::signal::Signal;
 use crate::supervise::{Observe, Observed, Receiver, RunError, Start, Supervise, WantsTerminal};
-use crate::trace::{End, Event, Run, Status, What};
+use crate::trace::{ClientEnd, End, Event, Run, Status, What};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -67,6 +67,10 @@ pub struct Look {
     script: Option<PathBuf>,
 }
 
+fn is_served(client: &ClientEnd) -> bool {
+    client.status == Some(Status::Exited(0))
+}
+
 /// A program that only lets time pass is followed as far as it comes to so many points, if it may be.
 const MANY: f64 = 2000.0;
 
@@ -100,9 +104,13 @@ impl Look {
     /// True if its clients were served, as far as they can tell, and it waits for others, goes on from time to time, or is done.
     pub fn serves(&self) -> bool {
         let Run { outcome, taint, .. } = &self.run;
-        let mut statuses = outcome.clients.iter().map(|client| client.status);
         let ends = matches!(outcome.end, End::Idle(_) | End::Stalled(_) | End::Ended(Status::Exited(0)));
-        ends && taint.is_none() && statuses.all(|status| status == Some(Status::Exited(0)))
+        ends && taint.is_none() && outcome.clients.iter().all(is_served)
+    }
+
+    /// True if the first of them was.
+    pub fn serves_the_first(&self) -> bool {
+        self.run.outcome.clients.first().is_some_and(is_served)
     }
 
     /// How far other runs are to be followed on the program's clock ([`Limits::FOLLOWED`]), if this one came to no end but that of

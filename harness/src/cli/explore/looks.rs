@@ -144,15 +144,19 @@ impl Args {
         // On the machine's network they would come to others, and by its time they would be waited for.
         let own = network == Network::Own && clock == Clock::Virtual;
         let address = listens.first().filter(|_| own && self.target.may_have_visitors())?;
-        let visitors = Client::visitors(address);
-        // Who serves one client and ends does not serve another.
-        [&visitors[..], &visitors[..1]].into_iter().find_map(|clients| {
+        let visited_by = |clients: &[Client]| {
             let world = World { clients: clients.to_vec(), ..looking.world.clone() };
             // Without a compiler there are none.
             let clients = resolve::clients(&world.clients, &looking.launch).ok()?;
             let with = Settings { world, clients, ..looking.clone() };
-            let look = suite::look(&with, slots).ok().filter(Look::serves)?;
-            Some((look, with))
-        })
+            Some((suite::look(&with, slots).ok()?, with))
+        };
+        let visitors = Client::visitors(address);
+        let seen = match visited_by(&visitors)? {
+            // Who serves one and ends does not serve another.
+            (look, _) if !look.serves() && look.serves_the_first() => visited_by(&visitors[..1])?,
+            seen => seen,
+        };
+        Some(seen).filter(|(look, _)| look.serves())
     }
 }
