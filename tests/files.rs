@@ -174,6 +174,13 @@ fn a_layer_from_which_all_is_gone_is_kept_and_its_files_have_the_same_numbers() 
         let number = line(&fresh[0], "number ");
         assert!(number.is_some(), "{fresh:?}");
         assert!(said.iter().all(|text| line(text, "number ") == number), "{how}: {said:#?}");
+        // Of a folder within another that is covered there is a copy in the upper layer, which is not kept.
+        let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+        let others = ["/tmp", "/var/tmp", "/dev/shm"].map(std::path::PathBuf::from);
+        let within = |other: std::path::PathBuf| Path::new(env!("CARGO_TARGET_TMPDIR")).starts_with(other);
+        if others.into_iter().chain(home).any(within) {
+            continue;
+        }
         // After the first run the loader is known, and there is another cell.
         let mounts: Vec<_> = said[1..].iter().map(|text| line(text, "mount ")).collect();
         assert!(mounts.iter().all(|mount| *mount == mounts[0]), "{how}: {said:#?}");

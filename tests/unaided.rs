@@ -305,6 +305,23 @@ fn each_signal_is_sent_to_who_has_something_to_do_with_it() {
     }
 }
 
+/// A thread that does not want to be disturbed, beside one that does.
+const UNDISTURBED: &str = "#include <pthread.h>\n#include <signal.h>\n#include <unistd.h>\n\
+    static void handler(int signal) { (void)signal; }\n\
+    static void *rests(void *set) { sigset_t all; sigfillset(&all); pthread_sigmask(SIG_SETMASK, &all, NULL); pause(); return set; }\n\
+    int main(void) { pthread_t other; sigset_t one; signal(SIGTERM, handler); sigemptyset(&one); sigaddset(&one, SIGUSR2);\n\
+    sigprocmask(SIG_BLOCK, &one, NULL); pthread_create(&other, NULL, rests, NULL); pause(); return 0; }\n";
+
+#[test]
+fn what_only_one_of_its_threads_blocks_a_process_has_nothing_to_do_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("undisturbed.c");
+    fs::write(&source, UNDISTURBED).unwrap();
+    build(&source, folder.path());
+    let text = stdout(&explore(&["--runs", "8"], "undisturbed", folder.path()));
+    assert!(text.starts_with("./undisturbed is sent in turn: nothing, SIGUSR2 and SIGTERM\n"), "{text}");
+}
+
 #[test]
 fn each_search_is_written_down_as_a_scenario_of_its_own() {
     let folder = tempfile::tempdir().unwrap();

@@ -137,9 +137,21 @@ struct Lines<'a> {
     numbers: Vec<&'a str>,
 }
 
+/// The line without how much of all is done, where it begins with that, as ninja(1) has it (`[1/2] `): that comes in its order
+/// whatever the lines tell of.
+fn without_progress(line: &str) -> &str {
+    let number = |text: &str| text.trim_start().trim_start_matches(|one: char| one.is_ascii_digit()).len();
+    let rest = line.strip_prefix(['[', '(']).unwrap_or(line);
+    let (done, all) = rest.split_once('/').unwrap_or_default();
+    match number(done) == 0 && !done.trim().is_empty() && all.starts_with(|one: char| one.is_ascii_digit()) {
+        true => &all[all.len() - number(all)..],
+        false => line,
+    }
+}
+
 impl Lines<'_> {
     fn of(text: &str) -> Lines<'_> {
-        let mut whole: Vec<&str> = text.lines().collect();
+        let mut whole: Vec<&str> = text.lines().map(without_progress).collect();
         whole.sort_unstable();
         let (mut words, mut numbers) = (Vec::new(), Vec::new());
         for line in &whole {
@@ -179,6 +191,13 @@ mod tests {
             assert!(!mixed(&two, &text(same)), "{same}");
         }
         assert!(!mixed(&text("a b\nc\n"), &text("a c\nb\n")));
+        // How much is done is told in its order, whatever is.
+        assert!(!mixed(&text("[1/2] cc 7\n[2/2] cc 9\n"), &text("[1/2] cc 9\n[2/2] cc 7\n")));
+        assert!(!mixed(&text("( 9/10) a 1\n(10/10) a 2\n"), &text("( 9/10) a 2\n(10/10) a 1\n")));
+        assert!(mixed(
+            &text("[1/2] cc 7 is 1\n[2/2] cc 9 is 2\n"),
+            &text("[1/2] cc 7 is 2\n[2/2] cc 9 is 1\n")
+        ));
         assert!(!mixed(&two, &Output::from(vec![0xff])));
     }
 }

@@ -51,28 +51,22 @@ impl Turns<'_> {
         *known = known.union(signals);
     }
 
-    /// What the thread's process hears when it is sent: what it catches, blocks, or waits for in one of its threads; none if it
-    /// has ended.
-    pub(super) fn hears(&self, id: ThreadId) -> Result<Option<SignalSet>, RunError> {
-        Ok(self.proc_status(id)?.map(|status| self.heard(id, &status)))
-    }
-
-    /// The same of a thread whose status is known.
-    ///
-    /// As long as a thread sleeps in rt_sigtimedwait(2), the kernel does not block what it waits for.
+    /// What the thread's process hears when it is sent: what it catches, what this thread blocks, and what one waits for.
     pub(super) fn heard(&self, id: ThreadId, status: &ProcStatus) -> SignalSet {
         let process = self.tree.thread(id).process;
-        let mut heard = status.caught.union(status.blocked);
-        for other in self.tree.threads_of(process) {
-            let thread = self.tree.thread(other);
-            if let State::Asleep(inside) = &thread.state
-                && i64::from(inside.number) == libc::SYS_rt_sigtimedwait
-                && let Ok(set) = thread.door.read_word(inside.args[0])
-            {
-                heard = heard.union(SignalSet(set));
+        let heard = status.caught.union(status.blocked);
+        self.tree.threads_of(process).fold(heard, |heard, other| heard.union(self.waits_for(other)))
+    }
+
+    /// What this thread waits for in rt_sigtimedwait(2): as long as it sleeps there, the kernel does not block that.
+    fn waits_for(&self, id: ThreadId) -> SignalSet {
+        let thread = self.tree.thread(id);
+        match &thread.state {
+            State::Asleep(inside) if i64::from(inside.number) == libc::SYS_rt_sigtimedwait => {
+                thread.door.read_word(inside.args[0]).map_or(SignalSet::EMPTY, SignalSet)
             }
+            _ => SignalSet::EMPTY,
         }
-        heard
     }
 
     /// Everything sleeps: what is blocked there or waited for, or caught since before an observer could see.
@@ -80,13 +74,22 @@ impl Turns<'_> {
         if !matches!(self.observe, Observe::Signals(_)) {
             return Ok(());
         }
-        for id in self.tree.live().collect::<Vec<_>>() {
-            if let Some(heard) = self.hears(id)? {
-                self.note_handled(id, heard);
-                if self.tree.process_of(id).name == ThreadName::root() {
-                    let start = &mut self.journal.start;
-                    start.awaited = start.awaited.union(heard);
-                }
+        for process in self.tree.process_ids() {
+            let Some(id) = self.tree.live_thread_of(process) else { continue };
+            // What some of its threads block alone comes to the others.
+            let (mut heard, mut blocked) = (SignalSet::EMPTY, None::<SignalSet>);
+            for thread in self.tree.threads_of(process) {
+                let Some(status) = self.proc_status(thread)? else { continue };
+                let waits = self.waits_for(thread);
+                heard = heard.union(status.caught).union(waits);
+                let kept_back = status.blocked.union(waits);
+                blocked = Some(blocked.map_or(kept_back, |others| others.intersection(kept_back)));
+            }
+            let heard = heard.union(blocked.unwrap_or_default());
+            self.note_handled(id, heard);
+            if self.tree.process_of(id).name == ThreadName::root() {
+                let start = &mut self.journal.start;
+                start.awaited = start.awaited.union(heard);
             }
         }
         Ok(())
