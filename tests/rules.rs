@@ -3,7 +3,7 @@
 mod fixtures;
 mod script;
 
-use fixtures::{build, explore, fixtures};
+use fixtures::{build, build_text, explore, fixtures};
 use script::{ends, stdout};
 use std::fs;
 
@@ -36,9 +36,7 @@ int main(void)
 #[test]
 fn what_only_an_interrupted_call_brings_about_is_no_end_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("stops.c");
-    fs::write(&source, STOPS).unwrap();
-    build(&source, folder.path());
+    build_text("stops", STOPS, folder.path());
     build(&fixtures("broken").join("eintr.c"), folder.path());
     let send = ["--send", "TERM", "--runs", "60"];
     let output = explore(&send, "stops", folder.path());
@@ -68,9 +66,7 @@ fn a_wait_that_is_given_up_is_told_with_its_error() {
     let source = fs::read_to_string(fixtures("broken").join("abandoned.c")).unwrap();
     // Who is asked to end may leave the helper to itself.
     for (name, signal, code) in [("status", "SIGUSR1", 100), ("stop", "SIGTERM", 0)] {
-        let path = folder.path().join(name).with_extension("c");
-        fs::write(&path, source.replace("SIGUSR1", signal)).unwrap();
-        build(&path, folder.path());
+        build_text(name, &source.replace("SIGUSR1", signal), folder.path());
         for seed in ["1", "2", "3"] {
             let words =
                 ["explore", "--seed", seed, "--trace-dir", "traces", "--send", signal, "--runs", "60"];
@@ -123,9 +119,7 @@ fn results_that_children_s_order_mixes_up_are_found_and_lines_in_another_order_a
     ends(&script::sigrace(folder.path(), &["run", "saved.ron"]), 0);
     ends(&explore(&["--runs", "60", "--any-output"], "reaping", folder.path()), 0);
 
-    let source = folder.path().join("looks_up.c");
-    fs::write(&source, LOOKS_UP).unwrap();
-    build(&source, folder.path());
+    build_text("looks_up", LOOKS_UP, folder.path());
     let output = explore(&["--runs", "60"], "looks_up", folder.path());
     ends(&output, 0);
     assert!(stdout(&output).contains("2 distinct outcomes"), "{}", stdout(&output));
@@ -204,11 +198,10 @@ fn what_a_program_only_overlooks_is_found_and_what_it_does_anyway_is_not() {
 
     // One that looks from time to time does so late, or soon enough.
     let source = fs::read_to_string(fixtures("broken").join("overlooked.c")).unwrap();
-    let path = folder.path().join("looks.c");
     for (timeout, more, code) in [("60000", &[][..], 100), ("60000", &["--late", "2m"], 0), ("3000", &[], 0)]
     {
-        fs::write(&path, source.replace("1, -1) > 0", &format!("1, {timeout}) > 0"))).unwrap();
-        build(&path, folder.path());
+        let source = source.replace("1, -1) > 0", &format!("1, {timeout}) > 0"));
+        build_text("looks", &source, folder.path());
         let output = explore(&[&["--send", "HUP", "--runs", "12"], more].concat(), "looks", folder.path());
         ends(&output, code);
         let late =
@@ -217,9 +210,7 @@ fn what_a_program_only_overlooks_is_found_and_what_it_does_anyway_is_not() {
     }
 
     for (name, source) in NO_LOSS {
-        let path = folder.path().join(name).with_extension("c");
-        fs::write(&path, source).unwrap();
-        build(&path, folder.path());
+        build_text(name, source, folder.path());
         let output = explore(&send, name, folder.path());
         ends(&output, 0);
         let text = stdout(&output);
@@ -313,10 +304,8 @@ int main(void)
 fn what_a_childs_end_or_a_timer_cuts_short_is_left_undone_or_done_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let told = |words: &[&str]| {
-        let source = folder.path().join("cut.c");
         let defined: String = words.iter().map(|word| format!("#define {word}\n")).collect();
-        fs::write(&source, defined + CUT_SHORT).unwrap();
-        build(&source, folder.path());
+        build_text("cut", &(defined + CUT_SHORT), folder.path());
         explore(&["--runs", "60", "--save", "saved.ron"], "cut", folder.path())
     };
     for (words, why) in [
@@ -443,10 +432,8 @@ fn what_is_held_because_of_where_a_signal_came_is_leaked_only_if_it_stays_so() {
     ends(&explore(&["--send", "HUP", "--exits", "any"], "leaked", folder.path()), 0);
 
     let told = |words: &[&str]| {
-        let source = folder.path().join("holds.c");
         let defined: String = words.iter().map(|word| format!("#define {word}\n")).collect();
-        fs::write(&source, defined + HOLDS).unwrap();
-        build(&source, folder.path());
+        build_text("holds", &(defined + HOLDS), folder.path());
         explore(&["--send", "HUP"], "holds", folder.path())
     };
     let leaked = told(&[]);
@@ -472,9 +459,7 @@ fn a_signal_is_lost_where_the_undisturbed_run_loses_it_too() {
         ("tell", "SIGUSR1", &[], 100, same),
         ("tell", "SIGUSR1", &["--exits", "any"], 0, same),
     ] {
-        let path = folder.path().join(name).with_extension("c");
-        fs::write(&path, source.replace("SIGTERM", signal)).unwrap();
-        build(&path, folder.path());
+        build_text(name, &source.replace("SIGTERM", signal), folder.path());
         let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--send", signal];
         let explore = |more: &[&str]| {
             script::sigrace(folder.path(), &[&words[..], more, &["--", &format!("./{name}")]].concat())
@@ -526,9 +511,7 @@ int main(void)
 #[test]
 fn an_end_of_its_own_in_each_phase_is_meant() {
     let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("phases.c");
-    fs::write(&source, PHASES).unwrap();
-    build(&source, folder.path());
+    build_text("phases", PHASES, folder.path());
     let words = ["explore", "--seed", "1", "--trace-dir", "traces"];
     let explore =
         |more: &[&str]| script::sigrace(folder.path(), &[&words[..], more, &["--", "./phases"]].concat());

@@ -4,7 +4,7 @@ mod fixtures;
 mod found;
 mod script;
 
-use fixtures::{build, explore, fixtures};
+use fixtures::{build, build_text, explore, fixtures};
 use found::{AT_TERMINAL, FOUND, WITH_CLIENTS, WITH_TERMINAL};
 use script::{ends, stderr, stdout};
 use std::fs;
@@ -286,9 +286,7 @@ int main(void)
 #[test]
 fn each_signal_is_sent_to_who_has_something_to_do_with_it() {
     let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("waits.c");
-    fs::write(&source, WAITS).unwrap();
-    build(&source, folder.path());
+    build_text("waits", WAITS, folder.path());
     let output = explore(&["--runs", "8"], "waits", folder.path());
     let text = stdout(&output);
     let told = "./waits is sent in turn: nothing, SIGHUP to p0.1, SIGUSR1 and SIGTERM\n";
@@ -315,9 +313,7 @@ const UNDISTURBED: &str = "#include <pthread.h>\n#include <signal.h>\n#include <
 #[test]
 fn what_only_one_of_its_threads_blocks_a_process_has_nothing_to_do_with() {
     let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("undisturbed.c");
-    fs::write(&source, UNDISTURBED).unwrap();
-    build(&source, folder.path());
+    build_text("undisturbed", UNDISTURBED, folder.path());
     let text = stdout(&explore(&["--runs", "8"], "undisturbed", folder.path()));
     assert!(text.starts_with("./undisturbed is sent in turn: nothing, SIGUSR2 and SIGTERM\n"), "{text}");
 }
@@ -342,9 +338,7 @@ const ACCEPTS: &str = "#include <sys/socket.h>\n#include <netinet/in.h>\n\
 #[test]
 fn what_ends_a_program_is_sent_only_where_it_ends_others_too() {
     let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("accepts.c");
-    fs::write(&source, ACCEPTS).unwrap();
-    build(&source, folder.path());
+    build_text("accepts", ACCEPTS, folder.path());
     let explore = |script: &str| {
         let words =
             ["explore", "--seed", "1", "--runs", "20", "--no-handler-checks", "--", "sh", "-c", script];
@@ -428,10 +422,8 @@ fn what_came_to_no_end_says_what_to_type_next() {
 #[test]
 fn what_would_test_nothing_is_not_written_down() {
     let folder = tempfile::tempdir().unwrap();
-    let source = folder.path().join("hears.c");
     let text = "#include <signal.h>\nstatic void on(int s) { (void)s; }\nint main(void) { signal(SIGUSR1, on); return 0; }\n";
-    fs::write(&source, text).unwrap();
-    build(&source, folder.path());
+    build_text("hears", text, folder.path());
     ends(&explore(&["--save", "saved.ron"], "hears", folder.path()), 0);
     assert!(folder.path().join("saved-SIGUSR1.ron").exists());
     ends(&script::sigrace(folder.path(), &["run", "saved-SIGUSR1.ron"]), 0);

@@ -149,13 +149,14 @@ fn find(directories: &[PathBuf], key: &str, stem: &OsStr) -> Option<PathBuf> {
 /// A name for what is built of this text in C, from the flags and the compiler's version as well.
 fn key_of(build: Option<&Build>, text: &[u8]) -> Result<String, CompileError> {
     let flags: Vec<&str> = FLAGS.into_iter().chain(build.into_iter().flat_map(Build::flags)).collect();
-    let mut key = digest_of([compiler_version()?.as_bytes(), flags.join(" ").as_bytes(), text]);
-    key.truncate(KEY);
-    Ok(key)
+    Ok(shortened(digest_of([compiler_version()?.as_bytes(), flags.join(" ").as_bytes(), text])))
 }
 
-/// So many characters of a digest tell programs apart.
-const KEY: usize = 32;
+/// As much of a digest as tells programs apart.
+fn shortened(mut digest: String) -> String {
+    digest.truncate(32);
+    digest
+}
 
 /// One file to build.
 struct Job<'a> {
@@ -173,9 +174,7 @@ impl Job<'_> {
     /// A name for what will be built: from the source with all that it includes, the flags, and the compiler's version.
     fn key(&self) -> Result<String, CompileError> {
         if self.go {
-            let mut key = go::key(self.source)?;
-            key.truncate(KEY);
-            return Ok(key);
+            return go::key(self.source).map(shortened);
         }
         // In which folder it is makes no other program of it.
         let source = self.cc(&["-E", "-fno-working-directory"], None)?.stdout;
@@ -191,11 +190,11 @@ impl Job<'_> {
                 other => return other,
             }
         }
-        let nowhere = || io::ErrorKind::NotFound.into();
-        Err(failed.unwrap_or_else(|| CompileError::Source {
-            source_file: self.source.to_owned(),
-            reason: nowhere(),
-        }))
+        let nowhere = || {
+            let reason = io::ErrorKind::NotFound.into();
+            CompileError::Source { source_file: self.source.to_owned(), reason }
+        };
+        Err(failed.unwrap_or_else(nowhere))
     }
 
     /// Builds aside and renames, so that there is never half a program, and two builders at once do not clash.

@@ -20,14 +20,10 @@ impl Turns<'_> {
         call: Syscall,
         args: &[u64; 6],
     ) -> Result<(), RunError> {
-        let shown = calls::of(call).numbers;
-        if matches!(shown, Numbers::No | Numbers::Told)
-            || self.settings.learnt.numbers_matter()
-            || !self.cell.files().are_there()
-        {
+        if !self.hides_numbers() {
             return Ok(());
         }
-        let (now, later) = match shown {
+        let (now, later) = match calls::of(call).numbers {
             Numbers::No | Numbers::Told => (false, false),
             Numbers::Now => (true, false),
             Numbers::Later => (true, true),
@@ -35,21 +31,23 @@ impl Turns<'_> {
             Numbers::Family(arg) => (false, args[arg] as i32 == libc::AF_NETLINK),
             Numbers::Request(arg) => (!REQUESTS.iter().any(|requests| requests.contains(&args[arg])), false),
         };
-        if later {
+        if later || now && self.has_written()? {
             self.settings.learnt.numbers_are_looked_at();
-        } else if now {
-            self.note_number_shown()?;
         }
         Ok(())
     }
 
     /// The number of a file is shown as it is.
     pub(super) fn note_number_shown(&self) -> Result<(), RunError> {
-        let matters = !self.settings.learnt.numbers_matter() && self.cell.files().are_there();
-        if matters && self.has_written()? {
+        if self.hides_numbers() && self.has_written()? {
             self.settings.learnt.numbers_are_looked_at();
         }
         Ok(())
+    }
+
+    /// True if the program may be in files that another run has been in, as long as it does not see that.
+    fn hides_numbers(&self) -> bool {
+        !self.settings.learnt.numbers_matter() && self.cell.files().are_there()
     }
 
     /// True if a path may be one in `/proc`, by whatever folder it begins at.

@@ -1,24 +1,28 @@
 use super::super::tests::{against, killed, name, run, scenario, sends, signal, sleeping};
-use super::super::{Comparison, broken, explain};
+use super::super::{Comparison, Expectations, broken, explain};
 use crate::schedule::{Action, Site};
 use crate::trace::{Broken, ClientEnd, End, Event, Output, Run, Status, What};
 use syscalls::Sysno;
 
 /// A run of a server: `c1` a client's first moment, `c1=0` its end with this exit code, `c1=0:hello` what it was told, `c1?` one
-/// that still waits, `!` a signal that is sent, `@` a timer that is made to run out.
+/// that still waits, `c1.` the moment at which it closes its connection, `p0=0` the server's own end, `!` a signal that is sent, `@`
+/// a timer that is made to run out.
 fn served(course: &str) -> Run {
     let mut run = run(End::Idle(sleeping()));
     for word in course.split_whitespace() {
-        let (who, code) = word.split_once('=').unwrap_or((word.trim_end_matches('?'), ""));
+        let (who, code) = word.split_once('=').unwrap_or((word.trim_end_matches(['?', '.']), ""));
         let (code, told) = code.split_once(':').unwrap_or((code, ""));
         let status = code.parse().ok().map(Status::Exited);
         let (thread, what) = match word {
             "!" => (name("p0"), What::Step(Action::Send(signal("SIGTERM")))),
             "@" => (name("p0"), What::Step(Action::Fire)),
+            _ if word.ends_with('.') => (name(who), What::Go(Site::Before(Sysno::close.into()), 1)),
             _ => (name(who), status.map_or(What::Continue, What::End)),
         };
         run.events.push(Event { thread: thread.clone(), what, others: Default::default() });
-        if status.is_some() || word.ends_with('?') {
+        if let Some(status) = status.filter(|_| who == "p0") {
+            run.outcome.end = End::Ended(status);
+        } else if status.is_some() || word.ends_with('?') {
             let text = |text: &str| Output::Text(text.to_owned());
             let (client, command) = (thread, "ask".to_owned());
             run.outcome.clients.push(ClientEnd {
@@ -33,34 +37,55 @@ fn served(course: &str) -> Run {
     run
 }
 
+fn none_breaks(expect: &Expectations, courses: &[&str]) {
+    for course in courses {
+        assert_eq!(broken(expect, &served(course)), [], "{course}");
+    }
+}
+
+/// Each with the sentence that says how.
+fn each_breaks(expect: &Expectations, courses: &[(&str, &str)]) {
+    for (course, sentence) in courses {
+        let run = served(course);
+        assert_eq!(broken(expect, &run), [Broken::Client], "{course}");
+        assert_eq!(explain(expect, Broken::Client, &run), *sentence);
+    }
+}
+
 #[test]
 fn a_client_is_served_as_before_the_signal_or_refused_as_after_it() {
     let expect = against(&served("c1 c1=0 ! c2 c2=7"), sends());
-    for fine in [
-        "c1 c1=0 ! c2 c2=7",
-        "! c1 c1=7",
-        "c1 ! c1=0 c2 c2=7",
-        "c1 ! c1=7 c2 c2=7",
-        "c1 c1=0",
-        // What one is told that takes too long is an outcome of its own.
-        "@ c1 c1=52",
-    ] {
-        assert_eq!(broken(&expect, &served(fine)), [], "{fine}");
-    }
-    for (wrong, sentence) in [
-        ("c1 c1=7 ! c2 c2=7", "expected exit code 0 of c1 (ask) as in the reference run, got exit code 7"),
-        (
-            "c1 ! c1=52 c2 c2=7",
-            "expected exit code 0 or exit code 7 of c1 (ask) as in the reference run, got exit code 52",
-        ),
-        ("! c1 c1=0", "expected exit code 7 of c1 (ask) as in the reference run, got exit code 0"),
-        ("c1 c1=0 ! c2 c2=0", "expected exit code 7 of c2 (ask) as in the reference run, got exit code 0"),
-        ("c1 c1? ", "expected exit code 0 of c1 (ask) as in the reference run, got that it still waits"),
-    ] {
-        let run = served(wrong);
-        assert_eq!(broken(&expect, &run), [Broken::Client], "{wrong}");
-        assert_eq!(explain(&expect, Broken::Client, &run), sentence);
-    }
+    none_breaks(
+        &expect,
+        &[
+            "c1 c1=0 ! c2 c2=7",
+            "! c1 c1=7",
+            "c1 ! c1=0 c2 c2=7",
+            "c1 ! c1=7 c2 c2=7",
+            "c1 c1=0",
+            // What one is told that takes too long is an outcome of its own.
+            "@ c1 c1=52",
+        ],
+    );
+    each_breaks(
+        &expect,
+        &[
+            (
+                "c1 c1=7 ! c2 c2=7",
+                "expected exit code 0 of c1 (ask) as in the reference run, got exit code 7",
+            ),
+            (
+                "c1 ! c1=52 c2 c2=7",
+                "expected exit code 0 or exit code 7 of c1 (ask) as in the reference run, got exit code 52",
+            ),
+            ("! c1 c1=0", "expected exit code 7 of c1 (ask) as in the reference run, got exit code 0"),
+            (
+                "c1 c1=0 ! c2 c2=0",
+                "expected exit code 7 of c2 (ask) as in the reference run, got exit code 0",
+            ),
+            ("c1 c1? ", "expected exit code 0 of c1 (ask) as in the reference run, got that it still waits"),
+        ],
+    );
 }
 
 #[test]
@@ -94,9 +119,7 @@ fn what_a_client_is_told_is_compared_where_the_reference_run_tells_it_but_one_th
 #[test]
 fn a_scenario_says_in_which_ways_clients_may_end() {
     let expect = scenario("(idle: true, clients: [(exit: Code(0), stdout: Is(\"hello\")), (exit: Code(7))])");
-    for fine in ["", "c1 c1=0:hello c2 c2=7", "c1 c1=7:what"] {
-        assert_eq!(broken(&expect, &served(fine)), [], "{fine}");
-    }
+    none_breaks(&expect, &["", "c1 c1=0:hello c2 c2=7", "c1 c1=7:what"]);
     for wrong in ["c1 c1=0:hel", "c1 c1=7 c2 c2=52", "c1 c1?"] {
         assert_eq!(broken(&expect, &served(wrong)), [Broken::Client], "{wrong}");
     }
@@ -113,61 +136,41 @@ fn how_a_client_crashes_is_its_own_matter() {
     assert_eq!(broken(&scenario("(idle: true)"), &run), [Broken::Crash]);
 }
 
-/// How a run of a server ends that `p0=0` names the end of; `c1.` is the moment at which the client closes its connection.
-fn visited(course: &str) -> Run {
-    let mut words: Vec<&str> = course.split_whitespace().collect();
-    let ends = words.iter().position(|word| *word == "p0=0");
-    let closes = words.iter().position(|word| *word == "c1.");
-    words.retain(|word| *word != "p0=0" && *word != "c1.");
-    let mut run = served(&words.join(" "));
-    let mut put = |at: usize, who: &str, what: What| {
-        let at = at.min(run.events.len());
-        run.events.insert(at, Event { thread: name(who), what, others: Default::default() });
-    };
-    let close = What::Go(Site::Before(Sysno::close.into()), 1);
-    // The later one first, so that the other's place is as it was.
-    let mut both = [(ends, "p0", What::End(Status::Exited(0))), (closes, "c1", close)];
-    both.sort_by_key(|(at, ..)| *at);
-    for (at, who, what) in both.into_iter().filter_map(|(at, who, what)| Some((at?, who, what))) {
-        put(at, who, what);
-    }
-    if ends.is_some() {
-        run.outcome.end = End::Ended(Status::Exited(0));
-    }
-    run
-}
-
 #[test]
 fn a_client_that_nobody_has_asked_for_may_be_sent_away_but_not_by_who_goes_on() {
     let how = || Comparison { visitors: true, ..sends() };
-    let expect = against(&visited("c1 c1=0:hello ! c2 c2=0:hello"), how());
-    for fine in [
-        "c1 c1=0:hello ! c2 c2=0:hello",
-        // It may be told something else, and by who ends anything.
-        "c1 ! c1=0:what c2 c2=0:hello",
-        "c1 ! p0=0 c1=56",
-        "c1 ! p0=0 c1=0",
-        "c1 c1? ! c2 c2=0:hello",
-    ] {
-        assert_eq!(broken(&expect, &visited(fine)), [], "{fine}");
-    }
-    for (wrong, sentence) in [
-        ("c1 ! c1=7", "c1 (ask) is refused, while the program goes on; in the reference run it is served"),
-        (
-            "c1 ! c1=56",
-            "c1 (ask) has its connection reset, while the program goes on; in the reference run it is served",
-        ),
-        (
-            "c1 ! c1=3",
-            "c1 (ask) got exit code 3, while the program goes on; in the reference run it is served",
-        ),
-    ] {
-        assert_eq!(broken(&expect, &visited(wrong)), [Broken::Client], "{wrong}");
-        assert_eq!(explain(&expect, Broken::Client, &visited(wrong)), sentence);
-    }
+    let expect = against(&served("c1 c1=0:hello ! c2 c2=0:hello"), how());
+    none_breaks(
+        &expect,
+        &[
+            "c1 c1=0:hello ! c2 c2=0:hello",
+            // It may be told something else, and by who ends anything.
+            "c1 ! c1=0:what c2 c2=0:hello",
+            "c1 ! p0=0 c1=56",
+            "c1 ! p0=0 c1=0",
+            "c1 c1? ! c2 c2=0:hello",
+        ],
+    );
+    each_breaks(
+        &expect,
+        &[
+            (
+                "c1 ! c1=7",
+                "c1 (ask) is refused, while the program goes on; in the reference run it is served",
+            ),
+            (
+                "c1 ! c1=56",
+                "c1 (ask) has its connection reset, while the program goes on; in the reference run it is served",
+            ),
+            (
+                "c1 ! c1=3",
+                "c1 (ask) got exit code 3, while the program goes on; in the reference run it is served",
+            ),
+        ],
+    );
     // Who is refused in the reference run as well may be.
-    let refuses = against(&visited("c1 c1=0:hello ! c2 c2=7"), how());
-    assert_eq!(broken(&refuses, &visited("c1 ! c1=7 c2 c2=7")), []);
+    let refuses = against(&served("c1 c1=0:hello ! c2 c2=7"), how());
+    assert_eq!(broken(&refuses, &served("c1 ! c1=7 c2 c2=7")), []);
 }
 
 #[test]
@@ -177,21 +180,22 @@ fn an_answer_to_it_that_has_begun_is_not_cut_off_by_the_end_of_the_program() {
         hasty: hasty.iter().map(ToString::to_string).collect(),
         ..sends()
     };
-    let reference = visited("c1 c1=0:hello ! p0=0 c2 c2=7");
+    let reference = served("c1 c1=0:hello ! p0=0 c2 c2=7");
     let expect = against(&reference, how(&[]));
-    let torn = visited("c1 ! p0=0 c1. c1=0:hel");
+    let torn = served("c1 ! p0=0 c1. c1=0:hel");
     assert_eq!(broken(&expect, &torn), [Broken::Client]);
     let sentence =
         "c1 (ask) got \"hel\", and then the program had ended; in the reference run it gets \"hello\"";
     assert_eq!(explain(&expect, Broken::Client, &torn), sentence);
-    for fine in [
-        // None has begun; it has left by itself; it was told something else.
-        "c1 ! p0=0 c1. c1=0",
-        "c1 ! c1. p0=0 c1=0:hel",
-        "c1 ! p0=0 c1. c1=0:held",
-    ] {
-        assert_eq!(broken(&expect, &visited(fine)), [], "{fine}");
-    }
+    none_breaks(
+        &expect,
+        &[
+            // None has begun; it has left by itself; it was told something else.
+            "c1 ! p0=0 c1. c1=0",
+            "c1 ! c1. p0=0 c1=0:hel",
+            "c1 ! p0=0 c1. c1=0:held",
+        ],
+    );
     // Of one that leaves at the first answer nobody knows.
     assert_eq!(broken(&against(&reference, how(&["ask"])), &torn), []);
 }
