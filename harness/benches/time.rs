@@ -24,7 +24,8 @@ fn measure(cpu: usize) -> Result<(), Failure> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/time.c");
     let program = sigrace::compile::compile(&source, None)?;
     let program = program.to_string_lossy();
-    let supervised = |words: &[&str]| Measured::new(words, World::default(), cpu, TOGETHER);
+    let supervised =
+        |words: &[&str]| Measured::new(words, &std::env::temp_dir(), World::default(), cpu, TOGETHER);
     let (mut sleeper, mut plain) = (supervised(&[&program])?, supervised(&["true"])?);
     let (mut slept, mut plains, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RUNS {

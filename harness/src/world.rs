@@ -58,8 +58,8 @@ pub enum Network {
 /// Whose files a program sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Files {
-    /// In the working directory, `/tmp`, `/var/tmp`, `/dev/shm` and `$HOME` those that the machine has, and what a run
-    /// changes of them is gone when it ends.
+    /// In the working directory, `/tmp`, `/var/tmp`, `/dev/shm`, `$HOME` and `$TMPDIR` those that the machine has, and what a
+    /// run changes of them is gone when it ends.
     #[default]
     Own,
     /// The machine's, for programs that work with others of it.

@@ -39,10 +39,20 @@ static int make(const char *name)
     return fd;
 }
 
+static void look(const char *folder)
+{
+    struct stat is;
+
+    if (stat(folder, &is))
+        return;
+    say("%llo %lld", is.st_mode, is.st_nlink);
+    say(", %lld.%lld", is.st_mtim.tv_sec, is.st_mtim.tv_nsec);
+    say(", %lld.%lld\n", is.st_atim.tv_sec, is.st_atim.tv_nsec);
+}
+
 static void find(void)
 {
     char text[20] = "";
-    struct stat is;
     int fd = open("log", O_RDONLY);
 
     if (fd >= 0) {
@@ -52,11 +62,10 @@ static void find(void)
     say("log %lld, gone %lld", strcmp(text, "before\n"), access("gone", F_OK));
     say(", deep %lld, moved %lld", access("deep/er/state", F_OK), access("moved", F_OK));
     say(", left %lld, attribute %lld\n", access("left", F_OK), getxattr(".", "user.worn", text, sizeof text));
-    if (stat(".", &is))
-        return;
-    say("%llo %lld", is.st_mode, is.st_nlink);
-    say(", %lld.%lld", is.st_mtim.tv_sec, is.st_mtim.tv_nsec);
-    say(", %lld.%lld\n", is.st_atim.tv_sec, is.st_atim.tv_nsec);
+    look(".");
+    look("..");
+    say("beside %lld, other %lld", access("../beside", F_OK), access("../other", F_OK));
+    say(", attribute %lld\n", getxattr("..", "user.worn", text, sizeof text), 0);
 }
 
 static void change(const char *how)
@@ -105,6 +114,16 @@ static void change(const char *how)
     } else if (strcmp(how, "linked") == 0) {
         link("log", "other");
         unlink("other");
+    } else if (strcmp(how, "beside") == 0) {
+        close(make("../beside"));
+    } else if (strcmp(how, "around") == 0) {
+        chmod("..", 0750);
+        setxattr("..", "user.worn", "x", 1, 0);
+    } else if (strcmp(how, "replaced") == 0) {
+        rename("../within", "../other");
+        mkdir("../within", 0751);
+        chdir("../within");
+        close(make("left"));
     }
 }
 
@@ -113,6 +132,17 @@ static void by_stat(int fd)
     struct stat is;
     fstat(fd, &is);
     say("number %lld, device %lld\n", is.st_ino, 0);
+}
+
+/* One that was there before. */
+static void by_change(const char *name)
+{
+    struct stat before, after;
+    stat(name, &before);
+    int fd = open(name, O_WRONLY | O_APPEND);
+    write(fd, "more\n", 5);
+    fstat(fd, &after);
+    say("another number %lld, device %lld\n", before.st_ino != after.st_ino, before.st_dev != after.st_dev);
 }
 
 /* A mount has a number that no other gets (statx(2), Linux 6.8). */
@@ -160,7 +190,7 @@ int main(int argc, char **argv)
     if (came) {
         int fd = make("shown"), other = make("shown-too");
         if (strcmp(by, "stat") == 0)
-            by_stat(fd), by_stat(other);
+            by_stat(fd), by_stat(other), by_change("log");
         else if (strcmp(by, "mount") == 0)
             by_stat(other), by_mount(fd);
         else if (strcmp(by, "names") == 0)

@@ -7,6 +7,7 @@ use sigrace::slots::Slots;
 use sigrace::supervise::{Settings, Supervise, Supervisor};
 use sigrace::trace::{End, Status};
 use sigrace::world::World;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What benches end with when something goes wrong.
@@ -33,11 +34,17 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Makes it, and its first runs, which learn, and fill caches.
-    pub fn new(words: &[&str], world: World, cpu: usize, first: usize) -> Result<Measured, Failure> {
+    /// Makes it, and its first runs, which learn, and fill caches, in this working directory.
+    pub fn new(
+        words: &[&str],
+        cwd: &Path,
+        world: World,
+        cpu: usize,
+        first: usize,
+    ) -> Result<Measured, Failure> {
         let argv = words.iter().map(|word| (*word).to_owned()).collect();
         let environment = sigrace::resolve::environment(&[]);
-        let launch = sigrace::resolve::command(argv, environment, &std::env::temp_dir(), None)?;
+        let launch = sigrace::resolve::command(argv, environment, cwd, None)?;
         let supervisor = Supervisor::new(Settings { world, ..Settings::of(launch) }, cpu)?;
         let mut measured = Measured { supervisor, runs: 0, used: 0.0 };
         measured.several(first)?;

@@ -65,7 +65,7 @@ enum Clock {
 /// Whose files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Files {
-    /// Its own in the working directory, /tmp, /var/tmp, /dev/shm and $HOME: what it changes there is gone when the run ends
+    /// Its own in the working directory, /tmp, /var/tmp, /dev/shm, $HOME and $TMPDIR: what it changes there is gone when the run ends
     #[default]
     Own,
     /// The machine's

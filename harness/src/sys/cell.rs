@@ -148,10 +148,10 @@ impl Cell {
             1 << (cpu % 8);
         let (uid, gid) = (geteuid(), getegid());
         let user_namespace = !may_make_namespaces(uid)?;
-        let home = launch.env.get("HOME").map(Path::new);
-        let overlay::Plan { covers, left } =
-            overlay::plan(world.files, limits.files, (&launch.cwd, home), user_namespace)
-                .map_err(|error| unread(Stage::OwnFiles, &error))?;
+        let named = ["HOME", "TMPDIR"].into_iter().filter_map(|name| launch.env.get(name)).map(Path::new);
+        let named: Vec<&Path> = std::iter::once(launch.cwd.as_path()).chain(named).collect();
+        let overlay::Plan { covers, left } = overlay::plan(world.files, limits.files, &named, user_namespace)
+            .map_err(|error| unread(Stage::OwnFiles, &error))?;
         let settings =
             (world.network == world::Network::Own).then(|| network::settings(user_namespace.then_some(gid)));
         let orders = Orders {

@@ -21,6 +21,7 @@ pub mod procfs;
 pub mod procnet;
 mod pty;
 pub mod sched;
+mod skeleton;
 pub mod sockdiag;
 pub mod socket;
 pub mod stage;

@@ -65,20 +65,16 @@ pub(super) struct Left {
     pub(super) reason: &'static str,
 }
 
-/// The folders whose files are the run's own, in each of which it may write `most` bytes.
-pub(super) fn plan(
-    files: Files,
-    most: u64,
-    (cwd, home): (&Path, Option<&Path>),
-    user: bool,
-) -> std::io::Result<Plan> {
+/// The folders whose files are the run's own: those that are `named`, and those for everybody's temporary files. In each it may
+/// write `most` bytes.
+pub(super) fn plan(files: Files, most: u64, named: &[&Path], user: bool) -> std::io::Result<Plan> {
     let mut plan = Plan::default();
     if files == Files::Host {
         return Ok(plan);
     }
     let mounts = mount_points(&std::fs::read("/proc/self/mountinfo")?);
     let fixed = ["/tmp", "/var/tmp", "/dev/shm"].map(Path::new);
-    let asked = [Some(cwd), home].into_iter().flatten().chain(fixed);
+    let asked = named.iter().copied().chain(fixed);
     // What does not exist, or is no folder, cannot be written to.
     let mut folders: Vec<PathBuf> = asked.filter_map(|folder| folder.canonicalize().ok()).collect();
     folders.retain(|folder| folder.is_dir() && folder != Path::new("/"));
@@ -403,7 +399,7 @@ mod tests {
         if std::os::unix::fs::chown(folder.path(), None, Some(1)).is_err() {
             return;
         }
-        let Plan { covers, left } = plan(Files::Own, 1 << 20, (folder.path(), None), true).unwrap();
+        let Plan { covers, left } = plan(Files::Own, 1 << 20, &[folder.path()], true).unwrap();
         let around = covers.iter().find(|cover| cover.path == Path::new("/tmp")).unwrap();
         let shown = shown_through(folder.path()).unwrap();
         assert!(around.mounts.contains(&shown), "{around:?}");

@@ -8,35 +8,26 @@
 //! another way no worn layer is kept, and a run in one that does is worth nothing (`supervise/numbers.rs`).
 
 use super::overlay::{Cover, Left, ROOTS};
+use super::skeleton::{After, Kept};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
-use nix::sys::stat::{FileStat, Mode, fstat, futimens};
+use nix::sys::stat::{Mode, fstat};
 use nix::sys::statvfs::fstatvfs;
-use nix::sys::time::TimeSpec;
-use nix::unistd::{UnlinkatFlags, unlinkat};
-use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
-/// An upper layer, and how it was when nothing had been written.
+/// An upper layer.
 #[derive(Debug)]
 pub struct Upper {
-    /// The folder that it lies over.
-    pub path: PathBuf,
-    /// The upper layer's root.
-    pub root: OwnedFd,
-    /// The folder with all that shines through.
-    over: OwnedFd,
+    /// Its root, and folders within that runs are likely to write in. What is within a folder comes after it.
+    kept: Vec<Kept>,
     /// True if it is an ordinary user's, whose overlay keeps its notes in attributes of another name.
     pub(super) user: bool,
-    fresh: Look,
-    inside: Inside,
+    /// Blocks and files that can still be made: as many as at first only if nothing is there but what was, the overlay's own
+    /// folders included.
+    room: (u64, u64),
     worn: bool,
     numbers: Option<Numbers>,
-    /// The device and the number of the folder itself.
-    itself: (u64, u64),
 }
 
 /// How files that are made in an upper layer are numbered.
@@ -56,9 +47,11 @@ impl Numbers {
         Some(Numbers { device, fresh: last, last })
     }
 
-    /// The number that this one would be in a fresh layer.
+    /// The number that this one would be in a fresh layer. Those of files that were there before have bits of the overlay's own
+    /// above, where it gives them the same device.
     fn shown(self, number: u64) -> u64 {
-        if number > self.last { number - self.last + self.fresh } else { number }
+        const ABOVE: u64 = 1 << 48;
+        if (self.last + 1..ABOVE).contains(&number) { number - self.last + self.fresh } else { number }
     }
 }
 
@@ -78,166 +71,98 @@ pub enum Shown {
     Unknown,
 }
 
-/// Whatever is made, changed or removed shows in the upper layer's root: what is deeper needs copies of the folders above.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Look {
-    /// Its entries, and anything.
-    changed: [TimeSpec; 2],
-    of_itself: (u32, u32, u32),
-    /// A tmpfs counts a folder's entries in its size, so that one more shows within one tick of the clock as well.
-    entries: (i64, u64),
-}
-
-/// The name of an extended attribute, and its value (xattr(7)).
-type Attribute = (Vec<u8>, Vec<u8>);
-
-/// What else there is of a root and of its file system.
-#[derive(Debug, PartialEq, Eq)]
-struct Inside {
-    /// Blocks and files that can still be made: as many as at first only if nothing is there but what was, the overlay's own
-    /// folders included.
-    room: (u64, u64),
-    attributes: Vec<Attribute>,
-    /// As ioctl_iflags(2) has them, where the file system does.
-    flags: Option<libc::c_long>,
-}
-
-fn look(stat: &FileStat) -> Look {
-    Look {
-        changed: [
-            TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec),
-            TimeSpec::new(stat.st_ctime, stat.st_ctime_nsec),
-        ],
-        of_itself: (stat.st_mode, stat.st_uid, stat.st_gid),
-        entries: (stat.st_size, stat.st_nlink),
-    }
-}
-
-impl Inside {
-    fn of(root: &OwnedFd) -> Result<Inside, Errno> {
-        let room = fstatvfs(root)?;
-        let room = (room.blocks_free(), room.files_free());
-        Ok(Inside { room, attributes: attributes(root)?, flags: flags(root) })
-    }
-}
+/// Folders that are kept in one upper layer, at most: of each there are two descriptors.
+const MOST_KEPT: usize = 32;
 
 impl Upper {
-    fn new(path: PathBuf, [root, over]: [OwnedFd; ROOTS], user: bool) -> Result<Upper, Errno> {
-        let (fresh, inside) = (look(&fstat(&root)?), Inside::of(&root)?);
-        let (numbers, itself) = (Numbers::of(&over), fstat(&over)?);
-        let itself = (itself.st_dev, itself.st_ino);
-        Ok(Upper { path, root, over, user, fresh, inside, worn: false, numbers, itself })
+    /// One that has just been mounted. `likely` are folders within that runs are likely to write in: the overlay copies them, and
+    /// those around them, to the upper layer now, or each run would have it done anew and leave folders.
+    fn new(path: PathBuf, roots: [OwnedFd; ROOTS], user: bool, likely: &[PathBuf]) -> Result<Upper, Errno> {
+        let mut kept = vec![Kept::new(path.clone(), roots)?];
+        for likely in likely {
+            let Ok(within) = likely.strip_prefix(&path) else { continue };
+            let (mut at, mut shown) = (0, path.clone());
+            for name in within {
+                shown.push(name);
+                if let Some(known) = kept.iter().position(|kept| kept.path == shown) {
+                    at = known;
+                    continue;
+                }
+                if kept.len() == MOST_KEPT {
+                    break;
+                }
+                let Some(copy) = kept.get_mut(at).map(|around| around.copy(name)).transpose()?.flatten()
+                else {
+                    break;
+                };
+                at = kept.len();
+                kept.push(copy);
+            }
+        }
+        let mut upper = Upper { kept, user, room: (0, 0), worn: false, numbers: None };
+        upper.kept.iter_mut().try_for_each(Kept::begin)?;
+        upper.numbers = Numbers::of(&upper.root().over);
+        upper.room = upper.room_left()?;
+        Ok(upper)
+    }
+
+    pub(super) fn root(&self) -> &Kept {
+        &self.kept[0]
+    }
+
+    /// The folder that it lies over.
+    pub fn path(&self) -> &Path {
+        &self.root().path
+    }
+
+    /// The kept one that this folder of the machine's is under; none if it is not.
+    pub(super) fn kept(&self, path: &Path) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.path == path)
+    }
+
+    fn room_left(&self) -> Result<(u64, u64), Errno> {
+        let room = fstatvfs(&self.root().root)?;
+        Ok((room.blocks_free(), room.files_free()))
     }
 
     /// True if anything was made, changed or removed, even if nothing of it is left.
     pub fn is_changed(&self) -> Result<bool, Errno> {
-        Ok(look(&fstat(&self.root)?) != self.fresh)
+        for kept in &self.kept {
+            if kept.after()? == After::Changed {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Makes it what it was, if it is but for its times, and for what it shows of being worn if it `may_be`; else false. To be
     /// asked when nobody is left that could write.
-    fn set_back(&mut self, [read, written]: &[TimeSpec; 2], may_be: bool) -> Result<bool, Errno> {
-        let mut stat = fstat(&self.root)?;
-        let is_changed = look(&stat) != self.fresh;
+    fn set_back(&mut self, may_be: bool) -> Result<bool, Errno> {
+        let after = self.kept.iter().map(Kept::after).collect::<Result<Vec<_>, _>>()?;
+        let is_changed = after.contains(&After::Changed);
         if (is_changed || self.worn) && !may_be {
             return Ok(false);
         }
-        if look(&stat).entries != self.fresh.entries {
-            // What cannot be looked through is not kept.
-            if !self.tidy().unwrap_or(false) {
+        if is_changed {
+            for (kept, _) in self.kept.iter().zip(&after).filter(|(_, after)| **after == After::Changed) {
+                if !kept.tidy()? {
+                    return Ok(false);
+                }
+            }
+            if self.room_left()? != self.room {
                 return Ok(false);
             }
-            stat = fstat(&self.root)?;
         }
-        let (is, last_read) = (look(&stat), TimeSpec::new(stat.st_atime, stat.st_atime_nsec));
-        if !is_changed && last_read == *read {
-            return Ok(true);
+        for (kept, _) in self.kept.iter_mut().zip(after).filter(|(_, after)| *after != After::Same) {
+            kept.set_back()?;
         }
-        if (is.of_itself, is.entries) != (self.fresh.of_itself, self.fresh.entries)
-            || is_changed && Inside::of(&self.root)? != self.inside
-        {
-            return Ok(false);
-        }
-        // Not from behind, but as a program does it.
-        futimens(&self.over, read, written)?;
-        self.fresh = look(&fstat(&self.root)?);
         if is_changed {
             self.worn = true;
-            let last = unnamed(&self.root).map(|(_, last)| last);
+            let last = unnamed(&self.root().root).map(|(_, last)| last);
             self.numbers = self.numbers.zip(last).map(|(numbers, last)| Numbers { last, ..numbers });
         }
         Ok(true)
     }
-
-    /// Removes what a run has made, if that is but a few new files; else false.
-    fn tidy(&self) -> io::Result<bool> {
-        let here = format!("/proc/self/fd/{}", self.root.as_raw_fd());
-        let mut names = Vec::new();
-        for entry in fs::read_dir(here)? {
-            let entry = entry?;
-            let (name, kind) = (entry.file_name(), entry.file_type()?);
-            // A device without a number hides what is below.
-            let is_file = !kind.is_dir() && !kind.is_char_device();
-            let below = self.path.join(&name).symlink_metadata();
-            let is_new = below.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-            if !is_file || !is_new || names.len() == FEW {
-                return Ok(false);
-            }
-            names.push(name);
-        }
-        // Not from behind.
-        Ok(names
-            .iter()
-            .all(|name| unlinkat(&self.over, name.as_os_str(), UnlinkatFlags::NoRemoveDir).is_ok()))
-    }
-}
-
-/// So many files are removed one by one.
-const FEW: usize = 16;
-
-/// The attributes of a file that has some: none where its file system has none of any.
-fn attributes(file: &OwnedFd) -> Result<Vec<Attribute>, Errno> {
-    let fd = file.as_raw_fd();
-    // SAFETY: the kernel writes no more bytes than it is told that there are, and they live through the call.
-    let names = whole(|bytes| unsafe { libc::flistxattr(fd, bytes.as_mut_ptr().cast(), bytes.len()) });
-    let names = match names {
-        Err(Errno::EOPNOTSUPP) => Vec::new(),
-        other => other?,
-    };
-    let named = |name: &[u8]| {
-        let text = CString::new(name).map_err(|_| Errno::EINVAL)?;
-        // SAFETY: the same, and `text` ends with a zero byte.
-        let value = whole(|bytes| unsafe {
-            libc::fgetxattr(fd, text.as_ptr(), bytes.as_mut_ptr().cast(), bytes.len())
-        });
-        Ok((name.to_owned(), value?))
-    };
-    names.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(named).collect()
-}
-
-/// What such a call gives, which fails with ERANGE where it would be more than there is room for.
-fn whole(call: impl Fn(&mut [u8]) -> isize) -> Result<Vec<u8>, Errno> {
-    // The most that there is of either (xattr(7)).
-    const MOST: usize = 1 << 16;
-    for size in [1 << 10, MOST] {
-        let mut bytes = vec![0; size];
-        match Errno::result(call(&mut bytes)) {
-            Ok(got) => {
-                bytes.truncate(got as usize);
-                return Ok(bytes);
-            }
-            Err(Errno::ERANGE) if size < MOST => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Err(Errno::ERANGE)
-}
-
-fn flags(file: &OwnedFd) -> Option<libc::c_long> {
-    let mut flags: libc::c_long = 0;
-    // SAFETY: the request writes an int, or a long as its number says, and `flags` lives through the call.
-    let got = unsafe { libc::ioctl(file.as_raw_fd(), libc::FS_IOC_GETFLAGS, &raw mut flags) };
-    (got == 0).then_some(flags)
 }
 
 /// What came with a message of the init's, besides the listener.
@@ -254,8 +179,8 @@ pub(super) struct Sent {
 #[derive(Debug)]
 struct Folder {
     path: PathBuf,
-    /// When it was read and written to last, as the machine has it.
-    times: [TimeSpec; 2],
+    /// Folders in it that would be covered if it were not.
+    within: Vec<PathBuf>,
     /// None where it could not be covered or needed not to be.
     upper: Option<Upper>,
 }
@@ -272,12 +197,14 @@ pub struct Own {
 
 impl Own {
     pub(super) fn new(covers: &[Cover], left: &[Left], user: bool, sent: Sent) -> Result<Own, Errno> {
-        let folder = |cover: &Cover| {
-            let times = cover.times.map(TimeSpec::from_timespec);
-            Folder { path: cover.path.clone(), times, upper: None }
+        let folder = |(number, cover): (usize, &Cover)| {
+            let within = covers.iter().filter(|other| other.inside == Some(number));
+            let within = within.map(|other| other.path.clone()).collect();
+            Folder { path: cover.path.clone(), within, upper: None }
         };
         let reason = Errno::from_raw(sent.errno).desc();
-        let mut own = Own { folders: covers.iter().map(folder).collect(), user, shared: Vec::new() };
+        let folders = covers.iter().enumerate().map(folder).collect();
+        let mut own = Own { folders, user, shared: Vec::new() };
         own.lay(sent)?;
         let covered = |number: usize| own.folders.get(number).is_some_and(|folder| folder.upper.is_some());
         let missing = covers.iter().enumerate().filter(|(number, _)| !covered(*number));
@@ -295,7 +222,7 @@ impl Own {
         let mut fds = sent.fds.into_iter();
         for (_, folder) in slots {
             let (Some(root), Some(over)) = (fds.next(), fds.next()) else { return Err(Errno::EBADMSG) };
-            folder.upper = Some(Upper::new(folder.path.clone(), [root, over], self.user)?);
+            folder.upper = Some(Upper::new(folder.path.clone(), [root, over], self.user, &folder.within)?);
         }
         Ok(())
     }
@@ -324,11 +251,14 @@ impl Own {
     /// The number of a file that a run has made or changed, by its device and the number that it has.
     pub fn shown(&self, device: u64, number: u64) -> Shown {
         let mut shown = Shown::Number(number);
-        for Upper { numbers, itself, .. } in self.uppers() {
+        for Upper { kept, numbers, .. } in self.uppers() {
+            if kept.iter().any(|kept| kept.number == (device, number)) {
+                return Shown::Number(number);
+            }
             match numbers {
                 Some(numbers) if numbers.device == device => return Shown::Number(numbers.shown(number)),
-                // Folders within have numbers of the overlay's own, which go on as well.
-                _ if itself.0 == device && itself.1 != number => return Shown::Unknown,
+                // Other folders have numbers of the overlay's own, which go on as well.
+                _ if kept.iter().any(|kept| kept.number.0 == device) => return Shown::Unknown,
                 Some(_) => {}
                 None => shown = Shown::Unknown,
             }
@@ -339,9 +269,9 @@ impl Own {
     /// A folder in which nothing more can be written, if there is one: what it may take is used up.
     pub fn full(&self) -> Result<Option<&Path>, Errno> {
         for upper in self.uppers() {
-            let room = fstatvfs(&upper.root)?;
-            if room.blocks_free() == 0 || room.files_free() == 0 {
-                return Ok(Some(&upper.path));
+            let (blocks, files) = upper.room_left()?;
+            if blocks == 0 || files == 0 {
+                return Ok(Some(upper.path()));
             }
         }
         Ok(None)
@@ -351,10 +281,10 @@ impl Own {
     /// back. To be asked when nobody is left that could write.
     pub(super) fn unfit(&mut self, may_be_worn: bool) -> Result<Vec<i32>, Errno> {
         let (mut numbers, mut gone): (Vec<i32>, Vec<PathBuf>) = Default::default();
-        for (number, Folder { path, times, upper }) in self.folders.iter_mut().enumerate() {
+        for (number, Folder { path, upper, .. }) in self.folders.iter_mut().enumerate() {
             let Some(upper) = upper else { continue };
             let goes = gone.iter().any(|above| path.starts_with(above));
-            if goes || !upper.set_back(times, may_be_worn)? {
+            if goes || !upper.set_back(may_be_worn)? {
                 numbers.push(number as i32);
                 gone.push(path.clone());
             }

@@ -6,15 +6,19 @@
 //! not be read are made readable.
 
 use super::own::Upper;
+use super::skeleton::{After, Kept};
 use crate::trace::{Change, Changing, Object};
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use nix::unistd::geteuid;
 use sha2::{Digest, Sha256};
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A larger file's content is not read.
@@ -55,10 +59,20 @@ impl Look<'_> {
 
     /// Looks at one that has been written to.
     pub fn at(&mut self, upper: &Upper) -> Result<(), Unread> {
-        let root = PathBuf::from(format!("/proc/self/fd/{}", upper.root.as_raw_fd()));
-        let below = Below { through: Some(upper.path.clone()), hidden: None };
-        permit(&root, 0o700).map_err(of(&upper.path))?;
-        self.folder(&root, &upper.path, &below, upper, 0)
+        self.kept(upper.root(), upper, 0)
+    }
+
+    /// At a folder that was there before the run, as no others were.
+    fn kept(&mut self, kept: &Kept, upper: &Upper, depth: usize) -> Result<(), Unread> {
+        let after = kept.after().map_err(|errno| of(&kept.path)(errno.into()))?;
+        if after == After::Changed {
+            let (here, below) = (kept.way(), Below { through: Some(kept.path.clone()), hidden: None });
+            permit(&here, 0o700).map_err(of(&kept.path))?;
+            return self.folder(&here, &kept.path, &below, upper, depth);
+        }
+        // It has no others in it than before.
+        let mut within = kept.within.iter().filter_map(|name| upper.kept(&kept.path.join(name)));
+        within.try_for_each(|within| self.kept(within, upper, depth + 1))
     }
 
     fn folder(
@@ -87,6 +101,10 @@ impl Look<'_> {
         for name in names {
             let (path, shown) = (here.join(&name), shown.join(&name));
             let is = path.symlink_metadata().map_err(of(&shown))?;
+            if let Some(kept) = upper.kept(&shown).filter(|kept| kept.is_at(&is)) {
+                self.kept(kept, upper, depth + 1)?;
+                continue;
+            }
             let old = below.through.as_ref().or(below.hidden.as_ref()).map(|below| below.join(&name));
             let old = old.and_then(|old| Some((old.symlink_metadata().ok()?, old)));
             if is.file_type().is_char_device() && is.rdev() == 0 {
@@ -118,7 +136,7 @@ impl Look<'_> {
         let from = upper.attribute(path, "redirect")?.map(|to| PathBuf::from(OsString::from_vec(to)));
         // From the overlay's root, or another name in the same folder.
         let from = from.and_then(|from| match from.strip_prefix("/") {
-            Ok(within) => Some(upper.path.join(within)),
+            Ok(within) => Some(upper.path().join(within)),
             Err(_) => Some(around.through.as_ref()?.join(&from)),
         });
         let object = from.as_deref().map_or(Object::Folder, |from| Object::MovedFolder(self.name(from)));
@@ -236,17 +254,30 @@ fn permit(path: &Path, rights: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Opens something for reading, by which it is not dated as read where that can be had: the machine's own files are read as well.
+fn open<T>(open: impl Fn(OFlag) -> nix::Result<T>) -> io::Result<T> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    match open(flags | OFlag::O_NOATIME) {
+        // It is another user's (open(2)).
+        Err(Errno::EPERM) => Ok(open(flags)?),
+        other => Ok(other?),
+    }
+}
+
 /// The names in a folder, sorted.
 fn names(folder: &Path) -> io::Result<Vec<OsString>> {
-    let mut names =
-        fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<OsString>>>()?;
+    let mut folder = open(|flags| Dir::open(folder, flags | OFlag::O_DIRECTORY, Mode::empty()))?;
+    let names = folder.iter().map(|entry| Ok(OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned()));
+    let names = names.filter(|name| !name.as_ref().is_ok_and(|name| name == "." || name == ".."));
+    let mut names = names.collect::<io::Result<Vec<OsString>>>()?;
     names.sort();
     Ok(names)
 }
 
 /// The digest of a file's content, and whether it ends in the middle of a line.
 fn content(path: &Path, is: &Metadata) -> io::Result<(String, bool)> {
-    let mut file = File::options().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    let mut file =
+        File::from(open(|flags| nix::fcntl::open(path, flags | OFlag::O_NOFOLLOW, Mode::empty()))?);
     let (mut hasher, mut buffer, mut last) =
         (Sha256::new(), vec![0; (is.len() as usize).clamp(1, 64 << 10)], None);
     loop {
@@ -292,7 +323,6 @@ fn attribute(path: &CStr, name: &CStr) -> io::Result<Option<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::OsStr;
 
     #[test]
     fn names_begin_at_the_working_directory_where_they_can() {
