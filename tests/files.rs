@@ -129,6 +129,8 @@ fn worn(place: &str, words: &[&str], signals: &[bool]) -> Vec<String> {
     let program = tempfile::tempdir().unwrap();
     let program = supervised::build("worn.c", &[], program.path());
     fs::set_permissions(path, fs::Permissions::from_mode(0o751)).unwrap();
+    let is = fs::metadata(path).unwrap();
+    let dated = format!(", changed {}.{:09}, made ", is.ctime(), is.ctime_nsec());
     let argv = [&[program.to_str().unwrap()], words].concat();
     let site = Site::Before(Syscall::from(Sysno::getppid));
     let point = Point { thread: ThreadName::root(), site, nth: 1 };
@@ -136,7 +138,8 @@ fn worn(place: &str, words: &[&str], signals: &[bool]) -> Vec<String> {
     supervised::with_settings(Settings::of(supervised::launch(&argv, path)), |supervisor| {
         let steps = signals.iter().map(|comes| if *comes { vec![step.clone()] } else { Vec::new() });
         let run = steps.map(|steps| supervisor.run(&Schedule { steps }).unwrap());
-        run.map(|run| String::from_utf8(run.outcome.stdout.bytes().to_vec()).unwrap()).collect()
+        let said = run.map(|run| String::from_utf8(run.outcome.stdout.bytes().to_vec()).unwrap());
+        said.inspect(|said| assert!(said.contains(&dated), "{dated}: {said}")).collect()
     })
 }
 

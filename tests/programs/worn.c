@@ -41,13 +41,15 @@ static int make(const char *name)
 
 static void look(const char *folder)
 {
-    struct stat is;
+    struct statx is;
 
-    if (stat(folder, &is))
+    if (statx(AT_FDCWD, folder, 0, STATX_BASIC_STATS | STATX_BTIME, &is))
         return;
-    say("%llo %lld", is.st_mode, is.st_nlink);
-    say(", %lld.%lld", is.st_mtim.tv_sec, is.st_mtim.tv_nsec);
-    say(", %lld.%lld\n", is.st_atim.tv_sec, is.st_atim.tv_nsec);
+    say("%llo %lld", is.stx_mode, is.stx_nlink);
+    say(", %lld.%09lld", is.stx_mtime.tv_sec, is.stx_mtime.tv_nsec);
+    say(", %lld.%09lld", is.stx_atime.tv_sec, is.stx_atime.tv_nsec);
+    say(", changed %lld.%09lld", is.stx_ctime.tv_sec, is.stx_ctime.tv_nsec);
+    say(", made %lld.%09lld\n", is.stx_btime.tv_sec, is.stx_btime.tv_nsec);
 }
 
 static void find(void)

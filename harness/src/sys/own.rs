@@ -9,6 +9,7 @@
 
 use super::overlay::{Cover, Left, ROOTS};
 use super::skeleton::{After, Kept};
+use super::stat::Given;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fstat};
@@ -264,6 +265,12 @@ impl Own {
             }
         }
         shown
+    }
+
+    /// When the kernel gave a folder that is kept this date, on the machine; none if it is no such folder, or that is not known.
+    pub fn date(&self, (device, number): (u64, u64), which: Given) -> Option<(i64, u32)> {
+        let mut kept = self.uppers().flat_map(|upper| &upper.kept);
+        kept.find(|kept| kept.number == (device, number))?.date(which)
     }
 
     /// A folder in which nothing more can be written, if there is one: what it may take is used up.

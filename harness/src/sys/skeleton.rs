@@ -1,6 +1,7 @@
 //! A folder of an upper layer that is there before a run begins: how it is when nothing has been written, and what of that can be
 //! had again.
 
+use super::stat::Given;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, fstat, futimens};
@@ -11,6 +12,7 @@ use std::fs::Metadata;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
 /// So many files are removed one by one.
@@ -35,6 +37,8 @@ pub(super) struct Kept {
     pub(super) number: (u64, u64),
     /// The same in the upper layer.
     number_there: (u64, u64),
+    /// When it was made and changed, as the machine has it.
+    dated: Metadata,
 }
 
 /// Whatever is made, changed or removed in a folder shows in it: what is deeper needs a copy of the folder that it is in, unless
@@ -90,6 +94,9 @@ impl Kept {
         let (stat, whole) = (fstat(&root)?, fstat(&over)?);
         let fresh = look(&stat);
         Ok(Kept {
+            dated: path
+                .metadata()
+                .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?,
             path,
             of_itself: OfItself::of(&root)?,
             root,
@@ -135,6 +142,17 @@ impl Kept {
     /// True if this is what there is of it in the upper layer.
     pub(super) fn is_at(&self, found: &Metadata) -> bool {
         (found.dev(), found.ino()) == self.number_there
+    }
+
+    /// The date that the folder itself has on the machine; none where that is not known.
+    pub(super) fn date(&self, which: Given) -> Option<(i64, u32)> {
+        match which {
+            Given::Changed => Some((self.dated.ctime(), u32::try_from(self.dated.ctime_nsec()).ok()?)),
+            Given::Made => {
+                let since = self.dated.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+                Some((i64::try_from(since.as_secs()).ok()?, since.subsec_nanos()))
+            }
+        }
     }
 
     pub(super) fn after(&self) -> Result<After, Errno> {

@@ -17,6 +17,8 @@ pub struct Field {
 pub struct Layout {
     /// The dates.
     pub dates: &'static [Field],
+    /// Those that a program cannot give a file: of its last change, and of when it was made.
+    pub given: &'static [(Field, Given)],
     /// The number of the user, 32 bits.
     pub user: usize,
     /// The number of the group.
@@ -25,6 +27,15 @@ pub struct Layout {
     pub number: usize,
     /// Its device.
     device: Device,
+}
+
+/// A date that the kernel alone gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// The last change of anything of the file (`st_ctime`).
+    Changed,
+    /// When it was made (`stx_btime`).
+    Made,
 }
 
 /// How the device is told.
@@ -68,6 +79,7 @@ pub const PLAIN: Layout = Layout {
         field!(libc::stat, st_mtime, st_mtime_nsec),
         field!(libc::stat, st_ctime, st_ctime_nsec),
     ],
+    given: &[(field!(libc::stat, st_ctime, st_ctime_nsec), Given::Changed)],
     user: std::mem::offset_of!(libc::stat, st_uid),
     group: std::mem::offset_of!(libc::stat, st_gid),
     number: std::mem::offset_of!(libc::stat, st_ino),
@@ -82,6 +94,7 @@ pub const EXTENDED: Layout = Layout {
         field!(libc::statx, stx_ctime),
         field!(libc::statx, stx_mtime),
     ],
+    given: &[(field!(libc::statx, stx_ctime), Given::Changed), (field!(libc::statx, stx_btime), Given::Made)],
     user: std::mem::offset_of!(libc::statx, stx_uid),
     group: std::mem::offset_of!(libc::statx, stx_gid),
     number: std::mem::offset_of!(libc::statx, stx_ino),

@@ -77,7 +77,21 @@ impl Turns<'_> {
             }
             _ => (stat::plain(file.as_fd()).ok()?, stat::PLAIN),
         };
-        if !dates.tell(&mut told, layout, self.clock.face(), machine(libc::CLOCK_REALTIME)?) {
+        let (device, number) = layout.identity(&told)?;
+        let mut any = false;
+        // A folder that was copied for the run is as old as what it was copied from.
+        for (field, which) in layout.given {
+            // Nothing is there that was not asked for.
+            let earlier = field.get(&told).is_some_and(|date| date != (0, 0) && dates.is_earlier(date));
+            if let Some((seconds, nanos)) =
+                self.cell.files().date((device, number), *which).filter(|_| earlier)
+            {
+                field.put(&mut told, seconds, nanos);
+                any = true;
+            }
+        }
+        any |= dates.tell(&mut told, layout, self.clock.face(), machine(libc::CLOCK_REALTIME)?);
+        if !any {
             return Some(Told::OLDER);
         }
         if by_path && !door.finds_as_much().ok()? {
@@ -88,7 +102,6 @@ impl Turns<'_> {
             let number = door.number_of(number, map).ok()?.unwrap_or(OVERFLOW);
             stat::put(&mut told, at, &number.to_le_bytes());
         }
-        let (device, number) = layout.identity(&told)?;
         let shown = self.cell.files().shown(device, number);
         if let Shown::Number(number) = shown {
             stat::put(&mut told, layout.number, &number.to_le_bytes());

@@ -66,6 +66,14 @@ impl Dates {
         self.moments.get(since).filter(|_| date <= machine).map(|(_, moment)| *moment)
     }
 
+    /// True if the kernel gave this date before the run.
+    pub(in crate::supervise) fn is_earlier(&self, (seconds, nanos): (i64, u32)) -> bool {
+        let began = self.moments.first().map(|(first, _)| *first);
+        began
+            .zip(u64::try_from(seconds).ok())
+            .is_none_or(|(began, seconds)| Duration::new(seconds, nanos) < began)
+    }
+
     /// Puts the run's dates in the place of the machine's; false if there are none.
     pub(in crate::supervise) fn tell(
         &self,
