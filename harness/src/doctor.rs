@@ -7,7 +7,7 @@ mod marked;
 
 use crate::code::{Image, Place};
 use crate::copies;
-use crate::program::Launch;
+use crate::program::{Launch, Limits};
 use crate::resolve;
 use crate::schedule::{Action, Label, Making, Schedule, Site, Step, ThreadName};
 use crate::signal::Signal;
@@ -252,7 +252,7 @@ impl Host<'_> {
 
     /// A cell in which this has not been started yet.
     fn made(&self, words: &[&str], world: &World) -> Result<Cell, Failure> {
-        Cell::new((&launch(words)?, &[]), (world, &Default::default()), self.cpu, None)
+        Cell::new((&launch(words)?, &[]), (world, Limits::default().files), self.cpu, None)
             .or_else(|error| lost(error.to_string()))
     }
 

@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counted up when what is written changes, or what is made of debug information.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Of more addresses nothing is remembered.
 const MOST: usize = 20_000;
@@ -67,8 +67,8 @@ type Written = (Option<(String, u64)>, Option<Line>, Vec<(String, Option<Line>)>
 impl Remembered {
     /// What is kept of the file with this build id; nothing if that cannot be understood.
     pub(super) fn read(memory: Arc<dyn Memory>, build_id: &[u8]) -> Remembered {
-        let name = format!("{}-{FORMAT}.ron", hexadecimal(build_id));
-        let kept = memory.read(&name).and_then(|kept| ron::de::from_bytes(&kept).ok()).unwrap_or_default();
+        let name = format!("{}-{FORMAT}.json", hexadecimal(build_id));
+        let kept = memory.read(&name).and_then(|kept| serde_json::from_slice(&kept).ok()).unwrap_or_default();
         Remembered { memory, name, known: Mutex::new(Known { kept, grown: false }) }
     }
 
@@ -109,7 +109,7 @@ impl Remembered {
     pub(super) fn keep(&self) {
         let mut known = self.known();
         if std::mem::take(&mut known.grown)
-            && let Ok(text) = ron::to_string(&known.kept)
+            && let Ok(text) = serde_json::to_string(&known.kept)
         {
             self.memory.write(&self.name, text.as_bytes());
         }

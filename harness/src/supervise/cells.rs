@@ -3,7 +3,7 @@
 //! A cell costs as much as several runs, and a search uses one supervisor after the other. The kernel ends an init with the
 //! thread that made it (PR_SET_PDEATHSIG in prctl(2)), and supervisors end with theirs: so one thread makes them for all.
 
-use crate::program::{Launch, Limits};
+use crate::program::Launch;
 use crate::supervise::RunError;
 use crate::sys::cell::Cell;
 use crate::sys::sched;
@@ -22,7 +22,8 @@ pub(super) struct Purpose {
     pub(super) launch: Launch,
     pub(super) clients: Vec<Launch>,
     pub(super) world: World,
-    pub(super) limits: Limits,
+    /// How many bytes a run may write in a folder of its own.
+    pub(super) room: u64,
     pub(super) cpu: usize,
     /// Where its filter lets the dynamic loader's calls on files pass.
     pub(super) unnotified: Option<Range<u64>>,
@@ -77,12 +78,11 @@ impl Cells {
     /// Makes a new one.
     pub(super) fn make(&self, purpose: &Purpose) -> Result<Cell, RunError> {
         let (report, made) = channel();
-        let Purpose { launch, clients, world, limits, cpu, unnotified } = purpose.clone();
+        let Purpose { launch, clients, world, room, cpu, unnotified } = purpose.clone();
         let order = Box::new(move || {
             // An init inherits the pinning and the timer slack of who makes it.
             let pinned = sched::supervise_on(cpu).map_err(Unmade::Pinning);
-            let make =
-                || Cell::new((&launch, &clients), (&world, &limits), cpu, unnotified).map_err(Unmade::Cell);
+            let make = || Cell::new((&launch, &clients), (&world, room), cpu, unnotified).map_err(Unmade::Cell);
             // Nobody waits for it any more if this fails; then it is dropped.
             let _ = report.send(pinned.and_then(|()| make()));
         });

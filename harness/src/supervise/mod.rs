@@ -317,7 +317,7 @@ impl Supervisor {
             launch: launch.clone(),
             clients: clients.clone(),
             world: world.clone(),
-            limits: limits.clone(),
+            room: limits.files,
             cpu: self.cpu,
             unnotified: learnt.loader(),
         }

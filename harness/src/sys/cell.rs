@@ -17,7 +17,7 @@ use super::start::Root;
 use super::terminal::{self, Terminal};
 use super::{descriptors, filter, network};
 use crate::copies;
-use crate::program::{Launch, Limits};
+use crate::program::Launch;
 use crate::trace::Change;
 use crate::world::{self, World};
 use nix::errno::Errno;
@@ -125,7 +125,7 @@ impl Cell {
     /// creating thread ends (PR_SET_PDEATHSIG).
     pub fn new(
         (launch, clients): (&Launch, &[Launch]),
-        (world, limits): (&World, &Limits),
+        (world, room): (&World, u64),
         cpu: usize,
         loader: Option<Range<u64>>,
     ) -> Result<Cell, CellError> {
@@ -150,7 +150,7 @@ impl Cell {
         let user_namespace = !may_make_namespaces(uid)?;
         let named = ["HOME", "TMPDIR"].into_iter().filter_map(|name| launch.env.get(name)).map(Path::new);
         let named: Vec<&Path> = std::iter::once(launch.cwd.as_path()).chain(named).collect();
-        let overlay::Plan { covers, left } = overlay::plan(world.files, limits.files, &named, user_namespace)
+        let overlay::Plan { covers, left } = overlay::plan(world.files, room, &named, user_namespace)
             .map_err(|error| unread(Stage::OwnFiles, &error))?;
         let settings =
             (world.network == world::Network::Own).then(|| network::settings(user_namespace.then_some(gid)));
