@@ -46,15 +46,13 @@ pub const FOUND: [(&str, &str); 39] = [
 ];
 
 /// Those that use a terminal, which it gives them.
-pub const AT_TERMINAL: [(&str, &str); 4] = [
+pub const AT_TERMINAL: [(&str, &str); 5] = [
     ("full_screen", "the terminal is left in other modes"),
     ("hung_up", "it spins for ever"),
+    ("late_taker", "the terminal's foreground is another's"),
     ("put_aside", "the terminal is left in other modes"),
     ("too_small", "it hangs"),
 ];
-
-/// The one that it finds with `--tty`: without a terminal there is another way for it to go on.
-pub const WITH_TERMINAL: [(&str, &str); 1] = [("late_taker", "the terminal's foreground is another's")];
 
 /// Those that it finds with these clients as well as with its own.
 pub const WITH_CLIENTS: [(&str, &str, &[&str]); 3] = [

@@ -85,20 +85,16 @@ impl Look {
         &self.listens
     }
 
-    /// True if the program would change a terminal's modes, or asks for a terminal and then fails, and has none.
+    /// True if the program would change a terminal's modes or put somebody in its foreground, or asks for a terminal and then
+    /// fails, and has none.
     pub fn lacks_terminal(&self) -> bool {
         let fails = matches!(self.run.outcome.end, End::Ended(status) if status != Status::Exited(0));
-        self.wants_terminal == WantsTerminal::Changes || self.wants_terminal > WantsTerminal::Nothing && fails
-    }
-
-    /// True if it would put somebody in a terminal's foreground, and has none.
-    pub fn takes_terminal(&self) -> bool {
-        self.wants_terminal == WantsTerminal::Takes
+        self.wants_terminal > WantsTerminal::Asks || self.wants_terminal == WantsTerminal::Asks && fails
     }
 
     /// True if it is another program where it has a terminal, as in that other look.
     pub fn is_helped_by(&self, terminal: &Look) -> bool {
-        self.wants_terminal == WantsTerminal::Changes || self.run.outcome.end != terminal.run.outcome.end
+        self.wants_terminal > WantsTerminal::Asks || self.run.outcome.end != terminal.run.outcome.end
     }
 
     /// True if its clients were served, as far as they can tell, and it waits for others, goes on from time to time, or is done.

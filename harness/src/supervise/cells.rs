@@ -82,7 +82,8 @@ impl Cells {
         let order = Box::new(move || {
             // An init inherits the pinning and the timer slack of who makes it.
             let pinned = sched::supervise_on(cpu).map_err(Unmade::Pinning);
-            let make = || Cell::new((&launch, &clients), (&world, room), cpu, unnotified).map_err(Unmade::Cell);
+            let make =
+                || Cell::new((&launch, &clients), (&world, room), cpu, unnotified).map_err(Unmade::Cell);
             // Nobody waits for it any more if this fails; then it is dropped.
             let _ = report.send(pinned.and_then(|()| make()));
         });

@@ -23,8 +23,6 @@ const ENOUGH: u64 = 20_000;
 pub(super) struct Given {
     /// A terminal, since it asks for one.
     pub(super) terminal: bool,
-    /// It would put somebody in a terminal's foreground, and has none that anybody has asked for or refused.
-    takes_terminal: bool,
     /// Where it waits to be connected to.
     listens: Vec<String>,
     /// It has clients.
@@ -63,15 +61,9 @@ impl Given {
         [terminal, self.of_clock(), self.of_clients(), self.unvisited()].into_iter().flatten()
     }
 
-    /// What is to be said of a terminal that nobody has asked for or refused: that each run has one, or what to type next.
+    /// What is to be said of a terminal that nobody has asked for or refused.
     fn of_terminal(&self) -> Option<&'static str> {
-        match (self.terminal, self.takes_terminal) {
-            (true, _) => Some("it asks for a terminal, so each run has one (--no-tty for none)"),
-            (false, true) => {
-                Some("it would put a job in the foreground of a terminal, and has none; next: --tty")
-            }
-            (false, false) => None,
-        }
+        self.terminal.then_some("it asks for a terminal, so each run has one (--no-tty for none)")
     }
 
     /// How far each run is followed, if that is not what one would expect.
@@ -114,7 +106,6 @@ impl Args {
             (settings.world.clients, settings.clients) = (served.world.clients, served.clients);
         }
         let given = Given {
-            takes_terminal: free && !settings.world.tty && look.takes_terminal(),
             terminal: free && settings.world.tty,
             listens,
             visited: !settings.clients.is_empty(),
