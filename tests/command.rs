@@ -95,6 +95,32 @@ fn list_names_scenarios_and_runs_nothing() {
 }
 
 #[test]
+fn a_program_without_dashes_before_it_is_run_where_it_is_clear_where_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let explore = |words: &[&str]| {
+        let words = [&["explore", "--seed", "1", "--runs", "1", "--send", "none"], words].concat();
+        sigrace(folder.path(), &words)
+    };
+    let (without, with) = (explore(&["sh", "-c"]), explore(&["--", "true", "more"]));
+    ends(&without, 2);
+    assert!(stderr(&without).contains("`--` is missing before the program, which may begin with `sh`"));
+    let without = explore(&["true", "more"]);
+    assert_eq!(without.status, with.status);
+    let taken = "sigrace: taken as `sigrace explore --seed 1 --runs 1 --send none -- true more`: -- comes before the program\n";
+    assert_eq!(stderr(&without), taken);
+    assert!(!stdout(&with).is_empty() && stderr(&with).is_empty(), "{}", stderr(&with));
+}
+
+#[test]
+fn a_name_that_selects_nothing_is_told_with_those_near_it() {
+    let folder = folder_with("good.ron", LEAVES_A_FILE);
+    let output = sigrace(folder.path(), &["run", "god"]);
+    ends(&output, 4);
+    let said = "sigrace: no scenario selected, so nothing was tested; near are family/good; next: sigrace run --list\n";
+    assert_eq!(stderr(&output), said);
+}
+
+#[test]
 fn nothing_selected_ends_4() {
     let folder = folder_with("good.ron", GOOD);
     for words in

@@ -27,6 +27,34 @@ fn a_malformed_scenario_is_refused_at_its_place_and_nothing_is_run() {
 }
 
 #[test]
+fn a_file_of_another_kind_is_told_with_what_can_be_done_with_it() {
+    let folder = folder_with("good.ron", LEAVES_A_FILE);
+    let scenario = "scenarios/family/good.ron";
+    for verb in ["show", "replay", "shrink"] {
+        let output = sigrace(folder.path(), &[verb, scenario]);
+        ends(&output, 102);
+        let said =
+            format!("sigrace: {scenario}: this is a scenario, and no trace; next: sigrace run {scenario}\n");
+        assert_eq!(stderr(&output), said);
+    }
+    let explore =
+        ["explore", "--seed", "1", "--exit", "0", "--trace-dir", "traces", "--", "sh", "-c", "exit 3"];
+    ends(&sigrace(folder.path(), &explore), 100);
+    fs::write(folder.path().join("report.json"), "{\"format\": 1}").unwrap();
+    let trace = "traces/latest";
+    let next = format!(
+        "{trace}: this is a trace, and no scenario; next: sigrace show {trace}, or sigrace replay {trace}\n"
+    );
+    for (path, said) in
+        [(trace, next.as_str()), ("report.json", "report.json: this is JSON, and no scenario\n")]
+    {
+        let output = sigrace(folder.path(), &["check", path]);
+        ends(&output, 102);
+        assert_eq!(stderr(&output), said);
+    }
+}
+
+#[test]
 fn files_that_are_not_there_end_102_with_their_names() {
     let folder = tempfile::tempdir().unwrap();
     for words in [

@@ -3,6 +3,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod check;
+mod dashes;
 mod doctor;
 mod exit;
 mod explore;
@@ -23,7 +24,9 @@ mod shrink;
 mod target;
 mod world;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use dashes::Missing;
 use exit::{Exit, Stop};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,8 +57,33 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     panic::watched(|| obey(words))
 }
 
+/// What the command line says; where it is clear that `--` is missing, with it, which is told.
+fn parsed(words: &[OsString]) -> Result<Cli, clap::Error> {
+    let refused = match Cli::try_parse_from(words) {
+        Ok(cli) => return Ok(cli),
+        Err(refused) => refused,
+    };
+    match dashes::missing(words, &refused) {
+        Some(Missing::Here(meant)) => {
+            let Ok(cli) = Cli::try_parse_from(&meant) else { return Err(refused) };
+            let line: Vec<_> = meant.iter().skip(1).map(|word| word.to_string_lossy()).collect();
+            say::complain(format_args!(
+                "sigrace: taken as `sigrace {}`: -- comes before the program",
+                line.join(" ")
+            ));
+            Ok(cli)
+        }
+        Some(Missing::Somewhere(word)) => {
+            let reason = format!("`--` is missing before the program, which may begin with `{word}`");
+            Err(Cli::command().error(ErrorKind::UnknownArgument, reason))
+        }
+        None => Err(refused),
+    }
+}
+
 fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(words) {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let cli = match parsed(&words) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are errors to the parser, but not to us. Nobody is left to tell if printing fails.

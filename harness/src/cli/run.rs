@@ -51,7 +51,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let selection = Selection { words: words.clone(), exact: *exact, skip: skip.clone() };
     let mut found = selection.find().map_err(Stop::refused)?;
     if found.is_empty() {
-        return Err(Stop::new(Exit::Nothing, "no scenario selected, so nothing was tested"));
+        return Err(Stop::new(Exit::Nothing, nothing(selection.near().map_err(Stop::refused)?.as_deref())));
     }
     let suite = digest(&found).map_err(Stop::refused)?;
     found.retain(|found| args.partition.is_none_or(|partition| partition.holds(&found.name)));
@@ -76,6 +76,13 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let report = machine_readable(&trials, &results, seed, exit);
     report::finish(format, &Report { suite: Some(suite), partition, ..report })?;
     Ok(exit)
+}
+
+/// What is said where nothing is selected, by names that may have been meant.
+fn nothing(near: Option<&[String]>) -> String {
+    let Some(near) = near else { return "there is no scenario (*.ron), so nothing was tested".to_owned() };
+    let meant = if near.is_empty() { String::new() } else { format!("; near are {}", near.join(", ")) };
+    format!("no scenario selected, so nothing was tested{meant}; next: sigrace run --list")
 }
 
 /// SHA-256 of the names and texts of these scenarios: what the parts of one suite have in common.

@@ -27,6 +27,18 @@ pub enum FileError {
         /// Where, what, and the offending line.
         place: Box<Place>,
     },
+    /// It is another kind of file.
+    #[error("{}: this is {is}, and no {asked}{next}", path.display())]
+    Another {
+        /// Which file.
+        path: PathBuf,
+        /// What it is.
+        is: &'static str,
+        /// What it was to be.
+        asked: &'static str,
+        /// What can be done with it.
+        next: String,
+    },
     /// The value cannot be put into a file.
     #[error("cannot write {}: {reason}", path.display())]
     Unwritable {

@@ -97,11 +97,30 @@ fn parse<T: DeserializeOwned>(
 ) -> Result<T, FileError> {
     let text = String::from_utf8(bytes).map_err(|error| FileError::not_utf8(path, error))?;
     let at = |fault| FileError::at(path, &text, fault);
-    let value: T = kind.parse(&text).map_err(at)?;
+    let value: T =
+        kind.parse(&text).map_err(|fault| another(kind, path, &text).unwrap_or_else(|| at(fault)))?;
     match check(&value) {
         Some(complaint) => Err(at(ron_text::locate(&text, &complaint))),
         None => Ok(value),
     }
+}
+
+/// What a text is that is nothing of this kind, if it is one of the others that people keep, and what can be done with it.
+fn another(kind: Kind, path: &Path, text: &str) -> Option<FileError> {
+    let (is, verbs): (_, &[&str]) = if Kind::TRACE.parse::<Trace>(text).is_ok() {
+        ("a trace", &["show", "replay"])
+    } else if Kind::SCENARIO.parse::<Scenario>(text).is_ok() {
+        ("a scenario", &["run"])
+    } else if text.trim_start().starts_with('{')
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    {
+        ("JSON", &[])
+    } else {
+        return None;
+    };
+    let next: Vec<String> = verbs.iter().map(|verb| command(verb, path)).collect();
+    let next = if next.is_empty() { String::new() } else { format!("; next: {}", next.join(", or ")) };
+    Some(FileError::Another { path: path.to_owned(), is, asked: kind.name(), next })
 }
 
 #[cfg(test)]

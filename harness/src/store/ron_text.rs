@@ -36,6 +36,11 @@ impl Kind {
     pub(super) const SCENARIO: Kind = Kind { name: "scenario", newest: SCENARIO_FORMAT };
     pub(super) const TRACE: Kind = Kind { name: "trace", newest: TRACE_FORMAT };
 
+    /// What this is called.
+    pub(super) fn name(self) -> &'static str {
+        self.name
+    }
+
     /// Reads `( format: N, ... )`: the number first, then all the rest as a `T`.
     pub(super) fn parse<T: DeserializeOwned>(self, text: &str) -> Result<T, Fault> {
         options()
