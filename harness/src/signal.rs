@@ -3,6 +3,10 @@
 //! Numbers are those of Linux on x86-64 (signal(7)); real-time signals are written relative to the C library's
 //! `SIGRTMIN`, which is 34 for glibc and 35 for musl: sigrace counts from 34.
 
+mod table;
+
+pub use table::{Elsewhere, Standard};
+
 use serde::de::{self, Deserialize, Deserializer, EnumAccess, VariantAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use std::fmt;

@@ -21,6 +21,7 @@ mod run;
 mod say;
 mod show;
 mod shrink;
+mod signals;
 mod target;
 mod world;
 
@@ -50,6 +51,7 @@ enum Verb {
     Show(show::Args),
     Check(check::Args),
     Doctor(doctor::Args),
+    Signals(signals::Args),
 }
 
 /// Does what the command line says, and tells how that ended.
@@ -101,6 +103,7 @@ fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Show(args) => show::main(&args),
         Verb::Check(args) => check::main(&args),
         Verb::Doctor(args) => doctor::main(&args),
+        Verb::Signals(args) => signals::main(&args),
     };
     match result {
         Ok(exit) => exit.into(),
