@@ -4,8 +4,15 @@ mod script;
 mod supervised;
 
 use script::{ends, stderr, stdout};
+use sigrace::program::Limits;
+use sigrace::schedule::{Action, Point, Schedule, Site, Step, Syscall, ThreadName};
+use sigrace::signal::Signal;
 use sigrace::suite::report::Report;
+use sigrace::supervise::{Settings, Supervise};
+use sigrace::trace::End;
 use std::path::Path;
+use std::time::Duration;
+use syscalls::Sysno;
 
 const FOLLOWED: &str = "each run goes on for 2m of its clock";
 
@@ -66,4 +73,22 @@ fn who_does_much_between_ticks_is_followed_for_less() {
     // One that does as much, and comes to an end, is followed to that.
     let ends = text("for n in 1 2 3; do for m in 1 2 3 4 5 6 7 8 9; do sleep 10; done; done");
     assert!(!ends.contains("of its clock") && ends.contains("exit code 0"), "{ends}");
+}
+
+/// Who looks again and again whether one that is stopped has ended waits for it, as one does who sleeps in wait4(2).
+#[test]
+fn what_is_stopped_is_what_a_ticking_parent_waits_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("looks.c", &[], folder.path());
+    let launch = supervised::launch(&[program.to_str().unwrap()], folder.path());
+    let limits = Limits { clock: Duration::from_secs(60), ..Limits::default() };
+    let settings = Settings { limits, always: true, ..Settings::of(launch) };
+    let child = ThreadName::root().child(1);
+    let point = Point { thread: child, site: Site::Before(Syscall::from(Sysno::pause)), nth: 1 };
+    let stop = Step::new(point, Action::Send(Signal::STOP));
+    supervised::with_settings(settings, |supervisor| {
+        let mut end = |steps| supervisor.run(&Schedule { steps }).unwrap().outcome.end;
+        assert!(matches!(end(Vec::new()), End::Stalled(_)));
+        assert_eq!(end(vec![stop]), End::Stopped);
+    });
 }

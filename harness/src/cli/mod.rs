@@ -68,11 +68,8 @@ fn parsed(words: &[OsString]) -> Result<Cli, clap::Error> {
     match dashes::missing(words, &refused) {
         Some(Missing::Here(meant)) => {
             let Ok(cli) = Cli::try_parse_from(&meant) else { return Err(refused) };
-            let line: Vec<_> = meant.iter().skip(1).map(|word| word.to_string_lossy()).collect();
-            say::complain(format_args!(
-                "sigrace: taken as `sigrace {}`: -- comes before the program",
-                line.join(" ")
-            ));
+            let line = shell_words::join(meant.iter().skip(1).map(|word| word.to_string_lossy()));
+            say::complain(format_args!("sigrace: taken as `sigrace {line}`: -- comes before the program"));
             Ok(cli)
         }
         Some(Missing::Somewhere(word)) => {

@@ -68,7 +68,9 @@ impl Turns<'_> {
         let (since, run_out) = self.course.last_sent.unwrap_or_default();
         let again = self.clock.run_out - run_out > times_within(self.settings.limits.clock);
         if again && self.clock.now.saturating_sub(since) > most && self.earliest().is_some() {
-            return Ok(Some(End::Stalled(sleepers(&self.snapshot()?))));
+            let snapshot = self.snapshot()?;
+            // Who waits for one that is stopped, by looking again and again, waits for nothing else.
+            return Ok(Some(if snapshot.stopped { End::Stopped } else { End::Stalled(sleepers(&snapshot)) }));
         }
         match self.let_time_pass()? {
             Time::Passed => return Ok(None),
