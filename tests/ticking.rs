@@ -92,3 +92,20 @@ fn what_is_stopped_is_what_a_ticking_parent_waits_for() {
         assert_eq!(end(vec![stop]), End::Stopped);
     });
 }
+
+/// A supervisor that polls ends with its child, after a quarter of an hour in which it does the same some hundred times.
+#[test]
+fn who_ends_after_very_much_is_not_followed_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let script =
+        "sleep 1000 & child=$!; trap 'kill $child; exit 0' TERM; while kill -0 $child; do sleep 1; done";
+    let words =
+        ["explore", "-j", "1", "--seed", "1", "--send", "SIGTERM", "--runs", "3", "--", "sh", "-c", script];
+    let output = script::sigrace(folder.path(), &words);
+    ends(&output, 0);
+    assert!(
+        stdout(&output).contains("undisturbed it goes on for long, so each run goes on for 1m of its clock"),
+        "{}",
+        stdout(&output)
+    );
+}

@@ -74,6 +74,9 @@ fn is_served(client: &ClientEnd) -> bool {
 /// A program that only lets time pass is followed as far as it comes to so many points, if it may be.
 const MANY: f64 = 2000.0;
 
+/// One that comes to more points than these while much time passes is not followed to its end: a search would take hours.
+const VERY_MANY: usize = 10_000;
+
 impl Look {
     /// The run.
     pub fn run(&self) -> &Run {
@@ -110,18 +113,20 @@ impl Look {
     }
 
     /// How far other runs are to be followed on the program's clock ([`Limits::FOLLOWED`]), if this one came to no end but that of
-    /// its clock, or was cut short by another limit when it had gone on for long on that.
+    /// its clock, was cut short by another limit when it had gone on for long on that, or did very much until it ended then.
     pub fn followed(&self) -> Option<Duration> {
         let took = self.run.outcome.took.whole;
         let [farthest, .., nearest] = Limits::FOLLOWED;
-        let only_lets_time_pass = match self.run.outcome.end {
+        let lets_time_pass = match self.run.outcome.end {
             End::Stalled(_) => true,
             End::TimedOut | End::Spinning(_) => took > farthest,
-            End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped => false,
+            End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped => {
+                took > farthest && self.run.reached.len() > VERY_MANY
+            }
         };
         let within =
             |far: &Duration| self.run.reached.len() as f64 * far.as_secs_f64() <= MANY * took.as_secs_f64();
-        only_lets_time_pass.then(|| Limits::FOLLOWED.into_iter().find(within).unwrap_or(nearest))
+        lets_time_pass.then(|| Limits::FOLLOWED.into_iter().find(within).unwrap_or(nearest))
     }
 
     /// The processes that have something to do with signals; if the program's start is `passed` by, without those that only a

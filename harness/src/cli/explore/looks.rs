@@ -70,7 +70,7 @@ impl Given {
     fn of_clock(&self) -> Option<String> {
         let far = humantime::format_duration(self.followed?);
         Some(format!(
-            "undisturbed it only lets time pass, so each run goes on for {far} of its clock (--limit-clock for longer)"
+            "undisturbed it goes on for long, so each run goes on for {far} of its clock (--limit-clock for longer)"
         ))
     }
 }
