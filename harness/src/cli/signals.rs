@@ -51,7 +51,6 @@ fn row(signal: Signal) -> [String; 7] {
         }
         _ => String::new(),
     };
-    let elsewhere = [there(|at| at.alpha), there(|at| at.mips), there(|at| at.parisc)];
-    let [alpha, mips, parisc] = elsewhere;
+    let [alpha, mips, parisc] = [there(|at| at.alpha), there(|at| at.mips), there(|at| at.parisc)];
     [signal.number().to_string(), signal.to_string(), does.to_owned(), by.to_owned(), alpha, mips, parisc]
 }

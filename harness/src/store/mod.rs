@@ -107,9 +107,9 @@ fn parse<T: DeserializeOwned>(
 
 /// What a text is that is nothing of this kind, if it is one of the others that people keep, and what can be done with it.
 fn another(kind: Kind, path: &Path, text: &str) -> Option<FileError> {
-    let (is, verbs): (_, &[&str]) = if Kind::TRACE.parse::<Trace>(text).is_ok() {
+    let (is, verbs): (_, &[&str]) = if kind != Kind::TRACE && Kind::TRACE.parse::<Trace>(text).is_ok() {
         ("a trace", &["show", "replay"])
-    } else if Kind::SCENARIO.parse::<Scenario>(text).is_ok() {
+    } else if kind != Kind::SCENARIO && Kind::SCENARIO.parse::<Scenario>(text).is_ok() {
         ("a scenario", &["run"])
     } else if text.trim_start().starts_with('{')
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()

@@ -26,7 +26,7 @@ fn options() -> Options {
 }
 
 /// A kind of file, and up to which format it is known.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kind {
     name: &'static str,
     newest: u32,

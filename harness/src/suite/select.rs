@@ -85,6 +85,17 @@ mod tests {
     use super::*;
     use std::fs;
 
+    /// One with scenarios of these names.
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let top = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = top.path().join(name).with_extension("ron");
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        top
+    }
+
     fn names(folder: &Path, words: &[&str], exact: bool, skip: &[&str]) -> Vec<String> {
         let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
         let mut all = vec![folder.display().to_string()];
@@ -95,12 +106,7 @@ mod tests {
 
     #[test]
     fn a_filter_that_selects_nothing_is_like_some_names() {
-        let top = tempfile::tempdir().unwrap();
-        for name in ["jobs/addjob_broken", "jobs/addjob_sound", "timers/early_timer_broken"] {
-            let path = top.path().join(name).with_extension("ron");
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
+        let top = folder(&["jobs/addjob_broken", "jobs/addjob_sound", "timers/early_timer_broken"]);
         let near = |filter: &str| {
             let words = vec![top.path().display().to_string(), filter.to_owned()];
             Selection { words, ..Selection::default() }.near().unwrap().unwrap()
@@ -113,12 +119,7 @@ mod tests {
 
     #[test]
     fn filters_choose_by_name_and_skips_leave_out() {
-        let top = tempfile::tempdir().unwrap();
-        for name in ["addjob/broken", "addjob/sound", "eintr/sound"] {
-            let path = top.path().join(name).with_extension("ron");
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
-        }
+        let top = folder(&["addjob/broken", "addjob/sound", "eintr/sound"]);
         let names = |words: &[&str], exact, skip: &[&str]| names(top.path(), words, exact, skip);
         assert_eq!(names(&[], false, &[]), ["addjob/broken", "addjob/sound", "eintr/sound"]);
         assert_eq!(names(&["sound"], false, &["eintr"]), ["addjob/sound"]);

@@ -30,3 +30,8 @@ pub mod stat;
 pub mod terminal;
 pub mod timer;
 pub mod upper;
+
+/// The number of an error of the system's; EIO for one that the library has found.
+fn errno_of(error: std::io::Error) -> nix::errno::Errno {
+    error.raw_os_error().map_or(nix::errno::Errno::EIO, nix::errno::Errno::from_raw)
+}

@@ -46,7 +46,7 @@ pub(super) struct Cover {
     /// The folder's own attributes, which its upper layer gets.
     owner: Option<(u32, u32)>,
     mode: u32,
-    pub(super) times: [libc::timespec; 2],
+    times: [libc::timespec; 2],
 }
 
 /// What is to be covered, and what cannot be: each with a reason.

@@ -275,7 +275,7 @@ pub fn counted_executions() -> Result<u64, Errno> {
     function(1);
     let mut count = [0; 8];
     let read = counter.read_exact(&mut count);
-    read.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    read.map_err(super::errno_of)?;
     Ok(u64::from_ne_bytes(count))
 }
 

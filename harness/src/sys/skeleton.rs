@@ -1,6 +1,7 @@
 //! A folder of an upper layer that is there before a run begins: how it is when nothing has been written, and what of that can be
 //! had again.
 
+use super::errno_of;
 use super::stat::Given;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -94,9 +95,7 @@ impl Kept {
         let (stat, whole) = (fstat(&root)?, fstat(&over)?);
         let fresh = look(&stat);
         Ok(Kept {
-            dated: path
-                .metadata()
-                .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?,
+            dated: path.metadata().map_err(errno_of)?,
             path,
             of_itself: OfItself::of(&root)?,
             root,

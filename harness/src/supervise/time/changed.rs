@@ -83,9 +83,7 @@ impl Turns<'_> {
         for (field, which) in layout.given {
             // Nothing is there that was not asked for.
             let earlier = field.get(&told).is_some_and(|date| date != (0, 0) && dates.is_earlier(date));
-            if let Some((seconds, nanos)) =
-                self.cell.files().date((device, number), *which).filter(|_| earlier)
-            {
+            if earlier && let Some((seconds, nanos)) = self.cell.files().date((device, number), *which) {
                 field.put(&mut told, seconds, nanos);
                 any = true;
             }
