@@ -27,6 +27,12 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// What it says on standard error, but for waiting for a CPU, which another run of sigrace on this machine may have.
+pub fn complaints(output: &Output) -> Vec<String> {
+    let waits = |line: &&str| line.starts_with("sigrace: waiting for a CPU");
+    stderr(output).lines().filter(|line| !waits(line)).map(str::to_owned).collect()
+}
+
 pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
