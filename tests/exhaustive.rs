@@ -3,6 +3,9 @@
 
 mod supervised;
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use sigrace::explore::{self, Plan, Report, Verdict};
 use sigrace::judge::{self, Expectations};
 use sigrace::program::{Launch, Limits};
@@ -116,6 +119,33 @@ fn a_switch_at_the_entering_of_a_call_is_left_out_only_where_it_goes_like_that_b
         }
     }
     assert!(same > 0, "nothing was left out");
+}
+
+/// Words of letters, each of which stands for a call of `orders.c`.
+fn words(count: usize, length: usize) -> Vec<[String; 2]> {
+    let letters: Vec<char> = "bscdaxmoilwrkuvnpgqtf".chars().collect();
+    let mut chance = StdRng::seed_from_u64(15);
+    let mut word = || (0..length).filter_map(|_| letters.choose(&mut chance)).collect::<String>();
+    (0..count).map(|_| [word(), word()]).collect()
+}
+
+/// Whatever calls two processes make beside each other.
+#[test]
+fn a_switch_is_left_out_only_where_the_calls_before_it_and_those_of_the_others_come_to_the_same_in_either_order()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let file = supervised::build("orders.c", &[], folder.path());
+    let compared = |[child, parent]: &[String; 2]| {
+        let launch = supervised::launch(&[&file.to_string_lossy(), child, parent], folder.path());
+        let report = compare(&launch, &Plan { strategies: exhaust(1), jobs: 2, ..Plan::default() });
+        (report.coverage.levels[0].same, report.outcomes.len())
+    };
+    // Nothing that one does matters to the other: hardly any switch is tried.
+    let (same, outcomes) = compared(&["bsoboosb".to_owned(), "bsbb".to_owned()]);
+    assert!(same > 40 && outcomes < 4, "{same} left out, {outcomes} outcomes");
+    for words in words(24, 6) {
+        compared(&words);
+    }
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn who_ends_after_very_much_is_not_followed_to_its_end() {
     let output = script::sigrace(folder.path(), &words);
     ends(&output, 0);
     assert!(
-        stdout(&output).contains("undisturbed it goes on for long, so each run goes on for 1m of its clock"),
+        stdout(&output).contains("undisturbed it goes on for long, so each run goes on for 15s of its clock"),
         "{}",
         stdout(&output)
     );

@@ -428,7 +428,7 @@ prop_compose! {
 
 prop_compose! {
     pub(crate) fn run()(schedule in schedule(), events in vec(event(), 0..6), outcome in outcome().boxed()) -> Run {
-        Run { schedule, events, outcome, reached: Vec::new(), lapses: Vec::new(), first_quiet: Vec::new(), unreached: Vec::new(), merged: Vec::new(), taint: None, verdict_after: Default::default() }
+        Run { schedule, events, outcome, reached: Vec::new(), lapses: Vec::new(), first_quiet: Vec::new(), unreached: Vec::new(), merged: Vec::new(), shares_memory: false, taint: None, verdict_after: Default::default() }
     }
 }
 

@@ -108,6 +108,9 @@ pub struct Run {
     /// Those of them that could do nothing since a signal was pending: the same one, which is not queued again, or one that has woken
     /// a thread, beside which another would have run.
     pub merged: Vec<Step>,
+    /// Some of the threads may have had memory in common while both could run, into which one of them could write: of one process
+    /// (CLONE_VM of clone(2)), or of several by a shared mapping (mmap(2)) or a System V segment (shmat(2)).
+    pub shares_memory: bool,
     /// Why the run proves nothing, if so: something reached a running thread that nobody controlled.
     pub taint: Option<String>,
     /// Real time from letting a thread go for the last time to knowing how the run had ended.
@@ -138,6 +141,8 @@ pub struct Reached {
     pub fires: bool,
     /// What a person could do at the run's terminal that would mean something to the process; nothing without a terminal.
     pub acts: Acts,
+    /// True if the call that comes next opens, reads or closes a file at which it only looks; only known where others could run.
+    pub looks: bool,
 }
 
 /// Something that happened, and who else could have been let run.

@@ -3,6 +3,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod check;
+mod completions;
 mod dashes;
 mod doctor;
 mod exit;
@@ -10,6 +11,7 @@ mod explore;
 mod host;
 mod interrupt;
 mod limits;
+mod man;
 mod merge;
 mod options;
 mod panic;
@@ -52,6 +54,8 @@ enum Verb {
     Check(check::Args),
     Doctor(doctor::Args),
     Signals(signals::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Does what the command line says, and tells how that ended.
@@ -101,6 +105,8 @@ fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Check(args) => check::main(&args),
         Verb::Doctor(args) => doctor::main(&args),
         Verb::Signals(args) => signals::main(&args),
+        Verb::Completions(args) => completions::main(&args),
+        Verb::Man(args) => man::main(&args),
     };
     match result {
         Ok(exit) => exit.into(),

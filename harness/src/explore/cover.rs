@@ -17,7 +17,10 @@ pub(super) fn cover(
     tried: &dyn Fn(&Schedule) -> bool,
     planners: &[Box<dyn Planner>],
 ) -> Coverage {
-    let taken_at: HashSet<Point> = taken.iter().map(Step::point).collect();
+    // What is known to go like another schedule is as good as tried.
+    let shown =
+        space.first_steps().filter(|step| !taken.contains(step) && space.one_shown(step) == Some(true));
+    let taken_at: HashSet<Point> = taken.iter().cloned().chain(shown).map(|step| step.point()).collect();
     let taken_at: HashSet<&Point> = taken_at.iter().collect();
     let open: HashSet<&Point> = space.first().filter_map(|index| space.point(index)).collect();
     let mut coverage = Coverage {

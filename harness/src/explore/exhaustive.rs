@@ -15,16 +15,14 @@
 //! NOTE \[Pruning\] What is not tried, and why it need not be:
 //!
 //! * A switch to a thread that cannot run: the supervisor would not take the step.
-//! * As the last step, what another run has shown to go like it: NOTE [Alone] and NOTE [Entered alike] in `twins`.
+//! * As the last step, what another run has shown to go like it: NOTE [Alone] and NOTE [Entered alike] in `twins`, and as the only
+//!   step, NOTE [Independent calls] in `independence`.
 //!
-//! Not merged, however alike two runs may look:
-//!
-//! * Two sends at different points: between them is user code, and the handler sees what it has stored.
-//! * Two switches at different points of one thread, even if only a harmless call lies between them. The other thread
-//!   may cause a signal, whose handler then meets another state of the program's memory; or both may share memory. A run
-//!   does not tell which signals a process catches or what memory it shares, so it cannot be known to be sound.
+//! Not merged, however alike two runs may look: two sends at different points. Between them is user code, and the handler sees what
+//! it has stored.
 
 use super::error::ExploreError;
+use super::independence::is_asked;
 use super::planner::{Planned, Planner};
 use super::points::Points;
 use super::reference::Reference;
@@ -78,12 +76,15 @@ impl Node {
         space.part().is_none() || space.owns(&self.schedule(space))
     }
 
-    /// True if a run has shown that it goes like that.
-    fn goes_like_another(&self, space: &Space) -> bool {
-        let Some((last, before)) = self.steps.split_last() else { return false };
+    /// True if a run has shown that it goes like that; none as long as the run that would show it is not made.
+    fn goes_like_another(&self, space: &Space) -> Option<bool> {
+        let Some((last, before)) = self.steps.split_last() else { return Some(false) };
+        if before.is_empty() && self.withheld.is_empty() {
+            return space.one_shown(last);
+        }
         let with =
             |step: &Step| space.deviating(&[before, std::slice::from_ref(step)].concat(), &self.withheld);
-        space.shown(last, &with) == Some(true)
+        space.shown(last, &with)
     }
 }
 
@@ -102,6 +103,8 @@ struct Turn {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Late {
     No,
+    /// A switch before a call: like that before the thread's last one.
+    Later,
     /// A switch to one thread: like that to all.
     ToOne,
     /// A switch at the entering of a call: like that before it, whether to one or to all.
@@ -126,6 +129,8 @@ pub(super) struct Exhaustive {
     runs: u64,
     prune: bool,
     queue: BTreeMap<Turn, VecDeque<Batch>>,
+    /// The first of the next round.
+    deferred: Option<(Turn, Node)>,
     /// What the present round was asked to run.
     asked: Vec<Node>,
     /// Digests of the schedules that are planned; only with signals can two ways lead to one.
@@ -151,6 +156,7 @@ impl Exhaustive {
             runs,
             prune,
             queue: BTreeMap::new(),
+            deferred: None,
             asked: Vec::new(),
             planned: HashSet::new(),
             ones: Vec::new(),
@@ -245,6 +251,7 @@ impl Exhaustive {
                 let late = match (self.prune && leaf, entering, single) {
                     (true, true, _) => Late::Entering,
                     (true, false, true) => Late::ToOne,
+                    (true, false, false) if size == 1 && is_asked(reached.point.site, &action) => Late::Later,
                     _ => Late::No,
                 };
                 if withheld == 0 && ours {
@@ -294,6 +301,9 @@ impl Exhaustive {
 
     /// The next node of `wanted`'s turn, or of whichever turn comes first.
     fn next(&mut self, space: &Space, wanted: Option<Turn>) -> Option<(Turn, Node)> {
+        if let Some(deferred) = self.deferred.take() {
+            return Some(deferred);
+        }
         loop {
             let mut entry = self.queue.first_entry()?;
             let turn = *entry.key();
@@ -373,9 +383,18 @@ impl Planner for Exhaustive {
             if leaf && !ours {
                 continue;
             }
-            if turn.late != Late::No && node.goes_like_another(space) {
-                self.level(&node).into_iter().for_each(|level| level.same += 1);
-                continue;
+            let like = if turn.late == Late::No { Some(false) } else { node.goes_like_another(space) };
+            match like {
+                Some(true) => {
+                    self.level(&node).into_iter().for_each(|level| level.same += 1);
+                    continue;
+                }
+                // One of this round may show it.
+                None if turn.late == Late::Later && !round.is_empty() => {
+                    self.deferred = Some((turn, node));
+                    break;
+                }
+                None | Some(false) => {}
             }
             if leaf && tried(&schedule) {
                 self.level(&node).into_iter().for_each(|level| level.run += 1);

@@ -32,6 +32,7 @@ mod fatal;
 mod findings;
 mod fixed;
 mod follow;
+mod independence;
 mod interrupted;
 mod known;
 mod leaked;
@@ -67,7 +68,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-pub use beginning::{Beginning, Look, Why, is_shell, look};
+pub use beginning::{Beginning, LOOK_POINTS, Look, Why, is_shell, look};
 pub use children::Alike;
 pub use code::{Beside, Block, Chart, Code, MOST_VISITS, Neighbours, Spot, Stretch};
 pub use error::ExploreError;

@@ -44,7 +44,7 @@ pub(super) fn place(thread: &str, site: &str, nth: u32, others: &[&str], signals
     let others = others.iter().map(|name| name.parse().unwrap()).collect();
     let receivable: SignalSet = signals.iter().map(|name| name.parse::<Signal>().unwrap()).collect();
     Place {
-        reached: Reached { point, others, receivable, fires: false, acts: Acts::NOTHING },
+        reached: Reached { point, others, receivable, fires: false, acts: Acts::NOTHING, looks: false },
         needs: None,
         signalled: false,
         awaited: false,
@@ -214,6 +214,7 @@ impl Supervise for Model {
             terminal: None,
         };
         Ok(Run {
+            shares_memory: false,
             verdict_after: Default::default(),
             schedule: schedule.clone(),
             events,

@@ -16,9 +16,9 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::discriminant;
 
-/// So many schedules in a row that show nothing new are enough. If one in 8 still did, so many would all miss it in one of 70
+/// So many schedules in a row that show nothing new are enough. If one in 8 still did, so many would all miss it in one of 600
 /// searches.
-pub const ENOUGH: u64 = 32;
+pub const ENOUGH: u64 = 48;
 
 /// What runs have shown.
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ pub(super) struct Points(IndexSet<(usize, Threads, SignalSet, bool, Acts)>);
 impl Points {
     /// The number of a point that was reached, with what can be done there; none if the space does not have it.
     pub(super) fn number(&mut self, space: &Space, reached: &Reached) -> Option<u32> {
-        let Reached { point, others, receivable, fires, acts } = reached;
+        let Reached { point, others, receivable, fires, acts, looks: _ } = reached;
         let alike = (space.number(point)?, others.clone(), *receivable, *fires, *acts);
         u32::try_from(self.0.insert_full(alike).0).ok()
     }
@@ -34,7 +34,8 @@ impl Points {
         let reached =
             self.0.get_index(number as usize).and_then(|(place, others, receivable, fires, acts)| {
                 let (others, receivable, fires, acts) = (others.clone(), *receivable, *fires, *acts);
-                Some(Reached { point: space.numbered(*place)?.clone(), others, receivable, fires, acts })
+                let point = space.numbered(*place)?.clone();
+                Some(Reached { point, others, receivable, fires, acts, looks: false })
             });
         reached.into_iter().flat_map(move |reached| {
             let actions = space.actions(&reached, &[]).into_iter();

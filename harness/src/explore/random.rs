@@ -44,16 +44,24 @@ impl Random {
         Random { runner: runner(seed, index, 0), runs, planned: 0, branches: Branches::new(space) }
     }
 
-    /// The steps that make schedules of one step that were not tried: those that come first, or at the inner visits of loops.
-    fn singles(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool, inner: bool) -> Vec<usize> {
+    /// The steps that make schedules of one step that were not tried: those that come first, or at the inner visits of loops. Of those
+    /// that others of them may yet show to go like they do it is said whether there are any; they are given when there are no others.
+    fn singles(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool, inner: bool) -> (Vec<usize>, bool) {
         let untried = |one: &Schedule| !tried(one) && space.owns(one);
-        let differs = |step: &Step| {
+        let shown = |step: &Step| {
             let asked = before(step).is_none_or(|before| space.allows(&before.at));
-            !asked || space.one_shown(step) == Some(false)
+            if asked { space.one_shown(step) } else { Some(false) }
         };
-        let is_left = |step: &Step| untried(&space.one(step)) && differs(step);
-        let all = space.first().filter(|index| space.is_at_inner(*index) == inner);
-        all.filter(|index| space.step(*index).is_some_and(|step| is_left(&step))).collect()
+        let (mut ready, mut open) = (Vec::new(), Vec::new());
+        for index in space.first().filter(|index| space.is_at_inner(*index) == inner) {
+            let Some(step) = space.step(index).filter(|step| untried(&space.one(step))) else { continue };
+            match shown(&step) {
+                Some(true) => {}
+                Some(false) => ready.push(index),
+                None => open.push(index),
+            }
+        }
+        if ready.is_empty() { (open, false) } else { (ready, !open.is_empty()) }
     }
 
     /// One of these steps, of the first class that there is: classes, not odds, so many runs try so many steps.
@@ -109,7 +117,7 @@ impl Planner for Random {
     }
 
     fn is_past_one_step(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool) -> bool {
-        self.singles(space, tried, false).is_empty()
+        self.singles(space, tried, false).0.is_empty()
     }
 
     fn round(
@@ -120,10 +128,10 @@ impl Planner for Random {
     ) -> Result<Vec<Planned>, ExploreError> {
         let one = |index: &usize| space.step(*index).map(|step| space.one(&step));
         let untried = |one: &Schedule| !tried(one) && space.owns(one);
-        let mut single = self.singles(space, tried, false);
+        let (mut single, mut open) = self.singles(space, tried, false);
         let inner = single.is_empty();
         if inner {
-            single = self.singles(space, tried, true);
+            (single, open) = self.singles(space, tried, true);
         }
         let every = if inner { SEVERAL_EVERY_INNER } else { SEVERAL_EVERY };
         let parts = space.part().map_or(1, |part| usize::try_from(part.of).unwrap_or(usize::MAX));
@@ -135,6 +143,10 @@ impl Planner for Random {
             if let Some(schedule) = self.branches.asleep(&new) {
                 drawn.insert(schedule);
                 continue;
+            }
+            // This round shows more of them.
+            if open && single.is_empty() {
+                break;
             }
             self.planned += 1;
             let several = several_left && self.planned.is_multiple_of(every);

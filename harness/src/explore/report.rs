@@ -123,7 +123,7 @@ pub struct Coverage {
     pub reached: usize,
     /// Of these, the points where a step is legal: another thread could run, or the signal is caught or blocked.
     pub open: usize,
-    /// Of these, the points where a step was taken. `taken` of `open` is what a pass can say.
+    /// Of these, the points where a step was taken, or is known to go like one that was. `taken` of `open` is what a pass can say.
     pub taken: usize,
     /// Single sends that the baseline offers: a signal at a point.
     pub sends: usize,

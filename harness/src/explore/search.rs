@@ -356,7 +356,7 @@ impl Search<'_, '_> {
         }
         self.verify(&runs.iter().collect::<Vec<_>>())?;
         let space = Arc::make_mut(&mut self.state.space);
-        runs.iter().filter(|run| run.taint.is_none()).for_each(|run| space.absorb(run));
+        runs.iter().for_each(|run| space.absorb(run));
         if complete && !self.ledger.cancelled() { Ok((cut, runs)) } else { Err(Halt::Interrupted) }
     }
 

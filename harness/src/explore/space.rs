@@ -14,6 +14,7 @@
 //! of its point and of its action, and made when it is needed.
 
 use super::code::{Beside, Neighbours};
+use super::independence::{Independence, is_asked, preceding};
 use super::partition::Partition;
 use super::plan::Plan;
 use super::reference::Reference;
@@ -58,6 +59,8 @@ pub(super) struct Space {
     inner: HashSet<usize>,
     /// What goes like another schedule; none if that is tried as well.
     twins: Option<Twins>,
+    /// And which switches go like earlier ones; where all is tried here, or can be learned here.
+    independence: Option<Independence>,
 }
 
 /// True if a switch to the children is one of its own: one child alone can be named, and where all that could run are
@@ -92,6 +95,7 @@ impl Space {
             neighbours: plan.code.neighbours.clone(),
             inner: HashSet::new(),
             twins: plan.prune.then(Twins::default),
+            independence: None,
         };
         // A signal that is sent elsewhere is not sent at home, so its points are those of the empty schedule; if there are
         // others, those that they open before it is sent at home too. A switch leaves the signals at home.
@@ -101,13 +105,56 @@ impl Space {
         space.note(&reference.run, |_| true);
         space.first = space.steps.len();
         space.inner = reference.loops.inner().filter_map(|point| space.number(point)).collect();
+        // Of what other parts try nothing is learned.
+        if plan.prune && plan.part.is_none() {
+            space.independence = Some(Independence::new(&reference.run, space.preceding(&reference.run)));
+        }
         space
     }
 
-    /// Takes in the points that a run reached, and what else it has shown; it is not tainted.
+    /// Switches, by their numbers, each with the same one at the point that comes right before in this run, where that has its turn no
+    /// later.
+    fn preceding(&self, run: &Run) -> HashMap<usize, usize> {
+        let points = preceding(&run.events);
+        let pairs =
+            points.iter().filter_map(|(later, earlier)| Some((self.number(later)?, self.number(earlier)?)));
+        let places: HashMap<usize, usize> =
+            pairs.filter(|(later, earlier)| self.is_inner(*earlier) <= self.is_inner(*later)).collect();
+        let asked = self.first().filter(|index| self.is_switch(*index));
+        asked
+            .filter_map(|index| {
+                let (place, action) = self.steps.get_index(index)?;
+                Some((index, self.steps.get_index_of(&(*places.get(place)?, *action))?))
+            })
+            .collect()
+    }
+
+    /// True for the number of a switch that may go like an earlier one: NOTE \[Independent calls\] in `independence`.
+    fn is_switch(&self, index: usize) -> bool {
+        self.point(index).zip(self.action(index)).is_some_and(|(point, action)| is_asked(point.site, action))
+    }
+
+    /// The number of a step; none if no run has shown it.
+    fn index(&self, point: &Point, action: &Action) -> Option<usize> {
+        self.steps.get_index_of(&(self.number(point)?, self.doings.get_index_of(action)?))
+    }
+
+    /// Takes in the points that a run reached, and what else it has shown: not much if it is tainted.
     pub(super) fn absorb(&mut self, run: &Run) {
-        self.note(run, |_| true);
-        self.twins.iter_mut().for_each(|twins| twins.learn(run));
+        let mut away = run.schedule.steps.iter().filter(|step| !self.is_at_home(step));
+        let one = away.next().filter(|_| away.next().is_none());
+        let index = one.and_then(|step| self.index(&step.point(), &step.action));
+        let index = index.filter(|index| self.is_switch(*index));
+        if let (Some(step), Some(index)) = (one, index)
+            && let Some(mut independence) = self.independence.take()
+        {
+            independence.learn(index, step, run, |point| self.index(point, &step.action));
+            self.independence = Some(independence);
+        }
+        if run.taint.is_none() {
+            self.note(run, |_| true);
+            self.twins.iter_mut().for_each(|twins| twins.learn(run));
+        }
     }
 
     /// Remembers points and steps of `run`.
@@ -274,7 +321,17 @@ impl Space {
 
     /// The same of the schedule that deviates from home by this step only.
     pub(super) fn one_shown(&self, step: &Step) -> Option<bool> {
-        self.shown(step, &|step| self.one(step))
+        let Some(independence) = &self.independence else { return self.shown(step, &|step| self.one(step)) };
+        let index = |step: &Step| self.index(&step.point(), &step.action);
+        // What the step at the earlier point has shown holds for the others at this one.
+        let earlier = |step: &Step| self.step(independence.earlier(index(step)?)?);
+        match self.shown(step, &|step| self.one(&earlier(step).unwrap_or_else(|| step.clone()))) {
+            Some(true) => Some(true),
+            shown => match index(step).map_or(Some(false), |index| independence.shown(index)) {
+                Some(false) => shown,
+                other => other,
+            },
+        }
     }
 
     /// Number of different points seen.

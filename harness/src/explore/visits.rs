@@ -198,7 +198,7 @@ pub(super) fn is_open(reached: &Reached) -> bool {
 }
 
 fn here(reached: &Reached, alike: &BTreeMap<ThreadName, usize>) -> Here {
-    let Reached { point, others, receivable, fires, acts } = reached;
+    let Reached { point, others, receivable, fires, acts, looks: _ } = reached;
     let others = others.iter().map(|other| kin(&point.thread, other, alike)).collect();
     Here { site: point.site, others, receivable: *receivable, fires: *fires, acts: *acts }
 }

@@ -41,6 +41,7 @@ pub(super) fn run(end: End) -> Run {
         lapses: Vec::new(),
         merged: Vec::new(),
         taint: None,
+        shares_memory: false,
         verdict_after: Default::default(),
     }
 }
@@ -281,7 +282,7 @@ fn a_program_that_sleeps_as_before_goes_on_and_waits_unless_it_was_asked_to_end(
         run.schedule.steps = names.iter().map(send).collect();
         let receivable = heard.iter().map(|name| signal(name)).collect();
         let (others, acts) = (Default::default(), Default::default());
-        run.reached = vec![Reached { point, others, receivable, fires: false, acts }];
+        run.reached = vec![Reached { point, others, receivable, fires: false, acts, looks: false }];
         run
     };
     let plain = run(hangs());

@@ -57,6 +57,15 @@ pub fn read_trace(path: &Path) -> Result<Trace, FileError> {
     parse(Kind::TRACE, path, read(path, MOST_OF_TRACE)?, check::trace)
 }
 
+/// Writes a text to `path`: afterwards the file holds all of it, or what it held before.
+///
+/// # Errors
+///
+/// It cannot be written there.
+pub fn write_text(path: &Path, text: &str) -> Result<(), FileError> {
+    write::whole(path, text)
+}
+
 /// Writes a scenario; a file that was there is replaced as a whole or not at all.
 ///
 /// # Errors

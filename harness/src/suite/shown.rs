@@ -77,6 +77,7 @@ mod tests {
             unreached: vec![],
             merged: vec![],
             taint: None,
+            shares_memory: false,
             verdict_after: Default::default(),
         }
     }

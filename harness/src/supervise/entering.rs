@@ -58,7 +58,8 @@ impl Turns<'_> {
         if !wanted && !fires && receivable.is_empty() && others.is_empty() {
             return Ok(None);
         }
-        let reached = Reached { point: point.clone(), others, receivable, fires, acts: Acts::NOTHING };
+        let reached =
+            Reached { point: point.clone(), others, receivable, fires, acts: Acts::NOTHING, looks: false };
         self.journal.reach(reached, SignalSet::EMPTY);
         self.put(id, Place::Entering(call, nth));
         Ok(Some(point))

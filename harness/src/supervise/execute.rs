@@ -84,6 +84,7 @@ impl Turns<'_> {
         let process = self.tree.process_mut(process);
         process.planted = Planted::within(room.unwrap_or_default());
         process.borrows_memory = false;
+        process.opens_alone = true;
         process.loading = !loader.is_empty();
         process.loader = loader;
         process.exec_blocked = inherited.map_or(SignalSet::EMPTY, |inherited| blocked.without(inherited));

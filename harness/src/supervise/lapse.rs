@@ -101,7 +101,14 @@ mod tests {
     fn reached(process: &str, nth: u32, signals: &[&str]) -> Reached {
         let point = Point { thread: process.parse().unwrap(), site: Site::Before(Syscall(1)), nth };
         let receivable = set(signals);
-        Reached { point, others: Threads::default(), receivable, fires: false, acts: Acts::NOTHING }
+        Reached {
+            point,
+            others: Threads::default(),
+            receivable,
+            fires: false,
+            acts: Acts::NOTHING,
+            looks: false,
+        }
     }
 
     fn lapse(process: &str, nth: u32, signals: &[&str]) -> Lapse {

@@ -136,6 +136,7 @@ impl Turns<'_> {
             self.clock.call(look);
             self.date()?;
             self.note_opening(id, call, &held.args());
+            self.note_sharing(id, call, &held.args());
             self.note_in_vain(id, call, &held.args());
             self.note_start(id, call, &held);
             self.note_numbers(id, call, &held.args())?;
@@ -317,6 +318,7 @@ impl Turns<'_> {
         } else {
             BirthKind::Fork
         };
+        self.kernel.shares_memory |= matches!(kind, BirthKind::Thread | BirthKind::Shared);
         let owner = self.memory_of(self.tree.thread(id).process);
         let plant = self.plant(owner, id, held.ip())?;
         if plant.is_none() {

@@ -90,6 +90,8 @@ pub(super) struct Kernel {
     pub(super) ports: Ports,
     /// A program has opened random(4).
     pub(super) random_opened: bool,
+    /// Threads or processes may have memory in common: see `Run::shares_memory`.
+    pub(super) shares_memory: bool,
     /// A program has opened /proc/uptime.
     pub(super) uptime_opened: bool,
     /// A timeout of a socket has been set.

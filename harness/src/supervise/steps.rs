@@ -65,7 +65,7 @@ impl Turns<'_> {
                 let fires = self.tree.held().next().is_some() && self.could_fire(id)?;
                 let acts = self.meaningful_acts(id)?;
                 let (point, others) = (point.clone(), Threads::default());
-                self.journal.reach(Reached { point, others, receivable, fires, acts }, lapsed);
+                self.journal.reach(Reached { point, others, receivable, fires, acts, looks: false }, lapsed);
             }
             if self.steps_of_sleeper(id, &point)? {
                 return Ok(true);
@@ -134,7 +134,8 @@ impl Turns<'_> {
             if telling || !steps.is_empty() {
                 let Reception { receivable, lapsed } = self.reception(thread)?;
                 let (others, acts) = (Threads::default(), self.meaningful_acts(thread)?);
-                self.journal.reach(Reached { point, others, receivable, fires: false, acts }, lapsed);
+                self.journal
+                    .reach(Reached { point, others, receivable, fires: false, acts, looks: false }, lapsed);
             }
             for (index, step) in steps {
                 if self.act_outside(thread, &step.action)? {
@@ -193,8 +194,9 @@ impl Turns<'_> {
         if !told {
             let Reception { receivable, lapsed } = self.reception(thread)?;
             let (fires, acts) = (self.could_fire(thread)?, self.meaningful_acts(thread)?);
+            let looks = !others.is_empty() && self.only_looks(thread);
             let (point, others) = (point.clone(), self.names(&others));
-            self.journal.reach(Reached { point, others, receivable, fires, acts }, lapsed);
+            self.journal.reach(Reached { point, others, receivable, fires, acts, looks }, lapsed);
             self.picker.point();
             if let State::Held(held) = &mut self.tree.thread_mut(thread).state {
                 held.told = true;

@@ -59,6 +59,7 @@ impl Turns<'_> {
             first_quiet: std::mem::take(&mut self.journal.first_quiet),
             merged: lapse::merged(&unreached, self.journal.refused),
             unreached,
+            shares_memory: self.kernel.shares_memory,
             taint: self.doubts.take_taint(),
             verdict_after,
         };

@@ -120,6 +120,12 @@ pub fn executable(pid: i32) -> io::Result<String> {
     fs::read_link(format!("/proc/{pid}/exe")).map(|path| path.to_string_lossy().into_owned())
 }
 
+/// True if descriptor `fd` of a process is a file or a directory, and can be looked at.
+pub fn is_file(pid: i32, fd: i32) -> bool {
+    let kind = fs::metadata(format!("/proc/{pid}/fd/{fd}")).map(|found| found.file_type());
+    kind.is_ok_and(|kind| kind.is_file() || kind.is_dir())
+}
+
 /// What `/proc/PID/fdinfo/FD` says.
 pub fn descriptor_info(pid: i32, fd: i32) -> io::Result<String> {
     fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}"))

@@ -3,7 +3,7 @@
 use super::Args;
 use crate::cli::exit::Stop;
 use crate::client::Client;
-use crate::explore::Look;
+use crate::explore::{LOOK_POINTS, Look};
 use crate::program::Limits;
 use crate::resolve;
 use crate::show::listed;
@@ -15,8 +15,6 @@ use std::time::Duration;
 
 /// Of the time that was given, the undisturbed run that is looked at first takes this part at most.
 const LOOKS_FOR: u32 = 4;
-/// So many points show whether a program only lets time pass.
-const ENOUGH: u64 = 20_000;
 
 /// What the runs of a program are given, or denied, that nobody has asked for.
 #[derive(Debug, Default)]
@@ -117,10 +115,10 @@ impl Args {
 
     /// What the undisturbed run shows. Of one that only lets time pass not all that it does in an hour.
     fn looked_at(&self, looking: &Settings, slots: &Slots) -> Result<Look, SearchError> {
-        if looking.limits.points > ENOUGH && !self.target.has_limit_of_clock() {
-            let limits = Limits { points: ENOUGH, ..looking.limits.clone() };
+        if looking.limits.points > LOOK_POINTS && !self.target.has_limit_of_clock() {
+            let limits = Limits { points: LOOK_POINTS, ..looking.limits.clone() };
             let look = suite::look(&Settings { limits, ..looking.clone() }, slots)?;
-            let is_whole = (look.run().reached.len() as u64) < ENOUGH;
+            let is_whole = (look.run().reached.len() as u64) < LOOK_POINTS;
             if is_whole || look.followed().is_some() {
                 return Ok(look);
             }

@@ -34,6 +34,7 @@ impl Supervise for Threads {
                     receivable,
                     fires: false,
                     acts: Default::default(),
+                    looks: false,
                 });
             }
             if let Some(taken) = steps.iter().position(|step| step.point() == point) {
@@ -75,6 +76,7 @@ impl Supervise for Threads {
             lapses: Vec::new(),
             merged: Vec::new(),
             taint: None,
+            shares_memory: false,
             verdict_after: Default::default(),
         })
     }

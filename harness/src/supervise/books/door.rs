@@ -127,6 +127,11 @@ impl Door {
         procfs::maps(self.tid)
     }
 
+    /// True if one of its descriptors is a file or a directory, and can be looked at.
+    pub(in crate::supervise) fn is_file(&self, fd: i32) -> bool {
+        procfs::is_file(self.tid, fd)
+    }
+
     /// What `/proc/PID/fdinfo/FD` says.
     pub(in crate::supervise) fn descriptor_info(&self, fd: i32) -> io::Result<String> {
         procfs::descriptor_info(self.tid, fd)

@@ -108,6 +108,8 @@ pub(in crate::supervise) struct Process {
     pub(in crate::supervise) loading: bool,
     /// It has opened something under `/proc`.
     pub(in crate::supervise) reads_proc: bool,
+    /// Nobody else has what it has opened since it began its present program.
+    pub(in crate::supervise) opens_alone: bool,
     /// Let into execve, and not yet known what came of it.
     pub(in crate::supervise) executing: bool,
     /// Shares its memory with its parent until it executes (vfork).
@@ -397,6 +399,7 @@ impl Tree {
             loader,
             loading,
             reads_proc: parent.is_some_and(|id| self.process(id).reads_proc),
+            opens_alone: false,
             executing: parent.is_none(),
             borrows_memory: birth
                 .is_some_and(|birth| matches!(birth.kind, BirthKind::Vfork | BirthKind::Shared)),

@@ -3,12 +3,14 @@
 //! Pure data: everything else asks here, so that no two places can disagree. A call that is not in the table, or is there as
 //! `UNKNOWN` on purpose, is taken to sleep for reasons that only the outside knows, and to concern everybody.
 
+mod effects;
 mod shared;
 mod table;
 
 use crate::schedule::Syscall;
 use std::sync::LazyLock;
 
+pub use effects::Effects;
 pub use shared::{Shared, shared};
 
 /// One of a call's arguments, from 0.
@@ -29,6 +31,19 @@ pub(super) struct Call {
     pub(super) looks: Looks,
     /// Whether it may show the number of a file.
     pub(super) numbers: Numbers,
+    /// What is known of it where it neither waits nor wakes.
+    pub(super) scope: Scope,
+}
+
+/// What a call has to do with, where its waits and wakes do not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Its own process only, if that shares no memory, and files, at which it looks.
+    Process,
+    /// How its own process takes signals.
+    Signals,
+    /// What it waits for and wakes; of one that does neither it is not known.
+    Others,
 }
 
 /// What a call waits for. Waiting for a disk does not count: that always ends.
@@ -195,6 +210,7 @@ pub(super) const UNKNOWN: Call = Call {
     changes: Changes::NOTHING,
     looks: Looks::No,
     numbers: Numbers::Later,
+    scope: Scope::Others,
 };
 
 /// The row of a call.

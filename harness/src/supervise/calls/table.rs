@@ -3,7 +3,7 @@
 use super::Clock::{In, Realtime};
 use super::Ends::{After, At};
 use super::Unit::{Millis, Timespec, Timeval};
-use super::{Call, Changes, Ends, Looks, Numbers, Sleep, UNKNOWN, Wakes};
+use super::{Call, Changes, Ends, Looks, Numbers, Scope, Sleep, UNKNOWN, Wakes};
 use syscalls::Sysno as S;
 
 /// It concerns its caller alone: whoever sleeps, sleeps on.
@@ -14,7 +14,14 @@ const OWN: Call = Call {
     changes: Changes::NOTHING,
     looks: Looks::No,
     numbers: Numbers::No,
+    scope: Scope::Others,
 };
+
+/// It concerns its own process alone, and tells nothing of others but their files.
+const PROCESS: Call = Call { scope: Scope::Process, ..OWN };
+
+/// It says how its process takes signals.
+const SIGNALS: Call = Call { scope: Scope::Signals, ..OWN };
 
 /// It does something to files, directories or descriptors, which somebody may watch or wait for.
 const FILES: Call = Call { wakes: Wakes::Descriptors, ..OWN };
@@ -62,10 +69,10 @@ const NO_HANG: u64 = libc::WNOHANG as u64;
 /// Calls, and what is known of each of them.
 pub(super) const TABLE: &[(&[S], Call)] = &[
     // What tells of files, and which.
-    (&[S::stat, S::fstat, S::lstat, S::newfstatat, S::statx], showing(OWN, Numbers::Told)),
+    (&[S::stat, S::fstat, S::lstat, S::newfstatat, S::statx], showing(PROCESS, Numbers::Told)),
     (&[S::file_getattr, S::name_to_handle_at], showing(OWN, Numbers::Now)),
     (&[S::chdir, S::chroot], showing(OWN, Numbers::Path(0))),
-    // What a process asks about itself or about others, and its own memory.
+    // What a process asks of files, its own memory, and what it asks about itself.
     (
         &[
             S::statfs,
@@ -76,8 +83,6 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::faccessat2,
             S::readlink,
             S::readlinkat,
-            S::lseek,
-            S::getcwd,
             S::getxattr,
             S::lgetxattr,
             S::fgetxattr,
@@ -88,9 +93,7 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::listxattrat,
             S::statmount,
             S::listmount,
-            S::cachestat,
-            S::readahead,
-            S::fadvise64,
+            S::getcwd,
             S::mmap,
             S::mprotect,
             S::brk,
@@ -102,36 +105,20 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::munlock,
             S::mlockall,
             S::munlockall,
-            S::mbind,
-            S::set_mempolicy,
-            S::get_mempolicy,
-            S::set_mempolicy_home_node,
             S::mseal,
             S::pkey_mprotect,
             S::pkey_alloc,
             S::pkey_free,
             S::map_shadow_stack,
-            S::remap_file_pages,
-            S::msync,
-            S::migrate_pages,
-            S::move_pages,
-            S::membarrier,
             S::rseq,
             S::arch_prctl,
             S::set_thread_area,
             S::get_thread_area,
             S::set_tid_address,
             S::set_robust_list,
-            S::get_robust_list,
             S::modify_ldt,
-            S::iopl,
-            S::ioperm,
             S::getpid,
             S::gettid,
-            S::getppid,
-            S::getpgrp,
-            S::getpgid,
-            S::getsid,
             S::getuid,
             S::geteuid,
             S::getgid,
@@ -139,25 +126,51 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
             S::getresuid,
             S::getresgid,
             S::getgroups,
-            S::capget,
-            S::getpriority,
-            S::ioprio_get,
             S::getrlimit,
-            S::prlimit64,
-            S::setrlimit,
-            S::getrusage,
             S::uname,
-            S::sysinfo,
-            S::sysfs,
             S::umask,
-            S::fchdir,
-            S::personality,
-            S::getcpu,
-            S::kcmp,
             S::getrandom,
+            S::getcpu,
             S::clock_getres,
             S::sched_get_priority_max,
             S::sched_get_priority_min,
+            S::personality,
+        ],
+        PROCESS,
+    ),
+    // What it asks about others, or of what it may share with them.
+    (
+        &[
+            S::lseek,
+            S::cachestat,
+            S::readahead,
+            S::fadvise64,
+            S::mbind,
+            S::set_mempolicy,
+            S::get_mempolicy,
+            S::set_mempolicy_home_node,
+            S::remap_file_pages,
+            S::msync,
+            S::migrate_pages,
+            S::move_pages,
+            S::membarrier,
+            S::get_robust_list,
+            S::iopl,
+            S::ioperm,
+            S::getppid,
+            S::getpgrp,
+            S::getpgid,
+            S::getsid,
+            S::capget,
+            S::getpriority,
+            S::ioprio_get,
+            S::prlimit64,
+            S::setrlimit,
+            S::getrusage,
+            S::sysinfo,
+            S::sysfs,
+            S::fchdir,
+            S::kcmp,
             S::sched_rr_get_interval,
             S::sched_getparam,
             S::sched_getscheduler,
@@ -179,18 +192,8 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
         OWN,
     ),
     // Reading clocks, and yielding: what loops do that wait for something.
-    (
-        &[
-            S::clock_gettime,
-            S::gettimeofday,
-            S::time,
-            S::times,
-            S::sched_yield,
-            S::getitimer,
-            S::timer_gettime,
-        ],
-        looking(OWN, Looks::Always),
-    ),
+    (&[S::clock_gettime, S::gettimeofday, S::time], looking(PROCESS, Looks::Always)),
+    (&[S::times, S::sched_yield, S::getitimer, S::timer_gettime], looking(OWN, Looks::Always)),
     (&[S::timer_getoverrun, S::timerfd_gettime], OWN),
     // Descriptors that are new: nobody waits for them yet.
     (
@@ -222,10 +225,10 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
     ),
     (&[S::signalfd, S::signalfd4], changing(OWN, Changes::PENDING)),
     // Signals of the process itself. What becomes unblocked is its caller's, or a sibling's that looks by itself.
-    (&[S::rt_sigaction], changing(OWN, Changes::HANDLERS)),
-    (&[S::rt_sigprocmask], changing(OWN, Changes::MASK)),
-    (&[S::rt_sigpending], changing(OWN, Changes::PENDING)),
-    (&[S::sigaltstack, S::rt_sigreturn], OWN),
+    (&[S::rt_sigaction], changing(SIGNALS, Changes::HANDLERS)),
+    (&[S::rt_sigprocmask], changing(SIGNALS, Changes::MASK)),
+    (&[S::rt_sigpending], changing(SIGNALS, Changes::PENDING)),
+    (&[S::sigaltstack, S::rt_sigreturn], SIGNALS),
     // Timers: armed by the supervisor, never by the kernel, but for those of CPU time.
     (
         &[S::alarm, S::setitimer, S::timer_create, S::timer_settime, S::timer_delete, S::timerfd_settime],
@@ -361,7 +364,7 @@ pub(super) const TABLE: &[(&[S], Call)] = &[
     ),
     (&[S::wait4], looking(sleeping(KNOWN, Sleep::Child), Looks::With(2, NO_HANG))),
     (&[S::waitid], looking(sleeping(KNOWN, Sleep::Child), Looks::With(3, NO_HANG))),
-    (&[S::futex], until(sleeping(Call { wakes: Wakes::Futexes, ..OWN }, Sleep::Futex), Ends::Futex)),
+    (&[S::futex], until(sleeping(Call { wakes: Wakes::Futexes, ..PROCESS }, Sleep::Futex), Ends::Futex)),
     (&[S::futex_waitv], until(sleeping(OWN, Sleep::Futexes), At(3, In(4)))),
     (&[S::futex_wait], until(sleeping(OWN, Sleep::Futexes), At(4, In(5)))),
     (&[S::futex_wake, S::futex_requeue], Call { wakes: Wakes::Futexes, ..OWN }),

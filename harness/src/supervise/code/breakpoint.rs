@@ -373,7 +373,8 @@ impl<'a> Turns<'a> {
             self.tree.thread_mut(id).visits.insert(site, nth);
             self.mark_taken(&point, &Action::Send(signal));
             let (others, receivable) = (Threads::default(), SignalSet::only(signal));
-            let reached = Reached { point, others, receivable, fires: false, acts: Acts::NOTHING };
+            let reached =
+                Reached { point, others, receivable, fires: false, acts: Acts::NOTHING, looks: false };
             self.journal.reach(reached, SignalSet::EMPTY);
             self.event(id, What::Step(Action::Send(signal)));
             self.event(id, What::Signal(signal));

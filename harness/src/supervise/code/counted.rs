@@ -142,7 +142,10 @@ impl<'a> Turns<'a> {
             let Reception { receivable, lapsed } = self.reception(id)?;
             let point = Point { thread: name.clone(), site, nth };
             let (others, fires) = (Threads::default(), self.could_fire(id)?);
-            self.journal.reach(Reached { point, others, receivable, fires, acts: Acts::NOTHING }, lapsed);
+            self.journal.reach(
+                Reached { point, others, receivable, fires, acts: Acts::NOTHING, looks: false },
+                lapsed,
+            );
         }
         Ok(())
     }
