@@ -87,6 +87,11 @@ impl Independence {
         (!waits || self.decided.contains(&index)).then_some(false)
     }
 
+    /// True if another step waits for what this one shows.
+    pub(super) fn is_waited_for(&self, index: usize) -> bool {
+        self.following.get(&index).is_some_and(|later| self.shown(*later).is_none())
+    }
+
     /// The earlier step like which this one goes.
     pub(super) fn earlier(&self, index: usize) -> Option<usize> {
         self.alike.get(&index).copied()
@@ -318,10 +323,12 @@ mod tests {
         let told = |known: &Independence| [0, 1, 2, 3].map(|index| known.shown(index));
         let mut known = chain();
         assert_eq!(told(&known), [Some(false), None, None, None]);
+        assert!(known.is_waited_for(0) && !known.is_waited_for(3));
         known.learn(0, &step, &went("p0 wait4 1"), number);
         // The kill concerns processes, and they wait for some: what comes after it is another matter.
         assert_eq!(told(&known), [Some(false), Some(true), Some(true), Some(false)]);
         assert_eq!([known.earlier(2), known.earlier(3)], [Some(0), None]);
+        assert!(!known.is_waited_for(0));
         // What the others do may always be seen: nothing is to be waited for.
         let mut known = chain();
         let mut shares = went("p0 wait4 1");

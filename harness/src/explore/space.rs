@@ -105,8 +105,8 @@ impl Space {
         space.note(&reference.run, |_| true);
         space.first = space.steps.len();
         space.inner = reference.loops.inner().filter_map(|point| space.number(point)).collect();
-        // Of what other parts try nothing is learned.
-        if plan.prune && plan.part.is_none() {
+        // Of what other parts try nothing is learned, nor where memory is shared.
+        if plan.prune && plan.part.is_none() && !reference.run.shares_memory {
             space.independence = Some(Independence::new(&reference.run, space.preceding(&reference.run)));
         }
         space
@@ -332,6 +332,11 @@ impl Space {
                 other => other,
             },
         }
+    }
+
+    /// True if others wait for what the schedule of the step of this index only will show.
+    pub(super) fn is_waited_for(&self, index: usize) -> bool {
+        self.independence.as_ref().is_some_and(|independence| independence.is_waited_for(index))
     }
 
     /// Number of different points seen.
