@@ -126,7 +126,8 @@ pub(super) fn preceding(events: &[Event]) -> HashMap<Point, Point> {
     preceding
 }
 
-/// The points after this one, where the run's last switch was, at which it would have gone like there, in their order; none if what the others did then may depend on what the thread does.
+/// The points after this one, where the run's last switch was, at which it would have gone like there, in their order; none if what the
+/// others did then may depend on what the thread does.
 fn shown(run: &Run, from: &Point, looking: &HashSet<Point>) -> Option<Vec<Point>> {
     let switched = |event: &Event| matches!(event.what, What::Step(Action::Switch(_)));
     let at = run.events.iter().rposition(switched).filter(|_| !run.shares_memory)?;

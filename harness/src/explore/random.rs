@@ -2,9 +2,9 @@
 //!
 //! Of every eight schedules seven take one step (besides the signals that every run sends), as long as there is one that
 //! was not tried: in random order, but those first that are likely to matter ([`likely`]), of those what can be done at few places
-//! only ([`rare`]), then those that stand for later ones (NOTE \[Independent calls\] in `independence`), then the ones where a thread has not been often, and switches to one thread after all others. A switch to one thread, or at
-//! the entering of a call, is tried where the one to all, or before the call, has shown that it differs: NOTE \[Alone\] and
-//! NOTE \[Entered alike\] in `twins`. Those at visits of a loop that are not tried first (NOTE \[Loops\] in `loops`) come when the others are used up, half
+//! only ([`rare`]), then those that stand for later ones (NOTE \[Independent calls\] in `independence`), then the ones where a thread has
+//! not been often, and switches to one thread after all others. What may yet be shown to go like another waits for that: a switch to one
+//! thread, or at the entering of a call, NOTE \[Alone\] and NOTE \[Entered alike\] in `twins`. Those at visits of a loop that are not tried first (NOTE \[Loops\] in `loops`) come when the others are used up, half
 //! of the time. The eighth, and all when the single steps are used up, takes two or three: NOTE \[One more step\] in `branches`.
 //! Before all of these come those of NOTE \[Opened sleeps\] there. It ends when its runs are used up, or nothing is left.
 
@@ -72,9 +72,11 @@ impl Random {
             let known = space.step(*index).is_some_and(|step| before(&step).is_some());
             let point = space.point(*index);
             let unlikely = !known && !point.is_some_and(|point| likely(&point.site));
+            // What stands for none but itself, where nothing else tells one from another.
+            let alone = unlikely && !space.is_waited_for(*index);
             let few =
                 space.action(*index).zip(point).is_some_and(|(action, point)| rare(action, &point.site));
-            (to_one, unlikely, !few, !space.is_waited_for(*index), point.map_or(0, visits))
+            (to_one, unlikely, !few, alone, point.map_or(0, visits))
         };
         let first = from.iter().map(class).min();
         let of_it: Vec<usize> = from.iter().filter(|index| Some(class(index)) == first).copied().collect();

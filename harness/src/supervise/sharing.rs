@@ -28,7 +28,7 @@ impl Turns<'_> {
         }
         let shares = match call.sysno() {
             Some(Sysno::mmap) if is_shared(args[3]) => args[2] & WRITE != 0 || !self.is_to_read(id, args[4]),
-            // One segment, the memory of another process, and code that runs in two of them.
+            // A segment, the memory of another process, and that of a tracee.
             Some(Sysno::shmat | Sysno::process_vm_writev | Sysno::ptrace) => true,
             _ => false,
         };
