@@ -18,9 +18,9 @@ pub(super) fn cover(
     planners: &[Box<dyn Planner>],
 ) -> Coverage {
     // What is known to go like another schedule is as good as tried.
-    let shown =
-        space.first_steps().filter(|step| !taken.contains(step) && space.one_shown(step) == Some(true));
-    let taken_at: HashSet<Point> = taken.iter().cloned().chain(shown).map(|step| step.point()).collect();
+    let shown: HashSet<Step> =
+        space.first_steps().filter(|step| space.one_shown(step) == Some(true)).collect();
+    let taken_at: HashSet<Point> = taken.iter().chain(&shown).map(Step::point).collect();
     let taken_at: HashSet<&Point> = taken_at.iter().collect();
     let open: HashSet<&Point> = space.first().filter_map(|index| space.point(index)).collect();
     let mut coverage = Coverage {
@@ -51,7 +51,7 @@ pub(super) fn cover(
         if space.owns(&one) && ones.insert(digest(&one)) {
             let made = tried(&one);
             run += u64::from(made);
-            same += u64::from(!made && space.one_shown(&step) == Some(true));
+            same += u64::from(!made && shown.contains(&step));
         }
     }
     match coverage.levels.iter_mut().find(|level| level.steps == 1) {

@@ -76,8 +76,8 @@ impl Turns<'_> {
 
 /// True for flags of open(2) that make, change and hold up nothing.
 fn is_to_look(flags: u64) -> bool {
-    let changing = libc::O_CREAT | libc::O_TRUNC | libc::O_TMPFILE & !libc::O_DIRECTORY;
-    flags as i32 & (libc::O_ACCMODE | changing) == libc::O_RDONLY
+    // O_TMPFILE comes with writing only.
+    flags as i32 & (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC) == libc::O_RDONLY
 }
 
 /// PROT_WRITE of mmap(2).
