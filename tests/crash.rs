@@ -297,13 +297,14 @@ fn without_perf_events_the_last_call_is_told() {
 }
 
 #[test]
-fn the_readme_shows_how_a_finding_and_its_trace_tell_a_crash() {
+fn the_guide_shows_how_a_finding_and_its_trace_tell_a_crash() {
     if !has_faults() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
-    let example: Vec<&str> = readme
+    let page =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reading-a-trace.md")).unwrap();
+    let example: Vec<&str> = page
         .lines()
         .skip_while(|line| *line != "    end: killed by SIGSEGV")
         .take_while(|line| !line.is_empty())

@@ -1,9 +1,8 @@
-//! Rules of the code, as tests: where unsafe is, who may name whom, that every fixture is used, that the README is true.
+//! Rules of the code, as tests: where unsafe is, who may name whom, that every fixture is used.
 
 use regex::Regex;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -127,64 +126,6 @@ fn the_readme_has_the_two_commands_and_ci_runs_the_second() {
     assert!(readme.contains("\n    cargo run --release -- run\n") && readme.contains("\n    cargo test\n"));
     let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
     assert!(ci.lines().any(|line| line.starts_with("cargo test")), ".ci/run does not run the tests");
-}
-
-/// What differs from machine to machine and is no part of what the example shows: seconds, the place and name of the
-/// trace, offsets in functions, and the C library's own calls before `main`.
-fn neutral(output: &str) -> String {
-    let seconds = Regex::new(r"in \d+\.\d s").unwrap();
-    let trace = Regex::new(r"replay \S+").unwrap();
-    let offset = Regex::new(r"\+0x[0-9a-f]+").unwrap();
-    let output = seconds.replace_all(output, "in N s").into_owned();
-    let output = trace.replace_all(&output, "replay TRACE").into_owned();
-    let output = offset.replace_all(&output, "+N").into_owned();
-    let mut startup = false;
-    let kept = output.lines().filter(|line| {
-        let line = line.trim();
-        if line.starts_with("before rt_sigaction") {
-            startup = false;
-        }
-        let skip = startup;
-        if line.starts_with("runs ") {
-            startup = true;
-        }
-        !skip
-    });
-    kept.map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
-}
-
-#[test]
-fn the_readme_shows_what_the_command_prints() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let blocks: Vec<&str> =
-        readme.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(blocks.len(), 2);
-    blocks.into_iter().for_each(shows_what_is_printed);
-}
-
-/// Runs the commands of a block, and compares what they print with the rest of it.
-fn shows_what_is_printed(block: &str) {
-    let (commands, shown): (Vec<&str>, Vec<&str>) = block.lines().partition(|line| line.starts_with("$ "));
-    let folder = tempfile::tempdir().unwrap();
-    let mut printed = String::new();
-    for command in commands {
-        let command = command[2..].replace("fixtures/", &format!("{}/fixtures/", root().display()));
-        let words: Vec<&str> = command.split_whitespace().collect();
-        let program = if words[0] == "sigrace" { env!("CARGO_BIN_EXE_sigrace") } else { words[0] };
-        let run = Command::new(program)
-            .args(&words[1..])
-            .current_dir(&folder)
-            .env("SIGRACE_TRACE_DIR", folder.path().join("traces"))
-            .output()
-            .unwrap();
-        printed += &String::from_utf8_lossy(&run.stdout);
-        assert!(
-            run.status.success() || words[0] == "sigrace",
-            "{command}: {}",
-            String::from_utf8_lossy(&run.stderr)
-        );
-    }
-    assert_eq!(neutral(&shown.join("\n")), neutral(&printed));
 }
 
 /// The files of one folder that name each other, as edges by their names without the ending.

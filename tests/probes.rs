@@ -96,11 +96,11 @@ fn rust() {
     assert_eq!(points, ["p0 at probe \"größe\"", "p0 at probe \"größe\" #2"]);
 }
 
-/// The line of the README that holds this, without what it is quoted with.
+/// The line of the guide that holds this, without what it is quoted with.
 fn shown(part: &str) -> String {
-    let readme = std::fs::read_to_string(format!("{}/README.md", root())).unwrap();
-    let line = readme.lines().find(|line| line.contains(part));
-    line.unwrap_or_else(|| panic!("the README does not show {part}")).trim().to_owned()
+    let page = std::fs::read_to_string(format!("{}/docs/critical-sections.md", root())).unwrap();
+    let line = page.lines().find(|line| line.contains(part));
+    line.unwrap_or_else(|| panic!("the guide does not show {part}")).trim().to_owned()
 }
 
 #[test]

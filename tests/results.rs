@@ -153,7 +153,7 @@ fn explored(folder: &Path, words: &[&str], program: &str) -> String {
     script::stdout(&script::sigrace(folder, &[&always, words, &["--", program]].concat()))
 }
 
-/// Builds the program as the README says.
+/// Builds the program as the guide says.
 fn built(folder: &Path, name: &str, optimized: &str) {
     let mut compiler = Command::new("cc");
     compiler.args(["-g", optimized, "-o", name, &format!("{name}.c")]).current_dir(folder);
@@ -161,7 +161,7 @@ fn built(folder: &Path, name: &str, optimized: &str) {
 }
 
 #[test]
-fn the_pictures_of_the_readme_are_what_is_drawn() {
+fn the_pictures_of_the_guide_are_what_is_drawn() {
     if !has_breakpoints() {
         return;
     }
@@ -173,12 +173,17 @@ fn the_pictures_of_the_readme_are_what_is_drawn() {
         fs::copy(root.join("fixtures/broken").join(name), folder.join(name)).unwrap();
     }
     let pictures = [
-        ("interrupted", "-O1", &[][..]),
-        ("lost_wakeup", "-O0", &[]),
-        ("list", "-O0", &["--send", "SIGUSR1", "--sweep", "insert", "--bound", "1"]),
+        ("docs/reading-a-trace.md", "interrupted", "-O1", &[][..]),
+        ("README.md", "lost_wakeup", "-O0", &[]),
+        (
+            "docs/critical-sections.md",
+            "list",
+            "-O0",
+            &["--send", "SIGUSR1", "--sweep", "insert", "--bound", "1"],
+        ),
     ];
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    for (name, optimized, words) in pictures {
+    for (page, name, optimized, words) in pictures {
+        let text = fs::read_to_string(root.join(page)).unwrap();
         built(folder, name, optimized);
         let found = explored(folder, words, &format!("./{name}"));
         let mut picture =
@@ -189,13 +194,13 @@ fn the_pictures_of_the_readme_are_what_is_drawn() {
         };
         let (first, rest) = (picture.next().unwrap_or_default(), picture.filter(telling).collect::<Vec<_>>());
         assert!(rest.len() > 2, "{name}:\n{found}");
-        let mut there = readme.lines().skip_while(|line| *line != format!("  runs ./{name}"));
+        let mut there = text.lines().skip_while(|line| *line != format!("  runs ./{name}"));
         for line in rest {
             let next =
                 there.by_ref().take_while(|line| !line.starts_with("```")).find(|other| *other == line);
             assert!(
                 next.is_some(),
-                "README.md has not, in its place, what is drawn of {name}:\n{line}\n{first}\n{found}"
+                "{page} has not, in its place, what is drawn of {name}:\n{line}\n{first}\n{found}"
             );
         }
     }

@@ -13,7 +13,12 @@ pub fn sigrace(folder: &Path, words: &[&str]) -> Output {
 }
 
 pub fn command(folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigrace"));
+    command_of(env!("CARGO_BIN_EXE_sigrace"), folder, words)
+}
+
+/// Any command, as somebody starts it who has set nothing of sigrace's.
+pub fn command_of(program: &str, folder: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(program);
     // The user's own settings must not reach the tests.
     let ours = std::env::vars_os().map(|(name, _)| name);
     for name in ours.filter(|name| name.to_string_lossy().starts_with("SIGRACE_")) {
