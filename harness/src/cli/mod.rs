@@ -8,6 +8,7 @@ mod dashes;
 mod doctor;
 mod exit;
 mod explore;
+mod hold;
 mod host;
 mod interrupt;
 mod limits;

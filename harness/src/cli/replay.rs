@@ -1,6 +1,7 @@
 //! `sigrace replay`: exactly that run again.
 
 use super::exit::{Exit, Stop};
+use super::hold::Hold;
 use super::say::{complain, page, say};
 use super::{host, interrupt};
 use crate::compile;
@@ -27,30 +28,44 @@ pub(super) struct Args {
     /// How often
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     times: u64,
+    #[command(flatten)]
+    hold: Hold,
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let trace = store::read_trace(&args.trace).map_err(Stop::refused)?;
     let stop = interrupt::flag()?;
+    let mut settings = settings(&trace, &stop)?;
+    match args.hold.desk(&trace, &stop)? {
+        None => again(&trace, settings, args.times),
+        Some(desk) => {
+            settings.standstill = Some(desk.standstill());
+            desk.attend(|| again(&trace, settings, args.times))
+        }
+    }
+}
+
+/// Makes the run so often, as long as it is followed.
+fn again(trace: &Trace, settings: Settings, times: u64) -> Result<Exit, Stop> {
     let slots = host::slots()?;
-    let mut supervisor = worker::supervisor(settings(&trace, &stop)?, &Seats::new(&slots, slots.waited()));
-    for done in 0..args.times {
-        let (replay, run) = match explore::replay(&mut supervisor, &trace) {
+    let mut supervisor = worker::supervisor(settings, &Seats::new(&slots, slots.waited()));
+    for done in 0..times {
+        let (replay, run) = match explore::replay(&mut supervisor, trace) {
             Ok(result) => result,
             Err(ExploreError::Run { source: RunError::Interrupted, .. }) => {
-                say(format_args!("interrupted; followed in {} of {}", done, count(args.times, "run")))?;
+                say(format_args!("interrupted; followed in {} of {}", done, count(times, "run")))?;
                 return Ok(Exit::Interrupted);
             }
             Err(error) => return Err(error.into()),
         };
         if replay != Replay::Followed {
-            say(differs(&trace, &replay, &run).trim_end())?;
-            say(format_args!("not followed in run {} of {}", done + 1, args.times))?;
+            say(differs(trace, &replay, &run).trim_end())?;
+            say(format_args!("not followed in run {} of {times}", done + 1))?;
             return Ok(Exit::Unclear);
         }
     }
-    say(format_args!("{}", show::terminal(&trace, page())))?;
-    say(format_args!("followed in {} of {}, and ended as recorded", args.times, count(args.times, "run")))?;
+    say(format_args!("{}", show::terminal(trace, page())))?;
+    say(format_args!("followed in {} of {}, and ended as recorded", times, count(times, "run")))?;
     Ok(Exit::AsExpected)
 }
 
@@ -102,10 +117,12 @@ fn differs(trace: &Trace, replay: &Replay, run: &Run) -> String {
     match replay {
         Replay::Followed => String::new(),
         Replay::Tainted(why) => format!("the run proves nothing: {why}"),
-        Replay::EndedOtherwise => format!(
-            "every event was as recorded, but the outcome is another\nrecorded: {:?}\nreplayed: {:?}",
-            trace.outcome, run.outcome
-        ),
+        Replay::EndedOtherwise => {
+            let told = show::told_apart(&[&trace.outcome, &run.outcome]);
+            let lines =
+                ["recorded", "replayed"].iter().zip(told).map(|(which, how)| format!("\n{which}: {how}"));
+            format!("every event was as recorded, but the outcome is another{}", lines.collect::<String>())
+        }
         Replay::Diverged { index, unreached, .. } => {
             let mut text = show::diverged(&trace.events, &run.events, *index, page());
             for step in unreached {

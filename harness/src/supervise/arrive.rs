@@ -36,7 +36,7 @@ impl Turns<'_> {
                 return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));
             }
         };
-        if self.made_again(id, &notification) {
+        if self.made_again(id, &notification) || self.sleeps_again(id, &notification)? {
             return Ok(());
         }
         self.woke(id);

@@ -54,6 +54,7 @@ mod remains;
 mod scheduling;
 mod settle;
 mod sharing;
+mod standstill;
 mod started;
 mod state;
 mod steps;
@@ -83,6 +84,7 @@ use code::lookout::memory;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
 use nix::errno::Errno;
 pub use receivers::Receiver;
+pub use standstill::{Stand, Standing, Standstill, Visitor};
 pub use started::Start;
 use std::fmt;
 use std::io;
@@ -110,6 +112,8 @@ pub struct Settings {
     pub watch: Vec<Signal>,
     /// Set from outside to end the present run early, with `RunError::Interrupted`.
     pub cancel: Arc<AtomicBool>,
+    /// Where a run stands still for somebody who looks at it, if it does.
+    pub standstill: Option<Standstill>,
     /// Shared by all supervisors of the search.
     pub learnt: Arc<Learnt>,
     /// The same.
@@ -133,6 +137,7 @@ impl Settings {
             always: false,
             watch: Vec::new(),
             cancel: Arc::default(),
+            standstill: None,
             learnt: Arc::default(),
             cells: Arc::default(),
         }

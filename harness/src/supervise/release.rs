@@ -31,6 +31,9 @@ impl Turns<'_> {
         if self.tree.thread(id).dirty {
             let Some(read) = self.proc_status(id)? else { return Ok(()) };
             let taken = self.taken_by(id, &read)?;
+            // What lets a thread go that is stopped at an instruction takes these away (SIGCONT).
+            let parked = matches!(held.place(), Place::At(..));
+            let taken = if parked { taken.without(deliver::stops()) } else { taken };
             if entering {
                 afterwards = taken;
             } else {

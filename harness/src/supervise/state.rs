@@ -146,6 +146,8 @@ pub(super) struct Going {
 #[derive(Debug)]
 pub(super) struct Course {
     pub(super) started: Instant,
+    /// It has stood still where it was to (`standstill`).
+    pub(super) stood: bool,
     /// After so many points the program counts as spinning.
     pub(super) most_points: u64,
     /// The logical time at which the first process ended.
@@ -198,6 +200,7 @@ impl<'a> Turns<'a> {
             noted: Noted::default(),
             course: Course {
                 started: now,
+                stood: false,
                 most_points: settings.limits.points,
                 first_ended: None,
                 last_sent: None,

@@ -55,7 +55,7 @@ impl Turns<'_> {
     pub(super) fn steps_of_sleepers(&mut self) -> Result<bool, RunError> {
         let any = self.schedule.steps.iter().any(|step| matches!(step.at, Site::In(_)));
         for id in self.tree.live_ids() {
-            if self.tree.thread(id).told_asleep && !any {
+            if self.tree.thread(id).told_asleep && !any && self.settings.standstill.is_none() {
                 continue;
             }
             let Some(point) = self.sleeping_point(id) else { continue };
@@ -67,7 +67,7 @@ impl Turns<'_> {
                 let (point, others) = (point.clone(), Threads::default());
                 self.journal.reach(Reached { point, others, receivable, fires, acts, looks: false }, lapsed);
             }
-            if self.steps_of_sleeper(id, &point)? {
+            if self.stands_still(id, &point)? || self.steps_of_sleeper(id, &point)? {
                 return Ok(true);
             }
         }
@@ -108,7 +108,8 @@ impl Turns<'_> {
         }
         self.note_awaited()?;
         self.note_listening()?;
-        let wanted = self.schedule.steps.iter().any(|step| step.at == Site::Quiet);
+        let wanted =
+            self.schedule.steps.iter().any(|step| step.at == Site::Quiet) || self.is_to_stand_still();
         let first = self.journal.first_quiet.is_empty();
         if self.journal.quiet_at == Some(self.journal.events.len()) || !(first || wanted) {
             return Ok(false);
@@ -127,6 +128,9 @@ impl Turns<'_> {
             }
             let nth = self.visit(leader, Site::Quiet);
             let point = Point { thread: name, site: Site::Quiet, nth };
+            if self.stands_still(thread, &point)? {
+                return Ok(true);
+            }
             let steps = self.steps_for(&point);
             // Where there is but one thread, the call in which it sleeps says as much.
             let looks = !self.settings.watch.is_empty() || self.seat.is_some();
@@ -153,7 +157,7 @@ impl Turns<'_> {
     }
 
     /// The steps for this point that were not taken, in their order.
-    fn steps_for(&self, point: &Point) -> Vec<(usize, Step)> {
+    pub(super) fn steps_for(&self, point: &Point) -> Vec<(usize, Step)> {
         let matches =
             |step: &Step| step.at == point.site && step.nth == point.nth && step.thread == point.thread;
         let steps = self.schedule.steps.iter().enumerate();
@@ -202,11 +206,11 @@ impl Turns<'_> {
                 held.told = true;
             }
         }
-        if self.take_step(thread, &point, &others)? {
+        if self.stands_still(thread, &point)? || self.take_step(thread, &point, &others)? {
             return Ok(Picked::Again);
         }
         if let Some(entering) = self.enter(thread, &others)? {
-            if self.take_step(thread, &entering, &others)? {
+            if self.stands_still(thread, &entering)? || self.take_step(thread, &entering, &others)? {
                 return Ok(Picked::Again);
             }
             self.leave_entering(thread, &entering);

@@ -3,6 +3,7 @@
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::time::wait::Wait;
+use crate::sys::procfs::Inside;
 use std::collections::HashMap;
 
 /// What is known of threads beside one that is parked, or was.
@@ -12,6 +13,8 @@ pub(in crate::supervise) struct Siblings {
     pub(in crate::supervise) marked: Vec<ThreadId>,
     /// Threads that make their call again, and what they were in.
     pub(in crate::supervise) again: HashMap<ThreadId, Again>,
+    /// Sleepers that somebody from outside got out of these calls, and that make them again.
+    pub(in crate::supervise) resumed: HashMap<ThreadId, Inside>,
 }
 
 /// A thread that makes its call again.

@@ -11,6 +11,7 @@
 //!
 //! Until the parked thread has gone on, no sibling may: it would stop.
 
+use crate::schedule::Syscall;
 use crate::signal::SignalSet;
 use crate::supervise::RunError;
 use crate::supervise::books::held::{Held, Place};
@@ -88,7 +89,9 @@ impl Turns<'_> {
         Ok(cleared)
     }
 
-    fn make_again(&mut self, id: ThreadId) -> Result<(), RunError> {
+    /// Has a thread that is held make its call again, which it comes back to at once or, if nobody receives that, later. It
+    /// must have a signal to look at, or the mark of one.
+    pub(in crate::supervise) fn make_again(&mut self, id: ThreadId) -> Result<(), RunError> {
         let (held, wait) = match std::mem::replace(&mut self.tree.thread_mut(id).state, State::Running) {
             State::Held(held) => (held, None),
             State::Waiting(held, wait) => (held, Some(wait)),
@@ -109,16 +112,39 @@ impl Turns<'_> {
     /// A thread has come to a call: true if it is the one that it was to make again, and it is where it was.
     pub(in crate::supervise) fn made_again(&mut self, id: ThreadId, notification: &Notification) -> bool {
         let Some(again) = self.code.siblings.again.remove(&id) else { return false };
+        let mut notification = *notification;
+        // Where it goes on, as it was held: the stub is none of the program's.
+        if matches!(again.place, Place::After(_)) {
+            notification.ip = again.call.1;
+        }
         if again.call != (notification.number, notification.ip, notification.args) {
             return false;
         }
-        let mut held = Held::new(*notification, again.place);
+        let mut held = Held::new(notification, again.place);
         held.told = again.told;
         self.tree.thread_mut(id).state = match again.wait {
             Some(wait) => State::Waiting(held, wait),
             None => State::Held(held),
         };
         true
+    }
+
+    /// A thread has come to a call: true if it is the one in which it slept, and which it has been let into again.
+    pub(in crate::supervise) fn sleeps_again(
+        &mut self,
+        id: ThreadId,
+        notification: &Notification,
+    ) -> Result<bool, RunError> {
+        let Some(inside) = self.code.siblings.resumed.remove(&id) else { return Ok(false) };
+        if (notification.number, notification.args) != (inside.number, inside.args) {
+            return Ok(false);
+        }
+        let told = self.tree.thread(id).told_asleep;
+        let held = Held::new(*notification, Place::Before(Syscall(notification.number as u32), 0));
+        let answer = held.proceed(self.cell.listener());
+        self.answered(id, answer)?;
+        self.tree.thread_mut(id).woken_in = Some((inside, told));
+        Ok(true)
     }
 
     /// Of the signals that are not blocked here those that a handler of this thread could have to take: of what is sent to a
