@@ -10,13 +10,14 @@
 
 use super::RunError;
 use crate::schedule::{Point, Step, ThreadName};
+use crate::signal::SignalSet;
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::tree::State;
 use crate::supervise::calls::Wakes;
 use crate::supervise::deliver;
 use crate::supervise::state::Turns;
-use crate::sys::procfs::Doing;
+use crate::sys::procfs::{Doing, Status};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -128,7 +129,9 @@ impl Turns<'_> {
                 }
             }
             let Some(status) = self.proc_status(id)? else { continue };
-            let why = match deliver::nudge_obstacle(&status) {
+            // One that is blocked stays pending, and does nothing when it is unblocked, unless it is caught.
+            let seen = Status { blocked: SignalSet::EMPTY, ..status.clone() };
+            let why = match deliver::nudge_obstacle(&seen) {
                 None if !status.deliverable().is_empty() => Some("a signal is about to be handled"),
                 None if self.waits_for_parked(id) => {
                     Some("another thread of its process is stopped at an instruction")
