@@ -230,7 +230,9 @@ pub fn check(asked: &Asked<'_>, supervisor: &mut dyn Supervise) -> Result<Checke
     checked.notes.sort();
     checked.notes.dedup();
     if let Some(why) = runs.not_held() {
-        checked.notes.push(format!("handlers were not checked everywhere: at {why}"));
+        checked.notes.push(format!(
+            "handlers were not checked everywhere: at {why} (explore --send SIGNAL --points at:PLACE has one come at a place without a stop)"
+        ));
     }
     checked.runs = runs.made();
     checked.cut = runs.cut();
