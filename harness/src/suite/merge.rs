@@ -102,8 +102,15 @@ fn belong_together(parts: &[Part<'_>]) -> Result<(), String> {
     let Some(of) = parts.first().map(|part| part.of) else { return Ok(()) };
     if parts.len() as u64 != of {
         let missing = (1..=of).filter(|part| !parts.iter().any(|other| other.number == *part)).take(10);
-        let missing: Vec<String> = missing.map(|part| part.to_string()).collect();
-        return Err(format!("of {of} parts {} are here; missing: {}", parts.len(), missing.join(", ")));
+        let missing: Vec<u64> = missing.collect();
+        let named: Vec<String> = missing.iter().map(u64::to_string).collect();
+        let seed = parts.first().map_or(0, |part| part.report.seed);
+        let next = missing.first().copied().unwrap_or(1);
+        return Err(format!(
+            "of {of} parts {} are here; missing: {}; each can be made alone, with what the others were asked for and `--seed {seed} --partition hash:{next}/{of}`",
+            parts.len(),
+            named.join(", "),
+        ));
     }
     Ok(())
 }
@@ -180,7 +187,10 @@ mod tests {
         let mut other_shell = part("hash:2/2", 1, 0, &["b"]);
         other_shell.searches[0].digest = Some("34cd".to_owned());
         for (other, said) in [
-            (None, "of 2 parts 1 are here; missing: 2"),
+            (
+                None,
+                "of 2 parts 1 are here; missing: 2; each can be made alone, with what the others were asked for and `--seed 1 --partition hash:2/2`",
+            ),
             (Some(part("hash:1/2", 1, 0, &[])), "both of part 1"),
             (Some(part("hash:2/2", 2, 0, &[])), "differ in seed"),
             (Some(part("hash:2/3", 1, 0, &[])), "one of 3 parts"),
