@@ -6,6 +6,7 @@ mod sections;
 mod turns;
 mod whole;
 
+use super::baseline::Accepting;
 use super::exit::{Exit, Stop};
 use super::options::{Format, RUNS, Search, duration};
 use super::progress::Progress;
@@ -24,6 +25,7 @@ use crate::show::count;
 use crate::signal::{Signal, SignalSet, UnknownSignal};
 use crate::slots::Stopwatch;
 use crate::store;
+use crate::suite::report::Subject;
 use crate::suite::{self, Against, How, Job, Reached, Shown};
 use crate::supervise::Settings;
 use crate::trace::Acts;
@@ -115,6 +117,8 @@ pub(super) struct Args {
     /// A warning of a signal handler counts like a finding
     #[arg(long, conflicts_with = "no_handler_checks", help_heading = "Expectation")]
     strict: bool,
+    #[command(flatten)]
+    accepting: Accepting,
     /// Write the search down as a scenario, with what it found
     #[arg(long, value_name = "FILE.ron")]
     save: Option<PathBuf>,
@@ -126,7 +130,7 @@ pub(super) struct Args {
         long,
         env = "SIGRACE_PARTITION",
         value_name = "hash:i/n",
-        conflicts_with = "save",
+        conflicts_with_all = ["save", "baseline"],
         requires = "seed",
         help_heading = "Search"
     )]
@@ -236,6 +240,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let slots = host::slots()?;
     args.search.traces.check()?;
     args.save.as_deref().map(store::writable).transpose().map_err(Stop::refused)?;
+    let baseline = args.accepting.read()?;
     let launch = args.target.launch()?;
     let clients = args.target.clients(&launch)?;
     let seed = args.search.seed.or_new();
@@ -293,7 +298,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             plan.time,
             Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)),
         )
-        .of(&job_name, (searches > 1).then(|| whole.findings()));
+        .of(&job_name, (searches > 1).then(|| whole.findings()))
+        .accepting(baseline.as_ref(), Subject::program(&name, &plan));
         let job = Job {
             name: job_name,
             settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
@@ -334,6 +340,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             done.notes.extend(sections.given.told());
         }
         done.known = whole.known(&done);
+        if let Some(baseline) = &baseline {
+            done.accept(baseline);
+        }
         let found = args.search.first && !done.report.findings.is_empty();
         if found {
             for told in turns.told(|index| sections.each.get(index).map(|one| one.name(&name, searches))) {
@@ -359,7 +368,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         }
         sections.learn(index, &done);
     }
-    whole.finish(args, seed, clock.elapsed())
+    whole.finish(args, baseline.as_ref(), seed, clock.elapsed())
 }
 
 /// What a person types who does this: nothing, keys that cause signals by default, or text as well.
@@ -474,6 +483,9 @@ impl explore::Progress for Progress {
     }
 
     fn found(&self, finding: &Finding) {
+        if self.is_accepted(finding) {
+            return;
+        }
         let (what, by) = (judge::title(finding.breaks), &finding.schedule);
         self.aside(|| complain(format_args!("found: {}: {what}, by {by}", self.name())));
     }

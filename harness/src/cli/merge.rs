@@ -1,14 +1,12 @@
 //! `sigrace merge`: the reports of all parts of a suite, or of one search, become one.
 
 use super::exit::{Exit, Stop};
+use super::reports;
 use super::run::gravity;
 use super::say::say;
-use crate::store;
 use crate::suite::report::Report;
 use crate::suite::{self, Together};
-use serde_json::Value;
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Join the JSON reports of all parts of a suite (`sigrace run --partition hash:i/n --format json`), or of one search
 /// (`sigrace explore --partition hash:i/n --format json`), into one
@@ -22,16 +20,10 @@ pub(super) struct Args {
     reports: Vec<PathBuf>,
 }
 
-/// A report may have so many bytes.
-const MOST_OF_REPORT: u64 = 32 << 20;
-
-/// No count in a report is larger.
-const MOST_OF_ANYTHING: u64 = 1 << 53;
-
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let mut reports = Vec::new();
     for path in &args.reports {
-        reports.push((path.as_path(), read(path)?));
+        reports.push((path.as_path(), reports::read(path)?));
     }
     let exits = reports.iter().map(|(path, report)| {
         let unknown = || Stop::refused(format_args!("{} has no exit code of sigrace", path.display()));
@@ -52,30 +44,6 @@ fn exit(gravest: Exit, together: Option<Together>) -> Exit {
         Some(_) if gravity(gravest) > gravity(Exit::Failed) => gravest,
         Some(Together { interrupted: true, .. }) => Exit::Interrupted,
         Some(Together { verdict, .. }) => verdict.into(),
-    }
-}
-
-fn read(path: &Path) -> Result<Report, Stop> {
-    let bad = |error: &dyn Display| {
-        Stop::refused(format_args!("cannot read the report {}: {error}", path.display()))
-    };
-    let text = store::read(path, MOST_OF_REPORT).map_err(Stop::refused)?;
-    let value: Value = serde_json::from_slice(&text).map_err(|error| bad(&error))?;
-    if let Some(number) = too_large(&value) {
-        return Err(bad(&format!("{number} is no number of anything that can be counted")));
-    }
-    serde_json::from_value(value).map_err(|error| bad(&error))
-}
-
-/// A number that no search could have come to, and that could not be added to another one. A seed may be any.
-fn too_large(value: &Value) -> Option<u64> {
-    match value {
-        Value::Number(number) => number.as_u64().filter(|number| *number > MOST_OF_ANYTHING),
-        Value::Array(values) => values.iter().find_map(too_large),
-        Value::Object(fields) => {
-            fields.iter().filter(|(name, _)| *name != "seed").find_map(|(_, value)| too_large(value))
-        }
-        Value::Null | Value::Bool(_) | Value::String(_) => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod baseline;
 mod check;
 mod completions;
 mod dashes;
@@ -20,6 +21,7 @@ mod points;
 mod progress;
 mod replay;
 mod report;
+mod reports;
 mod run;
 mod say;
 mod show;

@@ -83,7 +83,7 @@ impl Search {
             ..Plan::default()
         };
         let strategy = self.strategy()?;
-        Ok(How { plan, strategy, keep: self.traces.keep(), cancel: Arc::clone(cancel) })
+        Ok(How { plan, strategy, keep: self.traces.keep(), baseline: None, cancel: Arc::clone(cancel) })
     }
 
     /// The strategy that was asked for, by its name or by what only one has. Its runs are those of `--runs`, or as many as

@@ -1,6 +1,10 @@
 //! How far the search is, on standard error; nothing where that is no terminal.
 
+use crate::explore::Finding;
+use crate::suite::Baseline;
+use crate::suite::report::Subject;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A bar with the runs so far, their speed, the points reached, the findings, and the time left.
@@ -12,6 +16,8 @@ pub(super) struct Progress {
     name: String,
     /// Findings of the searches before; none if it is the only one.
     before: Option<u64>,
+    /// What is accepted, and what this search is called there.
+    accepted: Option<(Arc<Baseline>, Subject)>,
 }
 
 impl Progress {
@@ -29,7 +35,7 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Progress { bar, until: None, name: String::new(), before: None }
+        Progress { bar, until: None, name: String::new(), before: None, accepted: None }
     }
 
     /// For a search that may take so long, or if that is not limited make so many runs, if that is.
@@ -44,6 +50,17 @@ impl Progress {
     pub(super) fn of(mut self, name: &str, before: Option<u64>) -> Progress {
         (self.name, self.before) = (name.to_owned(), before);
         self
+    }
+
+    /// Of a search of which this may be accepted.
+    pub(super) fn accepting(mut self, baseline: Option<&Arc<Baseline>>, subject: Subject) -> Progress {
+        self.accepted = baseline.map(|baseline| (Arc::clone(baseline), subject));
+        self
+    }
+
+    /// True if a finding may be accepted, so that nobody need be told at once.
+    pub(super) fn is_accepted(&self, finding: &Finding) -> bool {
+        self.accepted.as_ref().is_some_and(|(baseline, subject)| baseline.seems_to_have(subject, finding))
     }
 
     /// What is searched.

@@ -39,12 +39,28 @@ fn junit(report: &Report) -> Result<String, Stop> {
         case.set_classname("sigrace");
         if let Some(result) = &search.result {
             let mut text = format!("{}; seed {}", result.extent, report.seed);
+            for finding in &result.findings {
+                if let Some(file) = &finding.accepted {
+                    text += &format!("\naccepted by {file}: {}", sentence(finding));
+                }
+            }
             for warning in &result.warnings {
                 text += &format!("\nwarning: {}", warning.explanation);
             }
             case.set_system_out(text);
         }
         suite.add_test_case(case);
+    }
+    let unseen = report.unseen.iter().map(|unseen| {
+        let by = unseen.schedule.join("; ");
+        format!(
+            "not seen again: {}: {} by {by} (accepted by {})",
+            unseen.subject, unseen.breaks, unseen.accepted
+        )
+    });
+    let unseen: Vec<String> = unseen.collect();
+    if !unseen.is_empty() {
+        suite.set_system_out(unseen.join("\n"));
     }
     for name in &report.not_begun {
         let mut status = TestCaseStatus::skipped();
@@ -73,11 +89,12 @@ fn status(search: &Search) -> TestCaseStatus {
 fn troubles(search: &Search) -> Vec<String> {
     let mut lines: Vec<String> = search.error.iter().cloned().collect();
     if let Some(result) = &search.result {
-        let unknown = result.findings.iter().filter(|finding| !finding.known);
+        let unknown = result.findings.iter().filter(|finding| !finding.known && finding.accepted.is_none());
         lines.extend(unknown.map(sentence));
         // Without a scenario nobody has promised anything of the handlers.
         let promised = search.file.is_some() && search.verdict.as_deref() != Some("pass");
-        let unknown = result.warnings.iter().filter(|warning| promised && !warning.known);
+        let unknown =
+            result.warnings.iter().filter(|warning| promised && !warning.known && warning.accepted.is_none());
         lines.extend(unknown.map(|warning| warning.explanation.clone()));
         for missing in &result.missing {
             lines.push(format!("not found: {} by {}", missing.breaks, missing.schedule.join("; ")));
@@ -112,7 +129,8 @@ fn annotations(search: &Search) -> Vec<String> {
     }
     if let (None, Some(result)) = (&search.file, &search.result) {
         let warning = |text: &String| format!("::warning title={title}::{}", data(text));
-        lines.extend(result.warnings.iter().map(|found| warning(&found.explanation)));
+        let new = result.warnings.iter().filter(|found| found.accepted.is_none());
+        lines.extend(new.map(|found| warning(&found.explanation)));
     }
     lines
 }
@@ -142,6 +160,7 @@ mod tests {
             program: None,
             digest: None,
             asked: None,
+            subject: None,
             notes: Vec::new(),
             result: Some(Found {
                 from: None,

@@ -1,5 +1,6 @@
 //! `sigrace run`: scenarios, as many at once as there are CPUs.
 
+use super::baseline::{self, Accepting};
 use super::exit::{Code, Exit, Stop};
 use super::options::{Format, Search};
 use super::progress::Progress;
@@ -43,6 +44,8 @@ pub(super) struct Args {
     #[arg(long, env = "SIGRACE_PARTITION", value_name = "hash:i/n")]
     partition: Option<Partition>,
     #[command(flatten)]
+    accepting: Accepting,
+    #[command(flatten)]
     search: Search,
 }
 
@@ -59,6 +62,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         let names: Vec<String> = found.into_iter().map(|found| found.name).collect();
         return say(names.join("\n")).map(|()| Exit::AsExpected);
     }
+    let baseline = args.accepting.read()?;
     let trials = prepare(found)?;
     let cancel = interrupt::flag()?;
     let slots = host::slots()?;
@@ -67,13 +71,14 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let seed = args.search.seed.seed.unwrap_or(SEED);
     // A part may be empty.
     let together = jobs.min(trials.len()).max(1);
-    let how = args.search.how(seed, (jobs / together).max(1), &cancel)?;
+    let how = How { baseline, ..args.search.how(seed, (jobs / together).max(1), &cancel)? };
     let clock = Stopwatch::start(slots.waited());
     let format = args.search.output.format;
     let results = all(&trials, together, &how, &slots, format)?;
     let exit = summary(&trials, &results, seed, clock.elapsed(), format)?;
     let partition = args.partition.map(|partition| partition.to_string());
     let report = machine_readable(&trials, &results, seed, exit);
+    let report = baseline::complete(format, how.baseline.as_ref(), report)?;
     report::finish(format, &Report { suite: Some(suite), partition, ..report })?;
     Ok(exit)
 }
@@ -187,6 +192,9 @@ fn tell(trial: &Trial, result: &Tried, format: Format) -> Result<(), Stop> {
             say(&format!("{:9}  {name}  {}", outcome.verdict.to_string(), done.extent()))?;
             if let Some(error) = done.unwritten() {
                 complain(format_args!("sigrace: {name}: {error}"));
+            }
+            for line in done.accepted_lines(name) {
+                say(&format!("           {line}"))?;
             }
             for note in &outcome.notes {
                 say(&format!("           {note}"))?;

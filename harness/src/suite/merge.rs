@@ -157,6 +157,7 @@ mod tests {
             program: Some("/bin/sh".to_owned()),
             digest: Some("12ab".to_owned()),
             asked: None,
+            subject: None,
             notes: Vec::new(),
             result: None,
         };

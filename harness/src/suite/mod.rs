@@ -2,9 +2,13 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod accepted;
 mod arrival;
+mod baseline;
 mod budget;
+mod confirmed;
 mod files;
+mod identity;
 mod library;
 mod libtest;
 mod merge;
@@ -22,13 +26,17 @@ mod told;
 mod trial;
 pub mod worker;
 
+pub use accepted::{Baseline, Unseen};
+pub use baseline::{baseline, comparable};
 pub use files::{Case, FindError, Found, cases, find};
 pub use libtest::{SuiteError, trace_directory, trials};
 pub use merge::{Together, merge};
 pub use receivers::{ends_others, look, worth_doing};
 pub use record::{DigestError, Keep};
 pub use script::script;
-pub use search::{Against, Done, Halfway, Job, Reached, SearchError, go_on, one_step, search, settings};
+pub use search::{
+    Accepted, Against, Done, Halfway, Job, Reached, SearchError, go_on, one_step, search, settings,
+};
 pub use select::{DEFAULT_FOLDER, Selection};
 pub use shown::Shown;
 pub use sweep::code;

@@ -4,17 +4,18 @@
 //! gives the same report, byte for byte.
 
 pub use super::arrival::Arrival;
-use super::arrival::arrivals;
+pub use super::confirmed::{Confirmed, Landing};
+use super::confirmed::{names, steps};
+pub use super::identity::{Identity, Place, Subject};
 use super::search::{Done, SearchError};
 use super::trial::{self, Trial};
 use crate::checks::Warning;
 use crate::compile;
-use crate::explore::{self, Alike, Comparison, Cut, Executed, Finding, Level, Loop, Verdict};
-use crate::judge;
+use crate::explore::{self, Alike, Comparison, Cut, Executed, Level, Loop, Verdict};
 use crate::scenario;
-use crate::schedule::{Schedule, Step};
+use crate::schedule::Step;
 use crate::show;
-use crate::trace::{Frame, Outcome, Run, Trace};
+use crate::trace::{Outcome, Run};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,9 @@ pub struct Report {
     pub searches: Vec<Search>,
     /// The names of scenarios that were not begun, since the user asked to stop.
     pub not_begun: Vec<String>,
+    /// Findings that a baseline has accepted, and the searches made for this report did not find.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Unseen>,
 }
 
 /// What came of one search.
@@ -63,6 +67,9 @@ pub struct Search {
     pub digest: Option<String>,
     /// SHA-256 of the program's arguments and of what the search was asked to do: the same for all parts of one search.
     pub asked: Option<String>,
+    /// What is searched, as it is called in every build and with every seed; none in reports of a version that does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
     /// What a person should know even of a search that passed.
     pub notes: Vec<String>,
     /// What was done; none where there is no result.
@@ -169,6 +176,9 @@ pub struct Warned {
     pub explanation: String,
     /// True if the scenario knows it.
     pub known: bool,
+    /// The baseline that has accepted it, if one has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
     /// The steps of the run that showed it.
     pub schedule: Vec<String>,
 }
@@ -261,64 +271,25 @@ pub struct Distinct {
     pub example: Vec<String>,
 }
 
-/// A confirmed finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Confirmed {
-    /// The most telling expectation that it breaks.
-    pub breaks: String,
-    /// What else it breaks.
-    pub also: Vec<String>,
-    /// The steps of other minimal schedules that break the same at other calls, each confirmed; the simplest few.
-    pub elsewhere: Vec<Vec<String>>,
-    /// How many more were seen; of several parts of a search, at least so many.
-    pub elsewhere_more: u64,
-    /// True if the scenario knows it.
-    pub known: bool,
-    /// What broke, in a sentence.
-    pub explanation: String,
-    /// The steps of the minimal schedule, in the order in which they are taken.
-    pub schedule: Vec<String>,
-    /// Where in the program's own code the steps landed; steps of which that is not known are not there.
-    #[serde(default, rename = "where", skip_serializing_if = "Vec::is_empty")]
-    pub landings: Vec<Landing>,
-    /// The handlers that ran in it, in their order; none where that could not be seen.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub handlers: Vec<Arrival>,
-    /// The run of the search in which it was first seen, counted from 1; 0 is the reference run. Of several parts: the run
-    /// of that part in which it was seen after the fewest.
-    pub first: u64,
-    /// Runs of the search that showed it.
-    pub runs: u64,
-    /// True if the budget for shrinking was used up, so that a simpler schedule may exist.
-    pub shrink_cut: bool,
-    /// How often this very schedule was run, and went and ended the same way each time.
-    pub confirmed: u32,
-    /// The file of its trace; none if it could not be written.
-    pub trace: Option<String>,
-    /// The command that makes the run again.
-    pub replay: Option<String>,
-}
-
-/// Where in the program's own code a step landed: in the innermost function that has a source line, if any has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Landing {
-    /// Which step of the schedule, counted from 1.
-    pub step: u64,
-    /// The function; none if the program does not say.
-    pub function: Option<String>,
-    /// The source file, as the compiler wrote it; none without debug information.
-    pub file: Option<String>,
-    /// The line in it, from 1.
-    pub line: Option<u32>,
-}
-
 /// A known finding that was not found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Missing {
     /// The expectation that should break.
+    pub breaks: String,
+    /// The steps of its schedule.
+    pub schedule: Vec<String>,
+}
+
+/// An accepted finding that was not found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unseen {
+    /// The baseline that has accepted it.
+    pub accepted: String,
+    /// What is searched.
+    pub subject: Subject,
+    /// The expectation that it breaks.
     pub breaks: String,
     /// The steps of its schedule.
     pub schedule: Vec<String>,
@@ -350,6 +321,7 @@ impl Report {
             exit,
             searches,
             not_begun,
+            unseen: Vec::new(),
         }
     }
 
@@ -375,6 +347,7 @@ impl Search {
                 program: Some(trial.launch.file.display().to_string()),
                 digest: outcome.done.as_ref().map(|done| done.digest.clone()),
                 asked: outcome.done.as_ref().map(|done| done.asked.clone()),
+                subject: outcome.done.as_ref().map(|done| done.subject.clone()),
                 notes: outcome.notes.clone(),
                 result: outcome
                     .done
@@ -399,6 +372,7 @@ impl Search {
             program: None,
             digest: None,
             asked: None,
+            subject: None,
             notes: Vec::new(),
             result: None,
         }
@@ -415,6 +389,7 @@ impl Search {
             program: Some(done.file.display().to_string()),
             digest: Some(done.digest.clone()),
             asked: Some(done.asked.clone()),
+            subject: Some(done.subject.clone()),
             notes: done.notes.iter().chain(&done.checked.notes).cloned().collect(),
             result: Some(Found::new(done, &[], &[])),
         }
@@ -483,7 +458,7 @@ impl Found {
                     differs: unstable.differs.map(|index| index as u64),
                 })
                 .collect(),
-            warnings: done.checked.warnings.iter().map(|warning| Warned::new(warning, warns)).collect(),
+            warnings: Warned::all(done, warns),
             check_runs: done.checked.runs,
         }
     }
@@ -498,6 +473,15 @@ impl Undisturbed {
 }
 
 impl Warned {
+    fn all(done: &Done, warns: &[scenario::Warned]) -> Vec<Warned> {
+        let each = done.checked.warnings.iter().enumerate();
+        each.map(|(index, warning)| Warned {
+            accepted: done.accepted.warnings.get(&index).cloned(),
+            ..Warned::new(warning, warns)
+        })
+        .collect()
+    }
+
     fn new(warning: &Warning, warns: &[scenario::Warned]) -> Warned {
         Warned {
             rule: format!("{:?}", warning.rule),
@@ -507,6 +491,7 @@ impl Warned {
             interrupted: warning.interrupted.clone(),
             explanation: warning.to_string(),
             known: warns.iter().any(|known| (known.rule, &known.line) == (warning.rule, &warning.line)),
+            accepted: None,
             schedule: steps(&warning.schedule),
         }
     }
@@ -579,54 +564,6 @@ pub(super) fn cut_of_name(name: &str) -> Option<Cut> {
 /// Names all that makes an outcome distinct.
 fn digest_of(outcome: &Outcome) -> String {
     compile::digest_of([format!("{:?}", outcome.without_moments().essence()).as_bytes()])
-}
-
-impl Confirmed {
-    fn new(done: &Done, index: usize, finding: &Finding, known: bool) -> Confirmed {
-        let trace = done.traces.get(index).and_then(|(_, path)| path.as_ref().ok());
-        Confirmed {
-            breaks: format!("{:?}", finding.breaks),
-            also: names(&finding.also),
-            elsewhere: finding.elsewhere.iter().map(steps).collect(),
-            elsewhere_more: finding.elsewhere_more as u64,
-            known,
-            explanation: judge::explain(&done.expectations, finding.breaks, &finding.run),
-            schedule: steps(&finding.schedule),
-            landings: done.traces.get(index).map_or_else(Vec::new, |(trace, _)| landings(trace)),
-            handlers: done.traces.get(index).map_or_else(Vec::new, |(trace, _)| arrivals(trace)),
-            first: finding.first,
-            runs: finding.runs,
-            shrink_cut: finding.shrink_cut,
-            confirmed: finding.confirmed,
-            trace: trace.map(|path| path.display().to_string()),
-            replay: done.replay_command(index),
-        }
-    }
-}
-
-fn landings(trace: &Trace) -> Vec<Landing> {
-    let frames = show::landings(trace).into_iter().zip(1..);
-    let landing = |(frame, step): (Option<&Frame>, u64)| {
-        let frame = frame?;
-        let line = frame.line_of_program();
-        let function = line.map_or(frame.function.as_deref(), |line| line.function);
-        Some(Landing {
-            step,
-            function: function.map(str::to_owned),
-            file: line.map(|line| line.file.to_owned()),
-            line: line.map(|line| line.number),
-        })
-    };
-    frames.filter_map(landing).collect()
-}
-
-/// Names as scenarios have them.
-fn names(broken: &[crate::trace::Broken]) -> Vec<String> {
-    broken.iter().map(|broken| format!("{broken:?}")).collect()
-}
-
-fn steps(schedule: &Schedule) -> Vec<String> {
-    schedule.steps.iter().map(ToString::to_string).collect()
 }
 
 /// The JSON Schema (draft 2020-12) of a report, with a line end.

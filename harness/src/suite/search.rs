@@ -1,5 +1,6 @@
 //! One search, from its settings to its report and its traces.
 
+use super::identity::Subject;
 use super::library::{self, ChartError, Charted};
 use super::record::{DigestError, Keep, KeepAll, Recorder};
 use super::shown::Shown;
@@ -79,8 +80,23 @@ pub struct Done {
     pub notes: Vec<String>,
     /// Each finding's trace, in the order of the findings, and its file or why there is none.
     pub traces: Vec<(Trace, Result<PathBuf, FileError>)>,
+    /// What is searched, as it is called in every build.
+    pub subject: Subject,
+    /// What a baseline has accepted of it.
+    pub accepted: Accepted,
     /// The findings that another search of the same program has found before, by their index, and what that one is called.
     pub known: BTreeMap<usize, String>,
+}
+
+/// What a baseline has accepted of a search: findings and warnings by their index, each with the file that has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Findings that are accepted.
+    pub findings: BTreeMap<usize, String>,
+    /// Findings that are known, but also show where they were not known to.
+    pub but_for: BTreeMap<usize, String>,
+    /// Warnings of handlers.
+    pub warnings: BTreeMap<usize, String>,
 }
 
 /// Why a search came to no end.
@@ -304,6 +320,8 @@ fn advanced(
         checked,
         notes,
         traces,
+        subject: subject(job),
+        accepted: Accepted::default(),
         known: BTreeMap::new(),
     };
     let extent = Extent::of(&done.report).to_string();
@@ -341,6 +359,21 @@ where
     let base = reference.schedule.clone();
     let state = Box::new(Searching::new(&charted.plan, reference));
     Ok(Halfway { charted, recorder, expectations, base, state })
+}
+
+/// What is searched.
+fn subject(job: &Job) -> Subject {
+    fn is_scenario(against: &Against) -> bool {
+        match against {
+            Against::Scenario(_) => true,
+            Against::Reference(_) => false,
+            Against::Only(_, whole) => is_scenario(whole),
+        }
+    }
+    match is_scenario(&job.against) {
+        true => Subject::scenario(&job.name),
+        false => Subject::program(job.settings.launch.argv.first().map_or("", String::as_str), &job.plan),
+    }
 }
 
 /// What a search is: all that it was asked to do, but for the part, and the number of workers, which changes nothing.

@@ -8,6 +8,7 @@ use crate::schedule::{Schedule, Step};
 use crate::show::{self, Extent, Page, count};
 use crate::store::{self, FileError};
 use crate::trace::Broken;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ impl Done {
         let findings = self.report.findings.len();
         let mut text = format!(
             "{name}: {verdict}, {}, {} in {:.1} s; seed {seed}\n",
-            count(findings as u64, "finding"),
+            self.counted(),
             self.extent(),
             elapsed.as_secs_f64()
         );
@@ -64,6 +65,19 @@ impl Done {
         text
     }
 
+    /// How many findings there are, and how many of them are accepted: `1 finding, 2 known findings (accepted by FILE)`.
+    fn counted(&self) -> String {
+        let accepted = &self.accepted.findings;
+        let new = self.report.findings.len() - accepted.len();
+        let mut text = count(new as u64, "finding");
+        let files: BTreeSet<&String> = accepted.values().collect();
+        for file in files {
+            let known = accepted.values().filter(|other| *other == file).count();
+            text += &format!(", {} (accepted by {file})", count(known as u64, "known finding"));
+        }
+        text
+    }
+
     /// What to type next, where the search came to no clear end.
     pub fn next(&self) -> Option<String> {
         let Report { seed, verdict, coverage, cut, unfinished, .. } = &self.report;
@@ -95,6 +109,9 @@ impl Done {
 
     /// A finding for a person: what broke, in one sentence; the schedule, the run, and how to see it again.
     pub fn tell(&self, index: usize, name: &str, page: Page) -> String {
+        if let Some(line) = self.accepted_line(index, name) {
+            return line + "\n";
+        }
         let Some(finding) = self.report.findings.get(index) else { return String::new() };
         if let Some(other) = self.known.get(&index) {
             let what = judge::title(finding.breaks);
@@ -103,6 +120,9 @@ impl Done {
         let sentence = judge::explain(&self.expectations, finding.breaks, &finding.run);
         let mut text = show::finding(name, finding.breaks, &sentence, &finding.schedule, page);
         text += &show::elsewhere(finding);
+        if let Some(file) = self.accepted.but_for.get(&index) {
+            text += &format!("  {file} has it, but not all of the places where it also shows\n");
+        }
         if finding.shrink_cut {
             text += "  (the runs for shrinking were used up: a simpler schedule may exist)\n";
         }
@@ -114,6 +134,18 @@ impl Done {
             };
         }
         text
+    }
+
+    /// The same of one that is accepted, in a line.
+    fn accepted_line(&self, index: usize, name: &str) -> Option<String> {
+        let (file, finding) = (self.accepted.findings.get(&index)?, self.report.findings.get(index)?);
+        let (what, by) = (judge::title(finding.breaks), &finding.schedule);
+        Some(format!("known finding: {name}: {what}, by {by} (accepted by {file})"))
+    }
+
+    /// All that are accepted, a line each.
+    pub fn accepted_lines(&self, name: &str) -> Vec<String> {
+        self.accepted.findings.keys().filter_map(|index| self.accepted_line(*index, name)).collect()
     }
 
     /// The command that makes the run of a finding again, if its trace could be written: `replay: sigrace replay PATH`.
@@ -139,7 +171,11 @@ impl Done {
     /// What the checks of handlers have to say, a line each.
     pub fn warnings(&self) -> Vec<String> {
         let Checked { warnings, notes, .. } = &self.checked;
-        let mut lines: Vec<String> = warnings.iter().map(|warning| format!("warning: {warning}")).collect();
+        let line = |(index, warning)| match self.accepted.warnings.get(&index) {
+            Some(file) => format!("known warning: {warning} (accepted by {file})"),
+            None => format!("warning: {warning}"),
+        };
+        let mut lines: Vec<String> = warnings.iter().enumerate().map(line).collect();
         lines.extend(self.notes.iter().chain(notes).map(|note| format!("note: {note}")));
         lines
     }

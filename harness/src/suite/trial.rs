@@ -1,5 +1,6 @@
 //! A scenario as a trial: what it asks for is looked for, and what was found is compared with what it knows.
 
+use super::accepted::Baseline;
 use super::files::Case;
 use super::record::Keep;
 use super::search::{Against, Done, Job, SearchError, search, settings};
@@ -30,6 +31,8 @@ pub struct How {
     pub strategy: Option<Strategy>,
     /// What is written down.
     pub keep: Keep,
+    /// What is accepted: it is found, and no failure.
+    pub baseline: Option<Arc<Baseline>>,
     /// Set from outside to end early.
     pub cancel: Arc<AtomicBool>,
 }
@@ -38,7 +41,13 @@ impl How {
     /// As the scenarios say, with one worker each.
     pub fn plain(folder: PathBuf) -> How {
         let plan = Plan { seed: SEED, ..Plan::default() };
-        How { plan, strategy: None, keep: Keep { folder, all: false }, cancel: Arc::default() }
+        How {
+            plan,
+            strategy: None,
+            keep: Keep { folder, all: false },
+            baseline: None,
+            cancel: Arc::default(),
+        }
     }
 
     /// The strategies with the budget that was asked for. A time without a number of runs means any number: what comes to
@@ -153,7 +162,12 @@ impl Trial {
             shown: Default::default(),
         };
         match search(&job, slots, progress) {
-            Ok(done) => Ok(self.judge(done, page)),
+            Ok(mut done) => {
+                if let Some(baseline) = &how.baseline {
+                    done.accept(baseline);
+                }
+                Ok(self.judge(done, page))
+            }
             Err(error) => match error.verdict() {
                 Some(verdict) => {
                     let text = format!("{}: {verdict}: {error}\n", self.case.name);
@@ -182,7 +196,7 @@ impl Trial {
     /// Compares what was found with what is known.
     fn judge(&self, done: Done, page: Page) -> Outcome {
         let name = &self.case.name;
-        let known = &self.case.scenario.finds;
+        let known = &[&self.case.scenario.finds[..], &done.accepted()].concat();
         let (mut notes, followed) = self.kept(&done);
         let (warned, missed) = self.warnings(&done);
         let wrong = !warned.is_empty() || !missed.is_empty();
@@ -239,10 +253,12 @@ impl Trial {
         let found = &done.checked.warnings;
         let is =
             |warning: &Warning, known: &Warned| (warning.rule, &warning.line) == (known.rule, &known.line);
-        let unknown = found.iter().filter(|warning| !known.iter().any(|known| is(warning, known)));
+        let unknown = found.iter().enumerate().filter(|(index, warning)| {
+            !done.accepted.warnings.contains_key(index) && !known.iter().any(|known| is(warning, known))
+        });
         let missing = known.iter().filter(|known| !found.iter().any(|warning| is(warning, known)));
         (
-            unknown.map(|warning| format!("warning: {warning}")).collect(),
+            unknown.map(|(_, warning)| format!("warning: {warning}")).collect(),
             missing.map(|known| format!("no warning: {:?} at {}", known.rule, known.line)).collect(),
         )
     }

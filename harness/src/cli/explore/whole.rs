@@ -1,6 +1,7 @@
 //! What the searches of one command come to together.
 
 use super::Args;
+use crate::cli::baseline;
 use crate::cli::exit::{Exit, Stop};
 use crate::cli::options::RUNS;
 use crate::cli::report;
@@ -9,9 +10,10 @@ use crate::explore::{Cut, Verdict};
 use crate::judge;
 use crate::show::count;
 use crate::store::FileError;
-use crate::suite::{self, Done, How, Job, SearchError};
+use crate::suite::{self, Baseline, Done, How, Job, SearchError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The searches so far.
@@ -21,6 +23,7 @@ pub(super) struct Whole {
     interrupted: bool,
     verdicts: Vec<Verdict>,
     findings: u64,
+    accepted: u64,
     runs: u64,
     /// What was found and the command that shows it again, a line each.
     replay: Vec<String>,
@@ -63,12 +66,18 @@ impl Whole {
         let interrupted = done.report.cut == Some(Cut::Interrupted);
         let verdict = done.report.verdict;
         let known = &done.known;
-        self.findings += done.report.findings.len().saturating_sub(known.len()) as u64;
+        let accepted = &done.accepted;
+        self.accepted += accepted.findings.keys().filter(|index| !known.contains_key(index)).count() as u64;
+        let is_new = |index: &usize| !known.contains_key(index) && !accepted.findings.contains_key(index);
+        self.findings += (0..done.report.findings.len()).filter(is_new).count() as u64;
         self.runs += done.report.runs;
-        self.warned |= !done.checked.warnings.is_empty();
+        self.warned |= done.checked.warnings.len() > accepted.warnings.len();
         let new = done.report.findings.iter().enumerate().filter(|(index, _)| !known.contains_key(index));
         for (index, finding) in new {
             self.found.extend(done.trace(index).map(|path| (path.to_owned(), job.name.clone())));
+            if !is_new(&index) {
+                continue;
+            }
             let what = format!("{}: {}", job.name, judge::title(finding.breaks));
             self.replay.extend([Some(what), done.replay(index)].into_iter().flatten());
         }
@@ -101,7 +110,13 @@ impl Whole {
     }
 
     /// The last lines, the report for machines, and the exit code: the gravest that there was.
-    pub(super) fn finish(self, args: &Args, seed: u64, elapsed: Duration) -> Result<Exit, Stop> {
+    pub(super) fn finish(
+        self,
+        args: &Args,
+        baseline: Option<&Arc<Baseline>>,
+        seed: u64,
+        elapsed: Duration,
+    ) -> Result<Exit, Stop> {
         let format = args.search.output.format;
         let verdict = Verdict::together(self.verdicts.iter().copied());
         let strict = args.strict && self.warned;
@@ -111,7 +126,10 @@ impl Whole {
         if self.searches.len() > 1 {
             let seconds = elapsed.as_secs_f64();
             let (searches, runs) = (self.searches.len(), count(self.runs, "run"));
-            let findings = count(self.findings, "finding");
+            let mut findings = count(self.findings, "finding");
+            if self.accepted > 0 {
+                findings += &format!(", {}", count(self.accepted, "known finding"));
+            }
             let last =
                 format_args!("\n{searches} searches: {findings}, {runs} in {seconds:.1} s; seed {seed}");
             report::tell(format, last)?;
@@ -121,6 +139,7 @@ impl Whole {
         }
         let partition = args.partition.map(|partition| partition.to_string());
         let report = suite::report::Report::new(seed, exit as u8, self.searches, Vec::new());
+        let report = baseline::complete(format, baseline, report)?;
         report::finish(format, &suite::report::Report { partition, ..report })?;
         match self.failed {
             Some(error) => Err(Stop::new(Exit::Harness, error)),
