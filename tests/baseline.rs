@@ -145,11 +145,55 @@ fn a_baseline_that_is_none_is_refused_with_its_place() {
         ("cut.json", "cut.json:2:14: it is no report of sigrace: EOF while parsing"),
         ("typo.json", "typo.json:3:8: it is no report of sigrace: unknown field `sead`"),
         ("none.json", "none.json: No such file"),
-        ("later.json", "later.json is no report of format 1, but of format 2"),
+        ("later.json", "later.json is a report of format 2, and this sigrace reads format 1"),
     ] {
-        let output = sigrace(folder, &["explore", "--baseline", file, "--", "true"]);
-        ends(&output, 102);
-        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+        for words in [&["explore", "--baseline", file, "--", "true"][..], &["diff", file, file]] {
+            let output = sigrace(folder, words);
+            ends(&output, 102);
+            assert!(stderr(&output).contains(said), "{}", stderr(&output));
+        }
     }
     ends(&sigrace(folder, &["explore", "--first", "--baseline", "cut.json", "--", "true"]), 2);
+}
+
+#[test]
+fn two_reports_are_told_apart_by_findings_and_by_what_is_covered() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    build(folder, &["-g", "-DWAIT=wait_for_it"]);
+    report(folder, "old.json", &["--seed", "1"]);
+    report(folder, "again.json", &["--seed", "2"]);
+    build(folder, &["-g", "-DWAIT=wait_for_more", "-DWINDOW"]);
+    report(folder, "new.json", &["--seed", "1"]);
+
+    let same = sigrace(folder, &["diff", "old.json", "again.json"]);
+    ends(&same, 0);
+    assert_eq!(
+        stdout(&same),
+        "waits, SIGUSR1\n  same: Hang by p0 before pause: send SIGUSR1 in wait_for_it (waits.c:19)\n\
+         old.json and again.json: 0 new findings, 0 gone, 1 the same; nothing differs\n"
+    );
+    let differ = sigrace(folder, &["diff", "old.json", "new.json"]);
+    ends(&differ, 100);
+    let text = stdout(&differ);
+    assert!(
+        text.contains("  new: Hang by p0 before getppid: send SIGUSR1 in wait_for_more (waits.c:14)\n"),
+        "{text}"
+    );
+    assert!(text.contains("     replay: sigrace replay traces/waits-hang-"), "{text}");
+    assert!(text.contains("  gone: Hang by p0 before pause: send SIGUSR1 in wait_for_it "), "{text}");
+    assert!(text.contains(" one-step schedules, was "), "{text}");
+    assert!(text.ends_with("old.json and new.json: 1 new finding, 1 gone, 0 the same\n"), "{text}");
+
+    // Less is tried where fewer runs are made, and nothing is new.
+    report(folder, "less.json", &["--seed", "1", "--runs", "1", "--send", "USR1", "--no-shrink"]);
+    report(folder, "more.json", &["--seed", "1", "--send", "USR1"]);
+    let mut cat = script::command(folder, &["diff", "--json", "-", "more.json"]);
+    let cat = cat.stdin(fs::File::open(folder.join("more.json")).unwrap()).output().unwrap();
+    ends(&cat, 0);
+    let json: serde_json::Value = serde_json::from_slice(&cat.stdout).unwrap();
+    assert_eq!((&json["same"], &json["same_findings"], &json["old"]), (&true.into(), &1.into(), &"-".into()));
+    let fewer = sigrace(folder, &["diff", "more.json", "less.json"]);
+    assert!(stdout(&fewer).contains("worse covered: "), "{}", stdout(&fewer));
+    ends(&sigrace(folder, &["diff", "-", "-"]), 2);
 }

@@ -19,9 +19,9 @@ pub(super) enum Exit {
     Nothing = 4,
     /// This host does not allow what a run needs (EX_UNAVAILABLE of sysexits.h).
     HostCannot = 69,
-    /// A scenario failed, or there is a finding.
+    /// A scenario failed, or there is a finding; the later of two reports has a new one.
     Failed = 100,
-    /// A scenario was unreached, diverged or unstable; or a replay did not follow its trace.
+    /// A scenario was unreached, diverged or unstable; or a replay did not follow its trace; or two reports differ otherwise.
     Unclear = 101,
     /// A file was refused: it cannot be read, is malformed, does not compile, or is no program that can be started.
     Refused = 102,
@@ -53,8 +53,8 @@ Exit codes:
     2  wrong usage
     4  no scenario selected
    69  this host does not allow what a run needs
-  100  a scenario failed, or there is a finding
-  101  unreached, diverged or unstable; or a replay did not follow its trace
+  100  a scenario failed, or there is a finding; of two reports the later has a new one
+  101  unreached, diverged or unstable; or a replay did not follow its trace; or two reports differ otherwise
   102  a file was refused: unreadable, malformed, does not compile, or cannot be started
   111  the harness itself failed
   130  interrupted; what was found so far has been reported";

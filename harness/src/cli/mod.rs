@@ -6,6 +6,7 @@ mod baseline;
 mod check;
 mod completions;
 mod dashes;
+mod diff;
 mod doctor;
 mod exit;
 mod explore;
@@ -53,6 +54,7 @@ enum Verb {
     Replay(replay::Args),
     Shrink(shrink::Args),
     Merge(merge::Args),
+    Diff(diff::Args),
     Show(show::Args),
     Check(check::Args),
     Doctor(doctor::Args),
@@ -104,6 +106,7 @@ fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Replay(args) => replay::main(&args),
         Verb::Shrink(args) => shrink::main(&args),
         Verb::Merge(args) => merge::main(&args),
+        Verb::Diff(args) => diff::main(&args),
         Verb::Show(args) => show::main(&args),
         Verb::Check(args) => check::main(&args),
         Verb::Doctor(args) => doctor::main(&args),

@@ -2,7 +2,7 @@
 
 use super::exit::Stop;
 use crate::store;
-use crate::suite::report::Report;
+use crate::suite::report::{FORMAT, Report};
 use serde_json::Value;
 use std::io::{self, Read};
 use std::path::Path;
@@ -13,16 +13,15 @@ const MOST: u64 = 32 << 20;
 /// No count in a report is larger.
 const MOST_OF_ANYTHING: u64 = 1 << 53;
 
+/// This version of sigrace.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// What stands for standard input.
 const STDIN: &str = "-";
 
 /// The report in this file, or on standard input if that is `-`.
 pub(super) fn read(path: &Path) -> Result<Report, Stop> {
-    let text = if path == Path::new(STDIN) {
-        read_stdin()?
-    } else {
-        store::read(path, MOST).map_err(Stop::refused)?
-    };
+    let text = if is_stdin(path) { read_stdin()? } else { store::read(path, MOST).map_err(Stop::refused)? };
     let bad = |error: serde_json::Error| {
         let (line, column) = (error.line(), error.column());
         let what = error.to_string();
@@ -32,13 +31,30 @@ pub(super) fn read(path: &Path) -> Result<Report, Stop> {
         Stop::refused(format_args!("{}:{line}:{column}: it is no report of sigrace: {what}", path.display()))
     };
     let value: Value = serde_json::from_slice(&text).map_err(bad)?;
+    let other = value.get("format").and_then(Value::as_u64).filter(|format| *format != u64::from(FORMAT));
+    if let Some(format) = other {
+        let path = path.display();
+        let what = format!("{path} is a report of format {format}, and this sigrace reads format {FORMAT}");
+        return Err(Stop::refused(what));
+    }
+    let maker = value.get("sigrace").and_then(Value::as_str).filter(|maker| *maker != VERSION);
+    let maker =
+        maker.map_or_else(String::new, |maker| format!(" (it was made by {maker}, this is {VERSION})"));
     if let Some(number) = too_large(&value) {
         let path = path.display();
         return Err(Stop::refused(format_args!(
             "{path}: {number} is no number of anything that can be counted"
         )));
     }
-    serde_json::from_slice(&text).map_err(bad)
+    serde_json::from_slice(&text).map_err(|error| {
+        let Stop { exit, message } = bad(error);
+        Stop { exit, message: message + &maker }
+    })
+}
+
+/// True if this stands for standard input.
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path == Path::new(STDIN)
 }
 
 fn read_stdin() -> Result<Vec<u8>, Stop> {

@@ -26,7 +26,7 @@ pub use extent::Extent;
 pub use layout::{padded, width};
 use layout::{plain, short};
 pub use loops::loops;
-pub use place::{landings, sources};
+pub use place::{functions, landings, sources};
 pub use returns::arrivals;
 pub use search::{elsewhere, unstable};
 pub use words::{count, end_words, event_words, listed, outcome_words, signals, step_words};

@@ -218,11 +218,28 @@ pub fn landings(trace: &Trace) -> Vec<Option<&Frame>> {
 
 /// Where in the program's own code the points of a run are, in words, as far as that is known.
 pub fn sources(events: &[Event], places: &[Whereabouts]) -> HashMap<Point, String> {
+    of_points(events, places, |place| Told::new(place).words())
+}
+
+/// The functions of the program's own that the points of a run are in, as far as they are known.
+pub fn functions(trace: &Trace) -> HashMap<Point, String> {
+    of_points(&trace.events, &trace.places, |place| {
+        let frame = Told::new(place).nearest().filter(|frame| !frame.foreign)?;
+        let line = frame.line_of_program();
+        line.map_or(frame.function.as_deref(), |line| line.function).map(str::to_owned)
+    })
+}
+
+/// What is to be told of the places of a run's points.
+fn of_points(
+    events: &[Event],
+    places: &[Whereabouts],
+    told: impl Fn(&Whereabouts) -> Option<String>,
+) -> HashMap<Point, String> {
     let mut found = HashMap::new();
     for (index, event) in events.iter().enumerate() {
         let Some((site, nth)) = event.what.visit() else { continue };
-        let words = of_event(events, places, index).and_then(|place| Told::new(place).words());
-        if let Some(words) = words {
+        if let Some(words) = of_event(events, places, index).and_then(&told) {
             if let Site::Before(call) = site {
                 // The thread is where it makes the call, and nobody tells twice.
                 let entering = Point { thread: event.thread.clone(), site: Site::Entering(call), nth };

@@ -8,7 +8,6 @@
 use super::confirmed::{Confirmed, identity};
 use super::identity::{Identity, Place, Subject};
 use super::search::{Accepted, Done};
-use crate::checks::Warning;
 use crate::explore::Finding;
 use crate::scenario::Known;
 
@@ -92,13 +91,13 @@ impl Baseline {
 
     /// True if it may be accepted: where in the code it is need not be known yet.
     pub fn seems_to_have(&self, subject: &Subject, finding: &Finding) -> bool {
-        let identity = Identity::new(&finding.schedule, &[], &[]);
+        let identity = Identity::new(&finding.schedule, &[], std::iter::empty());
         let like = self.like(subject, &format!("{:?}", finding.breaks));
         like.iter().any(|entry| entry.identity.shows(&identity.places))
     }
 
     /// The file that has a finding, and whether it has all of it.
-    fn has(&self, subject: &Subject, breaks: &str, identity: &Identity) -> Option<(&str, bool)> {
+    pub(super) fn has(&self, subject: &Subject, breaks: &str, identity: &Identity) -> Option<(&str, bool)> {
         let like = self.like(subject, breaks);
         let entry = like.iter().find(|entry| entry.identity.is(identity));
         let entry = entry.or_else(|| like.iter().find(|entry| entry.identity.shows(&identity.places)))?;
@@ -109,14 +108,16 @@ impl Baseline {
         Some((&entry.file, !identity.elsewhere.iter().any(is_new)))
     }
 
-    /// The file that has this warning.
-    fn has_warning(&self, subject: &Subject, warning: &Warning) -> Option<&str> {
+    /// The file that has the warning that `handler` breaks `rule` in this line.
+    pub(super) fn has_warning(
+        &self,
+        subject: &Subject,
+        [rule, signal, handler, line]: [&str; 4],
+    ) -> Option<&str> {
         let is = |known: &&Handler| {
             known.subject == *subject
-                && known.rule == format!("{:?}", warning.rule)
-                && known.signal == warning.signal.to_string()
-                && known.handler == warning.handler
-                && known.source == source(&warning.line)
+                && (known.rule.as_str(), known.signal.as_str()) == (rule, signal)
+                && (known.handler.as_str(), known.source.as_str()) == (handler, source(line))
         };
         self.warnings.iter().find(is).map(|known| known.file.as_str())
     }
@@ -152,7 +153,9 @@ impl Done {
             };
         }
         for (index, warning) in self.checked.warnings.iter().enumerate() {
-            let file = baseline.has_warning(&self.subject, warning);
+            let (rule, signal) = (format!("{:?}", warning.rule), warning.signal.to_string());
+            let words = [&rule, &signal, &warning.handler, &warning.line];
+            let file = baseline.has_warning(&self.subject, words.map(String::as_str));
             accepted.warnings.extend(file.map(|file| (index, file.to_owned())));
         }
         self.accepted = accepted;

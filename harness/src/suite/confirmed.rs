@@ -10,6 +10,7 @@ use crate::show;
 use crate::trace::{Broken, Frame, Trace};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// A confirmed finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -100,7 +101,10 @@ pub(super) fn identity(done: &Done, index: usize, finding: &Finding) -> Identity
     let landings = done.traces.get(index).map_or_else(Vec::new, |(trace, _)| landings(trace));
     let of = |step: u64| landings.iter().find(|landing| landing.step == step)?.function.clone();
     let functions: Vec<Option<String>> = (1..=finding.schedule.steps.len() as u64).map(of).collect();
-    Identity::new(&finding.schedule, &functions, &finding.elsewhere)
+    // Where the points of the others are is seen in this one's run, as far as that comes there.
+    let known = done.traces.get(index).map_or_else(HashMap::new, |(trace, _)| show::functions(trace));
+    let of = |other: &Schedule| other.steps.iter().map(|step| known.get(&step.point()).cloned()).collect();
+    Identity::new(&finding.schedule, &functions, finding.elsewhere.iter().map(|other| (other, of(other))))
 }
 
 fn landings(trace: &Trace) -> Vec<Landing> {

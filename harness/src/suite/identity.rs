@@ -118,19 +118,25 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of a schedule whose steps landed in these functions, and of others that break the same.
-    pub(super) fn new(schedule: &Schedule, functions: &[Option<String>], elsewhere: &[Schedule]) -> Identity {
-        let function = |index: usize| functions.get(index)?.as_deref();
-        let steps = schedule.steps.iter().enumerate();
-        let places = steps.map(|(index, step)| Place::new(step, function(index))).collect();
-        let plain = |other: &Schedule| other.steps.iter().map(|step| Place::new(step, None)).collect();
+    /// Of a schedule, and of others that break the same, each with the functions in which its steps landed.
+    pub(super) fn new<'a>(
+        schedule: &Schedule,
+        functions: &[Option<String>],
+        elsewhere: impl Iterator<Item = (&'a Schedule, Vec<Option<String>>)>,
+    ) -> Identity {
+        let places = |schedule: &Schedule, functions: &[Option<String>]| -> Vec<Place> {
+            let function = |index: usize| functions.get(index)?.as_deref();
+            let steps = schedule.steps.iter().enumerate();
+            steps.map(|(index, step)| Place::new(step, function(index))).collect()
+        };
         let mut others: Vec<Vec<Place>> = Vec::new();
-        for other in elsewhere.iter().map(plain) {
+        for (other, functions) in elsewhere {
+            let other = places(other, &functions);
             if !others.contains(&other) {
                 others.push(other);
             }
         }
-        Identity { places, elsewhere: others }
+        Identity { places: places(schedule, functions), elsewhere: others }
     }
 
     /// True if both have the same schedule, in these words.
@@ -154,7 +160,7 @@ mod tests {
 
     fn identity(schedule: &str, functions: &[&str]) -> Identity {
         let functions: Vec<Option<String>> = functions.iter().map(|name| Some((*name).to_owned())).collect();
-        Identity::new(&ron::from_str(schedule).unwrap(), &functions, &[])
+        Identity::new(&ron::from_str(schedule).unwrap(), &functions, std::iter::empty())
     }
 
     #[test]

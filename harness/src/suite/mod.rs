@@ -7,6 +7,7 @@ mod arrival;
 mod baseline;
 mod budget;
 mod confirmed;
+mod diff;
 mod files;
 mod identity;
 mod library;
@@ -28,6 +29,7 @@ pub mod worker;
 
 pub use accepted::{Baseline, Unseen};
 pub use baseline::{baseline, comparable};
+pub use diff::{Compared, Coverage, Difference, Tried, diff};
 pub use files::{Case, FindError, Found, cases, find};
 pub use libtest::{SuiteError, trace_directory, trials};
 pub use merge::{Together, merge};
