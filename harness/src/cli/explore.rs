@@ -7,6 +7,7 @@ mod turns;
 mod whole;
 
 use super::baseline::Accepting;
+use super::config::Config;
 use super::exit::{Exit, Stop};
 use super::options::{Format, RUNS, Search, duration};
 use super::progress::Progress;
@@ -117,6 +118,8 @@ pub(super) struct Args {
     /// A warning of a signal handler counts like a finding
     #[arg(long, conflicts_with = "no_handler_checks", help_heading = "Expectation")]
     strict: bool,
+    #[command(flatten)]
+    config: Config,
     #[command(flatten)]
     accepting: Accepting,
     /// Write the search down as a scenario, with what it found

@@ -5,6 +5,7 @@
 mod baseline;
 mod check;
 mod completions;
+mod config;
 mod dashes;
 mod diff;
 mod doctor;
@@ -33,6 +34,7 @@ mod world;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use config::Configured;
 use dashes::Missing;
 use exit::{Exit, Stop};
 use std::ffi::OsString;
@@ -68,38 +70,69 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     panic::watched(|| obey(words))
 }
 
-/// What the command line says; where it is clear that `--` is missing, with it, which is told.
-fn parsed(words: &[OsString]) -> Result<Cli, clap::Error> {
-    let refused = match Cli::try_parse_from(words) {
-        Ok(cli) => return Ok(cli),
-        Err(refused) => refused,
-    };
-    match dashes::missing(words, &refused) {
+/// Why a command line was not taken.
+enum Refused {
+    /// By its parser.
+    Words(clap::Error),
+    /// For what a file says.
+    File(Stop),
+}
+
+/// The command line as it was meant: with the `--` that is missing, where that is clear, which is told.
+fn dashed(words: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
+    let Err(refused) = Cli::try_parse_from(&words) else { return Ok(words) };
+    match dashes::missing(&words, &refused) {
         Some(Missing::Here(meant)) => {
-            let Ok(cli) = Cli::try_parse_from(&meant) else { return Err(refused) };
+            if Cli::try_parse_from(&meant).is_err() {
+                return Err(refused);
+            }
             let line = shell_words::join(meant.iter().skip(1).map(|word| word.to_string_lossy()));
             say::complain(format_args!("sigrace: taken as `sigrace {line}`: -- comes before the program"));
-            Ok(cli)
+            Ok(meant)
         }
         Some(Missing::Somewhere(word)) => {
             let reason = format!("`--` is missing before the program, which may begin with `{word}`");
             Err(Cli::command().error(ErrorKind::UnknownArgument, reason))
         }
-        None => Err(refused),
+        None => Ok(words),
+    }
+}
+
+/// What the command line says, with a project's usual flags.
+fn parsed(words: Vec<OsString>) -> Result<Cli, Refused> {
+    let words = dashed(words).map_err(Refused::Words)?;
+    let Configured { words, told } = config::configured(Cli::command(), words).map_err(Refused::File)?;
+    let cli = Cli::try_parse_from(words);
+    if let Some(told) =
+        told.filter(|_| cli.as_ref().is_ok() || cli.as_ref().is_err_and(|error| error.use_stderr()))
+    {
+        say::complain(format_args!("sigrace: {told}"));
+    }
+    cli.map_err(Refused::Words)
+}
+
+/// How a verb ended, told if it ended early.
+fn ended(result: Result<Exit, Stop>) -> ExitCode {
+    match result {
+        Ok(exit) => exit.into(),
+        Err(Stop { exit, message }) => {
+            say::complain(format_args!("sigrace: {message}"));
+            exit.into()
+        }
     }
 }
 
 fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let words: Vec<OsString> = words.into_iter().collect();
-    let cli = match parsed(&words) {
+    let cli = match parsed(words.into_iter().collect()) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(Refused::File(stop)) => return ended(Err(stop)),
+        Err(Refused::Words(error)) => {
             // Help and version are errors to the parser, but not to us. Nobody is left to tell if printing fails.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::AsExpected.into() };
         }
     };
-    let result = match cli.verb {
+    ended(match cli.verb {
         Verb::Run(args) => run::main(&args),
         Verb::Explore(args) => explore::main(&args),
         Verb::Points(args) => points::main(&args),
@@ -113,12 +146,5 @@ fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Signals(args) => signals::main(&args),
         Verb::Completions(args) => completions::main(&args),
         Verb::Man(args) => man::main(&args),
-    };
-    match result {
-        Ok(exit) => exit.into(),
-        Err(Stop { exit, message }) => {
-            say::complain(format_args!("sigrace: {message}"));
-            exit.into()
-        }
-    }
+    })
 }

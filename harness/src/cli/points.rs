@@ -1,5 +1,6 @@
 //! `sigrace points`: where a program can be disturbed.
 
+use super::config::Config;
 use super::exit::{Exit, Stop};
 use super::say::say;
 use super::target::Target;
@@ -21,6 +22,8 @@ pub(super) struct Args {
     /// Only tell where these signals could be sent [default: all]; repeatable
     #[arg(long, value_name = "SIG")]
     send: Vec<Signal>,
+    #[command(flatten)]
+    config: Config,
     #[command(flatten)]
     target: Target,
 }

@@ -1,6 +1,7 @@
 //! `sigrace run`: scenarios, as many at once as there are CPUs.
 
 use super::baseline::{self, Accepting};
+use super::config::Config;
 use super::exit::{Code, Exit, Stop};
 use super::options::{Format, Search};
 use super::progress::Progress;
@@ -43,6 +44,8 @@ pub(super) struct Args {
     /// scenario's search is never split (`explore --partition` does that). `sigrace merge` joins the JSON reports of all parts.
     #[arg(long, env = "SIGRACE_PARTITION", value_name = "hash:i/n")]
     partition: Option<Partition>,
+    #[command(flatten)]
+    config: Config,
     #[command(flatten)]
     accepting: Accepting,
     #[command(flatten)]
