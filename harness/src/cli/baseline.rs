@@ -1,8 +1,8 @@
 //! Findings that are accepted: reports of earlier searches, so that only what is new counts.
 
 use super::exit::Stop;
-use super::options::Format;
-use super::{report, reports};
+use super::report::Reader;
+use super::reports;
 use crate::suite::report::{Confirmed, Report, Subject, Unseen};
 use crate::suite::{self, Baseline};
 use clap::Args;
@@ -38,7 +38,7 @@ impl Accepting {
 
 /// Completes a report with the accepted findings that it does not have, and tells these.
 pub(super) fn complete(
-    format: Format,
+    reader: Reader<'_>,
     baseline: Option<&Arc<Baseline>>,
     report: Report,
 ) -> Result<Report, Stop> {
@@ -61,10 +61,7 @@ pub(super) fn complete(
         .collect();
     for Unseen { accepted, subject, breaks, schedule } in &unseen {
         let by = if schedule.is_empty() { "(no step)".to_owned() } else { schedule.join("; ") };
-        report::tell(
-            format,
-            format_args!("not seen again: {subject}: {breaks} by {by} (accepted by {accepted})"),
-        )?;
+        reader.tell(format_args!("not seen again: {subject}: {breaks} by {by} (accepted by {accepted})"))?;
     }
     Ok(Report { unseen, ..report })
 }

@@ -9,10 +9,10 @@ mod whole;
 use super::baseline::Accepting;
 use super::config::Config;
 use super::exit::{Exit, Stop};
-use super::options::{Format, RUNS, Search, duration};
+use super::options::{RUNS, Search, duration};
 use super::progress::Progress;
-use super::report;
-use super::say::{complain, page, warn};
+use super::report::Reader;
+use super::say::complain;
 use super::target::Target;
 use super::{host, interrupt};
 use crate::checks::Rule;
@@ -34,6 +34,7 @@ use crate::world::World;
 use sections::{Section, Sections};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use turns::{Turn, Turns};
 use whole::{Share, Whole};
@@ -239,7 +240,11 @@ fn regex(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
-    let cancel = interrupt::flag()?;
+    search(args, Reader::Command(args.search.output.format), &interrupt::flag()?)
+}
+
+/// Makes all searches; `cancel` is set from outside to end them early.
+pub(super) fn search(args: &Args, reader: Reader<'_>, cancel: &Arc<AtomicBool>) -> Result<Exit, Stop> {
     let slots = host::slots()?;
     args.search.traces.check()?;
     args.save.as_deref().map(store::writable).transpose().map_err(Stop::refused)?;
@@ -248,25 +253,24 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let clients = args.target.clients(&launch)?;
     let seed = args.search.seed.or_new();
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
-    let how = args.search.how(seed, jobs, &cancel)?;
+    let how = args.search.how(seed, jobs, cancel)?;
     let code = suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?;
     let code = Code { reentered: !args.no_handler_checks, ..code };
     let name = launch.argv.first().cloned().unwrap_or_default();
     let mut settings = Settings {
         clients,
-        ..suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, &cancel)
+        ..suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, cancel)
     };
     let clock = Stopwatch::start(slots.waited());
     let mut sections = match args.sections(&mut settings, &slots) {
         Ok(sections) => sections,
         Err(error) => {
-            warn(format_args!("seed {seed}"));
+            reader.aside(format_args!("seed {seed}"));
             return Err(error);
         }
     };
-    let format = args.search.output.format;
     for told in sections.given.told().chain(sections.told(&name)) {
-        report::tell(format, told)?;
+        reader.tell(told)?;
     }
     let mut whole = Whole::default();
     let shown = Arc::new(Shown::by(sections.undisturbed()));
@@ -281,7 +285,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         if turns.len() == 0 {
             let known = sections.each.len();
             if let Some(told) = sections.further() {
-                report::tell(format, format_args!("\n{told}"))?;
+                reader.tell(format_args!("\n{told}"))?;
             }
             turns.add(known..sections.each.len());
         }
@@ -302,7 +306,8 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             Some(total(&plan.strategies)).filter(|runs| (1..u64::MAX).contains(runs)),
         )
         .of(&job_name, (searches > 1).then(|| whole.findings()))
-        .accepting(baseline.as_ref(), Subject::program(&name, &plan));
+        .accepting(baseline.as_ref(), Subject::program(&name, &plan))
+        .seen(!reader.is_caller());
         let job = Job {
             name: job_name,
             settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
@@ -330,16 +335,16 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             }
             // What cannot be sent there after all is no fault of the others.
             Err(error) if sections.several() && error.verdict() == Some(Verdict::Unreached) => {
-                report::tell(format, format_args!("\n{}: {error}", job.name))?;
+                reader.tell(format_args!("\n{}: {error}", job.name))?;
                 whole.add_error(&job.name, &error);
                 continue;
             }
             Err(error) => {
-                warn(format_args!("seed {seed}"));
+                reader.aside(format_args!("seed {seed}"));
                 return Err(error.into());
             }
         };
-        if format != Format::Human {
+        if !reader.is_person() {
             done.notes.extend(sections.given.told());
         }
         done.known = whole.known(&done);
@@ -349,17 +354,17 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         let found = args.search.first && !done.report.findings.is_empty();
         if found {
             for told in turns.told(|index| sections.each.get(index).map(|one| one.name(&name, searches))) {
-                report::tell(format, told)?;
+                reader.tell(told)?;
             }
         }
         if sections.is_told(&done) {
-            let text = done.text(&job.name, took, page());
+            let text = done.text(&job.name, took, reader.page());
             let gap = if sections.several() { "\n" } else { "" };
-            report::tell(format, format_args!("{gap}{}", text.trim_end()))?;
+            reader.tell(format_args!("{gap}{}", text.trim_end()))?;
         }
         let not_kept = sections.not_kept(section, &done);
         if let Some(why) = not_kept.filter(|_| args.save.is_some() && !sections.several()) {
-            warn(format_args!("it is not written down: {why}"));
+            reader.aside(format_args!("it is not written down: {why}"));
         }
         if let Some(path) = args.save.as_ref().filter(|_| not_kept.is_none()) {
             let scenario = args.scenario(section, &job, &done);
@@ -371,7 +376,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         }
         sections.learn(index, &done);
     }
-    whole.finish(args, baseline.as_ref(), seed, clock.elapsed())
+    whole.finish(args, reader, baseline.as_ref(), seed, clock.elapsed())
 }
 
 /// What a person types who does this: nothing, keys that cause signals by default, or text as well.
@@ -486,7 +491,7 @@ impl explore::Progress for Progress {
     }
 
     fn found(&self, finding: &Finding) {
-        if self.is_accepted(finding) {
+        if !self.is_seen() || self.is_accepted(finding) {
             return;
         }
         let (what, by) = (judge::title(finding.breaks), &finding.schedule);

@@ -3,6 +3,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod baseline;
+pub(crate) mod called;
 mod check;
 mod completions;
 mod config;

@@ -3,7 +3,7 @@
 use crate::explore::Finding;
 use crate::suite::Baseline;
 use crate::suite::report::Subject;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ pub(super) struct Progress {
     before: Option<u64>,
     /// What is accepted, and what this search is called there.
     accepted: Option<(Arc<Baseline>, Subject)>,
+    /// False if nobody looks.
+    seen: bool,
 }
 
 impl Progress {
@@ -35,7 +37,7 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Progress { bar, until: None, name: String::new(), before: None, accepted: None }
+        Progress { bar, until: None, name: String::new(), before: None, accepted: None, seen: true }
     }
 
     /// For a search that may take so long, or if that is not limited make so many runs, if that is.
@@ -56,6 +58,20 @@ impl Progress {
     pub(super) fn accepting(mut self, baseline: Option<&Arc<Baseline>>, subject: Subject) -> Progress {
         self.accepted = baseline.map(|baseline| (Arc::clone(baseline), subject));
         self
+    }
+
+    /// Whether there is somebody who looks.
+    pub(super) fn seen(mut self, seen: bool) -> Progress {
+        self.seen = seen;
+        if !seen {
+            self.bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        self
+    }
+
+    /// True if there is somebody who looks.
+    pub(super) fn is_seen(&self) -> bool {
+        self.seen
     }
 
     /// True if a finding may be accepted, so that nobody need be told at once.

@@ -9,7 +9,7 @@ use crate::explore::{self, ExploreError, Replay};
 use crate::program::Launch;
 use crate::resolve;
 use crate::show;
-use crate::show::count;
+use crate::show::{Page, count};
 use crate::slots::Seats;
 use crate::store;
 use crate::suite::worker;
@@ -45,28 +45,56 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     }
 }
 
+/// What came of making a run again.
+pub(super) enum Made {
+    /// It was followed each time.
+    Followed,
+    /// It was not, after so many times that it was: what was otherwise.
+    NotFollowed(u64, String),
+    /// The user asked to stop, after so many times.
+    Interrupted(u64),
+}
+
 /// Makes the run so often, as long as it is followed.
-fn again(trace: &Trace, settings: Settings, times: u64) -> Result<Exit, Stop> {
+pub(super) fn made(trace: &Trace, settings: Settings, times: u64, page: Page) -> Result<Made, Stop> {
     let slots = host::slots()?;
     let mut supervisor = worker::supervisor(settings, &Seats::new(&slots, slots.waited()));
     for done in 0..times {
-        let (replay, run) = match explore::replay(&mut supervisor, trace) {
-            Ok(result) => result,
+        match explore::replay(&mut supervisor, trace) {
+            Ok((Replay::Followed, _)) => {}
+            Ok((replay, run)) => {
+                return Ok(Made::NotFollowed(
+                    done,
+                    differs(trace, &replay, &run, page).trim_end().to_owned(),
+                ));
+            }
             Err(ExploreError::Run { source: RunError::Interrupted, .. }) => {
-                say(format_args!("interrupted; followed in {} of {}", done, count(times, "run")))?;
-                return Ok(Exit::Interrupted);
+                return Ok(Made::Interrupted(done));
             }
             Err(error) => return Err(error.into()),
-        };
-        if replay != Replay::Followed {
-            say(differs(trace, &replay, &run).trim_end())?;
-            say(format_args!("not followed in run {} of {times}", done + 1))?;
-            return Ok(Exit::Unclear);
         }
     }
-    say(format_args!("{}", show::terminal(trace, page())))?;
-    say(format_args!("followed in {} of {}, and ended as recorded", times, count(times, "run")))?;
-    Ok(Exit::AsExpected)
+    Ok(Made::Followed)
+}
+
+/// The same, and tells what came of it.
+fn again(trace: &Trace, settings: Settings, times: u64) -> Result<Exit, Stop> {
+    match made(trace, settings, times, page())? {
+        Made::Interrupted(done) => {
+            say(format_args!("interrupted; followed in {done} of {}", count(times, "run")))?;
+            Ok(Exit::Interrupted)
+        }
+        Made::NotFollowed(done, how) => {
+            say(how)?;
+            say(format_args!("not followed in run {} of {times}", done + 1))?;
+            Ok(Exit::Unclear)
+        }
+        Made::Followed => {
+            say(format_args!("{}", show::terminal(trace, page())))?;
+            say(format_args!("followed in {} of {}, and ended as recorded", times, count(times, "run")))?;
+            Ok(Exit::AsExpected)
+        }
+    }
 }
 
 /// The settings under which a trace was recorded, with the program where it is now.
@@ -113,7 +141,7 @@ fn unreadable(file: &Path, error: &io::Error) -> Stop {
 }
 
 /// What a replay did otherwise than the recorded run.
-fn differs(trace: &Trace, replay: &Replay, run: &Run) -> String {
+fn differs(trace: &Trace, replay: &Replay, run: &Run, page: Page) -> String {
     match replay {
         Replay::Followed => String::new(),
         Replay::Tainted(why) => format!("the run proves nothing: {why}"),
@@ -124,7 +152,7 @@ fn differs(trace: &Trace, replay: &Replay, run: &Run) -> String {
             format!("every event was as recorded, but the outcome is another{}", lines.collect::<String>())
         }
         Replay::Diverged { index, unreached, .. } => {
-            let mut text = show::diverged(&trace.events, &run.events, *index, page());
+            let mut text = show::diverged(&trace.events, &run.events, *index, page);
             for step in unreached {
                 text += &format!("not taken: {}\n", show::step_words(step));
             }

@@ -2,32 +2,96 @@
 
 use super::exit::{Exit, Stop};
 use super::options::Format;
-use super::say::{say, warn};
+use super::say::{page, say, warn};
+use crate::show::Page;
 use crate::suite::report::{Confirmed, Report, Search};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
 
-/// Writes a line for a person: on standard output, or on standard error where that is for a machine.
-pub(super) fn tell(format: Format, text: impl Display) -> Result<(), Stop> {
-    match format {
-        Format::Human => say(text),
-        Format::Json | Format::Junit => {
-            warn(text);
-            Ok(())
-        }
-    }
+/// Who is told of searches.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reader<'a> {
+    /// Whoever has typed the command.
+    Command(Format),
+    /// A program that has sigrace as a library.
+    Caller(&'a Mutex<Heard>),
 }
 
-/// Writes the report in the form that was asked for, and annotations where GitHub runs the command.
-pub(super) fn finish(format: Format, report: &Report) -> Result<(), Stop> {
-    if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-        // The runner reads them from standard error as well, where they are in no machine's way.
-        report.searches.iter().flat_map(annotations).for_each(warn);
+/// What a caller is told.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// The lines for a person.
+    pub(super) text: String,
+    /// The report, when all is over.
+    pub(super) report: Option<Report>,
+}
+
+impl Reader<'_> {
+    /// True if a person reads what comes on standard output.
+    pub(super) fn is_person(self) -> bool {
+        match self {
+            Reader::Command(format) => format == Format::Human,
+            Reader::Caller(_) => true,
+        }
     }
-    match format {
-        Format::Human => Ok(()),
-        Format::Json => say(report.json()),
-        Format::Junit => say(junit(report)?.trim_end()),
+
+    /// True if it is a program that is told.
+    pub(super) fn is_caller(self) -> bool {
+        matches!(self, Reader::Caller(_))
+    }
+
+    /// The page on which it is read.
+    pub(super) fn page(self) -> Page {
+        match self {
+            Reader::Command(_) => page(),
+            Reader::Caller(_) => Page { color: false, width: 100 },
+        }
+    }
+
+    /// Tells a line for a person: on standard output, or on standard error where that is for a machine.
+    pub(super) fn tell(self, text: impl Display) -> Result<(), Stop> {
+        match self {
+            Reader::Command(Format::Human) => say(text),
+            Reader::Command(Format::Json | Format::Junit) => {
+                warn(text);
+                Ok(())
+            }
+            Reader::Caller(heard) => {
+                heard.lock().unwrap_or_else(PoisonError::into_inner).text += &format!("{text}\n");
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells what is none of the result, on standard error.
+    pub(super) fn aside(self, text: impl Display) {
+        match self {
+            Reader::Command(_) => warn(text),
+            Reader::Caller(heard) => {
+                heard.lock().unwrap_or_else(PoisonError::into_inner).text += &format!("{text}\n");
+            }
+        }
+    }
+
+    /// Writes the report in the form that was asked for, and annotations where GitHub runs the command.
+    pub(super) fn finish(self, report: &Report) -> Result<(), Stop> {
+        let format = match self {
+            Reader::Command(format) => format,
+            Reader::Caller(heard) => {
+                heard.lock().unwrap_or_else(PoisonError::into_inner).report = Some(report.clone());
+                return Ok(());
+            }
+        };
+        if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+            // The runner reads them from standard error as well, where they are in no machine's way.
+            report.searches.iter().flat_map(annotations).for_each(warn);
+        }
+        match format {
+            Format::Human => Ok(()),
+            Format::Json => say(report.json()),
+            Format::Junit => say(junit(report)?.trim_end()),
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use super::baseline::{self, Accepting};
 use super::config::Config;
 use super::exit::{Code, Exit, Stop};
-use super::options::{Format, Search};
+use super::options::Search;
 use super::progress::Progress;
-use super::report;
+use super::report::Reader;
 use super::say::{complain, page, say};
 use super::{host, interrupt};
 use crate::compile;
@@ -76,13 +76,13 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let together = jobs.min(trials.len()).max(1);
     let how = How { baseline, ..args.search.how(seed, (jobs / together).max(1), &cancel)? };
     let clock = Stopwatch::start(slots.waited());
-    let format = args.search.output.format;
-    let results = all(&trials, together, &how, &slots, format)?;
-    let exit = summary(&trials, &results, seed, clock.elapsed(), format)?;
+    let reader = Reader::Command(args.search.output.format);
+    let results = all(&trials, together, &how, &slots, reader)?;
+    let exit = summary(&trials, &results, seed, clock.elapsed(), reader)?;
     let partition = args.partition.map(|partition| partition.to_string());
     let report = machine_readable(&trials, &results, seed, exit);
-    let report = baseline::complete(format, how.baseline.as_ref(), report)?;
-    report::finish(format, &Report { suite: Some(suite), partition, ..report })?;
+    let report = baseline::complete(reader, how.baseline.as_ref(), report)?;
+    reader.finish(&Report { suite: Some(suite), partition, ..report })?;
     Ok(exit)
 }
 
@@ -140,7 +140,7 @@ fn all(
     together: usize,
     how: &How,
     slots: &Slots,
-    format: Format,
+    reader: Reader<'_>,
 ) -> Result<Vec<Option<Tried>>, Stop> {
     let page = page();
     let budget = trials.iter().map(|trial| trial.budget(how)).sum::<Option<u64>>();
@@ -157,7 +157,7 @@ fn all(
         drop(report);
         for (index, result) in ended {
             if let (Some(trial), Some(place)) = (trials.get(index), results.get_mut(index)) {
-                board.progress.aside(|| tell(trial, &result, format))?;
+                board.progress.aside(|| tell(trial, &result, reader))?;
                 *place = Some(result);
             }
         }
@@ -186,8 +186,8 @@ fn work(
 }
 
 /// One line for each trial as it ends, and what a person needs if it is not green.
-fn tell(trial: &Trial, result: &Tried, format: Format) -> Result<(), Stop> {
-    let say = |text: &str| report::tell(format, text);
+fn tell(trial: &Trial, result: &Tried, reader: Reader<'_>) -> Result<(), Stop> {
+    let say = |text: &str| reader.tell(text);
     let name = &trial.case.name;
     match result {
         Ok(outcome) => {
@@ -217,7 +217,7 @@ fn summary(
     results: &[Option<Tried>],
     seed: u64,
     elapsed: Duration,
-    format: Format,
+    reader: Reader<'_>,
 ) -> Result<Exit, Stop> {
     let outcomes = || results.iter().flatten().filter_map(|result| result.as_ref().ok());
     let mut text = format!("{}:", count(trials.len() as u64, "scenario"));
@@ -246,9 +246,9 @@ fn summary(
     part(results.iter().filter(|result| result.is_none()).count(), "not begun");
     let runs: u64 = outcomes().filter_map(|outcome| outcome.done.as_ref()).map(|done| done.report.runs).sum();
     let _ = write!(text, " in {:.1} s, {}; seed {seed}", elapsed.as_secs_f64(), count(runs, "run"));
-    report::tell(format, text)?;
+    reader.tell(text)?;
     for line in outcomes().flat_map(|outcome| &outcome.replay) {
-        report::tell(format, line)?;
+        reader.tell(line)?;
     }
 
     let interrupted = results.iter().any(Option::is_none) || outcomes().any(|outcome| outcome.interrupted);

@@ -5,7 +5,7 @@
 //! 1. A [`Plan`] says what may be done and how long to look.
 //! 2. [`reference()`] runs the program as the default rule has it; with signals to send, they are sent when everything
 //!    first sleeps. The caller builds its judge from that run, or from a scenario.
-//! 3. [`search`] lets each strategy plan schedules in rounds, has a crew of workers try them, and judges the runs.
+//! 3. `search` lets each strategy plan schedules in rounds, has a crew of workers try them, and judges the runs.
 //! 4. A failing schedule is shrunk (`ScheduleTree` holds the order), run again several times, and grouped with its
 //!    like. [`Report`] says what came of it; [`Report::against`] compares with what a scenario knows.
 //!

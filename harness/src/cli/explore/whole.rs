@@ -4,7 +4,7 @@ use super::Args;
 use crate::cli::baseline;
 use crate::cli::exit::{Exit, Stop};
 use crate::cli::options::RUNS;
-use crate::cli::report;
+use crate::cli::report::Reader;
 use crate::cli::run::gravity;
 use crate::explore::{Cut, Verdict};
 use crate::judge;
@@ -113,11 +113,11 @@ impl Whole {
     pub(super) fn finish(
         self,
         args: &Args,
+        reader: Reader<'_>,
         baseline: Option<&Arc<Baseline>>,
         seed: u64,
         elapsed: Duration,
     ) -> Result<Exit, Stop> {
-        let format = args.search.output.format;
         let verdict = Verdict::together(self.verdicts.iter().copied());
         let strict = args.strict && self.warned;
         let interrupted = self.interrupted.then_some(Exit::Interrupted);
@@ -132,15 +132,15 @@ impl Whole {
             }
             let last =
                 format_args!("\n{searches} searches: {findings}, {runs} in {seconds:.1} s; seed {seed}");
-            report::tell(format, last)?;
+            reader.tell(last)?;
             for line in &self.replay {
-                report::tell(format, line)?;
+                reader.tell(line)?;
             }
         }
         let partition = args.partition.map(|partition| partition.to_string());
         let report = suite::report::Report::new(seed, exit as u8, self.searches, Vec::new());
-        let report = baseline::complete(format, baseline, report)?;
-        report::finish(format, &suite::report::Report { partition, ..report })?;
+        let report = baseline::complete(reader, baseline, report)?;
+        reader.finish(&suite::report::Report { partition, ..report })?;
         match self.failed {
             Some(error) => Err(Stop::new(Exit::Harness, error)),
             None => Ok(exit),
