@@ -197,3 +197,57 @@ fn two_reports_are_told_apart_by_findings_and_by_what_is_covered() {
     assert!(stdout(&fewer).contains("worse covered: "), "{}", stdout(&fewer));
     ends(&sigrace(folder, &["diff", "-", "-"]), 2);
 }
+
+/// What differs from machine to machine: seconds, and names of traces.
+fn neutral(text: &str) -> String {
+    let seconds = regex::Regex::new(r"in \d+\.\d s").unwrap().replace_all(text, "in N s").into_owned();
+    let waits = |line: &&str| !line.starts_with("sigrace: waiting for a CPU");
+    seconds.lines().filter(waits).map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// What the commands of the page print, each after its line, in one folder.
+fn printed(page: &str, folder: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let bin = Path::new(env!("CARGO_BIN_EXE_sigrace")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut text = String::new();
+    let mut inside = false;
+    for line in page.lines() {
+        let fence = line.starts_with("```");
+        inside = if fence { line == "```console" } else { inside };
+        if fence || !inside {
+            text += &format!("{line}\n");
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            text += &format!("{line}\n");
+            let command = command.replace("fixtures/", &format!("{}/fixtures/", root.display()));
+            let mut shell = Command::new("sh");
+            for (name, _) in script::command(folder, &[]).get_envs() {
+                shell.env_remove(name);
+            }
+            let output = shell
+                .args(["-c", &format!("{{ {command}; }} 2>&1")])
+                .env("PATH", &path)
+                .env("SIGRACE_TRACE_DIR", "traces")
+                .current_dir(folder)
+                .output()
+                .unwrap();
+            text += &stdout(&output);
+        }
+    }
+    text
+}
+
+#[test]
+fn the_page_shows_what_the_commands_print() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/every-day.md");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.lines().count() <= 130 && page.matches("```console").count() == 4);
+    let folder = tempfile::tempdir().unwrap();
+    let now = printed(&page, folder.path());
+    // For whoever changed what is printed on purpose, and then takes this in place of the old one.
+    let kept = std::env::temp_dir().join("every-day.md");
+    if neutral(&now) != neutral(&page) {
+        fs::write(&kept, &now).unwrap();
+    }
+    assert_eq!(neutral(&now), neutral(&page), "what it would be is in {}", kept.display());
+}

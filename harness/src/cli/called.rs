@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Stop};
 use super::replay::{self, Made};
-use super::report::{Heard, Reader};
+use super::report::Reader;
 use super::{Cli, Verb, explore};
 use crate::show::Page;
 use crate::store;
@@ -38,11 +38,11 @@ pub(crate) fn explored(words: impl IntoIterator<Item = OsString>) -> Answer {
         Ok(_) => return Answer::of_stop("", Stop::new(Exit::Usage, "these are no words of explore")),
         Err(error) => return Answer::of_stop("", Stop::new(Exit::Usage, error.to_string().trim_end())),
     };
-    let heard = Mutex::new(Heard::default());
-    let result = explore::search(&args, Reader::Caller(&heard), &Arc::default());
-    let Heard { text, report } = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let heard = Mutex::new(String::new());
+    let result = explore::search(&args, Reader::Caller(&heard), &Arc::default(), &[]);
+    let text = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
     match result {
-        Ok(exit) => Answer { code: exit as u8, text, report },
+        Ok((exit, report)) => Answer { code: exit as u8, text, report: Some(report) },
         Err(stop) => Answer::of_stop(&text, stop),
     }
 }

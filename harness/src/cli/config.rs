@@ -74,7 +74,7 @@ pub(super) fn configured(mut command: Command, words: Vec<OsString>) -> Result<C
     for (table, entries) in file.tables(&command)? {
         for entry in entries {
             let more = file.words(&command, &table, &entry)?;
-            if table == verb && !is_given(options, matches, entry.arg) {
+            if table == table_of(verb) && !is_given(options, matches, entry.arg) {
                 added.extend(more);
             }
         }
@@ -88,6 +88,11 @@ pub(super) fn configured(mut command: Command, words: Vec<OsString>) -> Result<C
     let mut all = words;
     all.splice(place..place, added);
     Ok(Configured { words: all, told: Some(told) })
+}
+
+/// The table that a verb's flags stand in: who watches explores.
+fn table_of(verb: &str) -> &str {
+    if verb == "watch" { "explore" } else { verb }
 }
 
 /// True if this verb may have flags from a file.
@@ -168,7 +173,8 @@ impl File {
     fn tables<'a>(&'a self, command: &'a Command) -> Result<Vec<(String, Vec<Entry<'a>>)>, Stop> {
         let table = DeTable::parse(&self.text)
             .map_err(|error| self.bad(error.span().map_or(0, |span| span.start), error.message()))?;
-        let verbs: Vec<&Command> = command.get_subcommands().filter(|verb| takes_flags(verb)).collect();
+        let has_table = |verb: &&Command| takes_flags(verb) && table_of(verb.get_name()) == verb.get_name();
+        let verbs: Vec<&Command> = command.get_subcommands().filter(has_table).collect();
         let mut tables = Vec::new();
         for (name, value) in table.into_inner() {
             let place = name.span().start;

@@ -47,7 +47,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 }
 
 /// What differs, search by search, and a last line that counts.
-fn text(difference: &Difference) -> String {
+pub(super) fn text(difference: &Difference) -> String {
     let mut text = String::new();
     for compared in &difference.searches {
         let lines = lines(compared);

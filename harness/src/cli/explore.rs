@@ -1,5 +1,6 @@
 //! `sigrace explore`: look for races in a program that has no scenario, by comparing its runs with an undisturbed one.
 
+mod kept;
 mod looks;
 mod saved;
 mod sections;
@@ -20,17 +21,19 @@ use crate::code::Place;
 use crate::explore::{self, Code, Finding, Partition, Plan, Standing, Verdict};
 use crate::judge::{self, Comparison, Exits, LATE, Typed};
 use crate::probe::BadProbeName;
+use crate::program::Launch;
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, BadPoint, Keys, Label, Making, Point, Receiver, Site, Syscall};
 use crate::show::count;
 use crate::signal::{Signal, SignalSet, UnknownSignal};
 use crate::slots::Stopwatch;
 use crate::store;
-use crate::suite::report::Subject;
+use crate::suite::report::{Report, Subject};
 use crate::suite::{self, Against, How, Job, Reached, Shown};
 use crate::supervise::Settings;
-use crate::trace::Acts;
+use crate::trace::{Acts, Trace};
 use crate::world::World;
+pub(super) use kept::traces as kept;
 use sections::{Section, Sections};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -240,11 +243,16 @@ fn regex(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
-    search(args, Reader::Command(args.search.output.format), &interrupt::flag()?)
+    search(args, args.reader(), &interrupt::flag()?, &[]).map(|(exit, _)| exit)
 }
 
-/// Makes all searches; `cancel` is set from outside to end them early.
-pub(super) fn search(args: &Args, reader: Reader<'_>, cancel: &Arc<AtomicBool>) -> Result<Exit, Stop> {
+/// Explores, with what these traces have shown tried first; `cancel` is set from outside to end it early. Gives the report as well.
+pub(super) fn search(
+    args: &Args,
+    reader: Reader<'_>,
+    cancel: &Arc<AtomicBool>,
+    kept: &[Trace],
+) -> Result<(Exit, Report), Stop> {
     let slots = host::slots()?;
     args.search.traces.check()?;
     args.save.as_deref().map(store::writable).transpose().map_err(Stop::refused)?;
@@ -299,6 +307,7 @@ pub(super) fn search(args: &Args, reader: Reader<'_>, cancel: &Arc<AtomicBool>) 
         let checks = if section.fatal { Vec::new() } else { args.checks() };
         let code = Code { reentered: code.reentered && !section.fatal, ..code.clone() };
         let mut plan = Plan { from, ..args.plan(section, &how, code, share, (apart, settings.world.tty)) };
+        plan.fixed = kept::schedules(kept, &plan);
         plan.may.retain(|act| !persons.contains(act));
         let job_name = section.name(&name, searches);
         let progress = Progress::within(
@@ -404,6 +413,21 @@ fn total(strategies: &[Strategy]) -> u64 {
 }
 
 impl Args {
+    /// How the program starts.
+    pub(super) fn launch(&self) -> Result<Launch, Stop> {
+        self.target.launch()
+    }
+
+    /// Where traces are written.
+    pub(super) fn traces(&self) -> PathBuf {
+        self.search.traces.keep().folder
+    }
+
+    /// For whom the report is.
+    pub(super) fn reader(&self) -> Reader<'static> {
+        Reader::Command(self.search.output.format)
+    }
+
     /// What one of the searches may do. One that is made in turns with others has no budget of runs of its own beside its share.
     fn plan(
         &self,

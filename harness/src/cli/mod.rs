@@ -31,6 +31,7 @@ mod show;
 mod shrink;
 mod signals;
 mod target;
+mod watch;
 mod world;
 
 use clap::error::ErrorKind;
@@ -53,6 +54,7 @@ struct Cli {
 enum Verb {
     Run(run::Args),
     Explore(Box<explore::Args>),
+    Watch(Box<watch::Args>),
     Points(points::Args),
     Replay(replay::Args),
     Shrink(shrink::Args),
@@ -136,6 +138,7 @@ fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     ended(match cli.verb {
         Verb::Run(args) => run::main(&args),
         Verb::Explore(args) => explore::main(&args),
+        Verb::Watch(args) => watch::main(&args),
         Verb::Points(args) => points::main(&args),
         Verb::Replay(args) => replay::main(&args),
         Verb::Shrink(args) => shrink::main(&args),

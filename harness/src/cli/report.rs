@@ -14,17 +14,8 @@ use std::sync::{Mutex, PoisonError};
 pub(super) enum Reader<'a> {
     /// Whoever has typed the command.
     Command(Format),
-    /// A program that has sigrace as a library.
-    Caller(&'a Mutex<Heard>),
-}
-
-/// What a caller is told.
-#[derive(Debug, Default)]
-pub(super) struct Heard {
-    /// The lines for a person.
-    pub(super) text: String,
-    /// The report, when all is over.
-    pub(super) report: Option<Report>,
+    /// A program that has sigrace as a library, which reads it here.
+    Caller(&'a Mutex<String>),
 }
 
 impl Reader<'_> {
@@ -58,7 +49,7 @@ impl Reader<'_> {
                 Ok(())
             }
             Reader::Caller(heard) => {
-                heard.lock().unwrap_or_else(PoisonError::into_inner).text += &format!("{text}\n");
+                *heard.lock().unwrap_or_else(PoisonError::into_inner) += &format!("{text}\n");
                 Ok(())
             }
         }
@@ -69,7 +60,7 @@ impl Reader<'_> {
         match self {
             Reader::Command(_) => warn(text),
             Reader::Caller(heard) => {
-                heard.lock().unwrap_or_else(PoisonError::into_inner).text += &format!("{text}\n");
+                *heard.lock().unwrap_or_else(PoisonError::into_inner) += &format!("{text}\n");
             }
         }
     }
@@ -78,10 +69,8 @@ impl Reader<'_> {
     pub(super) fn finish(self, report: &Report) -> Result<(), Stop> {
         let format = match self {
             Reader::Command(format) => format,
-            Reader::Caller(heard) => {
-                heard.lock().unwrap_or_else(PoisonError::into_inner).report = Some(report.clone());
-                return Ok(());
-            }
+            // It has the report itself.
+            Reader::Caller(_) => return Ok(()),
         };
         if std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
             // The runner reads them from standard error as well, where they are in no machine's way.

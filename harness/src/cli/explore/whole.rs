@@ -117,7 +117,7 @@ impl Whole {
         baseline: Option<&Arc<Baseline>>,
         seed: u64,
         elapsed: Duration,
-    ) -> Result<Exit, Stop> {
+    ) -> Result<(Exit, suite::report::Report), Stop> {
         let verdict = Verdict::together(self.verdicts.iter().copied());
         let strict = args.strict && self.warned;
         let interrupted = self.interrupted.then_some(Exit::Interrupted);
@@ -140,10 +140,11 @@ impl Whole {
         let partition = args.partition.map(|partition| partition.to_string());
         let report = suite::report::Report::new(seed, exit as u8, self.searches, Vec::new());
         let report = baseline::complete(reader, baseline, report)?;
-        reader.finish(&suite::report::Report { partition, ..report })?;
+        let report = suite::report::Report { partition, ..report };
+        reader.finish(&report)?;
         match self.failed {
             Some(error) => Err(Stop::new(Exit::Harness, error)),
-            None => Ok(exit),
+            None => Ok((exit, report)),
         }
     }
 }
