@@ -79,6 +79,7 @@ impl Seen {
             outcome: self.run.outcome.clone(),
             places: self.places.clone(),
             seen: Default::default(),
+            reference: None,
         };
         show::run(&trace, Page { color: false, width: 100 })
     }

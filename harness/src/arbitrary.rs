@@ -506,10 +506,11 @@ prop_compose! {
     pub(crate) fn trace()(
         words in [text(), text(), text(), text()], launch in launch(), seed: u64, limits in limits(), world in world(),
         shared in vec(text(), 0..2), always: bool, breaks in vec(broken(), 0..3), search in option::of(text()), run in run(), places in vec(whereabouts(), 0..4),
-        seen in seen()
+        seen in seen(), reference in option::of((self::run(), vec(whereabouts(), 0..4), self::seen()))
     ) -> Trace {
         let [sigrace, kernel, arch, digest] = words;
         let Run { schedule, events, outcome, .. } = run;
-        Trace { sigrace, kernel, arch, launch, digest, seed, limits, world, shared, always, breaks, search, schedule, events, outcome, places, seen }
+        let reference = reference.and_then(|(run, places, seen)| ReferenceRun::of(&run, places, seen));
+        Trace { sigrace, kernel, arch, launch, digest, seed, limits, world, shared, always, breaks, search, schedule, events, outcome, places, seen, reference }
     }
 }

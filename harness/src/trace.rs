@@ -12,6 +12,7 @@ mod interrupted;
 mod moment;
 mod output;
 mod places;
+mod reference;
 mod remains;
 mod seen;
 mod terminal;
@@ -25,6 +26,7 @@ pub use effects::tells;
 pub use interrupted::{Interrupter, Interruption, interrupted};
 pub use output::Output;
 pub use places::{Frame, InlinedCall, Line, Moment, Whereabouts};
+pub use reference::ReferenceRun;
 pub use remains::{Change, Changing, Object, Open, Remains, shape};
 pub use seen::{CallResult, Handled, Returned, Seen, SeenCall};
 pub use terminal::{Acts, Foreground, TerminalLeft};
@@ -86,6 +88,9 @@ pub struct Trace {
     /// it.
     #[serde(default, skip_serializing_if = "Seen::is_nothing")]
     pub seen: Seen,
+    /// The run with which it was compared, if that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<ReferenceRun>,
 }
 
 /// One run as the supervisor reports it.

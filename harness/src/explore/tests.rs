@@ -614,5 +614,6 @@ fn recording(run: &Run) -> Trace {
         outcome: run.outcome.clone(),
         places: vec![],
         seen: Default::default(),
+        reference: None,
     }
 }

@@ -18,10 +18,11 @@ fn events(text: &str) -> Vec<Event> {
     lines.map(event).collect()
 }
 
-fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &str) -> Trace {
+pub(super) fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &str) -> Trace {
     let launch = format!("(file: \"/tmp/{name}\", argv: [\"{name}\"], env: {{}}, cwd: \"/\")");
     let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
     Trace {
+        reference: None,
         sigrace: "0.1.0".into(),
         kernel: "6.12.1".into(),
         arch: "x86_64".into(),
@@ -42,7 +43,7 @@ fn trace(name: &str, breaks: Broken, schedule: &str, happened: &str, outcome: &s
     }
 }
 
-fn addjob() -> Trace {
+pub(super) fn addjob() -> Trace {
     trace(
         "addjob",
         Broken::Exit,

@@ -329,6 +329,7 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
         outcome,
         places,
         seen,
+        reference,
     } = trace;
     let comment = format!("One run, as sigrace recorded it. Again: {}", command("replay", path));
     let mut text = Text::new(TRACE_FORMAT, &comment);
@@ -358,6 +359,9 @@ pub(super) fn trace(trace: &Trace, path: &Path) -> ron::Result<String> {
     }
     if !seen.is_nothing() {
         text.field("seen", seen, 2)?;
+    }
+    if let Some(reference) = reference {
+        text.field("reference", reference, 2)?;
     }
     Ok(text.end())
 }

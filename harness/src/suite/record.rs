@@ -70,6 +70,7 @@ impl Recorder {
             outcome: run.outcome.clone(),
             places: Vec::new(),
             seen: Seen::default(),
+            reference: None,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::show::Extent;
 use crate::slots::{Seats, SlotError, Slots, Waited};
 use crate::store::FileError;
 use crate::supervise::{self, Observe, RunError, Settings, Supervise};
-use crate::trace::{Broken, End, Run, Seen, Trace, Whereabouts};
+use crate::trace::{Broken, End, ReferenceRun, Run, Seen, Trace, Whereabouts};
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -325,14 +325,25 @@ fn advanced(
         known: BTreeMap::new(),
     };
     let extent = Extent::of(&done.report).to_string();
-    let seen = looked(&done.report.findings, || Ok(worker::supervisor(job.settings.clone(), seats)));
+    let findings = &done.report.findings;
+    let reference = &done.report.reference.run;
+    let runs: Vec<&Run> = findings.iter().map(|finding| &finding.run).collect();
+    let supervisor = || Ok(worker::supervisor(job.settings.clone(), seats));
+    // Whoever reads a finding reads what it was compared with.
+    let mut seen = match runs.is_empty() {
+        true => Vec::new(),
+        false => looked(&[runs.as_slice(), &[reference]].concat(), supervisor),
+    };
+    let (places, of_reference) = seen.pop().unwrap_or_default();
+    let reference = ReferenceRun::of(reference, places, of_reference);
     let record = |(finding, looked): (&Finding, Looked)| {
         let mut trace = recorder.trace(&finding.run, &breaks(finding), Some(extent.clone()));
         (trace.places, trace.seen) = looked;
+        trace.reference.clone_from(&reference);
         let path = recorder.write(&trace);
         (trace, path)
     };
-    done.traces = done.report.findings.iter().zip(seen).map(record).collect();
+    done.traces = findings.iter().zip(seen).map(record).collect();
     Ok(Reached::Done(Box::new(done)))
 }
 
@@ -421,16 +432,15 @@ where
 /// Where threads were, what calls returned and which handlers ran.
 type Looked = (Vec<Whereabouts>, Seen);
 
-/// What is seen of the run of each finding: it is made once more for that. A run that is not equal in all else tells nothing,
+/// What is seen of each of these runs: it is made once more for that. A run that is not equal in all else tells nothing,
 /// and so there is nothing then.
-fn looked<S, F>(findings: &[Finding], supervisor: F) -> Vec<Looked>
+fn looked<S, F>(runs: &[&Run], supervisor: F) -> Vec<Looked>
 where
     S: Supervise,
     F: Fn() -> Result<S, RunError> + Sync,
 {
-    let look = |supervisor: &mut S, finding: &Finding| {
-        let (other, observed) = supervisor.observe(&finding.schedule, &Observe::Where).ok()?;
-        let one = &finding.run;
+    let look = |supervisor: &mut S, one: &Run| {
+        let (other, observed) = supervisor.observe(&one.schedule, &Observe::Where).ok()?;
         // What is seen is told by the numbers of the events.
         let equal =
             one.events == other.events && one.outcome.is_like(&other.outcome) && other.taint.is_none();
@@ -438,12 +448,9 @@ where
     };
     let look_at_all = || {
         let mut supervisor = supervisor().ok()?;
-        Some(findings.iter().map(|finding| look(&mut supervisor, finding).unwrap_or_default()).collect())
+        Some(runs.iter().map(|run| look(&mut supervisor, run).unwrap_or_default()).collect())
     };
-    let none = || vec![Looked::default(); findings.len()];
-    if findings.is_empty() {
-        return none();
-    }
+    let none = || vec![Looked::default(); runs.len()];
     worker::apart("that looks where threads were", look_at_all).ok().flatten().unwrap_or_else(none)
 }
 
