@@ -93,6 +93,8 @@ impl Signal {
     pub const STOP: Signal = Signal(19);
     /// SIGTERM
     pub const TERM: Signal = Signal(15);
+    /// SIGTSTP
+    pub const TSTP: Signal = Signal(20);
     /// SIGURG
     pub const URG: Signal = Signal(23);
     /// SIGIO

@@ -2,6 +2,7 @@
 
 mod kept;
 mod looks;
+mod pages;
 mod saved;
 mod sections;
 mod turns;
@@ -24,7 +25,7 @@ use crate::probe::BadProbeName;
 use crate::program::Launch;
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::{Action, BadKeys, BadPoint, Keys, Label, Making, Point, Receiver, Site, Syscall};
-use crate::show::count;
+use crate::show::{self, count};
 use crate::signal::{Signal, SignalSet, UnknownSignal};
 use crate::slots::Stopwatch;
 use crate::store;
@@ -126,6 +127,9 @@ pub(super) struct Args {
     config: Config,
     #[command(flatten)]
     accepting: Accepting,
+    /// Write a page for a browser of each finding, beside the reference run, into this folder
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    html: Option<PathBuf>,
     /// Write the search down as a scenario, with what it found
     #[arg(long, value_name = "FILE.ron")]
     save: Option<PathBuf>,
@@ -255,6 +259,7 @@ pub(super) fn search(
 ) -> Result<(Exit, Report), Stop> {
     let slots = host::slots()?;
     args.search.traces.check()?;
+    args.html.as_deref().map(store::writable_directory).transpose().map_err(Stop::refused)?;
     args.save.as_deref().map(store::writable).transpose().map_err(Stop::refused)?;
     let baseline = args.accepting.read()?;
     let launch = args.target.launch()?;
@@ -370,6 +375,14 @@ pub(super) fn search(
             let text = done.text(&job.name, took, reader.page());
             let gap = if sections.several() { "\n" } else { "" };
             reader.tell(format_args!("{gap}{}", text.trim_end()))?;
+        }
+        if let Some(folder) = &args.html {
+            for page in pages::write(folder, &done) {
+                match page {
+                    Ok(file) => reader.tell(format_args!("page: {}", show::path(&file)))?,
+                    Err(error) => whole.fail(&error),
+                }
+            }
         }
         let not_kept = sections.not_kept(section, &done);
         if let Some(why) = not_kept.filter(|_| args.save.is_some() && !sections.several()) {

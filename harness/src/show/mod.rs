@@ -12,8 +12,10 @@ mod diverged;
 mod ending;
 mod extent;
 mod fold;
+mod html;
 mod layout;
 mod loops;
+mod notes;
 mod picture;
 mod place;
 mod returns;
@@ -23,6 +25,7 @@ mod words;
 pub use apart::told_apart;
 pub use diverged::diverged;
 pub use extent::Extent;
+pub use html::html;
 pub use layout::{padded, width};
 use layout::{plain, short};
 pub use loops::loops;
@@ -36,6 +39,7 @@ use crate::schedule::Schedule;
 use crate::trace::{Broken, Trace};
 use anstyle::{AnsiColor, Reset, Style};
 use std::fmt::Display;
+use std::path::Path;
 
 /// No line is longer than this.
 const LONGEST: usize = 1500;
@@ -135,6 +139,11 @@ pub fn finding(name: &str, broken: Broken, sentence: &str, minimal: &Schedule, p
         indented(&schedule(minimal, "minimal schedule", page))
     );
     page.bounded(&text)
+}
+
+/// The name of a file as a line can have it.
+pub fn path(path: &Path) -> String {
+    plain(&path.to_string_lossy())
 }
 
 fn indented(text: &str) -> String {

@@ -85,7 +85,7 @@ impl<'a> Told<'a> {
     }
 
     /// Its callers, nearest first: `called from fill (list.c:40), from main (list.c:52)`; none if it has none.
-    fn callers(&self) -> Option<String> {
+    pub(super) fn callers(&self) -> Option<String> {
         let mut text = String::new();
         let mut last = self.own.first()?.0;
         let mut called = false;
@@ -111,7 +111,7 @@ impl<'a> Told<'a> {
 
     /// The functions of libraries between it and what the thread is doing, if there is more than the one that makes the
     /// call: `by way of printf > _IO_file_write > write`, but not `fork > _Fork`.
-    fn through(&self) -> Option<String> {
+    pub(super) fn through(&self) -> Option<String> {
         let (nearest, _) = self.own.first()?;
         let inner = self.place.stack.get(..*nearest)?;
         let names = inner.iter().rev().filter_map(|frame| frame.function.as_deref()).map(plain);

@@ -66,6 +66,15 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), FileError> {
     write::whole(path, text)
 }
 
+/// Makes a directory, and those that it is in, where they are not there.
+///
+/// # Errors
+///
+/// It cannot be made.
+pub fn make_directory(dir: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(dir).map_err(|error| FileError::io(Doing::Make, dir, error))
+}
+
 /// Writes a scenario; a file that was there is replaced as a whole or not at all.
 ///
 /// # Errors
@@ -84,7 +93,7 @@ pub fn write_scenario(path: &Path, scenario: &Scenario) -> Result<(), FileError>
 /// The directory, the file or the link cannot be written, or a path in the trace is not UTF-8. No half-written file
 /// is left.
 pub fn write_trace(dir: &Path, trace: &Trace) -> Result<PathBuf, FileError> {
-    fs::create_dir_all(dir).map_err(|error| FileError::io(Doing::Make, dir, error))?;
+    make_directory(dir)?;
     let name = trace_file_name(trace);
     let path = dir.join(&name);
     let text = ron_text::trace(trace, &path).map_err(|error| FileError::unwritable(&path, error))?;
