@@ -52,7 +52,9 @@ pub fn html(trace: &Trace) -> String {
     let compared =
         compared.map(|(trace, rows)| Side { id: "reference", name: "reference run", trace, rows, apart });
     let sides: Vec<&Side<'_>> = compared.iter().chain([&failing]).collect();
-    let drawn: Vec<Drawn> = sides.iter().map(|side| side.drawn(&sources)).collect();
+    let both: Vec<&Rows> = sides.iter().map(|side| &side.rows).collect();
+    let graph = Graph::new(&both, sides.iter().any(|side| side.is_disturbed()));
+    let drawn: Vec<Drawn> = sides.iter().map(|side| side.drawn(&graph, &sources)).collect();
     let data: Vec<(&str, &Data)> =
         sides.iter().zip(&drawn).map(|(side, drawn)| (side.id, &drawn.data)).collect();
     let name = program(trace);
@@ -75,10 +77,10 @@ pub fn html(trace: &Trace) -> String {
                 (head(trace, &name, compared.as_ref(), &failing))
                 main {
                     div.runs.two[compared.is_some()] {
-                        @for (side, drawn) in sides.iter().zip(&drawn) { (side.markup(drawn, &sources)) }
+                        @for (side, drawn) in sides.iter().zip(&drawn) { (side.markup(&graph, drawn, &sources)) }
                     }
                     aside {
-                        section #now hidden aria-live="polite" {}
+                        section #now hidden aria-label="The event that is chosen" {}
                         (legend())
                     }
                 }
@@ -107,35 +109,38 @@ struct Side<'a> {
 
 /// What is drawn of it.
 struct Drawn {
-    graph: Graph,
     picture: Markup,
     data: Data,
 }
 
 impl Side<'_> {
-    fn drawn(&self, sources: &[Source]) -> Drawn {
+    /// True if something comes from outside.
+    fn is_disturbed(&self) -> bool {
+        let acts = |event: &Event| matches!(&event.what, What::Step(action) if action.is_from_outside());
+        self.trace.events.iter().any(acts)
+    }
+
+    fn drawn(&self, graph: &Graph, sources: &[Source]) -> Drawn {
         let Side { trace, rows, .. } = self;
         let arrows = arrows(trace, rows);
         let stretches = handlers::stretches(trace, rows);
         let table = Table::new(trace, rows, &arrows);
-        let acts = |event: &Event| matches!(&event.what, What::Step(action) if action.is_from_outside());
-        let graph = Graph::new(rows, trace.events.iter().any(acts));
         let picture = graph.picture(rows, &trace.events, &table.spans, &stretches, &arrows);
-        Drawn { graph, picture, data: Data::new(trace, rows, &table, sources) }
+        Drawn { picture, data: Data::new(trace, rows, &table, sources) }
     }
 
-    fn markup(&self, drawn: &Drawn, sources: &[Source]) -> Markup {
+    fn markup(&self, graph: &Graph, drawn: &Drawn, sources: &[Source]) -> Markup {
         let Side { id, name, trace, rows, apart } = self;
         let outcome = outcome_words(&trace.outcome);
         let broken = if *id == "event" && !trace.breaks.is_empty() { "bad" } else { "good" };
         html! {
             section.run id={ (id) "s" } data-id=(id) aria-label=(name) {
                 header {
-                    h2 { (name) ": " span class=(broken) { (plain(&outcome)) } }
-                    (drawn.graph.names(rows))
+                    h2 title=(plain(&outcome)) { (name) ": " span class=(broken) { (plain(&outcome)) } }
+                    (graph.names(rows))
                 }
                 @if rows.rows.is_empty() { p { "no event" } }
-                div.lanes style={ "--graph:" (drawn.graph.width) "px;--tall:" (rows.rows.len() * ROW) "px" } {
+                div.lanes style={ "--graph:" (graph.width) "px;--tall:" (rows.rows.len() * ROW) "px" } {
                     (drawn.picture)
                     ol {
                         @for row in &rows.rows { (self.row(row, *apart, sources)) }

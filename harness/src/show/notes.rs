@@ -82,7 +82,10 @@ pub(super) fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<N
         }
     }
     let mut notes = Vec::with_capacity(events.len());
-    let interrupted = interrupted(events);
+    let mut interruptions: BTreeMap<usize, Interruption> = BTreeMap::new();
+    for one in interrupted(events) {
+        interruptions.entry(one.after).or_insert(one);
+    }
     let returns = Returns::new(trace);
     for (index, event) in events.iter().enumerate() {
         notes.extend(seen_before(index, trace, &returns, lanes));
@@ -94,7 +97,7 @@ pub(super) fn notes(trace: &Trace, lanes: &BTreeMap<ThreadName, usize>) -> Vec<N
         let unknown = |Interruption { before, .. }: &&Interruption| {
             !returns.knows(&event.thread, before.site, before.nth, index)
         };
-        let here = interrupted.iter().find(|one| one.after == index);
+        let here = interruptions.get(&index);
         if let Some(one) = here.filter(unknown).filter(|_| seen()) {
             let lane = lanes.get(&event.thread).copied().unwrap_or_default();
             let text = format!("{}: {}", called(one.point.site), cut_short(one.point.site));

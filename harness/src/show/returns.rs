@@ -24,6 +24,10 @@ pub(super) struct Returns<'a> {
     late: BTreeMap<usize, Vec<&'a SeenCall>>,
     /// Handlers that no event tells, in the same way.
     begun: BTreeMap<usize, Vec<&'a Handled>>,
+    /// For each thread before which events its handlers had begun, in their order.
+    handled: BTreeMap<&'a ThreadName, Vec<usize>>,
+    /// For each process the first two of its threads, and the events that name them first.
+    threads: BTreeMap<ThreadName, Vec<(&'a ThreadName, usize)>>,
 }
 
 /// A call in words, and whether a reader looks for it.
@@ -36,7 +40,21 @@ pub(super) struct Told {
 
 impl<'a> Returns<'a> {
     pub(super) fn new(trace: &'a Trace) -> Returns<'a> {
-        let mut returns = Returns { trace, late: BTreeMap::new(), begun: BTreeMap::new() };
+        let mut threads: BTreeMap<ThreadName, Vec<(&ThreadName, usize)>> = BTreeMap::new();
+        for (index, event) in trace.events.iter().enumerate() {
+            for name in [Some(&event.thread), event.what.made()].into_iter().flatten() {
+                let first = threads.entry(name.process()).or_default();
+                if first.len() < 2 && first.iter().all(|(known, _)| *known != name) {
+                    first.push((name, index));
+                }
+            }
+        }
+        let mut handled: BTreeMap<&ThreadName, Vec<usize>> = BTreeMap::new();
+        for one in &trace.seen.handlers {
+            handled.entry(&one.thread).or_default().push(one.by);
+        }
+        handled.values_mut().for_each(|each| each.sort_unstable());
+        let mut returns = Returns { trace, late: BTreeMap::new(), begun: BTreeMap::new(), handled, threads };
         for handled in &trace.seen.handlers {
             if !returns.is_event(handled) {
                 returns.begun.entry(handled.by).or_default().push(handled);
@@ -155,9 +173,8 @@ impl<'a> Returns<'a> {
     /// The words about a signal whose handler comes next, before the event with this index; with the thread's name where its
     /// process has several.
     pub(super) fn by_thread(&self, thread: &ThreadName, words: &str, index: usize) -> String {
-        let sibling = |name: &ThreadName| name != thread && name.process() == thread.process();
-        let mut before = self.trace.events.iter().take(index);
-        match before.any(|event| sibling(&event.thread) || event.what.made().is_some_and(sibling)) {
+        let first = self.threads.get(&thread.process());
+        match first.into_iter().flatten().any(|(name, since)| *name != thread && *since < index) {
             true => format!("{thread} takes {}", words.replacen(" handler", ": handler", 1)),
             false => words.to_owned(),
         }
@@ -239,9 +256,9 @@ impl<'a> Returns<'a> {
         let thread = &event.thread;
         let until = self.trace.events.iter().take(returned.by);
         let more = until.skip(call.event + 1).any(|event| event.thread == *thread);
-        let mut handlers = self.trace.seen.handlers.iter();
-        let handled =
-            handlers.any(|one| one.thread == *thread && one.by > call.event && one.by <= returned.by);
+        let begun = self.handled.get(thread).map_or(&[][..], Vec::as_slice);
+        let next = begun.get(begun.partition_point(|by| *by <= call.event));
+        let handled = next.is_some_and(|by| *by <= returned.by);
         !more && !handled || self.is_entered(call.event)
     }
 

@@ -29,14 +29,17 @@ pub(super) struct Graph {
     first: usize,
     /// Where what comes from outside is, if anything does.
     outside: Option<usize>,
-    upright: bool,
+    /// How high the names are, where they are written upwards.
+    high: Option<usize>,
     pub(super) width: usize,
 }
 
 impl Graph {
-    pub(super) fn new(rows: &Rows, from_outside: bool) -> Graph {
-        let count = rows.lanes.len();
-        let longest = rows.lanes.iter().map(|name| name.to_string().len()).max().unwrap_or_default();
+    /// For runs that are shown beside each other: what is in both is at one place in both.
+    pub(super) fn new(runs: &[&Rows], from_outside: bool) -> Graph {
+        let names = runs.iter().flat_map(|rows| &rows.lanes).map(|name| name.to_string().len());
+        let longest = names.max().unwrap_or_default();
+        let count = runs.iter().map(|rows| rows.lanes.len()).max().unwrap_or_default();
         let upright = count > FEW;
         let pitch = match count {
             0..=FEW => (longest * 8 + 8).clamp(34, 80),
@@ -45,7 +48,9 @@ impl Graph {
         };
         let outside = from_outside.then_some(20);
         let first = outside.map_or(pitch / 2, |x| x + 24 + pitch / 2);
-        Graph { pitch, first, outside, upright, width: first + count.saturating_sub(1) * pitch + 18 }
+        let longest = longest.max(if from_outside { "outside".len() } else { 0 });
+        let high = upright.then_some(longest * 8 + 10);
+        Graph { pitch, first, outside, high, width: first + count.saturating_sub(1) * pitch + 18 }
     }
 
     fn x(&self, lane: usize) -> usize {
@@ -56,13 +61,11 @@ impl Graph {
         lane.map_or(self.outside.unwrap_or_default(), |lane| self.x(lane))
     }
 
-    /// The names above the lanes; written upwards they are as high as the longest.
+    /// The names above the lanes.
     pub(super) fn names(&self, rows: &Rows) -> Markup {
-        let longest = rows.lanes.iter().map(|name| name.to_string().len()).max().unwrap_or_default();
-        let longest = longest.max(if self.outside.is_some() { "outside".len() } else { 0 });
-        let high = self.upright.then(|| format!("height:{}px", longest * 8 + 10));
+        let high = self.high.map(|high| format!("height:{high}px"));
         html! {
-            div.names.upright[self.upright] style=[high] aria-hidden="true" {
+            div.names.upright[self.high.is_some()] style=[high] aria-hidden="true" {
                 @if let Some(x) = self.outside { span.out style={ "left:" (x) "px" } { "outside" } }
                 @for (lane, name) in rows.lanes.iter().enumerate() {
                     span style={ "left:" (self.x(lane)) "px" } { (name) }

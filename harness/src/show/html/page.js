@@ -12,6 +12,8 @@
     const svg = section.querySelector(".lanes > svg");
     const paths = svg ? [...svg.querySelectorAll("path")].map(path => [path, path.getAttribute("d")]) : [];
     rows.forEach((li, index) => { li.index = index; li.run = id; li.tabIndex = -1; });
+    // One stop for the tabulator, which is the row that is chosen.
+    section.querySelectorAll("li > a").forEach(link => { link.tabIndex = -1; });
     const number = li => li.value || Number(li.dataset.at);
     return { id, section, rows, svg, paths, number, data: data[id], now: 0, folds: [], open: new Set() };
   });
@@ -24,7 +26,9 @@
     let stretch = [];
     const end = next => {
       const quiet = stretch.filter(li => li.classList.contains("q")).length;
-      if (quiet > 0) {
+      // A few take no more room than a row that stands for them.
+      if (quiet < 3) stretch.forEach(li => li.classList.remove("q"));
+      else {
         const fold = make("li", "", { className: "fold" });
         const button = make("button", `… ${quiet} calls`, { type: "button", title: "Show them" });
         fold.append(button);
@@ -143,13 +147,17 @@
   function select(one, row, how = {}) {
     if (!one || one.rows.length === 0) return;
     row = Math.max(0, Math.min(row, one.rows.length - 1));
-    document.querySelectorAll("li[aria-current]").forEach(li => li.removeAttribute("aria-current"));
+    document.querySelectorAll("li[aria-current]").forEach(li => {
+      li.removeAttribute("aria-current");
+      li.tabIndex = -1;
+    });
     const li = one.rows[row];
     if (hidden(li)) {
       if (li.fold) unfold(one, li.fold); else li.classList.remove("s");
       draw(one);
     }
     li.setAttribute("aria-current", "true");
+    li.tabIndex = 0;
     one.now = row;
     here = one;
     show(one, row);
@@ -246,7 +254,8 @@
 
   // A fragment names an event, or what to search for.
   function follow() {
-    const fragment = decodeURIComponent(location.hash.slice(1));
+    let fragment = location.hash.slice(1);
+    try { fragment = decodeURIComponent(fragment); } catch { /* It is taken as it is. */ }
     if (fragment.startsWith("find=")) {
       at("find").value = fragment.slice(5);
       search(fragment.slice(5));

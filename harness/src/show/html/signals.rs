@@ -35,6 +35,10 @@ pub(super) fn arrows(trace: &Trace, rows: &Rows) -> Vec<Arrow> {
     let index = Index::new(trace);
     let mut arrows = Vec::new();
     let mut landed = Landed::new();
+    let mut handlers: BTreeMap<usize, Vec<&Handled>> = BTreeMap::new();
+    for one in &trace.seen.handlers {
+        handlers.entry(one.by).or_default().push(one);
+    }
     for (to, row) in rows.rows.iter().enumerate() {
         let Some(thread) = rows.lanes.get(row.lane) else { continue };
         let process = thread.process();
@@ -44,9 +48,8 @@ pub(super) fn arrows(trace: &Trace, rows: &Rows) -> Vec<Arrow> {
             _ if row.look == Look::Handler && !row.is_event => {
                 // Two of one thread at one moment are two rows.
                 let named = |signal: Signal| row.text.contains(&format!("{signal} handler"));
-                let mut handlers = trace.seen.handlers.iter();
-                let this =
-                    handlers.find(|one| one.by == row.at && one.thread == *thread && named(one.signal));
+                let mut begun = handlers.get(&row.at).into_iter().flatten();
+                let this = begun.find(|one| one.thread == *thread && named(one.signal));
                 let Some(Handled { by, signal, since, .. }) = this else { continue };
                 let from = match since {
                     Some(since) => index.went_on(*since, &process, None),
