@@ -168,7 +168,7 @@ impl Side<'_> {
         let text = lines.next().unwrap_or_default();
         let more: Vec<&str> = lines.collect();
         let source = of_event(&trace.events, &trace.places, row.at)
-            .filter(|_| !row.source.is_empty())
+            .filter(|_| !row.source.is_empty() && row.look != Look::Said)
             .and_then(line_of)
             .and_then(|(file, line)| anchor(sources, file, line));
         let inside = html! {
@@ -176,7 +176,8 @@ impl Side<'_> {
             span { (text) @if !more.is_empty() { " " small { (more.join("; ")) } } }
             @match source {
                 Some(anchor) => { " " a href={ "#" (anchor) } { (row.source) } }
-                None if !row.source.is_empty() => { " " i { (row.source) } }
+                // The row after it is at the same place.
+                None if !row.source.is_empty() && row.look != Look::Said => { " " i { (row.source) } }
                 None => {}
             }
         };

@@ -129,7 +129,7 @@ impl<'a> Index<'a> {
         let (before, left): (Vec<usize>, Vec<usize>) =
             range.clone().filter(|index| self.sends(*index, process, signal)).partition(had);
         let causes = if before.is_empty() && left.is_empty() {
-            let may = range.filter(|index| self.may_send(*index, signal) && !had(index));
+            let may = range.filter(|index| self.may_send(*index, process, signal) && !had(index));
             may.take(1).collect()
         } else {
             left
@@ -148,7 +148,6 @@ impl<'a> Index<'a> {
             }
             What::Fire(fired) => *fired == signal && event.thread.process() == *process,
             What::End(_) => signal == Signal::CHLD && event.thread.is_process() && child(),
-            What::Stop => signal == Signal::CHLD && child(),
             What::Go(..) => self
                 .trace
                 .seen
@@ -160,6 +159,7 @@ impl<'a> Index<'a> {
             | What::Sleep(..)
             | What::Make(_)
             | What::Signal(_)
+            | What::Stop
             | What::Continue
             | What::Expire(_)
             | What::Refuse(..)
@@ -167,19 +167,33 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// True if this event sends this signal to a process group, which may be that of the process.
-    fn may_send(&self, index: usize, signal: Signal) -> bool {
-        match self.event(index).map(|event| &event.what) {
-            Some(What::Step(Action::SendGroup(sent))) => *sent == signal,
-            Some(What::Step(Action::Type(keys))) => match keys.single() {
+    /// True if this event may send the process this signal: where nothing else did, it has. A stop is told to who asked for it
+    /// (SA_NOCLDSTOP of sigaction(2)), and what is sent to a process group to its members.
+    fn may_send(&self, index: usize, process: &ThreadName, signal: Signal) -> bool {
+        let Some(event) = self.event(index) else { return false };
+        match &event.what {
+            What::Stop => signal == Signal::CHLD && event.thread.process().parent().as_ref() == Some(process),
+            What::Step(Action::SendGroup(sent)) => *sent == signal,
+            What::Step(Action::Type(keys)) => match keys.single() {
                 Some(0x03) => signal == Signal::INT,
                 Some(0x1c) => signal == Signal::QUIT,
                 Some(0x1a) => signal == Signal::TSTP,
-                _ => false,
+                Some(_) | None => false,
             },
-            Some(What::Step(Action::Resize(..))) => signal == Signal::WINCH,
-            Some(What::Step(Action::HangUp)) => signal == Signal::HUP || signal == Signal::CONT,
-            _ => false,
+            What::Step(Action::Resize(..)) => signal == Signal::WINCH,
+            What::Step(Action::HangUp) => signal == Signal::HUP || signal == Signal::CONT,
+            What::Exec(_)
+            | What::Go(..)
+            | What::Step(_)
+            | What::Sleep(..)
+            | What::Make(_)
+            | What::Signal(_)
+            | What::Continue
+            | What::Expire(_)
+            | What::Fire(_)
+            | What::Refuse(..)
+            | What::NotHeld(..)
+            | What::End(_) => false,
         }
     }
 

@@ -285,7 +285,10 @@ impl<'a> Told<'a> {
             let Some(Some(state)) = self.states.get(lane).copied() else { continue };
             let Some(thread) = self.rows.lanes.get(lane) else { continue };
             self.span(row, lane, state);
-            let pending = self.now_pending.get(thread).map(|all| all.join(" ")).unwrap_or_default();
+            // One that stands for several is pending once.
+            let pending: BTreeSet<&str> =
+                self.now_pending.get(thread).into_iter().flatten().map(String::as_str).collect();
+            let pending = pending.into_iter().collect::<Vec<_>>().join(" ");
             let program = self.programs.get(&lane).cloned().unwrap_or_default();
             let cells = [
                 (Cell::State, self.words(thread, state)),

@@ -1,10 +1,16 @@
+use super::handlers::stretches;
 use super::html;
 use super::rows::Rows;
 use super::signals::{Arrow, arrows};
+use super::states::{Cell, Table};
 use crate::arbitrary;
 use crate::show::tests::{addjob, trace};
-use crate::trace::{Broken, Output, ReferenceRun, Trace};
+use crate::trace::{
+    Broken, CallResult, Frame, Moment, Output, ReferenceRun, Returned, SeenCall, Trace, What, Whereabouts,
+};
 use proptest::prelude::*;
+
+const ENDED: &str = "(end: Ended(Exited(0)), stdout: Text(\"\"), stderr: Text(\"\"), leftover: [], exec_blocked: [], table: [])";
 
 /// The elements of a page, in their order; a page that leaves one open, or closes another, is refused.
 #[track_caller]
@@ -56,7 +62,7 @@ fn a_childs_end_is_an_arrow_to_the_handler_that_it_causes() {
            p0.2 End(Exited(0))
            p0 Signal(SIGCHLD)
            p0 Go(Before(wait4), 1)"#,
-        "(end: Ended(Exited(0)), stdout: Text(\"\"), stderr: Text(\"\"), leftover: [], exec_blocked: [], table: [])",
+        ENDED,
     );
     assert_eq!(told(&trace), [(5, 0, Some(7)), (6, 0, Some(7))]);
 }
@@ -73,7 +79,7 @@ fn what_was_sent_before_the_process_went_on_caused_nothing_later() {
            p0 Go(Before(getpid), 2)
            p0 Signal(SIGUSR1)
            p0 Go(Before(pause), 1)"#,
-        "(end: Ended(Exited(0)), stdout: Text(\"\"), stderr: Text(\"\"), leftover: [], exec_blocked: [], table: [])",
+        ENDED,
     );
     assert_eq!(told(&trace), [(2, 0, None)]);
 }
@@ -90,9 +96,107 @@ fn of_one_that_sleeps_the_first_wakes_it() {
            p0 Step(Send(SIGUSR1))
            p0 Signal(SIGUSR1)
            p0 End(Exited(0))"#,
-        "(end: Ended(Exited(0)), stdout: Text(\"\"), stderr: Text(\"\"), leftover: [], exec_blocked: [], table: [])",
+        ENDED,
     );
     assert_eq!(told(&trace), [(3, 0, Some(5)), (4, 0, None)]);
+}
+
+/// What the process table says of a thread after this event, counted from 1.
+fn state(trace: &Trace, thread: &str, event: usize) -> String {
+    let rows = Rows::new(trace);
+    let (row, lane) = (rows.of_event(event - 1).unwrap(), rows.lane(&thread.parse().unwrap()).unwrap());
+    let table = Table::new(trace, &rows, &arrows(trace, &rows));
+    let cell = |cell| {
+        let mut said =
+            table.changes.iter().filter(|one| one.lane == lane && one.cell == cell && one.row <= row);
+        said.next_back().map(|one| one.text.clone()).unwrap_or_default()
+    };
+    let pending = cell(Cell::Pending);
+    cell(Cell::State) + if pending.is_empty() { "" } else { "; pending: " } + &pending
+}
+
+#[test]
+fn the_process_table_says_what_the_events_tell_up_to_there() {
+    let mut trace = trace(
+        "reaper",
+        Broken::Zombies,
+        r#"[(at: After(Fork), in: "p0", action: Switch(All))]"#,
+        r#"p0 Exec("reaper")
+           p0 Go(Before(clone), 1)
+           p0 Make("p0.1")
+           p0 Step(Switch(All))
+           p0.1 Go(After(Fork), 1)
+           p0.1 Sleep(read, 1)
+           p0.1 Expire(read)
+           p0.1 Stop
+           p0.1 Continue
+           p0.1 Go(In(read), 1)
+           p0.1 End(Exited(3))
+           p0 Signal(SIGCHLD)
+           p0 Go(After(Fork), 1)
+           p0 Go(Before(wait4), 1)
+           p0 Go(Before(exit_group), 1)
+           p0 End(Exited(0))"#,
+        ENDED,
+    );
+    let returned = Returned { by: 14, result: CallResult::Process("p0.1".parse().unwrap()) };
+    trace.seen.calls = vec![SeenCall { event: 13, sends: None, returned: Some(returned) }];
+    let of = |thread: &str, event| state(&trace, thread, event);
+    assert_eq!(of("p0", 2), "runs");
+    assert_eq!(of("p0.1", 2), "");
+    assert_eq!(of("p0.1", 3), "held after fork");
+    assert_eq!(of("p0", 4), "held back after fork");
+    assert_eq!((of("p0", 5).as_str(), of("p0.1", 5).as_str()), ("held back after fork", "runs"));
+    assert_eq!(
+        (6..=9).map(|event| of("p0.1", event)).collect::<Vec<_>>(),
+        ["asleep in read", "held in read", "stopped", "held in read"]
+    );
+    assert_eq!(of("p0.1", 11), "ended: exit code 3");
+    assert_eq!(of("p0", 11), "held back after fork; pending: SIGCHLD");
+    assert_eq!(of("p0", 12), "runs");
+    assert_eq!(
+        (of("p0.1", 14).as_str(), of("p0.1", 15).as_str()),
+        ("ended: exit code 3", "ended: exit code 3; waited for")
+    );
+    assert_eq!(of("p0", 16), "ended: exit code 0");
+}
+
+#[test]
+fn a_handler_goes_as_far_as_stacks_tell_and_another_after_it_is_its_own() {
+    let mut trace = trace(
+        "twice",
+        Broken::Exit,
+        "[]",
+        r#"p0 Signal(SIGUSR1)
+           p0 Go(Before(write), 1)
+           p0 Go(Before(write), 2)
+           p0 Signal(SIGUSR2)
+           p0 Go(Before(write), 3)
+           p0 Go(Before(getpid), 1)
+           p0 Go(Before(write), 4)
+           p0 End(Exited(0))"#,
+        ENDED,
+    );
+    // How many handlers the stack is in at each event, where it is known.
+    let mut stretched = |handlers: &[(usize, usize)]| {
+        let place = |&(event, count): &(usize, usize)| Whereabouts {
+            at: Moment::Event(event - 1),
+            thread: "p0".parse().unwrap(),
+            stack: vec![Frame { signal: true, ..Frame::default() }; count],
+            complete: true,
+        };
+        trace.places = handlers.iter().map(place).collect();
+        let all = stretches(&trace, &Rows::new(&trace)).into_iter();
+        all.map(|one| (one.from + 1, one.to + 1, one.depth)).collect::<Vec<_>>()
+    };
+    // Both in main, one after the other.
+    assert_eq!(stretched(&[(1, 0), (2, 1), (3, 1), (4, 0), (5, 1), (6, 0)]), [(1, 3, 0), (4, 5, 0)]);
+    // The second interrupts the first, which may be over when it is.
+    assert_eq!(stretched(&[(1, 0), (2, 1), (3, 1), (4, 1), (5, 2), (6, 1), (7, 0)]), [(1, 5, 0), (4, 5, 1)]);
+    // The process ends in it.
+    assert_eq!(stretched(&[(1, 0), (2, 0), (4, 0), (5, 1), (6, 1), (7, 1)]), [(1, 1, 0), (4, 8, 0)]);
+    // Nothing is known.
+    assert_eq!(stretched(&[]), [(1, 1, 0), (4, 4, 0)]);
 }
 
 #[test]
@@ -101,8 +205,7 @@ fn both_runs_have_all_their_events_and_part_at_the_first_difference() {
     let alone = html(&trace);
     assert!(alone.contains("holds no reference run") && !alone.contains("id=\"reference-1\""));
     let mut other = trace.clone();
-    let step =
-        other.events.iter().position(|event| matches!(event.what, crate::trace::What::Step(_))).unwrap();
+    let step = other.events.iter().position(|event| matches!(event.what, What::Step(_))).unwrap();
     other.events.remove(step);
     trace.reference = Some(ReferenceRun {
         schedule: Default::default(),
@@ -130,7 +233,7 @@ fn what_a_program_wrote_is_text() {
     trace.launch.argv = vec![foreign.to_owned()];
     trace.outcome.stdout = Output::from([foreign.as_bytes(), b"\xff\xfe\n"].concat());
     trace.search = Some(foreign.to_owned());
-    if let Some(crate::trace::What::Exec(file)) = trace.events.first_mut().map(|event| &mut event.what) {
+    if let Some(What::Exec(file)) = trace.events.first_mut().map(|event| &mut event.what) {
         *file = foreign.to_owned();
     }
     let page = html(&trace);
