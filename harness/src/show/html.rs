@@ -79,10 +79,10 @@ pub fn html(trace: &Trace) -> String {
                     div.runs.two[compared.is_some()] {
                         @for (side, drawn) in sides.iter().zip(&drawn) { (side.markup(&graph, drawn, &sources)) }
                     }
-                    aside {
+                    aside { div.side {
                         section #now hidden aria-label="The event that is chosen" {}
                         (legend())
-                    }
+                    } }
                 }
                 (ends(&sides))
                 (listing(&sources))
