@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const BROWSER: &str = "chromium";
+/// How timeout(1) ends where what it is to start is not there.
+const NOT_FOUND: i32 = 127;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -137,20 +139,19 @@ fn opened(page: &str, fragment: &str, keys: &[&str]) -> Option<String> {
         |key: &&str| format!("document.dispatchEvent(new KeyboardEvent(\"keydown\",{{key:{key:?}}}));");
     let presses: String = keys.iter().map(press).collect();
     fs::write(&file, page.replace("</body>", &format!("<script>{presses}</script></body>"))).unwrap();
-    let mut browser = Command::new(BROWSER);
+    // One that never comes to an end is ended.
+    let mut browser = Command::new("timeout");
     browser
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
+        .args(["120", BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"])
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
         .arg(format!("file://{}{fragment}", file.display()))
         .env("HOME", folder.path())
         .stdin(Stdio::null());
-    let output = match copies::output(&mut browser) {
-        Ok(output) => output,
-        Err(error) => {
-            println!("skipped: {BROWSER}: {error}");
-            return None;
-        }
-    };
+    let output = copies::output(&mut browser).unwrap();
+    if output.status.code() == Some(NOT_FOUND) {
+        println!("skipped: {BROWSER} is not there");
+        return None;
+    }
     let text = stdout(&output);
     assert!(text.contains("</html>"), "{BROWSER}: {}", stderr(&output));
     Some(text)
