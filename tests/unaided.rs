@@ -354,6 +354,27 @@ fn what_ends_a_program_is_sent_only_where_it_ends_others_too() {
     assert!(!text.contains("finding:"), "{text}");
 }
 
+/// Sleeps for a time again and again; at the second of them it takes a signal for the end of that time.
+const NAPS: &str = "#include <signal.h>\n#include <unistd.h>\nstatic void on(int s) { (void)s; }\n\
+    int main(void) { signal(SIGUSR1, on); siginterrupt(SIGUSR1, 1); sleep(1); return sleep(1) != 0; }\n";
+
+#[test]
+fn each_sleep_for_a_time_is_a_place_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    build_text("naps", NAPS, folder.path());
+    let points = stdout(&script::sigrace(folder.path(), &["points", "--", "./naps"]));
+    for place in ["p0 in clock_nanosleep ", "p0 in clock_nanosleep #2 "] {
+        assert!(points.lines().any(|line| line.starts_with(place) && line.contains("SIGUSR1")), "{points}");
+    }
+    let output = explore(&["--send", "USR1"], "naps", folder.path());
+    ends(&output, 100);
+    assert!(
+        stdout(&output).contains("1. p0 in clock_nanosleep, the 2nd time: send SIGUSR1"),
+        "{}",
+        stdout(&output)
+    );
+}
+
 #[test]
 fn outcomes_that_differ_only_in_when_they_were_are_one() {
     let folder = tempfile::tempdir().unwrap();

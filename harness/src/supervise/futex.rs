@@ -135,7 +135,10 @@ impl Turns<'_> {
         let rank = (self.tree.thread(id).scheduling.rank(), self.journal.next_stamp());
         let kind = Kind::Futex(Waiter { key, value, bitset, rank });
         let duration = timeout.map_or(Duration::ZERO, |timeout| timeout.duration);
-        self.tree.thread_mut(id).state = State::Waiting(held, Wait { call, duration, deadline, kind });
+        let thread = self.tree.thread_mut(id);
+        let waiting = State::Waiting(held, Wait { call, duration, deadline, kind });
+        // However it woke up last: this is another sleep.
+        (thread.state, thread.told_asleep) = (waiting, false);
         if !loading {
             self.journal.news.push((id, News::Slept(call)));
         }

@@ -72,7 +72,9 @@ impl Turns<'_> {
             {
                 wait.deadline = Some(deadline);
             }
-            self.tree.thread_mut(id).state = State::Waiting(held, wait);
+            let thread = self.tree.thread_mut(id);
+            // However it woke up last: this is another sleep.
+            (thread.state, thread.told_asleep) = (State::Waiting(held, wait), false);
             // It may wait for a signal that has long been pending.
             self.signalled(self.tree.thread(id).process);
             if !loading {
