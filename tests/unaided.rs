@@ -5,7 +5,7 @@ mod found;
 mod script;
 
 use fixtures::{build, build_text, explore, fixtures};
-use found::{AT_TERMINAL, FOUND, WITH_CLIENTS};
+use found::{AT_TERMINAL, FOUND, WHEN_TOLD, WITH_CLIENTS};
 use script::{ends, stderr, stdout};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,6 +65,18 @@ fn who_asks_for_no_terminal_has_none() {
 fn what_is_broken_for_clients_is_found() {
     for (name, what, clients) in WITH_CLIENTS {
         are_found(&[(name, what)], clients);
+    }
+}
+
+#[test]
+fn what_has_to_be_told_is_found_then_and_only_in_what_is_broken() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, what, told) in WHEN_TOLD {
+        are_found(&[(name, what)], told);
+        build(&fixtures("broken").join(name).with_extension("c"), folder.path());
+        ends(&explore(&[], name, folder.path()), 0);
+        build(&fixtures("sound").join(name).with_extension("c"), folder.path());
+        ends(&explore(told, name, folder.path()), 0);
     }
 }
 

@@ -3,28 +3,38 @@
 #![allow(dead_code, reason = "not everybody looks at all of them")]
 
 /// The others need a terminal, or to be told where to look.
-pub const FOUND: [(&str, &str); 50] = [
+pub const FOUND: [(&str, &str); 68] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
+    ("addjob_exec", "it hangs"),
+    ("addjob_late", "another exit than expected"),
+    ("addjob_path", "another exit than expected"),
+    ("before_exec", "it hangs"),
+    ("blocked_once", "it hangs"),
     ("broken_pipe", "another exit than expected"),
     ("coalesced", "zombies are left"),
     ("competing_wait", "it hangs"),
     ("count", "another exit where a signal comes between two instructions"),
+    ("counted", "it hangs"),
     ("dead_holder", "it hangs"),
     ("distracted", "what a signal cuts short is left undone"),
     ("early_jump", "a process crashes"),
     ("early_timer", "it hangs"),
     ("eintr", "an interrupted call is taken for its end"),
     ("errno", "another exit where a signal comes between two instructions"),
+    ("event_loop", "it waits for the outside"),
     ("fifo_end", "another exit than expected"),
     ("fifo_open", "an interrupted call is taken for its end"),
     ("flag", "it spins for ever"),
+    ("forwarder", "it hangs"),
     ("given_up", "a process crashes"),
     ("half_written", "other files are left than should be"),
     ("idle_workers", "it hangs"),
     ("in_flight", "a client ends otherwise than expected"),
+    ("inherited_mask", "it hangs"),
     ("leaked", "descriptors are leaked"),
+    ("leaking", "descriptors are leaked"),
     ("left_alone", "orphans are left"),
     ("list", "another exit where a signal comes between two instructions"),
     ("lost_mask", "another exit where a signal comes between two instructions"),
@@ -32,9 +42,12 @@ pub const FOUND: [(&str, &str); 50] = [
     ("lost_wakeup", "it hangs"),
     ("message_queue", "an interrupted call is taken for its end"),
     ("misread", "a signal is lost that ends it elsewhere"),
+    ("not_yet_stopped", "it is left stopped"),
     ("notified_once", "it hangs"),
     ("once", "another exit than expected"),
+    ("others_child", "another exit than expected"),
     ("overlooked", "a signal is handled and not acted on"),
+    ("own_group", "it hangs"),
     ("own_lock", "it hangs"),
     ("parting", "another exit than expected"),
     ("passed_descriptor", "an interrupted call is taken for its end"),
@@ -45,15 +58,20 @@ pub const FOUND: [(&str, &str); 50] = [
     ("semop", "an interrupted call is taken for its end"),
     ("short_count", "what a signal cuts short is left undone"),
     ("shutdown", "it waits for the outside"),
+    ("signalfd", "it hangs"),
     ("stale_job", "it only lets time pass"),
     ("stale_lock", "other files are left than should be"),
     ("stream_pipe", "an interrupted call is taken for its end"),
+    ("subreaper", "another exit than expected"),
     ("taken_away", "another exit than expected"),
     ("temporary", "other files are left than should be"),
     ("test_then_sleep", "it ends late"),
+    ("timed_wait", "an interrupted call is taken for its end"),
     ("torn_memory", "another exit than expected"),
+    ("unblocked_suspend", "it hangs"),
     ("unsafe_calls", "it hangs"),
     ("unstored", "other files are left than should be"),
+    ("waiting_thread", "it hangs"),
 ];
 
 /// Those that use a terminal, which it gives them.
@@ -81,3 +99,16 @@ pub const WITH_CLIENTS: [(&str, &str, &[&str]); 3] = [
 ];
 
 const WELCOMED: &str = "connect unix:@parting; expect welcome\\n; close";
+
+/// Those that it finds when it is told this, and not otherwise.
+pub const WHEN_TOLD: [(&str, &str, &[&str]); 5] = [
+    // One signal ends the program, so no second one is tried.
+    ("full_self_pipe", "it hangs", &["--send", "USR1", "--send", "USR1"]),
+    ("second_int", "another exit than expected", &["--send", "INT", "--send", "INT", "--exit", "0"]),
+    // It waits for both, and each is sent by itself.
+    ("two_kinds", "another exit than expected", &["--send", "USR1", "--send", "USR2", "--exit", "0"]),
+    // Who is ended by a signal about which it does nothing at the moment may be meant to be.
+    ("over_exec", "another exit than expected", &["--send", "HUP", "--exit", "0"]),
+    // A second is not late for everybody.
+    ("sleepy_loop", "it ends late", &["--late", "100ms"]),
+];
