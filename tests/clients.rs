@@ -44,7 +44,7 @@ fn with(argv: &[&str], clients: Vec<Client>, schedule: &str) -> Run {
 
 /// A run of a scenario's program with its clients.
 fn scenario(name: &str, schedule: &str) -> Run {
-    let path = root().join(format!("scenarios/clients/{name}.ron"));
+    let path = root().join(format!("scenarios/shutdown/{name}.ron"));
     let scenario = store::read_scenario(&path).unwrap();
     let launch = resolve::scenario(&scenario, None, path.parent().unwrap()).unwrap();
     try_with(launch, scenario.world().clients, schedule).unwrap()

@@ -79,7 +79,7 @@ fn a_suite_as_json_and_as_junit() {
     assert_eq!(json.status.code(), Some(0), "{}", text(&json.stderr));
     let report: Report = serde_json::from_str(text(&json.stdout)).expect("the report has its own form");
     let names: Vec<&str> = report.searches.iter().map(|search| search.name.as_str()).collect();
-    assert_eq!(names, ["wakeup/lost_wakeup_broken", "wakeup/lost_wakeup_sound"]);
+    assert_eq!(names, ["waiting/lost_wakeup_broken", "waiting/lost_wakeup_sound"]);
     assert!(report.searches.iter().all(|search| search.verdict.as_deref() == Some("pass")));
     let broken = report.searches[0].result.as_ref().expect("it came to an end");
     assert!(broken.findings.iter().all(|finding| finding.known) && broken.findings.len() == 1);
