@@ -39,6 +39,14 @@ fn what_is_broken_at_a_terminal_is_found() {
 }
 
 #[test]
+fn where_a_person_acts_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&fixtures("broken").join("too_small.c"), folder.path());
+    let text = stdout(&explore(&["--first"], "too_small", folder.path()));
+    assert!(text.contains("\nstep 1 lands in main (too_small.c:37)\n"), "{text}");
+}
+
+#[test]
 fn who_asks_for_no_terminal_has_none() {
     let folder = tempfile::tempdir().unwrap();
     const GIVEN: &str = "it asks for a terminal, so each run has one";

@@ -123,6 +123,8 @@ impl Turns<'_> {
         }
         self.read_screen()?;
         self.note_there()?;
+        // Whoever gets a signal by what is done has gone on from there.
+        self.look_where(thread);
         let Some(seat) = &mut self.seat else { return Ok(false) };
         match action {
             Action::Type(keys) => seat.typing.extend(keys.bytes()),
@@ -136,7 +138,6 @@ impl Turns<'_> {
             }
             Action::Switch(_) | Action::Send(_) | Action::SendGroup(_) | Action::Fire => return Ok(false),
         }
-        self.look_where(thread);
         self.came_from_outside();
         self.step_event(thread, action.clone(), &[]);
         if !self.tree.is_held(thread) {
