@@ -183,7 +183,9 @@ fn every_run_of_every_fixture_repeats_itself() {
     let slots = Slots::new().unwrap();
     for (case, _) in all() {
         // Which instructions a run with one step executes is not known, so their pairs cannot be exhausted.
-        let bound = if case.scenario.explore.sweep.is_empty() { 2 } else { 1 };
+        // Of a table the rows are alike: each has its place, and pairs of them show nothing new.
+        let table = case.name.starts_with("tables/");
+        let bound = if case.scenario.explore.sweep.is_empty() && !table { 2 } else { 1 };
         let how = How::plain(folder.path().to_owned());
         let how = How {
             strategy: Some(Strategy::Exhaustive { bound, runs: None }),
@@ -333,7 +335,7 @@ fn no_simpler_schedule_breaks_what_a_known_finding_breaks() {
             check.join().unwrap();
         });
     }
-    assert_eq!(broken, 71);
+    assert_eq!(broken, 78);
 }
 
 #[test]

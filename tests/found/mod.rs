@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "not everybody looks at all of them")]
 
 /// The others need a terminal, or to be told where to look.
-pub const FOUND: [(&str, &str); 68] = [
+pub const FOUND: [(&str, &str); 74] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -18,6 +18,7 @@ pub const FOUND: [(&str, &str); 68] = [
     ("count", "another exit where a signal comes between two instructions"),
     ("counted", "it hangs"),
     ("dead_holder", "it hangs"),
+    ("default_actions", "it hangs"),
     ("distracted", "what a signal cuts short is left undone"),
     ("early_jump", "a process crashes"),
     ("early_timer", "it hangs"),
@@ -29,7 +30,9 @@ pub const FOUND: [(&str, &str); 68] = [
     ("flag", "it spins for ever"),
     ("forwarder", "it hangs"),
     ("given_up", "a process crashes"),
+    ("grace", "an interrupted call is taken for its end"),
     ("half_written", "other files are left than should be"),
+    ("held_lock", "it hangs"),
     ("idle_workers", "it hangs"),
     ("in_flight", "a client ends otherwise than expected"),
     ("inherited_mask", "it hangs"),
@@ -37,7 +40,9 @@ pub const FOUND: [(&str, &str); 68] = [
     ("leaking", "descriptors are leaked"),
     ("left_alone", "orphans are left"),
     ("list", "another exit where a signal comes between two instructions"),
+    ("lost_end", "it hangs"),
     ("lost_mask", "another exit where a signal comes between two instructions"),
+    ("lost_reload", "it hangs"),
     ("lost_update", "it hangs"),
     ("lost_wakeup", "it hangs"),
     ("message_queue", "an interrupted call is taken for its end"),
@@ -72,10 +77,12 @@ pub const FOUND: [(&str, &str); 68] = [
     ("unsafe_calls", "it hangs"),
     ("unstored", "other files are left than should be"),
     ("waiting_thread", "it hangs"),
+    ("whole_group", "it hangs"),
 ];
 
 /// Those that use a terminal, which it gives them.
-pub const AT_TERMINAL: [(&str, &str); 5] = [
+pub const AT_TERMINAL: [(&str, &str); 6] = [
+    ("background_read", "it is left stopped"),
     ("full_screen", "the terminal is left in other modes"),
     ("hung_up", "it spins for ever"),
     ("late_taker", "the terminal's foreground is another's"),
