@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "not everybody looks at all of them")]
 
 /// The others need a terminal, or to be told where to look.
-pub const FOUND: [(&str, &str); 74] = [
+pub const FOUND: [(&str, &str); 75] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -34,6 +34,7 @@ pub const FOUND: [(&str, &str); 74] = [
     ("half_written", "other files are left than should be"),
     ("held_lock", "it hangs"),
     ("idle_workers", "it hangs"),
+    ("ignored_late", "zombies are left"),
     ("in_flight", "a client ends otherwise than expected"),
     ("inherited_mask", "it hangs"),
     ("leaked", "descriptors are leaked"),
@@ -81,10 +82,11 @@ pub const FOUND: [(&str, &str); 74] = [
 ];
 
 /// Those that use a terminal, which it gives them.
-pub const AT_TERMINAL: [(&str, &str); 6] = [
+pub const AT_TERMINAL: [(&str, &str); 7] = [
     ("background_read", "it is left stopped"),
     ("full_screen", "the terminal is left in other modes"),
     ("hung_up", "it spins for ever"),
+    ("jobs_left", "orphans are left"),
     ("late_taker", "the terminal's foreground is another's"),
     ("put_aside", "the terminal is left in other modes"),
     ("too_small", "it hangs"),
