@@ -5,7 +5,7 @@ mod script;
 mod supervised;
 
 use regex::Regex;
-use script::{command, ends, sigrace, stderr, stdout};
+use script::{ends, sigrace, stderr, stdout};
 use sigrace::copies;
 use sigrace::trace::Trace;
 use sigrace::{show, store};
@@ -227,38 +227,11 @@ fn a_browser_follows_keys_and_searches() {
 }
 
 #[test]
-fn the_manuals_page_is_true() {
+fn the_guide_tells_the_keys_that_the_page_tells() {
     let manual = fs::read_to_string(root().join("docs/page.md")).unwrap();
-    let hash = Regex::new("-[0-9a-f]{8}\\.").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(
-        root().join("fixtures").canonicalize().unwrap(),
-        folder.path().join("fixtures"),
-    )
-    .unwrap();
-    let blocks: Vec<&str> =
-        manual.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(blocks.len(), 1);
-    let (commands, shown): (Vec<&str>, Vec<&str>) =
-        blocks[0].lines().partition(|line| line.starts_with("$ "));
-    let sigrace = command(folder.path(), &[]);
-    let bin = Path::new(sigrace.get_program()).parent().unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let mut printed = String::new();
-    for line in commands {
-        let mut shell = Command::new("bash");
-        shell.args(["-c", &line[2..]]).current_dir(folder.path()).env("PATH", &path).stdin(Stdio::null());
-        sigrace.get_envs().for_each(|(name, _)| {
-            shell.env_remove(name);
-        });
-        let output = copies::output(&mut shell).unwrap();
-        ends(&output, 0);
-        printed += &stdout(&output);
-    }
-    assert_eq!(hash.replace_all(&printed, "-N."), hash.replace_all(&(shown.join("\n") + "\n"), "-N."));
-
-    // Its keys are those that the page tells.
-    let page = fs::read_to_string(folder.path().join("coalesced.html")).unwrap();
+    let (_, page) = coalesced(folder.path());
+    let page = fs::read_to_string(page).unwrap();
     let row = Regex::new(r"(?m)^\| (`.*`) \| (.*) \|$").unwrap();
     let rows: Vec<(String, String)> = row
         .captures_iter(&manual)
