@@ -103,7 +103,9 @@ fn a_program_without_dashes_before_it_is_run_where_it_is_clear_where_it_begins()
     };
     let (without, with) = (explore(&["sh", "-c"]), explore(&["--", "true", "more"]));
     ends(&without, 2);
-    assert!(stderr(&without).contains("`--` is missing before the program, which may begin with `sh`"));
+    let said = "`--` is missing before the program, which may begin with `sh`: \
+                sigrace explore --seed 1 --runs 1 --send none -- sh -c\n";
+    assert!(stderr(&without).contains(said), "{}", stderr(&without));
     let without = explore(&["true", "more"]);
     assert_eq!(without.status, with.status);
     let taken = "sigrace: taken as `sigrace explore --seed 1 --runs 1 --send none -- true more`: -- comes before the program";

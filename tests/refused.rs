@@ -55,6 +55,35 @@ fn a_file_of_another_kind_is_told_with_what_can_be_done_with_it() {
 }
 
 #[test]
+fn programs_and_reports_are_told_with_what_can_be_done_with_them() {
+    let folder = folder_with("good.ron", LEAVES_A_FILE);
+    fs::copy("/bin/true", folder.path().join("prog")).unwrap();
+    fs::set_permissions(folder.path().join("prog"), fs::Permissions::from_mode(0o755)).unwrap();
+    let report = sigrace(folder.path(), &["run", "--seed", "1", "--trace-dir", "traces", "--format", "json"]);
+    fs::write(folder.path().join("known.json"), &report.stdout).unwrap();
+    let program = "this is a program, and no trace; next: sigrace explore -- ./prog\n";
+    let report = "this is a report, and no trace; next: sigrace explore --baseline known.json -- PROGRAM, \
+                  or sigrace diff known.json REPORT\n";
+    for verb in ["show", "replay", "shrink"] {
+        for (file, said) in [("prog", program), ("known.json", report)] {
+            let output = sigrace(folder.path(), &[verb, file]);
+            ends(&output, 102);
+            assert_eq!(stderr(&output), format!("sigrace: {file}: {said}"));
+        }
+    }
+    let scenario = "scenarios/family/good.ron";
+    let said =
+        format!("sigrace: {scenario}: this is a scenario, and no report; next: sigrace run {scenario}\n");
+    for words in
+        [&["merge", scenario][..], &["diff", scenario, "known.json"], &["run", "--baseline", scenario]]
+    {
+        let output = sigrace(folder.path(), words);
+        ends(&output, 102);
+        assert_eq!(stderr(&output), said);
+    }
+}
+
+#[test]
 fn files_that_are_not_there_end_102_with_their_names() {
     let folder = tempfile::tempdir().unwrap();
     for words in [

@@ -8,8 +8,9 @@ use std::ffi::OsString;
 pub(super) enum Missing {
     /// There everything after it is the program's: so the line is as it was meant.
     Here(Vec<OsString>),
-    /// The program begins with this word, or there; where the options end is not clear.
-    Somewhere(String),
+    /// The program begins with this word, or there; where the options end is not clear. With the line on which all from there on
+    /// is the program's.
+    Somewhere(String, Vec<OsString>),
 }
 
 /// What is missing on a command line that was refused for this reason; none if it is something else.
@@ -26,10 +27,11 @@ pub(super) fn missing(words: &[OsString], error: &clap::Error) -> Option<Missing
     let (place, another) = (places.next()?, places.next());
     let (before, after) = words.split_at_checked(place)?;
     let is_option = |word: &OsString| word.as_encoded_bytes().starts_with(b"-");
+    let line = [before, &["--".into()], after].concat();
     if another.is_some() || after.iter().any(is_option) {
-        return Some(Missing::Somewhere(first.clone()));
+        return Some(Missing::Somewhere(first.clone(), line));
     }
-    Some(Missing::Here([before, &["--".into()], after].concat()))
+    Some(Missing::Here(line))
 }
 
 #[cfg(test)]
@@ -53,10 +55,14 @@ mod tests {
 
     #[test]
     fn where_options_follow_it_is_not_clear_whose_they_are() {
-        let somewhere = |word: &str| Some(Missing::Somewhere(word.to_owned()));
-        assert_eq!(of("sigrace explore ls -l"), somewhere("ls"));
-        assert_eq!(of("sigrace explore ls --send TERM"), somewhere("ls"));
-        assert_eq!(of("sigrace explore --send-to p0 p0"), somewhere("p0"));
+        let somewhere = |word: &str, line: &str| {
+            Some(Missing::Somewhere(word.to_owned(), line.split(' ').map(OsString::from).collect()))
+        };
+        assert_eq!(of("sigrace explore ls -l"), somewhere("ls", "sigrace explore -- ls -l"));
+        let line = "sigrace explore -- ls --send TERM";
+        assert_eq!(of("sigrace explore ls --send TERM"), somewhere("ls", line));
+        let line = "sigrace explore --send-to -- p0 p0";
+        assert_eq!(of("sigrace explore --send-to p0 p0"), somewhere("p0", line));
     }
 
     #[test]

@@ -89,16 +89,24 @@ fn dashed(words: Vec<OsString>) -> Result<Vec<OsString>, clap::Error> {
             if Cli::try_parse_from(&meant).is_err() {
                 return Err(refused);
             }
-            let line = shell_words::join(meant.iter().skip(1).map(|word| word.to_string_lossy()));
+            let line = typed(&meant);
             say::complain(format_args!("sigrace: taken as `sigrace {line}`: -- comes before the program"));
             Ok(meant)
         }
-        Some(Missing::Somewhere(word)) => {
-            let reason = format!("`--` is missing before the program, which may begin with `{word}`");
+        Some(Missing::Somewhere(word, meant)) => {
+            let mut reason = format!("`--` is missing before the program, which may begin with `{word}`");
+            if Cli::try_parse_from(&meant).is_ok() {
+                reason += &format!(": sigrace {}", typed(&meant));
+            }
             Err(Cli::command().error(ErrorKind::UnknownArgument, reason))
         }
         None => Ok(words),
     }
+}
+
+/// A command line as one would type it, without its first word.
+fn typed(words: &[OsString]) -> String {
+    shell_words::join(words.iter().skip(1).map(|word| word.to_string_lossy()))
 }
 
 /// What the command line says, with a project's usual flags.

@@ -23,6 +23,9 @@ const STDIN: &str = "-";
 pub(super) fn read(path: &Path) -> Result<Report, Stop> {
     let text = if is_stdin(path) { read_stdin()? } else { store::read(path, MOST).map_err(Stop::refused)? };
     let bad = |error: serde_json::Error| {
+        if let Some(other) = store::no_report(path, &text) {
+            return Stop::refused(other);
+        }
         let (line, column) = (error.line(), error.column());
         let what = error.to_string();
         // The position is told in the form that editors understand, and so not once more.

@@ -88,7 +88,10 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 
 /// What is said where nothing is selected, by names that may have been meant.
 fn nothing(near: Option<&[String]>) -> String {
-    let Some(near) = near else { return "there is no scenario (*.ron), so nothing was tested".to_owned() };
+    let Some(near) = near else {
+        return "there is no scenario (*.ron), so nothing was tested; sigrace explore --save scenarios/NAME.ron -- PROGRAM writes one"
+            .to_owned();
+    };
     let meant = if near.is_empty() { String::new() } else { format!("; near are {}", near.join(", ")) };
     format!("no scenario selected, so nothing was tested{meant}; next: sigrace run --list")
 }

@@ -113,32 +113,54 @@ fn parse<T: DeserializeOwned>(
     bytes: Vec<u8>,
     check: impl Fn(&T) -> Option<Complaint>,
 ) -> Result<T, FileError> {
-    let text = String::from_utf8(bytes).map_err(|error| FileError::not_utf8(path, error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let other = another(kind.name(), path, error.as_bytes());
+        other.unwrap_or_else(|| FileError::not_utf8(path, error))
+    })?;
     let at = |fault| FileError::at(path, &text, fault);
-    let value: T =
-        kind.parse(&text).map_err(|fault| another(kind, path, &text).unwrap_or_else(|| at(fault)))?;
+    let value: T = kind
+        .parse(&text)
+        .map_err(|fault| another(kind.name(), path, text.as_bytes()).unwrap_or_else(|| at(fault)))?;
     match check(&value) {
         Some(complaint) => Err(at(ron_text::locate(&text, &complaint))),
         None => Ok(value),
     }
 }
 
-/// What a text is that is nothing of this kind, if it is one of the others that people keep, and what can be done with it.
-fn another(kind: Kind, path: &Path, text: &str) -> Option<FileError> {
-    let (is, verbs): (_, &[&str]) = if kind != Kind::TRACE && Kind::TRACE.parse::<Trace>(text).is_ok() {
-        ("a trace", &["show", "replay"])
-    } else if kind != Kind::SCENARIO && Kind::SCENARIO.parse::<Scenario>(text).is_ok() {
-        ("a scenario", &["run"])
-    } else if text.trim_start().starts_with('{')
-        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
-    {
-        ("JSON", &[])
-    } else {
-        return None;
-    };
-    let next: Vec<String> = verbs.iter().map(|verb| command(verb, path)).collect();
+/// What a file is that is nothing of this kind, if it is one of the others that people have, and what can be done with it.
+fn another(asked: &'static str, path: &Path, bytes: &[u8]) -> Option<FileError> {
+    let (is, next) = kind_of(path, bytes).filter(|(is, _)| !is.ends_with(asked))?;
     let next = if next.is_empty() { String::new() } else { format!("; next: {}", next.join(", or ")) };
-    Some(FileError::Another { path: path.to_owned(), is, asked: kind.name(), next })
+    Some(FileError::Another { path: path.to_owned(), is, asked, next })
+}
+
+/// What a file is, and the commands that take it.
+fn kind_of(path: &Path, bytes: &[u8]) -> Option<(&'static str, Vec<String>)> {
+    let named = shell_words::quote(&path.to_string_lossy()).into_owned();
+    if bytes.starts_with(b"\x7fELF") {
+        // By its bare name it would be looked for in PATH.
+        let folder = if path.components().count() == 1 && path.is_relative() { "./" } else { "" };
+        return Some(("a program", vec![format!("sigrace explore -- {folder}{named}")]));
+    }
+    let text = str::from_utf8(bytes).ok()?;
+    if Kind::TRACE.parse::<Trace>(text).is_ok() {
+        return Some(("a trace", vec![command("show", path), command("replay", path)]));
+    }
+    if Kind::SCENARIO.parse::<Scenario>(text).is_ok() {
+        return Some(("a scenario", vec![command("run", path)]));
+    }
+    let json: serde_json::Value =
+        text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()?;
+    if json.get("sigrace").is_some() && json.get("searches").is_some() {
+        let explore = format!("sigrace explore --baseline {named} -- PROGRAM");
+        return Some(("a report", vec![explore, format!("sigrace diff {named} REPORT")]));
+    }
+    Some(("JSON", Vec::new()))
+}
+
+/// Why a file is no report, if it is one of the others that people have. What is wrong in one of JSON has a place.
+pub fn no_report(path: &Path, bytes: &[u8]) -> Option<FileError> {
+    another("report", path, bytes).filter(|_| !bytes.trim_ascii_start().starts_with(b"{"))
 }
 
 #[cfg(test)]

@@ -139,6 +139,15 @@ impl Identity {
         Identity { places: places(schedule, functions), elsewhere: others }
     }
 
+    /// Adds the places elsewhere of the same finding.
+    pub(super) fn join(&mut self, other: Identity) {
+        for places in other.elsewhere {
+            if !self.elsewhere.contains(&places) {
+                self.elsewhere.push(places);
+            }
+        }
+    }
+
     /// True if both have the same schedule, in these words.
     pub fn is(&self, other: &Identity) -> bool {
         same(&self.places, &other.places)

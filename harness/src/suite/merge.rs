@@ -54,6 +54,7 @@ pub fn merge(reports: Vec<(&Path, Report)>) -> Result<(Report, Option<Together>)
     for Part { report, .. } in parts {
         whole.searches.extend(report.searches);
         whole.not_begun.extend(report.not_begun);
+        whole.unseen.extend(report.unseen);
     }
     whole.partition = None;
     whole.not_begun.sort();

@@ -126,6 +126,9 @@ fn add(whole: &mut Found, part: Found) {
                         other.elsewhere.push(race);
                     }
                 }
+                if let (Some(whole), Some(part)) = (&mut other.identity, finding.identity) {
+                    whole.join(part);
+                }
                 // One part may not know the simpler race that another has found.
                 let all = other.elsewhere.clone();
                 let has = |whole: &[String], part: &[String]| {
