@@ -119,10 +119,13 @@ fn a_program_that_cannot_be_started_is_told_and_the_next_one_explored() {
     watching.until(&["./prog has changed"]);
     let told = watching.until(&["watching ./prog"]);
     assert!(told.iter().any(|line| line.starts_with("sigrace: ")), "{told:?}");
+    // What else is written in that folder is no change.
+    fs::write(folder.path().join("log"), "more").unwrap();
     executable(&aside, "#!/bin/sh\nexit 3\n");
     fs::rename(&aside, &prog).unwrap();
     let told = watching.until(&["watching ./prog"]);
     assert!(told.iter().any(|line| line.ends_with("exit code 3")), "{told:?}");
+    assert_eq!(told.iter().filter(|line| line.ends_with("has changed")).count(), 1, "{told:?}");
     // While it is looking at nothing but events.
     watching.interrupted();
 }

@@ -2,7 +2,7 @@
 //!
 //! NOTE \[Complete\] A build removes a program and makes it again, or writes it piece by piece. Folders are watched, not files, so that
 //! nothing is missed; the program is explored again when its files are all there, can be executed, have another content than the
-//! one that was explored, and nothing has happened in their folders for a moment. Should it still be written to then, it cannot be
+//! one that was explored, and nothing has happened to them for a moment. Should it still be written to then, it cannot be
 //! started (ETXTBSY): that is told, and the next event is waited for.
 
 use super::exit::{Exit, Stop};
@@ -17,6 +17,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::{AccessFlags, access};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
+use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -158,18 +159,26 @@ impl Watched {
             if digests.is_some() && digests != self.explored {
                 match self.happens(PollTimeout::from(QUIET))? {
                     Happened::Stop => return Ok(false),
-                    Happened::Nothing if self.digests() == digests => {
+                    Happened::Nothing | Happened::Other if self.digests() == digests => {
                         self.explored = digests;
                         return Ok(true);
                     }
-                    Happened::Nothing | Happened::Event => continue,
+                    Happened::Nothing | Happened::Event | Happened::Other => continue,
                 }
             }
             match self.happens(PollTimeout::NONE)? {
                 Happened::Stop => return Ok(false),
-                Happened::Nothing | Happened::Event => something = true,
+                Happened::Event => something = true,
+                Happened::Nothing | Happened::Other => {}
             }
         }
+    }
+
+    /// True if something of this name is one of the files, or on the way to one. What has no name is a folder itself.
+    fn is_ours(&self, name: Option<&OsStr>) -> bool {
+        let Some(name) = name else { return true };
+        let targets = self.files.iter().filter_map(|file| file.canonicalize().ok());
+        self.files.iter().cloned().chain(targets).any(|file| file.iter().any(|part| part == name))
     }
 
     /// Waits for an event, or for so long.
@@ -182,7 +191,7 @@ impl Watched {
         ];
         match poll(&mut fds, timeout) {
             // Whoever has interrupted it has written to the pipe, if it was one of those signals.
-            Err(Errno::EINTR) => return Ok(Happened::Event),
+            Err(Errno::EINTR) => return Ok(Happened::Other),
             Err(error) => return Err(fail(error)),
             Ok(_) => {}
         }
@@ -193,10 +202,13 @@ impl Watched {
         if !events {
             return Ok(Happened::Nothing);
         }
+        let mut ours = false;
         loop {
             match self.events.read_events() {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(Happened::Event),
+                Ok(events) => ours |= events.iter().any(|event| self.is_ours(event.name.as_deref())),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) if ours => return Ok(Happened::Event),
+                Err(Errno::EAGAIN) => return Ok(Happened::Other),
                 Err(error) => return Err(fail(error)),
             }
         }
@@ -207,8 +219,10 @@ impl Watched {
 enum Happened {
     /// The user asks to stop.
     Stop,
-    /// Something in a folder has changed.
+    /// One of the files has changed, or what leads to it.
     Event,
+    /// Something else in their folders, such as what this command writes itself.
+    Other,
     /// The time is over.
     Nothing,
 }
