@@ -36,7 +36,7 @@ use crate::trace::{Acts, Trace};
 use crate::world::World;
 pub(super) use kept::traces as kept;
 use sections::{Section, Sections};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -48,7 +48,7 @@ use whole::{Share, Whole};
 /// Every run is compared with one that nothing disturbed. A finding is a hang, a crash, a program that goes on for ever,
 /// more left over than the undisturbed run left, of processes or of files, a file left half written, a client that is served
 /// otherwise, and, unless signals are sent, another exit status.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub(super) struct Args {
     /// A signal that the outside world may send, by name or number, or `none`; repeatable, for the same one as well
     ///
@@ -429,6 +429,11 @@ impl Args {
     /// How the program starts.
     pub(super) fn launch(&self) -> Result<Launch, Stop> {
         self.target.launch()
+    }
+
+    /// The same, with the search written down there as a scenario.
+    pub(super) fn saving(&self, path: &Path) -> Args {
+        Args { save: Some(path.to_owned()), ..self.clone() }
     }
 
     /// Where traces are written.

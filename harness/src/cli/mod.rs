@@ -12,12 +12,15 @@ mod diff;
 mod doctor;
 mod exit;
 mod explore;
+mod families;
 mod hold;
 mod host;
 mod interrupt;
 mod limits;
+mod list;
 mod man;
 mod merge;
+mod new;
 mod options;
 mod panic;
 mod points;
@@ -55,6 +58,8 @@ enum Verb {
     Run(run::Args),
     Explore(Box<explore::Args>),
     Watch(Box<watch::Args>),
+    New(Box<new::Args>),
+    List(list::Args),
     Points(points::Args),
     Replay(replay::Args),
     Shrink(shrink::Args),
@@ -147,6 +152,8 @@ fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Run(args) => run::main(&args),
         Verb::Explore(args) => explore::main(&args),
         Verb::Watch(args) => watch::main(&args),
+        Verb::New(args) => new::main(&args),
+        Verb::List(args) => list::main(&args),
         Verb::Points(args) => points::main(&args),
         Verb::Replay(args) => replay::main(&args),
         Verb::Shrink(args) => shrink::main(&args),

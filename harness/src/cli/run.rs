@@ -3,6 +3,7 @@
 use super::baseline::{self, Accepting};
 use super::config::Config;
 use super::exit::{Code, Exit, Stop};
+use super::families::{split, table};
 use super::options::Search;
 use super::progress::Progress;
 use super::report::Reader;
@@ -15,6 +16,7 @@ use crate::slots::{Slots, Stopwatch};
 use crate::store::{self, FileError};
 use crate::suite::report::Report;
 use crate::suite::{self, Case, Found, How, Outcome, SEED, SearchError, Selection, Trial};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -87,7 +89,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
 }
 
 /// What is said where nothing is selected, by names that may have been meant.
-fn nothing(near: Option<&[String]>) -> String {
+pub(super) fn nothing(near: Option<&[String]>) -> String {
     let Some(near) = near else {
         return "there is no scenario (*.ron), so nothing was tested; sigrace explore --save scenarios/NAME.ron -- PROGRAM writes one"
             .to_owned();
@@ -247,6 +249,9 @@ fn summary(
     part(errors.len(), "not run to the end");
     part(outcomes().filter(|outcome| outcome.interrupted).count(), "interrupted");
     part(results.iter().filter(|result| result.is_none()).count(), "not begun");
+    for line in by_family(trials, results) {
+        reader.tell(line)?;
+    }
     let runs: u64 = outcomes().filter_map(|outcome| outcome.done.as_ref()).map(|done| done.report.runs).sum();
     let _ = write!(text, " in {:.1} s, {}; seed {seed}", elapsed.as_secs_f64(), count(runs, "run"));
     reader.tell(text)?;
@@ -261,6 +266,28 @@ fn summary(
     let exits = exits.chain(unwritten.map(|_| Exit::Harness));
     let exits = exits.chain(interrupted.then_some(Exit::Interrupted));
     Ok(exits.max_by_key(|exit| gravity(*exit)).unwrap_or(Exit::AsExpected))
+}
+
+/// How the scenarios of each family did, where there are several families.
+fn by_family(trials: &[Trial], results: &[Option<Tried>]) -> Vec<String> {
+    let mut families: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
+    for (trial, result) in trials.iter().zip(results) {
+        let [scenarios, passed, runs] = families.entry(split(&trial.case.name).0).or_default();
+        let outcome = result.as_ref().and_then(|result| result.as_ref().ok());
+        *scenarios += 1;
+        *passed += u64::from(outcome.is_some_and(|one| one.verdict == Verdict::Pass && !one.interrupted));
+        *runs += outcome.and_then(|one| one.done.as_ref()).map_or(0, |done| done.report.runs);
+    }
+    if families.len() < 2 {
+        return Vec::new();
+    }
+    let head = ["family", "scenarios", "passed", "runs"].map(str::to_owned).to_vec();
+    let row = |(family, numbers): (&&str, &[u64; 3])| {
+        [(*family).to_owned()].into_iter().chain(numbers.iter().map(u64::to_string)).collect()
+    };
+    let rows: Vec<Vec<String>> = [head].into_iter().chain(families.iter().map(row)).collect();
+    let lines = table(&rows);
+    [String::new()].into_iter().chain(lines).chain([String::new()]).collect()
 }
 
 fn machine_readable(trials: &[Trial], results: &[Option<Tried>], seed: u64, exit: Exit) -> Report {
