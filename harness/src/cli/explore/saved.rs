@@ -1,7 +1,8 @@
 //! A search written down as a scenario.
 
+use super::Args;
+use super::asked::typed;
 use super::sections::Section;
-use super::{Args, typed};
 use crate::checks::Warning;
 use crate::explore::{self, Seen};
 use crate::judge::Typed;
