@@ -50,7 +50,7 @@ fn search(launch: &Launch, plan: Plan) -> Report {
         plan,
         against: Against::Scenario(Expect { idle: true, ..Expect::default() }),
         checks: Vec::new(),
-        keep: suite::Keep { folder: folder.path().to_owned(), all: false },
+        keep: suite::Keep { folder: folder.path().to_owned(), all: false, kept_runs: None },
         shown: Default::default(),
     };
     suite::search(&job, &Slots::new().unwrap(), &()).unwrap().report

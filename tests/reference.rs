@@ -58,7 +58,7 @@ fn look(argv: &[&str], within: (Limits, World), plan: Plan, folder: &Path) -> Re
         against: Against::Reference(Comparison { sends: !plan.send.is_empty(), ..Comparison::default() }),
         plan,
         checks: Vec::new(),
-        keep: suite::Keep { folder: folder.to_owned(), all: false },
+        keep: suite::Keep { folder: folder.to_owned(), all: false, kept_runs: None },
         shown: Default::default(),
     };
     suite::search(&job, &Slots::new().unwrap(), &()).unwrap().report
@@ -88,7 +88,7 @@ fn who_is_interrupted_while_handlers_are_checked_is_told_so() {
         against: Against::Reference(Comparison { sends: true, ..Comparison::default() }),
         plan,
         checks: sigrace::checks::Rule::ALL.to_vec(),
-        keep: suite::Keep { folder: folder.path().to_owned(), all: false },
+        keep: suite::Keep { folder: folder.path().to_owned(), all: false, kept_runs: None },
         shown: Default::default(),
     };
     let slots = Slots::new().unwrap();

@@ -69,7 +69,7 @@ fn speed(source: &Path, workers: usize, slots: &Slots) -> Result<f64, Box<dyn Er
         plan,
         against: Against::Reference(Comparison::default()),
         checks: Vec::new(),
-        keep: suite::Keep { folder: folder.path().to_owned(), all: false },
+        keep: suite::Keep { folder: folder.path().to_owned(), all: false, kept_runs: None },
         shown: Default::default(),
     };
     let start = Instant::now();

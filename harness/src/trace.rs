@@ -94,7 +94,8 @@ pub struct Trace {
 }
 
 /// One run as the supervisor reports it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Run {
     /// What was asked for.
     pub schedule: Schedule,
@@ -123,7 +124,8 @@ pub struct Run {
 }
 
 /// A point at which a process had the default action again of signals that it had caught before, and would end by them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Lapse {
     /// The point.
     pub point: Point,
@@ -134,7 +136,8 @@ pub struct Lapse {
 }
 
 /// A point that a run reached, and what could have been done there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reached {
     /// The point.
     pub point: Point,

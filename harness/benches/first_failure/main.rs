@@ -121,7 +121,7 @@ fn first(
         plan,
         against: Against::Scenario(expect.clone()),
         checks: Vec::new(),
-        keep: suite::Keep { folder: folder.path().to_owned(), all: false },
+        keep: suite::Keep { folder: folder.path().to_owned(), all: false, kept_runs: None },
         shown: Default::default(),
     };
     let report = suite::search(&job, slots, &())?.report;

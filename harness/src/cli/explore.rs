@@ -4,6 +4,7 @@ mod asked;
 mod kept;
 mod looks;
 mod pages;
+mod resumed;
 mod saved;
 mod sections;
 mod turns;
@@ -29,9 +30,10 @@ use crate::signal::{Signal, UnknownSignal};
 use crate::slots::Stopwatch;
 use crate::store;
 use crate::suite::report::{Report, Subject};
-use crate::suite::{self, Against, Job, Reached, Shown};
+use crate::suite::{self, Against, Job, Keep, Reached, Shown};
 use crate::supervise::Settings;
 use crate::trace::Trace;
+use crate::world::World;
 use asked::total;
 pub(super) use kept::traces as kept;
 use std::path::{Path, PathBuf};
@@ -131,6 +133,11 @@ pub(super) struct Args {
     /// Write the search down as a scenario, with what it found
     #[arg(long, value_name = "FILE.ron")]
     save: Option<PathBuf>,
+    /// Keep all runs in this folder, and take those that are there already: a search that was interrupted goes on
+    ///
+    /// It goes with the seed with which it was begun, which need not be given again. The runs of another build of the program are refused.
+    #[arg(long, value_name = "DIR", help_heading = "Search")]
+    resume: Option<PathBuf>,
     /// Make one part of the search: part i of n, by a hash of each schedule
     ///
     /// Together the parts try what the whole search tries: of an exhaustive search each schedule is in one part, of the
@@ -262,16 +269,17 @@ pub(super) fn search(
     let baseline = args.accepting.read()?;
     let launch = args.target.launch()?;
     let clients = args.target.clients(&launch)?;
-    let seed = args.search.seed.or_new();
+    let (kept_runs, seed) = args.kept_runs(&launch)?;
     let jobs = args.search.jobs.map_or(slots.count(), usize::from);
     let how = args.search.how(seed, jobs, cancel)?;
+    let keep = Keep { kept_runs: kept_runs.clone(), ..how.keep.clone() };
+    let start = kept_runs.as_ref().and_then(|kept_runs| kept_runs.common().start);
+    let world = World { start, ..args.target.world() };
     let code = suite::code(&launch.file, &args.sweep, args.sweep_all, &args.points)?;
     let code = Code { reentered: !args.no_handler_checks, ..code };
     let name = launch.argv.first().cloned().unwrap_or_default();
-    let mut settings = Settings {
-        clients,
-        ..suite::settings(launch, (args.target.limits(), args.target.world()), &how.plan, cancel)
-    };
+    let mut settings =
+        Settings { clients, ..suite::settings(launch, (args.target.limits(), world), &how.plan, cancel) };
     let clock = Stopwatch::start(slots.waited());
     let mut sections = match args.sections(&mut settings, &slots) {
         Ok(sections) => sections,
@@ -282,6 +290,12 @@ pub(super) fn search(
     };
     for told in sections.given.told().chain(sections.told(&name)) {
         reader.tell(told)?;
+    }
+    if let Some(kept) = kept_runs.as_ref().map(|kept_runs| kept_runs.left()).filter(|kept| *kept > 0) {
+        reader.tell(format_args!(
+            "{} of an earlier search are taken as they were",
+            count(kept as u64, "run")
+        ))?;
     }
     let mut whole = Whole::default();
     let shown = Arc::new(Shown::by(sections.undisturbed()));
@@ -326,7 +340,7 @@ pub(super) fn search(
             against: Against::Reference(args.comparison(section, &plan, &sections, &settings.world)),
             plan,
             checks,
-            keep: how.keep.clone(),
+            keep: keep.clone(),
             shown: Arc::clone(&shown),
         };
         let begun = clock.elapsed();

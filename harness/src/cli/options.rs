@@ -167,7 +167,7 @@ impl Traces {
     /// Which traces are written, and where to.
     pub(super) fn keep(&self) -> Keep {
         let folder = self.trace_dir.clone().unwrap_or_else(suite::trace_directory);
-        Keep { folder, all: self.keep_all }
+        Keep { folder, all: self.keep_all, kept_runs: None }
     }
 
     /// Refuses a folder in which no trace could be written, before anything is found that would be lost.

@@ -1,5 +1,6 @@
 //! From a run to a trace file.
 
+use super::kept_runs::KeptRuns;
 use crate::compile;
 use crate::program::Launch;
 use crate::schedule::Schedule;
@@ -10,14 +11,17 @@ use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Which traces are written, and where to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Keep {
     /// The folder, which need not exist yet.
     pub folder: PathBuf,
     /// Those of all runs, not only of findings.
     pub all: bool,
+    /// Where runs are kept to go on after an interruption, if they are.
+    pub kept_runs: Option<Arc<KeptRuns>>,
 }
 
 /// What all traces of one search have in common, and where they go.

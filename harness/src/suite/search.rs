@@ -1,6 +1,7 @@
 //! One search, from its settings to its report and its traces.
 
 use super::identity::Subject;
+use super::kept_runs::Keeping;
 use super::library::{self, ChartError, Charted};
 use super::record::{DigestError, Keep, KeepAll, Recorder};
 use super::shown::Shown;
@@ -254,6 +255,7 @@ fn advanced(
     let keep_all = |recorder: &Recorder| job.keep.all.then(|| recorder.clone());
     let make = |recorder: Option<Recorder>| {
         let supervisor = worker::supervisor(job.settings.clone(), seats);
+        let supervisor = Keeping::new(supervisor, job.keep.kept_runs.as_ref(), &job.settings);
         Ok(KeepAll { supervisor, recorder })
     };
     let halfway = match halfway {

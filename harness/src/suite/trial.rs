@@ -44,7 +44,7 @@ impl How {
         How {
             plan,
             strategy: None,
-            keep: Keep { folder, all: false },
+            keep: Keep { folder, all: false, kept_runs: None },
             baseline: None,
             cancel: Arc::default(),
         }

@@ -47,7 +47,7 @@ impl TerminalLeft {
 }
 
 /// What a person could do at the terminal that would mean something to a process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Acts(u8);
 
 impl Acts {

@@ -1,0 +1,57 @@
+//! A search that was interrupted goes on where it was.
+
+mod script;
+
+use script::{ends, sigrace, stderr, stdout};
+use sigrace::copies;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Explores with runs kept in this folder, and gives the report and how many runs are kept now.
+fn explored(folder: &Path, kept: &str, words: &[&str]) -> (String, usize) {
+    let always = ["explore", "--format", "json", "--trace-dir", ".", "--resume", kept];
+    let output = sigrace(folder, &[&always, words, &["--", "./prog"]].concat());
+    ends(&output, 100);
+    let runs = fs::read_to_string(folder.join(kept).join("runs")).unwrap();
+    (stdout(&output), runs.lines().count() - 1)
+}
+
+#[test]
+fn what_was_interrupted_goes_on_and_comes_to_the_same_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/broken/coalesced.c");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-g", "-o", "prog"]).arg(source).current_dir(folder);
+    assert!(copies::output(&mut compiler).unwrap().status.success());
+
+    let (whole, runs) = explored(folder, "whole", &["--seed", "3"]);
+    assert!(runs > 20, "{runs} runs");
+    // As a kill leaves it: some of the runs, and half of the next one.
+    let text = fs::read_to_string(folder.join("whole/runs")).unwrap();
+    let (first, rest): (Vec<&str>, Vec<&str>) =
+        (text.lines().take(9).collect(), text.lines().skip(9).collect());
+    fs::create_dir(folder.join("cut")).unwrap();
+    fs::write(folder.join("cut/runs"), format!("{}\n{}", first.join("\n"), &rest[0][..rest[0].len() / 2]))
+        .unwrap();
+    // The seed is the journal's, and so is the moment at which runs begin.
+    let (again, now) = explored(folder, "cut", &[]);
+    assert_eq!(again, whole);
+    assert_eq!(now, runs, "what was there is not made again, and what is missing is");
+    let (once_more, then) = explored(folder, "cut", &[]);
+    assert_eq!((once_more, then), (whole, runs));
+
+    let told = sigrace(folder, &["explore", "--trace-dir", ".", "--resume", "cut", "--", "./prog"]);
+    assert!(
+        stdout(&told).contains(&format!("{runs} runs of an earlier search are taken")),
+        "{}",
+        stdout(&told)
+    );
+    let other = sigrace(folder, &["explore", "--resume", "cut", "--seed", "4", "--", "./prog"]);
+    ends(&other, 102);
+    assert!(stderr(&other).contains("were made with the seed 3; remove it"), "{}", stderr(&other));
+    let build = sigrace(folder, &["explore", "--resume", "cut", "--", "true"]);
+    ends(&build, 102);
+    assert!(stderr(&build).contains("another build of the program"), "{}", stderr(&build));
+}
