@@ -177,34 +177,40 @@ fn all() -> Vec<(Case, Launch)> {
     cases.collect()
 }
 
+/// Makes all schedules of so many steps twice, and gives how many there are of one step.
+fn repeats(case: Case, bound: u32, slots: &Slots) -> u64 {
+    let folder = tempfile::tempdir().unwrap();
+    let how = How::plain(folder.path().to_owned());
+    let how = How {
+        strategy: Some(Strategy::Exhaustive { bound, runs: None }),
+        plan: Plan { verify: true, jobs: 2, ..how.plan.clone() },
+        ..how
+    };
+    let name = case.name.clone();
+    let trial = Trial::new(case).unwrap();
+    let outcome = trial.run(&how, slots, &(), Page { color: false, width: 100 }).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.text);
+    let report = outcome.done.unwrap().report;
+    // The reference run, and with a signal the run without it, come on top.
+    let reference = if report.reference.plain.is_some() { 2 } else { 1 };
+    assert_eq!(report.verified, report.runs + reference, "{name}");
+    let levels = &report.coverage.levels;
+    assert!(levels.iter().all(explore::Level::exhausted), "{name}: {:?}", report.coverage);
+    levels.iter().find(|level| level.steps == 1).map_or(0, |level| level.all)
+}
+
 #[test]
 fn every_run_of_every_fixture_repeats_itself() {
-    let folder = tempfile::tempdir().unwrap();
+    /// Of more steps than this the pairs take minutes, and are no others in kind.
+    const MOST: u64 = 60;
     let slots = Slots::new().unwrap();
     for (case, _) in all() {
         // Which instructions a run with one step executes is not known, so their pairs cannot be exhausted.
-        // Of a table the rows are alike: each has its place, and pairs of them show nothing new.
-        let table = case.name.starts_with("tables/");
-        let bound = if case.scenario.explore.sweep.is_empty() && !table { 2 } else { 1 };
-        let how = How::plain(folder.path().to_owned());
-        let how = How {
-            strategy: Some(Strategy::Exhaustive { bound, runs: None }),
-            plan: Plan { verify: true, jobs: 2, ..how.plan.clone() },
-            ..how
-        };
-        let name = case.name.clone();
-        let trial = Trial::new(case).unwrap();
-        let outcome = trial.run(&how, &slots, &(), Page { color: false, width: 100 }).unwrap();
-        assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.text);
-        let report = outcome.done.unwrap().report;
-        // The reference run, and with a signal the run without it, come on top.
-        let reference = if report.reference.plain.is_some() { 2 } else { 1 };
-        assert_eq!(report.verified, report.runs + reference, "{name}");
-        assert!(
-            report.coverage.levels.iter().all(explore::Level::exhausted),
-            "{name}: {:?}",
-            report.coverage
-        );
+        let pairs = case.scenario.explore.sweep.is_empty();
+        let steps = repeats(case.clone(), 1, &slots);
+        if pairs && steps <= MOST {
+            repeats(case, 2, &slots);
+        }
     }
 }
 
