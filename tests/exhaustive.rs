@@ -207,8 +207,11 @@ fn every_run_of_every_fixture_repeats_itself() {
     for (case, _) in all() {
         // Which instructions a run with one step executes is not known, so their pairs cannot be exhausted.
         let pairs = case.scenario.explore.sweep.is_empty();
-        let steps = repeats(case.clone(), 1, &slots);
-        if pairs && steps <= MOST {
+        // What takes several steps to show is not there with one.
+        let shows = case.scenario.finds.iter().map(|known| known.schedule.steps.len()).max();
+        let least = shows.unwrap_or(1).max(1) as u32;
+        let steps = repeats(case.clone(), least, &slots);
+        if pairs && least < 2 && steps <= MOST {
             repeats(case, 2, &slots);
         }
     }

@@ -48,6 +48,7 @@ fn a_process_can_be_stopped_before_a_call_after_a_fork_and_in_its_sleep_and_the_
         ("addjob", &[], "--hold", "1", "p0 after fork"),
         ("eintr", &[], "--hold", "1", "p0 in read"),
         ("in_flight", &[], "--hold", "1", "p0 before write #2"),
+        ("distracted", &[], "--until", "p0 entering wait4", "p0 entering wait4"),
     ];
     for (name, words, option, place, point) in places {
         let (folder, trace) = found(name, words);
@@ -138,4 +139,32 @@ fn a_place_that_the_run_never_comes_to_is_told() {
         said.contains("stands still, and would go on with p0 before pause: send SIGUSR1")
             && said.contains(FOLLOWED)
     );
+}
+
+#[test]
+fn whoever_asks_to_stop_ends_the_command_that_looks_as_well() {
+    let (folder, trace) = found("lost_wakeup", &[]);
+    let mut replay = script::command(folder.path(), &["replay"]);
+    replay.arg(&trace).args(["--hold", "1", "--exec", "echo $$ > looks; exec sleep 1000"]);
+    replay.stdout(std::process::Stdio::piped());
+    let mut replay = replay.spawn().unwrap();
+    let looks = folder.path().join("looks");
+    // The fact that is waited for is a line in a file; the sleep is a thousand seconds.
+    let pid = loop {
+        match fs::read_to_string(&looks) {
+            Ok(text) if text.ends_with('\n') => break text.trim().to_owned(),
+            _ => std::thread::yield_now(),
+        }
+        assert!(replay.try_wait().unwrap().is_none(), "it ended before");
+    };
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(replay.id() as i32), nix::sys::signal::Signal::SIGTERM)
+        .unwrap();
+    let output = replay.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", script::stdout(&output));
+    assert!(
+        script::stdout(&output).contains("interrupted; followed in 0 of 1 run"),
+        "{}",
+        script::stdout(&output)
+    );
+    assert!(!Path::new(&format!("/proc/{pid}/stat")).exists(), "{pid} is left");
 }

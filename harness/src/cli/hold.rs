@@ -7,15 +7,19 @@ use crate::show;
 use crate::supervise::{Stand, Standing, Standstill, Visitor};
 use crate::trace::Trace;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::unistd::{Pid, getpgrp, tcsetpgrp};
 use std::fmt;
 use std::fs;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, IsTerminal};
 use std::os::fd::AsFd;
-use std::process::Command;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// Where the run stands still, and what is done there
 #[derive(clap::Args, Clone, Debug)]
@@ -204,33 +208,74 @@ fn look(standing: &Standing, looks: &Looks, stop: &AtomicBool, failed: &mut bool
     if say(told(standing)).is_err() {
         return false;
     }
-    let ended = match looks {
+    let (name, ended) = match looks {
         Looks::Person => return say("Enter goes on, Ctrl-C ends the run").is_ok() && line(stop),
-        Looks::Command(command) => Command::new("sh")
-            .args(["-c", command])
-            .env("SIGRACE_PID", standing.pid.to_string())
-            .env("SIGRACE_TID", standing.tid.to_string())
-            .env("SIGRACE_POINT", standing.point.to_string())
-            .status()
-            .map_err(|error| format!("cannot start sh: {error}")),
-        Looks::Shell => Command::new("nsenter")
-            .args(["--target", &standing.pid.to_string()])
-            .args(namespaces(standing.pid))
-            .args(["--preserve-credentials", "--wd", "--"])
-            .arg(std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into()))
-            .status()
-            .map_err(|error| format!("cannot start nsenter (util-linux has it): {error}")),
+        Looks::Command(command) => {
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-c", command])
+                .env("SIGRACE_PID", standing.pid.to_string())
+                .env("SIGRACE_TID", standing.tid.to_string())
+                .env("SIGRACE_POINT", standing.point.to_string());
+            ("sh", attended(&mut shell, stop))
+        }
+        Looks::Shell => {
+            let mut shell = Command::new("nsenter");
+            shell
+                .args(["--target", &standing.pid.to_string()])
+                .args(namespaces(standing.pid))
+                .args(["--preserve-credentials", "--wd", "--"])
+                .arg(std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into()));
+            ("nsenter (util-linux has it)", attended(&mut shell, stop))
+        }
     };
     let wrong = match ended {
         Ok(status) if status.success() => None,
         Ok(status) => Some(format!("what looked at it ended with {status}")),
-        Err(error) => Some(error),
+        Err(error) => Some(format!("cannot start {name}: {error}")),
     };
     if let Some(wrong) = wrong {
         complain(format_args!("sigrace: {wrong}"));
         *failed = true;
     }
     !stop.load(Ordering::Relaxed)
+}
+
+/// Runs a command as a shell runs a job: in a process group of its own, which has the terminal meanwhile, so that Ctrl-C is the
+/// command's. All of it is ended when the user asks sigrace to stop.
+fn attended(command: &mut Command, stop: &AtomicBool) -> io::Result<ExitStatus> {
+    const LOOK: Duration = Duration::from_millis(50);
+    let mut child = command.process_group(0).spawn()?;
+    let group = Pid::from_raw(child.id() as i32);
+    let terminal = io::stdin().is_terminal();
+    let give_terminal_to = |group: Pid| {
+        // Whoever has no terminal any more, or ended meanwhile, needs none.
+        let _ = tcsetpgrp(io::stdin(), group);
+    };
+    if terminal {
+        give_terminal_to(group);
+    }
+    let ended = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if stop.load(Ordering::Relaxed) {
+            // It may have ended just now.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+        thread::sleep(LOOK);
+    };
+    if terminal {
+        // Not in the foreground now, this process would stop for it otherwise (tcsetpgrp(3)).
+        let mut stops = SigSet::empty();
+        stops.add(Signal::SIGTTOU);
+        let blocked = stops.thread_block();
+        give_terminal_to(getpgrp());
+        if blocked.is_ok() {
+            let _ = stops.thread_unblock();
+        }
+    }
+    Ok(ended)
 }
 
 /// The namespaces of a process that are not this one's, as nsenter(1) is told of them: to enter one's own again is not allowed

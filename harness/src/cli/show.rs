@@ -10,7 +10,7 @@ use crate::supervise::{Stand, Standing, Standstill, Visitor};
 use crate::trace::Trace;
 use crate::{show, store};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Show a recorded run to a person
@@ -29,6 +29,13 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let trace = store::read_trace(&args.trace).map_err(Stop::refused)?;
     if let Some(file) = &args.html {
+        let same = |path: &Path| fs::canonicalize(path).ok();
+        if same(file).is_some_and(|file| same(&args.trace) == Some(file)) {
+            return Err(Stop::new(
+                Exit::Usage,
+                format!("--html {}: that is the trace itself", file.display()),
+            ));
+        }
         store::write_text(file, &show::html(&trace)).map_err(Stop::refused)?;
         say(format_args!("page: {}", show::path(file)))?;
         return Ok(Exit::AsExpected);

@@ -12,9 +12,9 @@ use super::executed::{self, Executed};
 use super::loops::Loops;
 use super::plan::Plan;
 use crate::schedule::{Action, Point, Schedule, Site, Step, ThreadName};
-use crate::signal::SignalSet;
+use crate::signal::{Signal, SignalSet};
 use crate::supervise::Supervise;
-use crate::trace::{End, Event, Run};
+use crate::trace::{End, Event, Run, Status};
 
 /// The reference run, and the run of the empty schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +94,11 @@ pub fn reference_after<S: Supervise + ?Sized>(
     if !first.is_empty() && !then.is_empty() {
         gaps = gaps.union(self::gaps(&made(&[first, then].concat())?));
     }
+    for signal in gaps.iter().filter(|signal| plan.send.contains(signal)) {
+        if ends_when_handled(supervisor, &plain, signal)? {
+            gaps = gaps.without(SignalSet::only(signal));
+        }
+    }
     executed::copy(&plain, &mut run);
     steady(supervisor, &mut run)?;
     let schedule = run.schedule.clone();
@@ -105,6 +110,35 @@ pub fn reference_after<S: Supervise + ?Sized>(
 fn gaps(run: &Run) -> SignalSet {
     let mine = run.lapses.iter().filter(|lapse| lapse.point.thread.process() == ThreadName::root());
     mine.fold(SignalSet::EMPTY, |over, lapse| over.union(lapse.over))
+}
+
+/// True if a signal that the first process handles ends it as if it did not: handlers often tidy up, and then send it once more with
+/// its default action, as shells do. Nothing is amiss then where it comes while the handler is away.
+fn ends_when_handled<S: Supervise + ?Sized>(
+    supervisor: &mut S,
+    plain: &Run,
+    signal: Signal,
+) -> Result<bool, ExploreError> {
+    /// It may do so in some states and not in others: so many places are looked at, from the first to the last.
+    const LOOKS: usize = 4;
+    let away = |point: &Point| {
+        plain.lapses.iter().any(|lapse| lapse.point == *point && lapse.signals.contains(signal))
+    };
+    let handled = plain.reached.iter().filter(|reached| {
+        let first = reached.point.thread.process() == ThreadName::root();
+        first && reached.receivable.contains(signal) && !away(&reached.point)
+    });
+    let handled: Vec<&Point> = handled.map(|reached| &reached.point).collect();
+    for look in 0..LOOKS {
+        let Some(point) = handled.get(look * handled.len().saturating_sub(1) / (LOOKS - 1)) else { continue };
+        let schedule = Schedule { steps: vec![Step::new((*point).clone(), Action::Send(signal))] };
+        let doing = ExploreError::run(format!("looking at what a handler does ({schedule})"));
+        let run = attempt(supervisor, &schedule).map_err(doing)?.run;
+        if run.unreached.is_empty() && run.outcome.end == End::Ended(Status::Killed(signal)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Finds out which content of the run's files is the same every time: that of the others is of no use to compare with.

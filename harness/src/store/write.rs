@@ -16,9 +16,15 @@ const ASIDE: &str = ".sigrace-";
 /// The name of the link to the newest trace.
 pub(super) const LATEST: &str = "latest";
 
-/// Writes `text` to `path`: afterwards the file holds all of it, or what it held before.
+/// Writes `text` to `path`: afterwards the file holds all of it, or what it held before. A symbolic link is followed; what is no
+/// regular file, a device or a FIFO, is left alone.
 pub(super) fn whole(path: &Path, text: &str) -> Result<(), FileError> {
-    write_aside(path, text).map_err(|error| FileError::io(Doing::Write, path, error))
+    let write = || match fs::metadata(path) {
+        Ok(there) if !there.is_file() => Err(io::Error::other("it is no regular file")),
+        Ok(_) => write_aside(&fs::canonicalize(path)?, text),
+        Err(_) => write_aside(path, text),
+    };
+    write().map_err(|error| FileError::io(Doing::Write, path, error))
 }
 
 fn write_aside(path: &Path, text: &str) -> io::Result<()> {

@@ -117,6 +117,15 @@ impl Turns<'_> {
         Ok(())
     }
 
+    /// The program is there, or was, and nothing of it can be seen: a static program need not make any call.
+    fn unseen(&self, reason: &str) -> RunError {
+        RunError::Start {
+            file: self.settings.launch.file.display().to_string(),
+            stage: "waiting for its first system call".to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
     /// Has the program started.
     pub(super) fn start(&mut self) -> Result<(), RunError> {
         self.begin_dates()?;
@@ -126,7 +135,7 @@ impl Turns<'_> {
             self.listen(Patience::ForNews)?;
             self.interrupted()?;
             if self.course.started.elapsed() > BIRTH {
-                return Err(RunError::Fault("the program was not seen to start".to_owned()));
+                return Err(self.unseen(&format!("none came within {} seconds", BIRTH.as_secs())));
             }
         }
         match self.course.failed_start.take() {

@@ -91,7 +91,7 @@ impl Turns<'_> {
         }
         self.course.stood = true;
         let begun = Instant::now();
-        let unreachable = self.open_to_debuggers(point)?;
+        let unreachable = self.open_to_debuggers(thread, point)?;
         let asleep = self.runs_of_sleepers()?;
         let (pid, tid) = (self.tree.process_of(thread).pid, self.tree.thread(thread).door.tid());
         let processes = self.tree.process_ids().map(|id| self.tree.process(id));
@@ -117,7 +117,11 @@ impl Turns<'_> {
     }
 
     /// Has held threads wait where a debugger can stop them. Those of which it cannot be done stay as they are.
-    fn open_to_debuggers(&mut self, point: &Point) -> Result<Vec<(ThreadName, &'static str)>, RunError> {
+    fn open_to_debuggers(
+        &mut self,
+        thread: ThreadId,
+        point: &Point,
+    ) -> Result<Vec<(ThreadName, &'static str)>, RunError> {
         let mut unreachable = Vec::new();
         for id in self.tree.live_ids() {
             match &self.tree.thread(id).state {
@@ -142,7 +146,9 @@ impl Turns<'_> {
                 Some(why) => unreachable.push((self.tree.thread(id).name.clone(), why)),
                 None => {
                     // Entered is what is let go, and this is not yet.
-                    self.leave_entering(id, point);
+                    if id == thread {
+                        self.leave_entering(id, point);
+                    }
                     self.nudge(id)?;
                     self.make_again(id)?;
                 }

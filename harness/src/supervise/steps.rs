@@ -86,16 +86,24 @@ impl Turns<'_> {
                 Action::Fire => return self.fire_early(id).inspect(|done| self.taken[index] = *done),
                 _ => self.act_outside(id, &step.action)?,
             };
-            // On a busy machine it may be let run as soon as the first has woken it.
-            if taken && self.times_run(id)? != before {
-                let name = &self.tree.thread(id).name;
-                self.doubts
-                    .taint(format!("{name} woke up between two things that were to be done while it slept"));
+            if taken {
+                self.note_awake_between(id, before)?;
             }
             self.taken[index] |= done;
             taken |= done;
         }
         Ok(taken)
+    }
+
+    /// On a busy machine a thread may be let run as soon as the first of several things has woken it; `before` is how often it had been
+    /// let run by then.
+    fn note_awake_between(&mut self, id: ThreadId, before: u64) -> Result<(), RunError> {
+        if self.times_run(id)? != before {
+            let name = &self.tree.thread(id).name;
+            self.doubts
+                .taint(format!("{name} woke up between two things that were to be done while it slept"));
+        }
+        Ok(())
     }
 
     /// Everything sleeps: takes the steps for this moment, of each process once; true if one was taken.
@@ -141,10 +149,15 @@ impl Turns<'_> {
                 self.journal
                     .reach(Reached { point, others, receivable, fires: false, acts, looks: false }, lapsed);
             }
+            let before = if steps.len() > 1 { self.times_run(thread)? } else { 0 };
+            let mut first = true;
             for (index, step) in steps {
                 if self.act_outside(thread, &step.action)? {
                     self.taken[index] = true;
                     taken = true;
+                    if !std::mem::replace(&mut first, false) {
+                        self.note_awake_between(thread, before)?;
+                    }
                 }
             }
         }
