@@ -108,9 +108,12 @@ fn no_file_is_too_long_to_read() {
 #[test]
 fn every_fixture_is_used_and_every_broken_one_has_a_cure() {
     let scenarios: String = files("scenarios", ".ron").into_iter().map(|(_, text)| text).collect();
-    for (name, _) in files("fixtures", ".c").into_iter().chain(files("fixtures", ".go")) {
+    for (name, _) in [".c", ".go", ".py", ".sh"].into_iter().flat_map(|ending| files("fixtures", ending)) {
         let name = name.trim_start_matches("fixtures/").to_owned();
-        assert!(scenarios.contains(&format!("Source(\"{name}\")")), "no scenario uses {name}");
+        let is_script = name.ends_with(".py") || name.ends_with(".sh");
+        let used =
+            if is_script { format!("\"../../fixtures/{name}\"") } else { format!("Source(\"{name}\")") };
+        assert!(scenarios.contains(&used), "no scenario uses {name}");
         let twin = match name.split_once('/') {
             Some(("broken", file)) => format!("fixtures/sound/{file}"),
             Some(("sound", file)) => format!("fixtures/broken/{file}"),
