@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "not everybody looks at all of them")]
 
 /// The others need a terminal, or to be told where to look.
-pub const FOUND: [(&str, &str); 80] = [
+pub const FOUND: [(&str, &str); 82] = [
     ("abandoned", "an interrupted call is taken for its end"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
@@ -59,11 +59,13 @@ pub const FOUND: [(&str, &str); 80] = [
     ("own_lock", "it hangs"),
     ("parting", "another exit than expected"),
     ("passed_descriptor", "an interrupted call is taken for its end"),
+    ("posix_queue", "an interrupted call is taken for its end"),
     ("reaping", "results are mixed up when children end in another order"),
     ("reentered", "another exit where a signal comes between two instructions"),
     ("reload", "a client ends otherwise than expected"),
     ("restart_loop", "it hangs"),
     ("running", "it hangs"),
+    ("sem_wait", "an interrupted call is taken for its end"),
     ("semop", "an interrupted call is taken for its end"),
     ("short_count", "what a signal cuts short is left undone"),
     ("shutdown", "it waits for the outside"),
