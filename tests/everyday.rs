@@ -76,6 +76,14 @@ const ROWS: &[Row] = &[
     row("mksh", 8, &["mksh", "-c", "seq 3 | while read -r n; do echo $n; done; true & wait"]),
     row("busybox", 8, &["busybox", "ash", "-c", "seq 5 | busybox sort -r | busybox head -n 1; true & wait"]),
     // On a terminal
+    // Where bash's own handler of SIGINT is away for a moment it ends as it does where that is there.
+    Row {
+        needs: "bash",
+        runs: 120,
+        send: Some("SIGINT"),
+        tty: false,
+        words: &["bash", "-c", "x=$(echo hi); sleep 1; echo $x"],
+    },
     typed("bash", 40, &["bash", "--norc", "-i"]),
     // Not bash: a ^C before its fork ends it when it has made the job, which is left.
     typed("dash", 20, &["dash", "-ic", "less Makefile; true"]),

@@ -103,6 +103,22 @@ fn where_no_page_can_be_written_that_is_said() {
     let output = sigrace(folder.path(), &["show", "traces/latest", "--html", "missing/page.html"]);
     ends(&output, 102);
     assert!(stderr(&output).contains("cannot write missing/page.html"), "{}", stderr(&output));
+    // A FIFO stays one, and so does the trace; a link is followed.
+    nix::unistd::mkfifo(&folder.path().join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let trace_itself = fs::read(folder.path().join("traces/latest")).unwrap();
+    for (file, code) in [("fifo", 102), ("traces/latest", 2)] {
+        ends(&sigrace(folder.path(), &["show", "traces/latest", "--html", file]), code);
+    }
+    let kind = fs::symlink_metadata(folder.path().join("fifo")).unwrap().file_type();
+    assert!(std::os::unix::fs::FileTypeExt::is_fifo(&kind));
+    assert_eq!(fs::read(folder.path().join("traces/latest")).unwrap(), trace_itself);
+    fs::remove_file(folder.path().join("fifo")).unwrap();
+    std::os::unix::fs::symlink("real.html", folder.path().join("link.html")).unwrap();
+    fs::write(folder.path().join("real.html"), "").unwrap();
+    ends(&sigrace(folder.path(), &["show", "traces/latest", "--html", "link.html"]), 0);
+    assert!(fs::read_to_string(folder.path().join("real.html")).unwrap().contains("<html"));
+    fs::remove_file(folder.path().join("real.html")).unwrap();
+    fs::remove_file(folder.path().join("link.html")).unwrap();
     // Nothing is searched for that would be lost.
     let output = sigrace(folder.path(), &["explore", "--html", "coalesced/pages", "--", "./coalesced"]);
     ends(&output, 102);

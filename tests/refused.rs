@@ -331,3 +331,21 @@ fn each_limit_of_a_run_is_a_flag_and_a_variable() {
         }
     }
 }
+
+#[test]
+fn a_program_that_never_makes_a_call_is_no_fault_of_the_harness() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("silent.c"), "void _start(void) { for (;;) ; }\n").unwrap();
+    let built = Command::new("gcc")
+        .args(["-static", "-nostdlib", "-o", "silent", "silent.c"])
+        .current_dir(&folder)
+        .status();
+    assert!(built.unwrap().success());
+    let output = sigrace(folder.path(), &["points", "--", "./silent"]);
+    ends(&output, 102);
+    assert!(
+        stderr(&output).contains("waiting for its first system call: none came within"),
+        "{}",
+        stderr(&output)
+    );
+}
