@@ -11,10 +11,7 @@ use tempfile::TempDir;
 /// A folder with this fixture built, and the trace of what is found in it.
 fn found(name: &str, words: &[&str]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/broken").join(format!("{name}.c"));
-    let mut compiler = Command::new("cc");
-    compiler.args(["-g", "-pthread", "-o", name]).arg(source).current_dir(&folder);
-    assert!(copies::output(&mut compiler).unwrap().status.success());
+    script::build_fixture(&format!("broken/{name}.c"), name, folder.path());
     let program = format!("./{name}");
     let always = ["explore", "-j", "1", "--seed", "1", "--first", "--trace-dir", "."];
     let explored = script::sigrace(folder.path(), &[&always[..], words, &["--", &program]].concat());
@@ -55,6 +52,38 @@ fn a_process_can_be_stopped_before_a_call_after_a_fork_and_in_its_sleep_and_the_
         let said = replayed(folder.path(), &trace, &[option, place, "--exec", STOPPED_FOR_A_MOMENT], 0);
         assert!(said.contains(&format!("looked at {point}\n")) && said.contains(FOLLOWED), "{name}: {said}");
     }
+}
+
+/// A step at the moment when everything sleeps is taken there after the standstill, and not at the next such moment.
+#[test]
+fn a_run_stands_still_where_everything_sleeps() {
+    let folder = script::folder_with_fixture("broken/in_flight.c");
+    let words = [
+        "explore",
+        "-j",
+        "1",
+        "--seed",
+        "1",
+        "--runs",
+        "30",
+        "--keep-all",
+        "--trace-dir",
+        ".",
+        "--send",
+        "TERM",
+    ];
+    script::sigrace(folder.path(), &[&words[..], &["--", "./prog"]].concat());
+    let traces = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let traces = traces.filter(|path| path.extension().is_some_and(|ending| ending == "ron"));
+    let at_quiet = |path: &PathBuf| {
+        let steps = sigrace::store::read_trace(path).unwrap().schedule.steps;
+        steps.iter().position(|step| step.at == sigrace::schedule::Site::Quiet)
+    };
+    let (index, trace) = traces.filter_map(|path| Some((at_quiet(&path)?, path))).next().unwrap();
+    let step = (index + 1).to_string();
+    let said =
+        replayed(folder.path(), &trace, &["--hold", &step, "--exec", "echo looked at $SIGRACE_POINT"], 0);
+    assert!(said.contains("looked at p0 when everything sleeps\n") && said.contains(FOLLOWED), "{said}");
 }
 
 #[test]

@@ -47,6 +47,22 @@ pub fn ends(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "stdout: {}\nstderr: {}", stdout(output), stderr(output));
 }
 
+/// Builds a fixture, such as `broken/lost_wakeup.c`, with debug information, as a program of this name in this folder.
+#[track_caller]
+pub fn build_fixture(fixture: &str, name: &str, folder: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(fixture);
+    let mut compiler = Command::new("cc");
+    compiler.args(["-g", "-pthread", "-o", name]).arg(source).current_dir(folder);
+    assert!(copies::output(&mut compiler).unwrap().status.success(), "{fixture} is built");
+}
+
+/// A folder with a fixture as the program `prog`.
+pub fn folder_with_fixture(fixture: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    build_fixture(fixture, "prog", folder.path());
+    folder
+}
+
 /// A folder with one scenario in `scenarios/family/`.
 pub fn folder_with(name: &str, text: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -78,7 +78,7 @@ impl Turns<'_> {
     /// The thread is at this point. Stands still if it is the place where the run is to do so; if it did, true, and threads may
     /// be on their way back to where they were.
     pub(super) fn stands_still(&mut self, thread: ThreadId, point: &Point) -> Result<bool, RunError> {
-        let Some(standstill) = self.settings.standstill.clone().filter(|_| !self.course.stood) else {
+        let Some(standstill) = self.settings.standstill.clone().filter(|_| self.is_to_stand_still()) else {
             return Ok(false);
         };
         let next = self.steps_for(point).into_iter().next();

@@ -55,7 +55,7 @@ impl Turns<'_> {
     pub(super) fn steps_of_sleepers(&mut self) -> Result<bool, RunError> {
         let any = self.schedule.steps.iter().any(|step| matches!(step.at, Site::In(_)));
         for id in self.tree.live_ids() {
-            if self.tree.thread(id).told_asleep && !any && self.settings.standstill.is_none() {
+            if self.tree.thread(id).told_asleep && !any && !self.is_to_stand_still() {
                 continue;
             }
             let Some(point) = self.sleeping_point(id) else { continue };
@@ -123,22 +123,16 @@ impl Turns<'_> {
             return Ok(false);
         }
         let asleep = self.sleeping_points();
-        let mut processes = BTreeSet::new();
-        let mut taken = false;
-        for sleeper in &asleep {
-            let name = sleeper.thread.process();
-            let (Some(thread), Some(leader)) = (self.tree.named(&sleeper.thread), self.tree.named(&name))
-            else {
-                continue;
-            };
-            if !processes.insert(name.clone()) {
-                continue;
-            }
-            let nth = self.visit(leader, Site::Quiet);
-            let point = Point { thread: name, site: Site::Quiet, nth };
-            if self.stands_still(thread, &point)? {
+        let quiet = self.quiet_processes(&asleep);
+        // Before any of them is counted: whoever stands still comes to the same moment again.
+        for (thread, _, point) in &quiet {
+            if self.stands_still(*thread, point)? {
                 return Ok(true);
             }
+        }
+        let mut taken = false;
+        for (thread, leader, point) in quiet {
+            self.visit(leader, Site::Quiet);
             let steps = self.steps_for(&point);
             // Where there is but one thread, the call in which it sleeps says as much.
             let looks = !self.settings.watch.is_empty() || self.seat.is_some();
@@ -167,6 +161,25 @@ impl Turns<'_> {
         // Whatever came of a step, what follows is another moment.
         self.journal.quiet_at = (!taken).then_some(self.journal.events.len());
         Ok(taken)
+    }
+
+    /// Of each process of these sleepers the first of them, its first thread, and the point at which it is now that everything sleeps.
+    fn quiet_processes(&self, asleep: &[Point]) -> Vec<(ThreadId, ThreadId, Point)> {
+        let mut processes = BTreeSet::new();
+        let mut quiet = Vec::new();
+        for sleeper in asleep {
+            let name = sleeper.thread.process();
+            let (Some(thread), Some(leader)) = (self.tree.named(&sleeper.thread), self.tree.named(&name))
+            else {
+                continue;
+            };
+            if processes.insert(name.clone()) {
+                let visits = self.tree.thread(leader).visits.get(&Site::Quiet).copied().unwrap_or_default();
+                let point = Point { thread: name, site: Site::Quiet, nth: visits + 1 };
+                quiet.push((thread, leader, point));
+            }
+        }
+        quiet
     }
 
     /// The steps for this point that were not taken, in their order.
