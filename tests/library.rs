@@ -1,22 +1,13 @@
 //! sigrace as a library: what a test of somebody's own sees.
 
+mod script;
+
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
-use sigrace::copies;
-use std::path::Path;
+use script::folder_with_fixture;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
-
-/// A folder with this fixture built as `prog`.
-fn built(fixture: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(fixture);
-    let mut compiler = Command::new("cc");
-    compiler.args(["-g", "-o", "prog"]).arg(source).current_dir(&folder);
-    assert!(copies::output(&mut compiler).unwrap().status.success());
-    folder
-}
 
 fn exploration(folder: &TempDir) -> sigrace::Exploration {
     sigrace::explore(Command::new("./prog").current_dir(folder.path())).seed(1).trace_dir(folder.path())
@@ -30,7 +21,7 @@ fn said(assertion: impl FnOnce() + std::panic::UnwindSafe) -> String {
 
 #[test]
 fn a_finding_is_told_with_what_runs_it_again_and_that_is_followed() {
-    let folder = built("broken/lost_wakeup.c");
+    let folder = folder_with_fixture("broken/lost_wakeup.c");
     let cpus = || {
         let set = sched_getaffinity(Pid::from_raw(0)).unwrap();
         (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap()).collect::<Vec<_>>()
@@ -48,7 +39,7 @@ fn a_finding_is_told_with_what_runs_it_again_and_that_is_followed() {
     assert_eq!(cpus(), before);
 
     // The same trace, and a program that has been mended.
-    let mended = built("sound/lost_wakeup.c");
+    let mended = folder_with_fixture("sound/lost_wakeup.c");
     std::fs::rename(mended.path().join("prog"), folder.path().join("prog")).unwrap();
     assert_eq!(sigrace::replay(replay).run(), Ok(false));
     let told = said(|| sigrace::replay(replay).assert_followed());
@@ -57,7 +48,7 @@ fn a_finding_is_told_with_what_runs_it_again_and_that_is_followed() {
 
 #[test]
 fn a_finding_fails_a_test_with_the_text_that_a_person_reads() {
-    let folder = built("broken/lost_wakeup.c");
+    let folder = folder_with_fixture("broken/lost_wakeup.c");
     let told = said(|| exploration(&folder).send("SIGUSR1").runs(100).assert_no_findings());
     assert!(told.contains("asleep in pause") && told.contains("replay: sigrace replay "), "{told}");
     assert!(!told.contains('\u{1b}') && told.ends_with("exit code 100"), "{told}");
@@ -65,7 +56,7 @@ fn a_finding_fails_a_test_with_the_text_that_a_person_reads() {
 
 #[test]
 fn a_sound_program_passes() {
-    let folder = built("sound/lost_wakeup.c");
+    let folder = folder_with_fixture("sound/lost_wakeup.c");
     exploration(&folder).assert_no_findings();
     exploration(&folder)
         .send("USR1")
@@ -77,7 +68,7 @@ fn a_sound_program_passes() {
 
 #[test]
 fn what_was_not_explored_is_no_pass() {
-    let folder = built("sound/lost_wakeup.c");
+    let folder = folder_with_fixture("sound/lost_wakeup.c");
     let bad = exploration(&folder).option("no-such-option", "1").run().unwrap_err();
     assert!(bad.code == 2 && bad.text.contains("--no-such-option"), "{bad:?}");
     let missing = sigrace::explore(&Command::new("./no-such-program")).run().unwrap_err();

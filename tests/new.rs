@@ -2,26 +2,12 @@
 
 mod script;
 
-use script::{GOOD, ends, sigrace, stderr, stdout};
-use sigrace::copies;
+use script::{GOOD, ends, folder_with_fixture, sigrace, stderr, stdout};
 use std::fs;
-use std::path::Path;
-use std::process::Command;
-use tempfile::TempDir;
-
-/// A folder with this fixture built as `prog`.
-fn built(fixture: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(fixture);
-    let mut compiler = Command::new("cc");
-    compiler.args(["-g", "-o", "prog"]).arg(source).current_dir(&folder);
-    assert!(copies::output(&mut compiler).unwrap().status.success());
-    folder
-}
 
 #[test]
 fn a_first_scenario_has_what_was_found_and_passes() {
-    let folder = built("broken/lost_wakeup.c");
+    let folder = folder_with_fixture("broken/lost_wakeup.c");
     let folder = folder.path();
     let new = ["new", "waiting/prog", "--seed", "1", "--", "./prog"];
     let made = sigrace(folder, &new);
@@ -48,7 +34,7 @@ fn a_first_scenario_has_what_was_found_and_passes() {
 
 #[test]
 fn a_sound_program_gets_a_scenario_too() {
-    let folder = built("sound/lost_wakeup.c");
+    let folder = folder_with_fixture("sound/lost_wakeup.c");
     let words = ["new", "waiting/prog", "--seed", "1", "--send", "SIGUSR1", "--", "./prog"];
     let made = sigrace(folder.path(), &words);
     ends(&made, 0);
@@ -90,7 +76,7 @@ fn the_list_names_families_and_pairs_with_what_they_are_about() {
 
 #[test]
 fn the_memory_of_a_recorded_run_is_shown_on_request() {
-    let folder = built("broken/addjob.c");
+    let folder = folder_with_fixture("broken/addjob.c");
     let words = ["explore", "--seed", "1", "--first", "--trace-dir", ".", "--", "./prog"];
     ends(&sigrace(folder.path(), &words), 100);
     let shown = sigrace(folder.path(), &["show", "latest", "--maps"]);

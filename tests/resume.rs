@@ -2,11 +2,9 @@
 
 mod script;
 
-use script::{ends, sigrace, stderr, stdout};
-use sigrace::copies;
+use script::{ends, folder_with_fixture, sigrace, stderr, stdout};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// Explores with runs kept in this folder, and gives the report and how many runs are kept now.
 fn explored(folder: &Path, kept: &str, words: &[&str]) -> (String, usize) {
@@ -19,12 +17,8 @@ fn explored(folder: &Path, kept: &str, words: &[&str]) -> (String, usize) {
 
 #[test]
 fn what_was_interrupted_goes_on_and_comes_to_the_same_report() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder_with_fixture("broken/coalesced.c");
     let folder = folder.path();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/broken/coalesced.c");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-g", "-o", "prog"]).arg(source).current_dir(folder);
-    assert!(copies::output(&mut compiler).unwrap().status.success());
 
     let (whole, runs) = explored(folder, "whole", &["--seed", "3"]);
     assert!(runs > 20, "{runs} runs");

@@ -266,11 +266,7 @@ impl Action {
             Action::Send(signal) | Action::SendGroup(signal) => {
                 Some(*signal).filter(|signal| *signal == Signal::TERM)
             }
-            Action::Type(keys) => match keys.single()? {
-                0x03 => Some(Signal::INT),
-                0x1c => Some(Signal::QUIT),
-                _ => None,
-            },
+            Action::Type(keys) => keys.signal().filter(|signal| *signal != Signal::TSTP),
             Action::Switch(_) | Action::Resize(..) | Action::HangUp | Action::Fire => None,
         }
     }

@@ -28,10 +28,7 @@ impl Accepting {
         if self.baseline.is_empty() {
             return Ok(None);
         }
-        let mut reports = Vec::new();
-        for path in &self.baseline {
-            reports.push((path.as_path(), reports::read(path)?));
-        }
+        let reports = reports::all(&self.baseline)?;
         suite::baseline(reports).map(|baseline| Some(Arc::new(baseline))).map_err(Stop::refused)
     }
 }
@@ -59,9 +56,8 @@ pub(super) fn complete(
             schedule: finding.schedule.clone(),
         })
         .collect();
-    for Unseen { accepted, subject, breaks, schedule } in &unseen {
-        let by = if schedule.is_empty() { "(no step)".to_owned() } else { schedule.join("; ") };
-        reader.tell(format_args!("not seen again: {subject}: {breaks} by {by} (accepted by {accepted})"))?;
+    for one in &unseen {
+        reader.tell(one)?;
     }
     Ok(Report { unseen, ..report })
 }

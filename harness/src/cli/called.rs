@@ -1,10 +1,9 @@
 //! What a program asks that has sigrace as a library: verbs of the command, told to the caller and not to a terminal.
 
 use super::exit::{Exit, Stop};
-use super::replay::{self, Made};
-use super::report::Reader;
+use super::replay::{self, Made, not_followed};
+use super::report::{CALLERS_PAGE, Reader};
 use super::{Cli, Verb, explore};
-use crate::show::Page;
 use crate::store;
 use crate::suite::report::Report;
 use crate::suite::worker;
@@ -49,19 +48,16 @@ pub(crate) fn explored(words: impl IntoIterator<Item = OsString>) -> Answer {
 
 /// `sigrace replay` of this trace, so often.
 pub(crate) fn replayed(path: &Path, times: u64) -> Answer {
-    let page = Page { color: false, width: 100 };
     let made = || {
         let trace = store::read_trace(path).map_err(Stop::refused)?;
         let settings = replay::settings(&trace, &Arc::default())?;
-        replay::made(&trace, settings, times, page)
+        replay::made(&trace, settings, times, CALLERS_PAGE)
     };
     // Whoever supervises stays on one CPU, which a caller must not.
     let made = worker::apart("that replays", made).map_err(Stop::from).and_then(|made| made);
     let (exit, text) = match made {
         Ok(Made::Followed) => (Exit::AsExpected, String::new()),
-        Ok(Made::NotFollowed(done, how)) => {
-            (Exit::Unclear, format!("{how}\nnot followed in run {} of {times}\n", done + 1))
-        }
+        Ok(Made::NotFollowed(done, how)) => (Exit::Unclear, not_followed(done, &how, times) + "\n"),
         Ok(Made::Interrupted(_)) => (Exit::Interrupted, String::new()),
         Err(stop) => return Answer::of_stop("", stop),
     };

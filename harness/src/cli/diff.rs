@@ -5,7 +5,7 @@ use super::reports;
 use super::say::say;
 use crate::show::count;
 use crate::suite;
-use crate::suite::report::{Confirmed, Warned};
+use crate::suite::report::{Confirmed, Warned, in_words};
 use crate::suite::{Compared, Coverage, Difference, Tried};
 use std::path::PathBuf;
 
@@ -89,10 +89,6 @@ fn lines(compared: &Compared) -> Vec<String> {
 
 /// `Hang by p0 before pause: send SIGUSR1 in main (lost_wakeup.c:35)`
 fn sentence(finding: &Confirmed) -> String {
-    let steps = match finding.schedule.is_empty() {
-        true => "(no step)".to_owned(),
-        false => finding.schedule.join("; "),
-    };
     let place = finding.landings.first().map_or_else(String::new, |landing| {
         let function = landing.function.as_deref().unwrap_or("?");
         let name = |file: &str| file.rsplit('/').next().unwrap_or_default().to_owned();
@@ -100,7 +96,7 @@ fn sentence(finding: &Confirmed) -> String {
         let line = line.map_or_else(String::new, |(file, line)| format!(" ({}:{line})", name(file)));
         format!(" in {function}{line}")
     });
-    format!("{} by {steps}{place}", finding.breaks)
+    format!("{} by {}{place}", finding.breaks, in_words(&finding.schedule))
 }
 
 /// What is covered better or worse: what was left untried counts.

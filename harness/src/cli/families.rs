@@ -1,6 +1,27 @@
-//! Scenarios by family: the folder in which they are.
+//! Scenarios that are selected, and their families: the folders in which they are.
 
-use crate::show::padded;
+use super::exit::{Exit, Stop};
+use crate::show::{padded, widths};
+use crate::suite::{Found, Selection};
+
+/// The scenarios that are selected, of which there is one.
+pub(super) fn selected(selection: &Selection) -> Result<Vec<Found>, Stop> {
+    let found = selection.find().map_err(Stop::refused)?;
+    if found.is_empty() {
+        return Err(Stop::new(Exit::Nothing, nothing(selection.near().map_err(Stop::refused)?.as_deref())));
+    }
+    Ok(found)
+}
+
+/// What is said where nothing is selected, by names that may have been meant.
+fn nothing(near: Option<&[String]>) -> String {
+    let Some(near) = near else {
+        return "there is no scenario (*.ron), so nothing was tested; sigrace explore --save scenarios/NAME.ron -- PROGRAM writes one"
+            .to_owned();
+    };
+    let meant = if near.is_empty() { String::new() } else { format!("; near are {}", near.join(", ")) };
+    format!("no scenario selected, so nothing was tested{meant}; next: sigrace run --list")
+}
 
 /// The family of a scenario, and its name there.
 pub(super) fn split(name: &str) -> (&str, &str) {
@@ -9,11 +30,7 @@ pub(super) fn split(name: &str) -> (&str, &str) {
 
 /// Rows as columns as wide as their widest cell: the first to the left, all others to the right.
 pub(super) fn table(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max())
-        .map(Option::unwrap_or_default)
-        .collect();
+    let widths = widths(rows);
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
             0 => padded(cell, *width),

@@ -1,8 +1,7 @@
 //! `sigrace list`: what scenarios there are, by family, with what each is about.
 
 use super::exit::{Exit, Stop};
-use super::families::split;
-use super::run::nothing;
+use super::families::{selected, split};
 use super::say::{page, say};
 use crate::show::{padded, short};
 use crate::store;
@@ -30,10 +29,7 @@ struct Row {
 
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let selection = Selection { words: args.words.clone(), ..Selection::default() };
-    let found = selection.find().map_err(Stop::refused)?;
-    if found.is_empty() {
-        return Err(Stop::new(Exit::Nothing, nothing(selection.near().map_err(Stop::refused)?.as_deref())));
-    }
+    let found = selected(&selection)?;
     let mut families: BTreeMap<String, BTreeMap<String, Row>> = BTreeMap::new();
     for Found { scenario, path, .. } in &found {
         let (family, name) = split(scenario);

@@ -21,10 +21,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
-    let mut reports = Vec::new();
-    for path in &args.reports {
-        reports.push((path.as_path(), reports::read(path)?));
-    }
+    let reports = reports::all(&args.reports)?;
     let exits = reports.iter().map(|(path, report)| {
         let unknown = || Stop::refused(format_args!("{} has no exit code of sigrace", path.display()));
         Exit::from_code(report.exit).ok_or_else(unknown)

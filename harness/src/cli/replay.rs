@@ -77,6 +77,11 @@ pub(super) fn made(trace: &Trace, settings: Settings, times: u64, page: Page) ->
     Ok(Made::Followed)
 }
 
+/// What is told of a run that was not followed after so many times that it was.
+pub(super) fn not_followed(done: u64, how: &str, times: u64) -> String {
+    format!("{how}\nnot followed in run {} of {times}", done + 1)
+}
+
 /// The same, and tells what came of it.
 fn again(trace: &Trace, settings: Settings, times: u64) -> Result<Exit, Stop> {
     match made(trace, settings, times, page())? {
@@ -85,8 +90,7 @@ fn again(trace: &Trace, settings: Settings, times: u64) -> Result<Exit, Stop> {
             Ok(Exit::Interrupted)
         }
         Made::NotFollowed(done, how) => {
-            say(how)?;
-            say(format_args!("not followed in run {} of {times}", done + 1))?;
+            say(not_followed(done, &how, times))?;
             Ok(Exit::Unclear)
         }
         Made::Followed => {

@@ -4,10 +4,13 @@ use super::exit::{Exit, Stop};
 use super::options::Format;
 use super::say::{page, say, warn};
 use crate::show::Page;
-use crate::suite::report::{Confirmed, Report, Search};
+use crate::suite::report::{Confirmed, Report, Search, Unseen};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
+
+/// What a program reads that has sigrace as a library: it may be shown anywhere.
+pub(super) const CALLERS_PAGE: Page = Page { color: false, width: 100 };
 
 /// Who is told of searches.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +39,7 @@ impl Reader<'_> {
     pub(super) fn page(self) -> Page {
         match self {
             Reader::Command(_) => page(),
-            Reader::Caller(_) => Page { color: false, width: 100 },
+            Reader::Caller(_) => CALLERS_PAGE,
         }
     }
 
@@ -49,7 +52,7 @@ impl Reader<'_> {
                 Ok(())
             }
             Reader::Caller(heard) => {
-                *heard.lock().unwrap_or_else(PoisonError::into_inner) += &format!("{text}\n");
+                hear(heard, text);
                 Ok(())
             }
         }
@@ -59,9 +62,7 @@ impl Reader<'_> {
     pub(super) fn aside(self, text: impl Display) {
         match self {
             Reader::Command(_) => warn(text),
-            Reader::Caller(heard) => {
-                *heard.lock().unwrap_or_else(PoisonError::into_inner) += &format!("{text}\n");
-            }
+            Reader::Caller(heard) => hear(heard, text),
         }
     }
 
@@ -84,6 +85,11 @@ impl Reader<'_> {
     }
 }
 
+/// A caller reads one line more.
+fn hear(heard: &Mutex<String>, text: impl Display) {
+    *heard.lock().unwrap_or_else(PoisonError::into_inner) += &format!("{text}\n");
+}
+
 /// One test case for each search. Without times, so that the same search makes the same text.
 fn junit(report: &Report) -> Result<String, Stop> {
     let mut suite = TestSuite::new("sigrace");
@@ -104,14 +110,7 @@ fn junit(report: &Report) -> Result<String, Stop> {
         }
         suite.add_test_case(case);
     }
-    let unseen = report.unseen.iter().map(|unseen| {
-        let by = unseen.schedule.join("; ");
-        format!(
-            "not seen again: {}: {} by {by} (accepted by {})",
-            unseen.subject, unseen.breaks, unseen.accepted
-        )
-    });
-    let unseen: Vec<String> = unseen.collect();
+    let unseen: Vec<String> = report.unseen.iter().map(Unseen::to_string).collect();
     if !unseen.is_empty() {
         suite.set_system_out(unseen.join("\n"));
     }

@@ -5,7 +5,7 @@ use crate::store;
 use crate::suite::report::{FORMAT, Report};
 use serde_json::Value;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A report may have so many bytes.
 const MOST: u64 = 32 << 20;
@@ -18,6 +18,11 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What stands for standard input.
 const STDIN: &str = "-";
+
+/// The reports in these files, each with its path.
+pub(super) fn all(paths: &[PathBuf]) -> Result<Vec<(&Path, Report)>, Stop> {
+    paths.iter().map(|path| Ok((path.as_path(), read(path)?))).collect()
+}
 
 /// The report in this file, or on standard input if that is `-`.
 pub(super) fn read(path: &Path) -> Result<Report, Stop> {

@@ -3,7 +3,7 @@
 use super::baseline::{self, Accepting};
 use super::config::Config;
 use super::exit::{Code, Exit, Stop};
-use super::families::{split, table};
+use super::families::{selected, split, table};
 use super::options::Search;
 use super::progress::Progress;
 use super::report::Reader;
@@ -57,10 +57,7 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let Args { words, exact, skip, .. } = args;
     let selection = Selection { words: words.clone(), exact: *exact, skip: skip.clone() };
-    let mut found = selection.find().map_err(Stop::refused)?;
-    if found.is_empty() {
-        return Err(Stop::new(Exit::Nothing, nothing(selection.near().map_err(Stop::refused)?.as_deref())));
-    }
+    let mut found = selected(&selection)?;
     let suite = digest(&found).map_err(Stop::refused)?;
     found.retain(|found| args.partition.is_none_or(|partition| partition.holds(&found.name)));
     if args.list {
@@ -86,16 +83,6 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let report = baseline::complete(reader, how.baseline.as_ref(), report)?;
     reader.finish(&Report { suite: Some(suite), partition, ..report })?;
     Ok(exit)
-}
-
-/// What is said where nothing is selected, by names that may have been meant.
-pub(super) fn nothing(near: Option<&[String]>) -> String {
-    let Some(near) = near else {
-        return "there is no scenario (*.ron), so nothing was tested; sigrace explore --save scenarios/NAME.ron -- PROGRAM writes one"
-            .to_owned();
-    };
-    let meant = if near.is_empty() { String::new() } else { format!("; near are {}", near.join(", ")) };
-    format!("no scenario selected, so nothing was tested{meant}; next: sigrace run --list")
 }
 
 /// SHA-256 of the names and texts of these scenarios: what the parts of one suite have in common.

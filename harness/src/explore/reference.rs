@@ -15,6 +15,7 @@ use crate::schedule::{Action, Point, Schedule, Site, Step, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::Supervise;
 use crate::trace::{End, Event, Run, Status};
+use std::collections::BTreeSet;
 
 /// The reference run, and the run of the empty schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,8 +130,10 @@ fn ends_when_handled<S: Supervise + ?Sized>(
         first && reached.receivable.contains(signal) && !away(&reached.point)
     });
     let handled: Vec<&Point> = handled.map(|reached| &reached.point).collect();
-    for look in 0..LOOKS {
-        let Some(point) = handled.get(look * handled.len().saturating_sub(1) / (LOOKS - 1)) else { continue };
+    let last = handled.len().saturating_sub(1);
+    // Where there are few places, some of these are the same.
+    let looks: BTreeSet<usize> = (0..LOOKS).map(|look| look * last / (LOOKS - 1)).collect();
+    for point in looks.into_iter().filter_map(|index| handled.get(index)) {
         let schedule = Schedule { steps: vec![Step::new((*point).clone(), Action::Send(signal))] };
         let doing = ExploreError::run(format!("looking at what a handler does ({schedule})"));
         let run = attempt(supervisor, &schedule).map_err(doing)?.run;

@@ -1,5 +1,6 @@
 //! What a person types at a terminal.
 
+use crate::signal::Signal;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -39,6 +40,16 @@ impl Keys {
             }
         }
         bytes
+    }
+
+    /// The signal that a terminal sends by them, if they are one key, unless a program has it otherwise (termios(3), ISIG).
+    pub fn signal(&self) -> Option<Signal> {
+        match self.single()? {
+            0x03 => Some(Signal::INT),
+            0x1c => Some(Signal::QUIT),
+            0x1a => Some(Signal::TSTP),
+            _ => None,
+        }
     }
 
     /// The one character that comes from them, if it is one.

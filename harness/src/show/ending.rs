@@ -1,6 +1,6 @@
 //! How a run ended: the end itself, the proof of a hang, where the threads were, the output, what is left over, and the process table.
 
-use super::layout::{padded, plain, short, width};
+use super::layout::{padded, plain, short, widths};
 use super::{Page, indented};
 use crate::schedule::ThreadName;
 use crate::signal::{Signal, SignalSet};
@@ -227,12 +227,7 @@ fn signals(set: SignalSet) -> String {
 
 /// Cells in columns, two blanks before each.
 fn aligned(rows: Vec<Vec<String>>) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let widest = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| width(cell)).max().unwrap_or_default()
-    };
-    let widths: Vec<_> = (0..columns).map(widest).collect();
+    let widths = widths(&rows);
     let mut text = String::new();
     for row in &rows {
         let cells: String =

@@ -20,6 +20,16 @@ pub fn padded(text: &str, to: usize) -> String {
     format!("{text}{}", " ".repeat(to.saturating_sub(width(text))))
 }
 
+/// How wide each column of these rows is: as its widest cell.
+pub fn widths(rows: &[Vec<String>]) -> Vec<usize> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let widest = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| width(cell)).max().unwrap_or_default()
+    };
+    (0..columns).map(widest).collect()
+}
+
 /// As much of a text as has room, with a mark where something was left out.
 pub fn short(text: &str, room: usize) -> String {
     let mut end = 0;

@@ -27,7 +27,7 @@ pub use diverged::diverged;
 pub use extent::Extent;
 pub use html::html;
 use layout::plain;
-pub use layout::{padded, short, width};
+pub use layout::{padded, short, width, widths};
 pub use loops::loops;
 pub use place::{functions, landings, sources};
 pub use returns::arrivals;

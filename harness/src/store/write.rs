@@ -19,12 +19,18 @@ pub(super) const LATEST: &str = "latest";
 /// Writes `text` to `path`: afterwards the file holds all of it, or what it held before. A symbolic link is followed; what is no
 /// regular file, a device or a FIFO, is left alone.
 pub(super) fn whole(path: &Path, text: &str) -> Result<(), FileError> {
-    let write = || match fs::metadata(path) {
+    let written = replaced(path).and_then(|path| write_aside(&path, text));
+    written.map_err(|error| FileError::io(Doing::Write, path, error))
+}
+
+/// The file that is replaced where this path is written to: where a link leads, if it is one. An error if that is no regular file.
+fn replaced(path: &Path) -> io::Result<PathBuf> {
+    match fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(there) if !there.is_file() => Err(io::Error::other("it is no regular file")),
-        Ok(_) => write_aside(&fs::canonicalize(path)?, text),
-        Err(_) => write_aside(path, text),
-    };
-    write().map_err(|error| FileError::io(Doing::Write, path, error))
+        Ok(_) => fs::canonicalize(path),
+        Err(_) => Ok(path.to_owned()),
+    }
 }
 
 fn write_aside(path: &Path, text: &str) -> io::Result<()> {
@@ -70,13 +76,10 @@ pub fn writable_directory(dir: &Path) -> Result<(), FileError> {
 ///
 /// # Errors
 ///
-/// It is a directory, or no file can be made in its own.
+/// It is something else than a regular file, or no file can be made in its directory.
 pub fn writable(path: &Path) -> Result<(), FileError> {
-    let bad = |error| FileError::io(Doing::Write, path, error);
-    if path.is_dir() {
-        return Err(bad(io::ErrorKind::IsADirectory.into()));
-    }
-    tempfile::tempfile_in(directory(path)).map(drop).map_err(bad)
+    let made = replaced(path).and_then(|path| tempfile::tempfile_in(directory(&path)));
+    made.map(drop).map_err(|error| FileError::io(Doing::Write, path, error))
 }
 
 fn directory(path: &Path) -> &Path {

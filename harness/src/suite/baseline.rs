@@ -27,7 +27,7 @@ pub fn baseline(reports: Vec<(&Path, Report)>) -> Result<Baseline, String> {
 }
 
 /// Refuses a report of another version, or one that does not say what its findings are called in other builds.
-pub fn comparable(file: &str, report: &Report) -> Result<(), String> {
+pub(super) fn comparable(file: &str, report: &Report) -> Result<(), String> {
     if report.format != FORMAT {
         return Err(format!("{file} is no report of format {FORMAT}, but of format {}", report.format));
     }

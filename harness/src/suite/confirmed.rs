@@ -132,3 +132,8 @@ pub(super) fn names(broken: &[Broken]) -> Vec<String> {
 pub(super) fn steps(schedule: &Schedule) -> Vec<String> {
     schedule.steps.iter().map(ToString::to_string).collect()
 }
+
+/// The steps of a schedule in one line, as people read it.
+pub fn in_words(steps: &[String]) -> String {
+    if steps.is_empty() { "(no step)".to_owned() } else { steps.join("; ") }
+}

@@ -29,7 +29,7 @@ mod trial;
 pub mod worker;
 
 pub use accepted::{Baseline, Unseen};
-pub use baseline::{baseline, comparable};
+pub use baseline::baseline;
 pub use diff::{Compared, Coverage, Difference, Tried, diff};
 pub use files::{Case, FindError, Found, cases, find};
 pub use kept_runs::{Common, KeptRuns, KeptRunsError};

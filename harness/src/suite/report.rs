@@ -4,6 +4,7 @@
 //! gives the same report, byte for byte.
 
 pub use super::arrival::Arrival;
+pub use super::confirmed::in_words;
 pub use super::confirmed::{Confirmed, Landing};
 use super::confirmed::{names, steps};
 pub use super::identity::{Identity, Place, Subject};
@@ -18,6 +19,7 @@ use crate::show;
 use crate::trace::{Outcome, Run};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The version of this report's form. It changes when a field changes its meaning or goes away.
 pub const FORMAT: u32 = 1;
@@ -307,6 +309,13 @@ pub struct Unrepeated {
     pub endings: Vec<String>,
     /// The first event in which they differ, counted from 0.
     pub differs: Option<u64>,
+}
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unseen { accepted, subject, breaks, schedule } = self;
+        write!(f, "not seen again: {subject}: {breaks} by {} (accepted by {accepted})", in_words(schedule))
+    }
 }
 
 impl Report {

@@ -174,12 +174,7 @@ impl<'a> Index<'a> {
         match &event.what {
             What::Stop => signal == Signal::CHLD && event.thread.process().parent().as_ref() == Some(process),
             What::Step(Action::SendGroup(sent)) => *sent == signal,
-            What::Step(Action::Type(keys)) => match keys.single() {
-                Some(0x03) => signal == Signal::INT,
-                Some(0x1c) => signal == Signal::QUIT,
-                Some(0x1a) => signal == Signal::TSTP,
-                Some(_) | None => false,
-            },
+            What::Step(Action::Type(keys)) => keys.signal() == Some(signal),
             What::Step(Action::Resize(..)) => signal == Signal::WINCH,
             What::Step(Action::HangUp) => signal == Signal::HUP || signal == Signal::CONT,
             What::Exec(_)
