@@ -125,6 +125,33 @@ fn who_is_connected_to_by_nobody_is_given_clients_or_told_what_to_type() {
 }
 
 #[test]
+fn a_server_that_has_missed_a_signal_is_not_excused_by_the_next_client() {
+    let folder = tempfile::tempdir().unwrap();
+    build(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs/answers.c"), folder.path());
+    let sent = |mode: &str| {
+        let words = ["explore", "--seed", "1", "--first", "--no-handler-checks", "--", "./answers", mode];
+        script::sigrace(folder.path(), &words)
+    };
+    let lost = sent("tests");
+    ends(&lost, 100);
+    let text = stdout(&lost);
+    for wanted in [
+        "two clients of sigrace's own do",
+        "  expected an end, but only the outside could go on, until a client came: p0 in accept\n",
+        "    1. p0 before accept, the 3rd time: send SIGTERM to p0\n",
+        "\nend: exit code 0, but only when a client came. Until then every thread slept, and only the outside could go on:\n  p0  asleep in accept",
+        "exit code 0, but only when a client comes; c1 exit code 0",
+    ] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    let trace = text.lines().find_map(|line| line.strip_prefix("replay: sigrace replay ")).unwrap();
+    let again = script::sigrace(folder.path(), &["replay", trace, "--times", "20"]);
+    ends(&again, 0);
+    assert!(stdout(&again).contains("followed in 20 of 20 runs"), "{}", stdout(&again));
+    ends(&sent("waits"), 0);
+}
+
+#[test]
 fn one_step_is_tried_everywhere_before_two_are_tried_anywhere() {
     let folder = tempfile::tempdir().unwrap();
     build(&fixtures("broken").join("eintr.c"), folder.path());

@@ -417,12 +417,12 @@ prop_compose! {
 
 prop_compose! {
     fn outcome()(
-        end in end(), stdout in output(), stderr in output(), leftover in vec(leftover(), 0..3),
+        end in end(), roused in vec(sleeper(), 0..2), stdout in output(), stderr in output(), leftover in vec(leftover(), 0..3),
         unwaited in vec(process(), 0..2), exec_blocked in vec(exec_blocked(), 0..2), table in vec(row(), 0..3), remains in remains(), clients in vec(client_end().boxed(), 0..2),
         took in (0u64..1_000_000_000, 0u64..1_000_000_000), terminal in option::of(terminal())
     ) -> Outcome {
         let took = Took { whole: Duration::from_micros(took.0), after: Duration::from_micros(took.1), expired: Duration::from_micros(took.1 / 2) };
-        Outcome { end, stdout, stderr, clients, leftover, unwaited, exec_blocked, table, took, remains, terminal }
+        Outcome { end, stdout, stderr, clients, roused, leftover, unwaited, exec_blocked, table, took, remains, terminal }
     }
 }
 

@@ -277,6 +277,10 @@ pub struct Outcome {
     /// How each client ended, in the order in which they were started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<ClientEnd>,
+    /// Who slept, with only the outside to go on, when clients came after the last signal that was sent, of a program that has
+    /// ended since: without them it would have slept on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roused: Vec<Sleeper>,
     /// Processes that nobody waited for.
     pub leftover: Vec<Leftover>,
     /// Children for which their parents have not waited: they had ended, or their parents had. Unlike what is left over they may

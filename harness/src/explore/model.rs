@@ -205,6 +205,7 @@ impl Supervise for Model {
             stdout: Output::Text(String::new()),
             stderr: Output::Text(String::new()),
             clients: Vec::new(),
+            roused: Vec::new(),
             leftover: Vec::new(),
             unwaited: Vec::new(),
             exec_blocked: Vec::new(),

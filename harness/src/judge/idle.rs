@@ -1,4 +1,7 @@
 //! No run ends up waiting for the outside, unless a scenario or the reference run says that it may.
+//!
+//! NOTE \[Roused\] Clients come after each signal, and who has missed it may end only because they do: that it slept until then is the same
+//! finding, unless the reference run needed them as well.
 
 use super::{Expectation, Kind, Scope, Typed, answers_more};
 use crate::trace::{Broken, End, Run, Sleeper};
@@ -9,16 +12,22 @@ pub(super) const KIND: Kind = Kind {
     title: "it waits for the outside",
     word: "idle",
     scope: Scope::Every,
-    of_scenario: |expect, _| Ok((!expect.idle).then(|| Arc::new(NoIdling { reference: None }) as _)),
+    of_scenario: |expect, reference| {
+        let roused = !reference.outcome.roused.is_empty();
+        Ok((!expect.idle).then(|| Arc::new(NoIdling { roused, reference: None }) as _))
+    },
     against: |reference, how| {
         let ended = !matches!(reference.outcome.end, End::Idle(_)) || how.must_end();
+        let roused = !reference.outcome.roused.is_empty();
         Ok((ended && how.typed == Typed::Nothing)
-            .then(|| Arc::new(NoIdling { reference: Some(reference.clone()) }) as _))
+            .then(|| Arc::new(NoIdling { roused, reference: Some(reference.clone()) }) as _))
     },
 };
 
 #[derive(Debug)]
 struct NoIdling {
+    /// The reference run ended only when clients came.
+    roused: bool,
     /// Who is typed at may ask back, which this run was not.
     reference: Option<Run>,
 }
@@ -30,6 +39,10 @@ impl Expectation for NoIdling {
             End::Idle(sleepers) => Some(format!(
                 "expected an end, but only the outside could go on: {}",
                 Sleeper::list(sleepers)
+            )),
+            End::Ended(_) if !self.roused && !run.outcome.roused.is_empty() => Some(format!(
+                "expected an end, but only the outside could go on, until a client came: {}",
+                Sleeper::list(&run.outcome.roused)
             )),
             End::Ended(_)
             | End::Hang(_)

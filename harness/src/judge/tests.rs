@@ -23,6 +23,7 @@ pub(super) fn run(end: End) -> Run {
         stdout: text("done\n"),
         stderr: text(""),
         clients: Vec::new(),
+        roused: Vec::new(),
         leftover: Vec::new(),
         unwaited: Vec::new(),
         exec_blocked: Vec::new(),

@@ -22,8 +22,19 @@ pub fn told_apart(outcomes: &[&Outcome]) -> Vec<String> {
     let ended = |one: &Outcome| outcome_words(one) + &made_words(&one.remains);
     let mut told: Vec<String> = outcomes.iter().map(ended).collect();
     // Of several that differ in one line some may differ in a later one.
-    let parts: [Part; 10] =
-        [left, printed, then_printed, then_printed, complained, answered, files, terminal, blocked, caught];
+    let parts: [Part; 11] = [
+        left,
+        roused,
+        printed,
+        then_printed,
+        then_printed,
+        complained,
+        answered,
+        files,
+        terminal,
+        blocked,
+        caught,
+    ];
     for part in parts.into_iter().chain([took as Part, one_of]) {
         for group in alike(&told) {
             let members: Vec<&Outcome> = group.iter().filter_map(|index| outcomes.get(*index)).collect();
@@ -61,6 +72,15 @@ fn left(outcomes: &[&Outcome]) -> Vec<String> {
         });
         let names: Vec<String> = names.collect();
         if names.is_empty() { ", leaves nobody".to_owned() } else { format!(", leaves {}", names.join(", ")) }
+    };
+    outcomes.iter().map(one).collect()
+}
+
+/// Who slept on until clients came.
+fn roused(outcomes: &[&Outcome]) -> Vec<String> {
+    let one = |outcome: &&Outcome| match outcome.roused.as_slice() {
+        [] => String::new(),
+        sleepers => format!(", while {}", Sleeper::list(sleepers)),
     };
     outcomes.iter().map(one).collect()
 }
@@ -294,6 +314,7 @@ mod tests {
             "end: Ended(Exited(0)), exec_blocked: []",
             "end: Ended(Exited(0)), exec_blocked: [(process: \"p0.1\", file: \"x\", signals: [SIGINT])]",
             "end: Ended(Exited(0)), exec_blocked: [], remains: (changes: [(name: \"old\", how: Removed)])",
+            "end: Ended(Exited(0)), exec_blocked: [], roused: [(thread: \"p0\", call: accept, caught: [], why: \"\")]",
             "end: Ended(Exited(0)), exec_blocked: [], terminal: (modes: [\"-echo\"])",
             "end: Ended(Exited(0)), exec_blocked: [], terminal: (modes: [\"-icanon\"])",
             "end: Hang([(thread: \"p0\", call: pause, caught: [], why: \"\")]), exec_blocked: []",
@@ -309,6 +330,7 @@ mod tests {
             "-echo",
             "p0 catches SIGTERM",
             "c1 is told 'no'",
+            "only when a client comes",
         ] {
             assert!(words.iter().any(|words| words.contains(wanted)), "{wanted}: {words:#?}");
         }

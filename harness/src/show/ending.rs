@@ -17,7 +17,7 @@ const MOST_FILES: usize = 20;
 
 /// `places` tells where the threads were.
 pub(super) fn ending(outcome: &Outcome, places: &str, page: Page) -> String {
-    let mut text = end(&outcome.end, page);
+    let mut text = end(outcome, page);
     text += &took(outcome);
     text += places;
     if let Some(terminal) = &outcome.terminal {
@@ -122,9 +122,13 @@ fn took(outcome: &Outcome) -> String {
     format!("on the program's clock it took {}{last}\n", lasting(whole))
 }
 
-fn end(end: &End, page: Page) -> String {
+fn end(outcome: &Outcome, page: Page) -> String {
     let line = |what: &str, why: &str| format!("{} {why}\n", page.strong(format!("end: {what}")));
-    match end {
+    match &outcome.end {
+        End::Ended(status) if !outcome.roused.is_empty() => {
+            let why = "Until then every thread slept, and only the outside could go on:";
+            line(&format!("{status}, but only when a client came."), why) + &proof(&outcome.roused)
+        }
         End::Ended(status) => format!("{}\n", page.strong(format!("end: {status}"))),
         End::Hang(sleepers) => {
             let why = "Every thread sleeps, and nothing that is left in the run can wake any of them:";

@@ -158,7 +158,8 @@ pub fn outcome_words(outcome: &Outcome) -> String {
         Some(status) => format!("; {} {status}", one.client),
         None => format!("; {} still waits", one.client),
     });
-    end_words(&outcome.end) + &clients.collect::<String>()
+    let once = if outcome.roused.is_empty() { "" } else { ", but only when a client comes" };
+    end_words(&outcome.end) + once + &clients.collect::<String>()
 }
 
 /// What a run made that is still there, where it made anything: `, made a and b`.

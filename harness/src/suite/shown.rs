@@ -59,6 +59,7 @@ mod tests {
             stdout: Output::Text(String::new()),
             stderr: Output::Text(String::new()),
             clients: vec![],
+            roused: vec![],
             leftover: vec![],
             unwaited: vec![],
             exec_blocked: vec![],

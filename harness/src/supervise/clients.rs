@@ -3,16 +3,18 @@
 //!
 //! NOTE \[Rounds\] The first round shows how the program serves, each later one how it does after a signal. A program that
 //! looks at its flags from time to time has a second of its own clock for it, as who tries by hand would give it. A program
-//! that has ended is asked as well: how it refuses is what a later client, of another schedule, may be told. While a client
+//! that has ended is asked as well: how it refuses is what a later client, of another schedule, may be told. One that sleeps on
+//! after a signal until somebody comes may end because of it: who slept is noted before. While a client
 //! waits for a time, or for somebody who does, no moment counts as one at which everything sleeps: a person would see it busy.
 
 use super::{RunError, unmade};
 use crate::supervise::books::clients::Started;
 use crate::supervise::books::ids::ThreadId;
+use crate::supervise::hang::proof::{Proof, prove};
 use crate::supervise::patience::{BIRTH, Patience};
 use crate::supervise::state::Turns;
 use crate::supervise::time::due::Due;
-use crate::trace::ClientEnd;
+use crate::trace::{ClientEnd, End, Sleeper};
 use std::time::{Duration, Instant};
 
 /// So long after a signal a program may notice it that looks from time to time.
@@ -42,6 +44,7 @@ impl Turns<'_> {
             return Ok(false);
         }
         self.kernel.quiet_since = None;
+        self.clients.waited = self.wait_for_the_outside()?;
         self.clients.last = Some((self.clients.sent, self.clock.now));
         for number in 0..self.settings.clients.len() {
             self.start_client(number)?;
@@ -61,6 +64,25 @@ impl Turns<'_> {
                 self.clock.now >= until || next.is_none_or(|next| next > until)
             }
         }
+    }
+
+    /// Who sleeps, if the program goes on only when somebody comes now.
+    fn wait_for_the_outside(&mut self) -> Result<Vec<Sleeper>, RunError> {
+        self.refresh_timers()?;
+        let others = self.tree.live().any(|id| self.tree.thread(id).name.client_of().is_some());
+        if others || self.clients.sent == 0 || self.tree.live_threads() == 0 || self.earliest().is_some() {
+            return Ok(Vec::new());
+        }
+        Ok(match prove(&self.snapshot()?) {
+            Proof::Idle(sleepers) => sleepers,
+            Proof::Hang(_) | Proof::Stopped | Proof::Time | Proof::NotYet(_) => Vec::new(),
+        })
+    }
+
+    /// Who slept on after the last signal until clients came, if the program has ended since.
+    pub(super) fn roused(&mut self, end: &End) -> Vec<Sleeper> {
+        let waited = std::mem::take(&mut self.clients.waited);
+        if matches!(end, End::Ended(_)) { waited } else { Vec::new() }
     }
 
     /// True while a client is at work and time may bring it on.

@@ -29,6 +29,7 @@ impl Turns<'_> {
         self.end_everything()?;
         self.drain()?;
         Ok(Outcome {
+            roused: self.roused(&end),
             end,
             leftover: self.leftover(&lasting),
             unwaited: self.unwaited(),

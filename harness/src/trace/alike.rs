@@ -47,6 +47,7 @@ struct Rest<'a> {
     stdout: &'a Output,
     stderr: &'a Output,
     clients: Vec<Answered<'a>>,
+    roused: Vec<Asleep>,
     leftover: &'a [Leftover],
     exec_blocked: &'a [ExecBlocked],
     terminal: Option<&'a TerminalLeft>,
@@ -95,6 +96,7 @@ impl Outcome {
             stdout,
             stderr,
             clients,
+            roused,
             leftover,
             unwaited: _,
             exec_blocked,
@@ -104,7 +106,7 @@ impl Outcome {
             remains,
         } = self;
         let terminal = terminal.as_ref();
-        let asleep = |sleepers: &[Sleeper]| {
+        let asleep = |sleepers: &[Sleeper]| -> Vec<Asleep> {
             let one = |Sleeper { thread, call, caught, why: _ }: &Sleeper| (thread.clone(), *call, *caught);
             sleepers.iter().map(one).collect()
         };
@@ -130,7 +132,8 @@ impl Outcome {
         };
         let rest = (!end.is_limit()).then(|| {
             let clients = clients.iter().map(|one| (&one.client, one.status, &one.stdout)).collect();
-            Rest { stdout, stderr, clients, leftover, exec_blocked, terminal, files: files() }
+            let roused = asleep(roused);
+            Rest { stdout, stderr, clients, roused, leftover, exec_blocked, terminal, files: files() }
         });
         Essence { end: ending, rest }
     }

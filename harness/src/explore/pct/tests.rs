@@ -62,6 +62,7 @@ impl Supervise for Threads {
                 stdout: text(),
                 stderr: text(),
                 clients: vec![],
+                roused: vec![],
                 leftover: vec![],
                 unwaited: vec![],
                 exec_blocked: vec![],

@@ -3,6 +3,7 @@
 use crate::schedule::ThreadName;
 use crate::supervise::output::Written;
 use crate::sys::cell::Outputs;
+use crate::trace::Sleeper;
 use nix::errno::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -18,6 +19,8 @@ pub(in crate::supervise) struct Clients {
     pub(in crate::supervise) program_went: u64,
     /// How many it has sent.
     pub(in crate::supervise) sent: usize,
+    /// Who slept, with only the outside to go on, when the last round began.
+    pub(in crate::supervise) waited: Vec<Sleeper>,
 }
 
 /// A client that was started.
