@@ -195,6 +195,14 @@ fn a_program_with_more_processes_than_descriptors_allow_is_refused_with_the_reme
 }
 
 #[test]
+fn processes_that_are_gone_hold_no_descriptors() {
+    let one_by_one = ["points", "--", "sh", "-c", "i=0; while [ $i -lt 600 ]; do (:); i=$((i+1)); done"];
+    for host in Host::all() {
+        ends(&host.after("ulimit -n 256", &one_by_one), 0, &["in 601 threads", "exit code 0"]);
+    }
+}
+
+#[test]
 fn any_number_of_supplementary_groups_changes_nothing() {
     // Only root may have itself given groups.
     for host in Host::all().into_iter().filter(|host| host.user.is_none()) {

@@ -3,28 +3,52 @@
 mod supervised;
 
 use sigrace::program::Limits;
-use sigrace::trace::{End, Status};
+use sigrace::trace::{End, Output, Run, Status};
 use std::time::Duration;
 
-/// How `spins.c` ends if a thread may compute for so long.
-fn end(how: &str, cpu: Duration) -> End {
+/// A run of `spins.c` in which a thread may compute for so long.
+fn run(how: &str, cpu: Duration) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let program = supervised::build("spins.c", &[], folder.path());
     let launch = supervised::launch(&[program.to_str().unwrap(), how], folder.path());
     let (run, ()) = supervised::run(launch, Limits { cpu, ..Limits::default() }, || ());
-    run.unwrap().outcome.end
+    run.unwrap()
+}
+
+/// How it ends.
+fn end(how: &str, cpu: Duration) -> End {
+    run(how, cpu).outcome.end
+}
+
+const LONG: Duration = Duration::from_secs(10_000);
+
+#[test]
+fn a_loop_that_changes_nothing_waits_until_others_have_gone_on() {
+    for (how, wrote) in [("child", "child\nparent\nchild\nparent\n"), ("mapped", "child\nparent\n")] {
+        let run = run(how, LONG);
+        assert_eq!((run.outcome.end, run.taint), (End::Ended(Status::Exited(0)), None), "{how}");
+        assert_eq!(run.outcome.stdout, Output::Text(wrote.to_owned()));
+    }
+}
+
+/// Not after so long a time: what it computes meanwhile is nothing.
+#[test]
+fn a_loop_that_changes_nothing_waits_for_a_time_as_a_sleep_does() {
+    let run = run("alarm", LONG);
+    assert_eq!((run.outcome.end, run.taint), (End::Ended(Status::Exited(0)), None));
+    assert!(run.outcome.took.whole >= Duration::from_secs(3000), "{:?}", run.outcome.took);
 }
 
 #[test]
 fn a_loop_that_changes_nothing_is_known_by_its_state_and_not_by_its_time() {
-    let End::Spinning(words) = end("waits", Duration::from_secs(10_000)) else { panic!() };
+    let End::Spinning(words) = end("waits", LONG) else { panic!() };
     assert!(words.contains("that changes nothing, always in the same state"), "{words}");
 }
 
 #[test]
 fn what_computes_for_long_or_can_be_woken_goes_on() {
     for how in ["counts", "divides", "profiled"] {
-        assert_eq!(end(how, Duration::from_secs(10_000)), End::Ended(Status::Exited(0)), "{how}");
+        assert_eq!(end(how, LONG), End::Ended(Status::Exited(0)), "{how}");
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static volatile int flag;
@@ -13,6 +14,12 @@ static void on_signal(int signal)
 {
     (void)signal;
     flag = 1;
+}
+
+static void on_child(int signal)
+{
+    (void)signal;
+    flag = waitpid(-1, NULL, WNOHANG) > 0;
 }
 
 static __attribute__((noinline)) void waits(volatile int *what)
@@ -56,8 +63,34 @@ int main(int argc, char **argv)
         return 2;
     if (strcmp(how, "shared") == 0)
         waits(shared);
+    if (strcmp(how, "mapped") == 0) {
+        if (fork() == 0) {
+            write(1, "child\n", 6);
+            *shared = 1;
+            _exit(0);
+        }
+        waits(shared);
+        write(1, "parent\n", 7);
+        return 0;
+    }
     munmap(shared, 4096);
-    if (strcmp(how, "waits") == 0) {
+    if (strcmp(how, "child") == 0) {
+        /* Twice, as a shell that starts one command after the other. */
+        signal(SIGCHLD, on_child);
+        for (int times = 0; times < 2; times++) {
+            flag = 0;
+            if (fork() == 0) {
+                write(1, "child\n", 6);
+                _exit(0);
+            }
+            waits(&flag);
+            write(1, "parent\n", 7);
+        }
+    } else if (strcmp(how, "alarm") == 0) {
+        signal(SIGALRM, on_signal);
+        alarm(3000);
+        waits(&flag);
+    } else if (strcmp(how, "waits") == 0) {
         waits(&flag);
     } else if (strcmp(how, "counts") == 0) {
         counts(400000000);

@@ -14,7 +14,7 @@ use crate::supervise::books::tree::State;
 use crate::supervise::patience::BIRTH;
 use crate::supervise::state::Turns;
 use crate::supervise::time::wait::WaitEnd;
-use crate::sys::pidfd;
+use crate::sys::pidfd::{self, PidFd};
 use crate::sys::procfs::{Doing, Status as ProcStatus};
 use crate::sys::sched;
 use nix::errno::Errno;
@@ -278,7 +278,8 @@ impl Turns<'_> {
 
     fn has_come_about(&self, target: ProcessId, effect: Effect) -> Result<bool, RunError> {
         if effect == Effect::Ends {
-            return self.tree.process(target).pidfd.has_ended().map_err(|errno| {
+            let descriptor = self.tree.process(target).pidfd.as_ref();
+            return descriptor.map_or(Ok(true), PidFd::has_ended).map_err(|errno| {
                 let name = &self.tree.process(target).name;
                 RunError::Fault(format!("waiting for the end of {name}: {errno}"))
             });

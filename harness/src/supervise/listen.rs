@@ -19,7 +19,7 @@ impl Turns<'_> {
         fds.extend(self.clients.outputs());
         fds.extend(self.seat.as_ref().and_then(Seat::heard));
         let told = fds.len();
-        fds.extend(self.dying().map(|process| process.pidfd.as_fd()));
+        fds.extend(self.dying().filter_map(|process| Some(process.pidfd.as_ref()?.as_fd())));
         let dying = fds.len();
         fds.extend(self.waiting_breakpoints().map(|breakpoint| breakpoint.as_fd()));
         let mut fds: Vec<PollFd<'_>> = fds.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();

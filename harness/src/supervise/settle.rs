@@ -14,6 +14,8 @@ use crate::supervise::books::tree::{State, Thread};
 use crate::supervise::calls::{self, Wakes};
 use crate::supervise::patience::{BIRTH, Heard, Patience};
 use crate::supervise::state::Turns;
+use crate::supervise::time::deadline::Deadline;
+use crate::supervise::time::due::Due;
 use crate::supervise::time::wait::WaitEnd;
 use crate::sys::procfs::{self, Doing, Inside};
 use crate::trace::{End, Status, What};
@@ -302,7 +304,7 @@ impl Turns<'_> {
         // The init has told of its own children. Another is known in one way until it is waited for, and then in the
         // other: that may happen between two questions.
         let told = ended.exit_code.filter(|_| root);
-        let waited_for = || ended.pidfd.exit_status();
+        let waited_for = || ended.pidfd.as_ref()?.exit_status();
         let wait = match told.or_else(waited_for) {
             Some(wait) => Some(wait),
             None => procfs::zombie_status(ended.pid)
@@ -312,7 +314,9 @@ impl Turns<'_> {
         let status = wait.map_or(Status::Unseen, Status::from_wait);
         self.note_crash(process, status);
         self.check_cpu_timers(process, Some(status));
-        self.tree.process_mut(process).status = Some(status);
+        let ended = self.tree.process_mut(process);
+        ended.status = Some(status);
+        ended.pidfd = None;
         self.clock.timers.retain(|timer| timer.process != process);
         let brought = self.who_ended(process, status).unwrap_or(id);
         self.journal.news.push((brought, News::Told(What::End(status))));
@@ -405,11 +409,13 @@ impl Turns<'_> {
         }
         let Some(id) = running else { return Ok(None) };
         let since = self.computed(id)?;
-        if since >= COMPUTES && self.lets_due_deadline_come(id, since)? {
-            return Ok(None);
+        if let Some(round) = self.goes_round(id, since)
+            && let Some(end) = self.wait_in_round(id, round)?
+        {
+            return Ok(Some(end));
         }
-        if let Some(words) = self.goes_round(id, since) {
-            return Ok(Some(End::Spinning(words)));
+        if since >= COMPUTES && !self.may_go_round(id) && self.lets_due_deadline_come(id, since)? {
+            return Ok(None);
         }
         if since < self.settings.limits.cpu {
             return Ok(None);
@@ -454,6 +460,16 @@ impl Turns<'_> {
         if !self.clock.has_come(deadline, computed) || self.listen(Patience::Not)? != Heard::Nothing {
             return Ok(false);
         }
+        self.run_out_beside(id, (deadline, due))?;
+        Ok(true)
+    }
+
+    /// Lets a deadline come while a thread computes.
+    pub(super) fn run_out_beside(
+        &mut self,
+        id: ThreadId,
+        (deadline, due): (Deadline, Due),
+    ) -> Result<(), RunError> {
         let computes = self.memory_of(self.tree.thread(id).process);
         let beside = self
             .due_threads(due)
@@ -463,8 +479,7 @@ impl Turns<'_> {
             let name = &self.tree.thread(id).name;
             self.doubts.taint(format!("a time ran out beside {name}, which computes without a call"));
         }
-        self.run_out(deadline, due)?;
-        Ok(true)
+        self.run_out(deadline, due)
     }
 }
 

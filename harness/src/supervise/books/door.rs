@@ -26,6 +26,24 @@ impl Door {
         Ok(Door { tid, files, descriptor: OnceCell::new(), text: OnceCell::new() })
     }
 
+    /// The thread has ended, and has no memory and no descriptors any more.
+    pub(in crate::supervise) fn forget(&mut self) {
+        self.files.forget();
+        self.descriptor = OnceCell::new();
+        self.text = OnceCell::new();
+    }
+
+    /// The thread is gone, and its number may come to be another's.
+    pub(in crate::supervise) fn close(&mut self) {
+        self.forget();
+        self.files.close();
+    }
+
+    /// True once it leads nowhere.
+    pub(in crate::supervise) fn is_closed(&self) -> bool {
+        self.files.is_closed()
+    }
+
     /// The thread's number, as the supervisor's namespace counts.
     pub(in crate::supervise) fn tid(&self) -> i32 {
         self.tid
@@ -104,6 +122,7 @@ impl Door {
     pub(in crate::supervise) fn duplicate(&self, fd: i32) -> Result<Duplicate, Errno> {
         let descriptor = match self.descriptor.get() {
             Some(descriptor) => descriptor,
+            None if self.is_closed() => return Err(Errno::ESRCH),
             None => {
                 let opened = PidFd::of_thread(self.tid)?;
                 self.descriptor.get_or_init(|| opened)

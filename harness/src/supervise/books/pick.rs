@@ -85,6 +85,11 @@ impl Picker {
         self.turn = 0;
     }
 
+    /// This one waits for others, as if it slept: if it was to go first, that is over.
+    pub(in crate::supervise) fn waits(&mut self, id: ThreadId) {
+        self.detour = self.detour.filter(|(first, _)| *first != id);
+    }
+
     /// Who of those that are held goes next, after so many points at most in one turn.
     pub(in crate::supervise) fn choose(&mut self, held: &[Waiting], most: u32) -> Option<Choice> {
         let choice = self.choice(held, most)?;

@@ -100,7 +100,8 @@ pub(in crate::supervise) struct Process {
     live: Vec<ThreadId>,
     pub(in crate::supervise) children: u32,
     pub(in crate::supervise) threads: u32,
-    pub(in crate::supervise) pidfd: PidFd,
+    /// None once it is known how it ended.
+    pub(in crate::supervise) pidfd: Option<PidFd>,
     pub(in crate::supervise) planted: Planted,
     /// Where the dynamic loader's code is.
     pub(in crate::supervise) loader: Range<u64>,
@@ -182,6 +183,8 @@ pub(in crate::supervise) struct Tree {
     /// Those that have not ended: a run may make many thousands of threads, one after the other.
     live: Vec<ThreadId>,
     by_tid: HashMap<i32, ThreadId>,
+    /// So many processes there may be before it is looked for those that are gone.
+    most_open: usize,
     pub(in crate::supervise) birth: Option<Birth>,
 }
 
@@ -383,6 +386,7 @@ impl Tree {
             }
             None => Default::default(),
         };
+        self.close_gone();
         let id = ProcessId(self.processes.len());
         let own_pid = status.as_ref().map_or(0, |status| status.own_pid);
         self.processes.push(Process {
@@ -394,7 +398,7 @@ impl Tree {
             live: Vec::new(),
             children: 0,
             threads: 1,
-            pidfd,
+            pidfd: Some(pidfd),
             planted,
             loader,
             loading,
@@ -419,6 +423,26 @@ impl Tree {
         let maker = birth.map(|birth| self.thread(birth.maker).scheduling.inherited());
         let scheduling = maker.unwrap_or_else(|| Scheduling::new(sched::slice()));
         Ok(self.add_thread(name, id, (door, own_pid), scheduling))
+    }
+
+    /// Whoever starts one process after the other is not to run out of descriptors here: those that have been waited for are let
+    /// go of. Looked for rarely, so that who waits for none costs no more.
+    fn close_gone(&mut self) {
+        const FEW: usize = 16;
+        if self.processes.len() < self.most_open {
+            return;
+        }
+        let mut open = 0;
+        for process in self.processes.iter().filter(|process| process.ended()) {
+            let Some(leader) = self.threads.get_mut(process.leader.0) else { continue };
+            if !leader.door.is_closed() {
+                match leader.door.status() {
+                    Ok(None) => leader.door.close(),
+                    Ok(Some(_)) | Err(_) => open += 1,
+                }
+            }
+        }
+        self.most_open = self.processes.len() + open.max(FEW);
     }
 
     fn add_thread(
@@ -469,7 +493,15 @@ impl Tree {
             self.by_tid.remove(&tid);
         }
         let process = self.thread(id).process;
+        let first = self.process(process).leader == id;
         self.thread_mut(id).state = State::Ended;
+        // The first thread stays, as a zombie, until the process is waited for.
+        let door = &mut self.thread_mut(id).door;
+        if first {
+            door.forget()
+        } else {
+            door.close()
+        }
         self.live.retain(|other| *other != id);
         self.process_mut(process).live.retain(|other| *other != id);
     }

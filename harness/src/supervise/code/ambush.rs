@@ -36,6 +36,8 @@ pub(in crate::supervise) struct Ambush {
     pub(in crate::supervise) closed: bool,
     /// How often the place had been executed when it was last aimed.
     pub(in crate::supervise) seen: u64,
+    /// It holds a thread that goes round until others have gone on, which is no point: `round`.
+    pub(in crate::supervise) of_round: bool,
 }
 
 /// A place whose executions are counted.
@@ -59,6 +61,7 @@ impl Ambush {
             for_ever: false,
             closed: false,
             seen: 0,
+            of_round: false,
         }
     }
 

@@ -310,8 +310,12 @@ impl<'a> Turns<'a> {
             let (name, asked) = (&thread.name, ambush.address);
             self.doubts.taint(format!("{name} was to stop at {asked:#x} and stopped at {ip:#x}"));
         }
-        let (place, nth) = (ambush.place, ambush.nth);
+        let (place, nth, of_round) = (ambush.place, ambush.nth, ambush.of_round);
         thread.registers = Some(registers);
+        if of_round {
+            self.held_in_round(id, place, nth);
+            return Ok(true);
+        }
         self.mark_siblings(id);
         let site = Site::At(place);
         let several = self.has_copies(id, place, nth);

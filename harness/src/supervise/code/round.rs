@@ -1,16 +1,28 @@
-//! Whether a thread that computes without a call goes round for ever: NOTE \[Round\] in `code::round`.
+//! Threads that compute without a call and go round in a loop that changes nothing: NOTE \[Round\] in `code::round`.
 //!
 //! NOTE \[Same state\] It is shown, not timed. First the thread is looked at from time to time; if it is in one such loop
 //! each time, breakpoints on all ways out of the loop count, and it is looked at again. If it is then found at one instruction with
-//! the same registers twice, and no way out was taken in between, nothing will ever be another. That is said only of
-//! the one thread that is left in the run, with no timer and no memory that others have: else they could change what it looks at.
+//! the same registers twice, and no way out was taken in between, nothing will ever be another as long as nobody else does anything: all others
+//! are held or asleep meanwhile.
+//!
+//! NOTE \[Goes round\] So it waits, as a sleeper does, only that it burns a CPU: for a signal, or for memory that others have. If there are
+//! others that could go on it is held in its loop, at one instruction, until they have; where the kernel would have divided the CPU among them,
+//! the loop could not tell how often it went round. If there are none, what it waits for is a time that runs out, and that comes at once. If
+//! there is none of these either, and it is the only thread that is left, with no timer and no memory that others have, it goes round for ever.
 
+use crate::code::Place as CodePlace;
+use crate::schedule::{Label, Site};
+use crate::supervise::RunError;
+use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::news::News;
+use crate::supervise::books::tree::State;
 use crate::supervise::code::ambush::{Ambush, MOST};
-use crate::supervise::code::suspect::{Stage, Suspect, is_same, states};
+use crate::supervise::code::suspect::{GoesRound, Stage, Suspect, is_same, states};
 use crate::supervise::state::Turns;
 use crate::sys::perf::{Breakpoint, Sample, Samples};
 use crate::sys::procfs;
+use crate::trace::End;
 use std::time::Duration;
 
 /// A thread that has computed for so long is looked at.
@@ -22,12 +34,14 @@ const LOOKS: Duration = Duration::from_millis(10);
 const TRIES: u32 = 6;
 
 impl Turns<'_> {
-    /// What is to be said of a thread that has computed for so long, if it is known to go round for ever.
-    pub(in crate::supervise) fn goes_round(&mut self, id: ThreadId, computed: Duration) -> Option<String> {
-        let alone =
-            self.tree.live_threads() == 1 && self.kernel.cpu_timers.is_empty() && !self.kernel.asynchronous;
+    /// A thread has computed for so long, and all others are held or asleep: what is known of it if it goes round.
+    pub(in crate::supervise) fn goes_round(&mut self, id: ThreadId, computed: Duration) -> Option<GoesRound> {
+        let runs = |other: &ThreadId| matches!(self.tree.thread(*other).state, State::Running);
+        let undisturbed = !self.tree.live().any(|other| other != id && runs(&other))
+            && self.kernel.cpu_timers.is_empty()
+            && !self.kernel.asynchronous;
         let (_, since) = self.tree.thread(id).cpu_at_release?;
-        if computed < COMPUTES || !alone || self.earliest().is_some() {
+        if computed < COMPUTES || !undisturbed {
             self.code.suspect = None;
             return None;
         }
@@ -51,23 +65,83 @@ impl Turns<'_> {
         let (stage, proven) = match suspect.stage {
             Stage::Given => (Stage::Given, None),
             Stage::Where(samples) => (self.stays(id, &states(samples)).unwrap_or_else(&mut again), None),
-            Stage::Stays { samples, round, bias, exits } => {
+            Stage::Stays { samples, round, bias, exits, place } => {
                 let states = states(samples);
                 let left = exits.iter().any(|exit| exit.count() != Ok(0));
                 let same = !left && is_same(&states, &round, bias);
-                let words = || {
-                    format!(
-                        "{} goes round in a loop of {} instructions that changes nothing, always in the same state",
-                        self.tree.thread(id).name,
-                        round.inside.len()
-                    )
-                };
-                let proven = same.then(words);
+                let first = round.inside.first().filter(|_| same);
+                let proven = first.map(|first| GoesRound {
+                    address: first.wrapping_add(bias),
+                    place,
+                    instructions: round.inside.len(),
+                });
                 (if same { Stage::Given } else { again() }, proven)
             }
         };
         self.code.suspect = Some(Suspect { from: computed, vain, stage, ..suspect });
         proven
+    }
+
+    /// It is being looked at whether the thread stays in its loop: what is found out soon comes first.
+    pub(in crate::supervise) fn may_go_round(&self, id: ThreadId) -> bool {
+        let looks = |suspect: &Suspect| suspect.thread == id && matches!(suspect.stage, Stage::Stays { .. });
+        self.code.suspect.as_ref().is_some_and(looks)
+    }
+
+    /// What follows for a thread that goes round: see NOTE \[Goes round\]. An end, if it does so for ever.
+    pub(in crate::supervise) fn wait_in_round(
+        &mut self,
+        id: ThreadId,
+        round: GoesRound,
+    ) -> Result<Option<End>, RunError> {
+        if self.tree.held().next().is_some() {
+            return self.hold_in_round(id, round).map(|()| None);
+        }
+        if let Some(earliest) = self.earliest() {
+            // What comes of it may end the loop, or not.
+            self.code.suspect = None;
+            return self.run_out_beside(id, earliest).map(|()| None);
+        }
+        let alone = self.tree.live_threads() == 1 && !shares_memory(self.tree.process_of(id).pid);
+        Ok(alone.then(|| {
+            End::Spinning(format!(
+                "{} goes round in a loop of {} instructions that changes nothing, always in the same state",
+                self.tree.thread(id).name,
+                round.instructions
+            ))
+        }))
+    }
+
+    /// Has it stop in its loop, if nobody of the program can notice that.
+    fn hold_in_round(&mut self, id: ThreadId, round: GoesRound) -> Result<(), RunError> {
+        let Some(status) = self.proc_status(id)? else { return Ok(()) };
+        let thread = self.tree.thread(id);
+        if self.obstacle(id, &status)?.is_some() || thread.ambushes.len() >= MOST {
+            return Ok(());
+        }
+        // Without breakpoints it computes on.
+        let Ok(breakpoint) = Breakpoint::on_code(thread.door.tid(), round.address, 1) else { return Ok(()) };
+        let nth = thread.visits.get(&Site::At(round.place)).map_or(1, |visits| visits + 1);
+        let ambush = Ambush { nth, of_round: true, ..Ambush::new(round.place, round.address, breakpoint) };
+        let process = thread.process;
+        self.tree.thread_mut(id).ambushes.push(ambush);
+        self.tree.process_mut(process).handlers.changed = true;
+        self.aim(id)?;
+        let mut ambushes = self.tree.thread(id).ambushes.iter();
+        ambushes.find(|ambush| ambush.of_round).map_or(Ok(()), Ambush::start)
+    }
+
+    /// It has stopped there: all others go first. That is no point, since it can be at any round of its loop.
+    pub(in crate::supervise) fn held_in_round(&mut self, id: ThreadId, place: Label, nth: u32) {
+        let mut held = Held::parked(Place::At(place, nth));
+        held.told = true;
+        let thread = self.tree.thread_mut(id);
+        thread.ambushes.retain(|ambush| !ambush.of_round);
+        thread.visits.insert(Site::At(place), nth);
+        thread.demoted = true;
+        thread.state = State::Held(held);
+        self.picker.waits(id);
+        self.journal.news.push((id, News::Held));
     }
 
     /// Begins to look whether a thread that was seen in these states stays in one loop of its program.
@@ -76,12 +150,10 @@ impl Turns<'_> {
         let process = self.tree.process(thread.process);
         let ip = states.first()?.registers.ip;
         let (image, bias) = self.settings.learnt.places.image(&process.program, process.entry)?;
-        // What is mapped for others as well, they may change, or the kernel does (MAP_SHARED, mmap(2)).
-        let maps = procfs::maps(process.pid).ok()?;
-        if maps.lines().filter_map(|line| line.split(' ').nth(1)).any(|rights| rights.ends_with('s')) {
-            return None;
-        }
         let round = image.round_of(ip.wrapping_sub(bias))?;
+        let first = *round.inside.first()?;
+        let function = image.function_at(first)?;
+        let place = CodePlace::in_function(&function.name, first - function.start);
         // A later visit of an instruction may be a step's.
         let awaited =
             |ambush: &Ambush| !ambush.sprung && round.inside.contains(&ambush.address.wrapping_sub(bias));
@@ -98,6 +170,13 @@ impl Turns<'_> {
         }
         // Begun last: what is seen from now on is seen with all ways out watched.
         let samples = Samples::of(thread.door.tid(), EVERY).ok()?;
-        Some(Stage::Stays { samples, round, bias, exits })
+        Some(Stage::Stays { samples, round, bias, exits, place: Label::new(&place.to_string()) })
     }
+}
+
+/// True if something is mapped for others as well, which they may change, or the kernel does (MAP_SHARED, mmap(2)), or if that is not
+/// known.
+fn shares_memory(pid: i32) -> bool {
+    let shared = |line: &str| line.split(' ').nth(1).is_some_and(|rights| rights.ends_with('s'));
+    procfs::maps(pid).map_or(true, |maps| maps.lines().any(shared))
 }

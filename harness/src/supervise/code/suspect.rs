@@ -1,6 +1,7 @@
 //! A thread that may go round for ever, as a value: see `round`.
 
 use crate::code::Round;
+use crate::schedule::Label;
 use crate::supervise::books::ids::ThreadId;
 use crate::sys::perf::{Breakpoint, Sample, Samples};
 use std::collections::BTreeMap;
@@ -28,9 +29,20 @@ pub(in crate::supervise) enum Stage {
     /// Where it is.
     Where(Samples),
     /// Whether it stays there: the loop, where that is in memory, and its exits.
-    Stays { samples: Samples, round: Round, bias: u64, exits: Vec<Breakpoint> },
+    Stays { samples: Samples, round: Round, bias: u64, exits: Vec<Breakpoint>, place: Label },
     /// Nothing can be said of it.
     Given,
+}
+
+/// A thread goes round in a loop that changes nothing, always in the same state: nothing comes of it as long as nobody else does anything.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::supervise) struct GoesRound {
+    /// The loop's first instruction, in the thread's memory.
+    pub(in crate::supervise) address: u64,
+    /// The same by name.
+    pub(in crate::supervise) place: Label,
+    /// How many instructions the loop has.
+    pub(in crate::supervise) instructions: usize,
 }
 
 /// All that were taken.

@@ -14,7 +14,8 @@ use std::os::fd::OwnedFd;
 /// the number is used again.
 #[derive(Debug)]
 pub struct ThreadFiles {
-    directory: OwnedFd,
+    /// None once the thread is known to be gone.
+    directory: Option<OwnedFd>,
     stat: OnceCell<File>,
     syscall: OnceCell<File>,
     schedstat: OnceCell<File>,
@@ -66,7 +67,7 @@ impl ThreadFiles {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         let syscall = File::from(fcntl::openat(&directory, "syscall", flags, Mode::empty())?);
         Ok(ThreadFiles {
-            directory,
+            directory: Some(directory),
             stat: OnceCell::new(),
             syscall: OnceCell::from(syscall),
             schedstat: OnceCell::new(),
@@ -74,15 +75,34 @@ impl ThreadFiles {
         })
     }
 
+    /// The thread is gone for good: from now on that is said without asking, and nothing is held open for it.
+    pub fn close(&mut self) {
+        self.forget();
+        self.directory = None;
+    }
+
+    /// It will hardly be looked at again: only what leads to its files stays open.
+    pub fn forget(&mut self) {
+        for file in [&mut self.stat, &mut self.syscall, &mut self.schedstat, &mut self.status] {
+            *file = OnceCell::new();
+        }
+    }
+
+    /// True if it is known to be gone.
+    pub fn is_closed(&self) -> bool {
+        self.directory.is_none()
+    }
+
     /// What one of the files says now; none when the thread is gone. `size` is more than it has in nearly all cases: read in
     /// pieces, the kernel would write it again for each.
     fn text(&self, file: &OnceCell<File>, name: &'static str, size: usize) -> io::Result<Option<String>> {
+        let Some(directory) = &self.directory else { return Ok(None) };
         let read = || {
             let file = match file.get() {
                 Some(file) => file,
                 None => {
                     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-                    let opened = fcntl::openat(&self.directory, name, flags, Mode::empty())?;
+                    let opened = fcntl::openat(directory, name, flags, Mode::empty())?;
                     file.get_or_init(|| File::from(opened))
                 }
             };
