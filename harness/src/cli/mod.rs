@@ -21,6 +21,7 @@ mod list;
 mod man;
 mod merge;
 mod new;
+mod on_path;
 mod options;
 mod panic;
 mod points;
@@ -43,6 +44,7 @@ use config::Configured;
 use dashes::Missing;
 use exit::{Exit, Stop};
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 /// Finds signal races in programs that nobody prepared for it, and replays them exactly
@@ -148,7 +150,8 @@ fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::AsExpected.into() };
         }
     };
-    ended(match cli.verb {
+    let ends_in_a_line_to_paste = matches!(cli.verb, Verb::Run(_) | Verb::Explore(_) | Verb::Merge(_));
+    let result = match cli.verb {
         Verb::Run(args) => run::main(&args),
         Verb::Explore(args) => explore::main(&args),
         Verb::Watch(args) => watch::main(&args),
@@ -165,5 +168,12 @@ fn obey(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Signals(args) => signals::main(&args),
         Verb::Completions(args) => completions::main(&args),
         Verb::Man(args) => man::main(&args),
-    })
+    };
+    if ends_in_a_line_to_paste
+        && result.as_ref().is_ok_and(|exit| *exit == Exit::Failed)
+        && io::stderr().is_terminal()
+    {
+        on_path::remedy().iter().for_each(|remedy| say::complain(format_args!("sigrace: {remedy}")));
+    }
+    ended(result)
 }

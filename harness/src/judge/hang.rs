@@ -16,10 +16,12 @@ pub(super) const KIND: Kind = Kind {
     against: |reference, how| Ok(Some(Arc::new(NoHang { but: waits(reference, how) }))),
 };
 
-/// Who sleeps at the end of the reference run, in which calls, if a signal from outside could still come.
+/// Who sleeps at the end of the reference run, in which calls, if a signal from outside could still come; or if the signal could not be
+/// sent there, so that no run needs it to hang like that.
 fn waits(reference: &Run, how: &Comparison) -> Option<Asleep> {
+    let unsent = how.sends && !reference.unreached.is_empty();
     match &reference.outcome.end {
-        End::Hang(sleepers) if how.heard => Some(asleep(sleepers)),
+        End::Hang(sleepers) if how.heard || unsent => Some(asleep(sleepers)),
         End::Hang(_)
         | End::Ended(_)
         | End::Idle(_)
