@@ -1,5 +1,6 @@
 //! Programs that compute without a call: for ever, which is shown where it can be, or for long.
 
+mod script;
 mod supervised;
 
 use sigrace::program::Limits;
@@ -58,4 +59,18 @@ fn where_others_could_change_what_a_loop_looks_at_only_its_time_tells() {
         let End::Spinning(words) = end(how, Duration::from_millis(300)) else { panic!("{how}") };
         assert!(words.contains("of CPU time without a call"), "{how}: {words}");
     }
+}
+
+#[test]
+fn who_computes_and_cannot_be_held_for_a_sibling_is_not_said_to_go_on_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("spins.c", &["-pthread"], folder.path());
+    let program = program.to_str().unwrap();
+    let output =
+        script::sigrace(folder.path(), &["explore", "--limit-cpu", "200ms", "--", program, "sibling"]);
+    script::ends(&output, 101);
+    let why =
+        "the reference run proves nothing: p0 computes without a call, and cannot be held for others to run";
+    let said = script::complaints(&output);
+    assert!(said.iter().any(|line| line.contains(why)), "{said:?}");
 }

@@ -52,6 +52,13 @@ static void *sleeps(void *nothing)
     return nothing;
 }
 
+static void *tells(void *nothing)
+{
+    write(1, "now\n", 4);
+    flag = 1;
+    return nothing;
+}
+
 int main(int argc, char **argv)
 {
     const char *how = argc > 1 ? argv[1] : "";
@@ -98,6 +105,10 @@ int main(int argc, char **argv)
         divides(3);
     } else if (strcmp(how, "beside") == 0) {
         if (pthread_create(&thread, NULL, sleeps, NULL) != 0)
+            return 2;
+        waits(&flag);
+    } else if (strcmp(how, "sibling") == 0) {
+        if (pthread_create(&thread, NULL, tells, NULL) != 0)
             return 2;
         waits(&flag);
     } else if (strcmp(how, "profiled") == 0) {

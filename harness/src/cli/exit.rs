@@ -109,9 +109,10 @@ impl Code for ExploreError {
     fn code(&self) -> Exit {
         match self {
             ExploreError::Run { source, .. } => source.code(),
-            ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. } | ExploreError::NeverBegins(_) => {
-                Exit::Unclear
-            }
+            ExploreError::NeverQuiet(_)
+            | ExploreError::Uncontrolled(_)
+            | ExploreError::NoReceiver { .. }
+            | ExploreError::NeverBegins(_) => Exit::Unclear,
             // There is no room for another thread.
             ExploreError::Worker { .. } => Exit::HostCannot,
             ExploreError::Planning(_) => Exit::Harness,

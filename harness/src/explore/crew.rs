@@ -6,7 +6,7 @@
 use super::error::ExploreError;
 use crate::schedule::{Schedule, Site, Step};
 use crate::supervise::{Called, Observe, RunError, Supervise, Wanted};
-use crate::trace::{Event, Run, What};
+use crate::trace::{End, Event, Run, What};
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,7 +44,9 @@ pub(super) fn attempt_by<T>(
     let (mut tainted, mut missed) = (0, false);
     loop {
         let (run, more) = make()?;
-        if run.taint.is_some() && tainted < MOST_TAINTED {
+        // Who computes and cannot be held does so again.
+        let spins = matches!(run.outcome.end, End::Spinning(_));
+        if run.taint.is_some() && !spins && tainted < MOST_TAINTED {
             tainted += 1;
         } else if !missed && may_have_missed(&run) {
             missed = true;

@@ -20,6 +20,9 @@ pub enum ExploreError {
         "the reference run never sleeps and never ends: {0}; next: the same with a higher --limit-points or --limit-time, or see where it goes round by `sigrace points`"
     )]
     NeverQuiet(String),
+    /// The reference run neither slept nor ended, and could not be controlled.
+    #[error("the reference run proves nothing: {0}")]
+    Uncontrolled(String),
     /// There is nobody to send the signals to.
     #[error(
         "{to} is not asleep when everything first sleeps, so no signal can be sent to it there (asleep: {asleep}); next: the same with --send-to and one of those"
@@ -63,6 +66,7 @@ impl ExploreError {
                 ..
             }
             | ExploreError::NeverQuiet(_)
+            | ExploreError::Uncontrolled(_)
             | ExploreError::NoReceiver { .. }
             | ExploreError::NeverBegins(_)
             | ExploreError::Worker { .. }

@@ -71,6 +71,9 @@ pub fn reference_after<S: Supervise + ?Sized>(
     supervisor.cut(&mut plain);
     if plain.first_quiet.is_empty() {
         match &plain.outcome.end {
+            End::Spinning(_) if plain.taint.is_some() => {
+                return Err(ExploreError::Uncontrolled(plain.taint.unwrap_or_default()));
+            }
             End::Spinning(counted) => return Err(ExploreError::NeverQuiet(counted.clone())),
             End::TimedOut => return Err(ExploreError::NeverQuiet("the time limit was reached".to_owned())),
             End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stalled(_) | End::Stopped => {}

@@ -128,7 +128,10 @@ impl SearchError {
     pub fn verdict(&self) -> Option<Verdict> {
         match self {
             SearchError::Explore(
-                ExploreError::NeverQuiet(_) | ExploreError::NoReceiver { .. } | ExploreError::NeverBegins(_),
+                ExploreError::NeverQuiet(_)
+                | ExploreError::Uncontrolled(_)
+                | ExploreError::NoReceiver { .. }
+                | ExploreError::NeverBegins(_),
             ) => Some(Verdict::Unreached),
             SearchError::Explore(error) => error.verdict(),
             SearchError::OutOfTime => Some(Verdict::Unreached),

@@ -424,7 +424,7 @@ impl Turns<'_> {
             // Others could have run, and might have ended the computation: this says nothing about the program.
             let name = &self.tree.thread(id).name;
             self.doubts
-                .taint(format!("{name} computes without a call, and cannot be held for others to run"));
+                .taint(format!("{name} computes without a call, and cannot be held for others to run, for which it may be waiting"));
         }
         if self.earliest().is_some() {
             // So may what is yet to come.
