@@ -197,13 +197,15 @@ impl Cell {
         self.network.as_ref()
     }
 
-    /// Has what a run has left of files thrown away, if it has, and its network, if something is left of its sockets. Files that
-    /// are as they were, but that new ones would get other numbers, are kept if they `may_be_worn`. False if the cell cannot be
+    /// Has what a run has left of files thrown away, if it has, its IPC objects, if it may have made any, and its network, if something
+    /// is left of its sockets. Files that are as they were, but that new ones would get other numbers, are kept if they `may_be_worn`. False if the cell cannot be
     /// used any more.
     pub fn refresh(&mut self, may_be_worn: bool) -> Result<bool, CellError> {
         // Its numbers count on even if nothing of it is left.
         if self.uses_ipc.get() {
-            return Ok(false);
+            self.order(order::FRESH_IPC, &[]).map_err(at(Stage::IpcNamespace))?;
+            receive_sent(self.control.as_fd(), Kind::Ipc)?;
+            self.uses_ipc.set(false);
         }
         let as_new = self.network.as_ref().map_or(Ok(true), Network::is_as_new);
         if !as_new.map_err(|error| unread(Stage::NetworkFiles, &error))? {

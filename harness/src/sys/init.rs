@@ -41,7 +41,7 @@ pub(super) enum Kind {
     Terminal,
     /// The network is fresh, and what there is of it comes with this message.
     Network,
-    /// What shows the IPC objects comes with this message, and a mask of the numbers.
+    /// What shows the IPC objects comes with this message, and a mask of the numbers; nothing where they have a new namespace.
     Ipc,
 }
 
@@ -368,6 +368,14 @@ fn renew_network(orders: &Orders) -> Result<(), (Stage, i32)> {
     hand_over(Kind::Network, &network::opened()?, Numbered::NONE)
 }
 
+/// What was made in the namespace of IPC objects goes with it, and numbers begin anew.
+fn renew_ipc() -> Result<(), (Stage, i32)> {
+    // SAFETY: no pointers.
+    let made = unsafe { call(libc::SYS_unshare, libc::CLONE_NEWIPC as usize, 0, 0, 0, 0) };
+    check(Stage::IpcNamespace, made)?;
+    hand_over(Kind::Ipc, &[], Numbered::NONE)
+}
+
 /// Hands over what shows the IPC objects.
 fn show_ipc() -> Result<(), (Stage, i32)> {
     let mut shown = Numbered::NONE;
@@ -446,6 +454,7 @@ fn serve(orders: &Orders) -> ! {
                 (order::FRESH, Some(numbers), _) => told(renew(&orders.covers, numbers)),
                 (order::NETWORK, Some([]), _) => told(renew_network(orders)),
                 (order::IPC, Some([]), _) => told(show_ipc()),
+                (order::FRESH_IPC, Some([]), _) => told(renew_ipc()),
                 _ => exit(0),
             }
         }

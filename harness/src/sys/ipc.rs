@@ -5,6 +5,7 @@
 
 use super::gate::call;
 use crate::trace::{Change, Changing, Object};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -56,7 +57,8 @@ unsafe fn queues() -> isize {
     }
 }
 
-/// What is there, of what was opened with these numbers.
+/// What is there, of what was opened with these numbers. Message queues are removed once they are told: what can wait in one counts
+/// for its user (RLIMIT_MSGQUEUE of getrlimit(2)), and the kernel takes its time with a namespace that nobody is in any more.
 pub(super) fn objects(opened: &[(usize, OwnedFd)]) -> io::Result<Vec<Change>> {
     let mut objects = Vec::new();
     for (number, fd) in opened {
@@ -67,6 +69,8 @@ pub(super) fn objects(opened: &[(usize, OwnedFd)]) -> io::Result<Vec<Change>> {
                 let path = format!("/proc/self/fd/{}/{}", fd.as_raw_fd(), name.to_string_lossy());
                 // Whoever made it may have kept it from being read by others, not from root.
                 let bytes = fs::read_to_string(path).ok().and_then(|text| queued(&text)).unwrap_or_default();
+                // Whose it is alone may do that, and root.
+                let _ = unlinkat(fd, name.as_os_str(), UnlinkatFlags::NoRemoveDir);
                 let name = format!("mqueue:/{}", name.as_encoded_bytes().escape_ascii());
                 objects.push(made(name, Object::Queue(bytes)));
             }

@@ -17,6 +17,8 @@ pub(super) const FRESH: u8 = b'f';
 pub(super) const NETWORK: u8 = b'n';
 /// Open what shows the IPC objects of the cell.
 pub(super) const IPC: u8 = b'i';
+/// Make the namespace of its IPC objects anew.
+pub(super) const FRESH_IPC: u8 = b'j';
 /// How many may follow. Of more, none are named.
 pub(super) const MOST_NAMED: usize = 1000;
 

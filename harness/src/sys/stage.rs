@@ -41,6 +41,7 @@ stages! {
     MountProc: "mounting /proc for the run's pid namespace",
     MountTerminals: "mounting /dev/pts for the run's terminal",
     OwnFiles: "giving the run files of its own (overlayfs)",
+    IpcNamespace: "making a namespace of IPC objects",
     NetworkNamespace: "making a network namespace",
     Loopback: "bringing up the loopback interface of the run's network",
     Acknowledgements: "having the loopback interface of the run's network acknowledge at once",
@@ -127,7 +128,8 @@ impl CellError {
                 Blame::Host(Some("allow user namespaces for ordinary users, or be root"))
             }
             (
-                S::NetworkNamespace
+                S::IpcNamespace
+                | S::NetworkNamespace
                 | S::Loopback
                 | S::Acknowledgements
                 | S::NetworkSettings
