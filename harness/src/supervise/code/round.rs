@@ -26,12 +26,13 @@ use crate::trace::End;
 use std::time::Duration;
 
 /// A thread that has computed for so long is looked at.
-const COMPUTES: Duration = Duration::from_millis(20);
+const COMPUTES: Duration = Duration::from_millis(5);
 /// So often, while it has the CPU.
-const EVERY: Duration = Duration::from_micros(500);
-/// For so long each of the two times, and twice as long after each look in vain, of which there are so many.
-const LOOKS: Duration = Duration::from_millis(10);
-const TRIES: u32 = 6;
+const EVERY: Duration = Duration::from_micros(100);
+/// For so long each of the two times, and twice as long after each look in vain, of which there are so many: the first ones are short,
+/// since most loops show themselves at once, and the last ones long.
+const LOOKS: Duration = Duration::from_millis(2);
+const TRIES: u32 = 8;
 
 impl Turns<'_> {
     /// A thread has computed for so long, and all others are held or asleep: what is known of it if it goes round.
