@@ -8,10 +8,11 @@ use sigrace::judge::Comparison;
 use sigrace::program::Limits;
 use sigrace::scenario::Strategy;
 use sigrace::schedule::{Schedule, Site};
+use sigrace::signal::Signal;
 use sigrace::slots::Slots;
 use sigrace::suite::{self, Against, Job};
 use sigrace::supervise::{Settings, Supervise, Supervisor};
-use sigrace::trace::{End, Run, Status};
+use sigrace::trace::{End, Reached, Run, Status};
 use sigrace::world::{Clock, Files, World};
 use std::path::Path;
 use std::sync::Arc;
@@ -200,4 +201,37 @@ fn random_devices_give_the_same_bytes_in_every_run_of_a_seed() {
     assert_eq!(one.bytes().iter().filter(|byte| **byte == b'\n').count(), 2);
     assert_eq!(one, again);
     assert_ne!(one, said(2)[0]);
+}
+
+#[test]
+fn a_run_in_which_all_signals_are_watched_tells_what_one_tells_in_which_some_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut away = 0;
+    for name in ["abandoned", "lost_update", "running", "signalfd", "unsafe_calls", "away"] {
+        let source = if name == "away" { "away.c" } else { &format!("../../fixtures/broken/{name}.c") };
+        // The fixtures say themselves which extensions they use.
+        supervised::build(source, &["-U_GNU_SOURCE"], folder.path());
+        let launch = supervised::launch(&[&format!("./{name}")], folder.path());
+        let settings = Settings::of(launch);
+        let slots = Slots::new().unwrap();
+        let known = suite::look(&settings, &slots).unwrap();
+        for watch in [&[][..], &["USR1"], &["HUP", "TERM"], &["CHLD"]] {
+            let watch: Vec<Signal> = watch.iter().map(|name| name.parse().unwrap()).collect();
+            let settings = Settings { watch: watch.clone(), ..settings.clone() };
+            let run = supervised::with_settings(settings, |one| one.run(&Schedule::empty()).unwrap());
+            let other = known.run_watching(watch.iter().copied().collect());
+            assert_eq!(run.reached, other.reached, "{name}: {watch:?}");
+            assert_eq!(run.lapses, other.lapses, "{name}: {watch:?}");
+            assert_eq!(run.first_quiet, other.first_quiet, "{name}: {watch:?}");
+            assert_eq!(run.events, other.events, "{name}: {watch:?}");
+            away += run.lapses.len();
+            // Something could be sent in each of them, to some of these.
+            let open = |reached: &Reached| !reached.receivable.is_empty();
+            assert!(!watch.is_empty() || !run.reached.iter().any(open));
+        }
+        let open = known
+            .run_watching("CHLD HUP TERM USR1 USR2".split(' ').map(|one| one.parse().unwrap()).collect());
+        assert!(open.reached.iter().any(|reached| !reached.receivable.is_empty()), "{name}");
+    }
+    assert!(away > 0, "no handler was away in any of them");
 }

@@ -83,7 +83,7 @@ pub fn with_settings<T: Send>(settings: Settings, work: impl FnOnce(&mut Supervi
 /// Builds a C file of `programs/` into `folder`, and says where it is.
 pub fn build(name: &str, flags: &[&str], folder: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs").join(name);
-    let program = folder.join(name.trim_end_matches(".c"));
+    let program = folder.join(Path::new(name).with_extension("").file_name().expect("a program has a name"));
     let mut cc = Command::new("cc");
     cc.args(["-O1", "-Wall", "-Werror", "-pthread", "-D_GNU_SOURCE"]).args(flags);
     let built = copies::output(cc.arg("-o").args([&program, &source])).expect("there is a C compiler");

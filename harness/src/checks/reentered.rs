@@ -5,9 +5,10 @@ use super::families::states;
 use super::program::{Call, Program, Site};
 use super::runs::{Found, Runs};
 use super::{Asked, Rule, natural};
-use crate::schedule::Label;
+use crate::schedule::{Label, ThreadName};
 use crate::signal::Signal;
-use crate::supervise::{RunError, Supervise};
+use crate::supervise::{Observed, RunError, Supervise};
+use crate::trace::Run;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,11 @@ pub struct Reentered {
 pub struct Handlers(Found);
 
 impl Handlers {
+    /// Those that a run without any step has shown, of the process that was looked at in it.
+    pub fn of(process: &ThreadName, run: &Run, observed: &Observed) -> Handlers {
+        Handlers(Found::of(process, run, observed))
+    }
+
     /// False if there was no run that tells.
     pub fn are_seen(&self) -> bool {
         !self.0.modules.is_empty()

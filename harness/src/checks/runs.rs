@@ -56,6 +56,22 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// What a run has shown in which this process, or one of its threads, was looked at.
+    pub(super) fn of(process: &ThreadName, run: &Run, observed: &Observed) -> Found {
+        let made = run.events.iter().filter_map(|event| event.what.made());
+        let made = made.filter(|made| made.is_process() && made.client_of().is_none());
+        let begins = |event: &&Event| matches!(event.what, What::Exec(_)) && event.thread.parent().is_some();
+        let begun = run.events.iter().filter(begins).map(|event| event.thread.process()).collect();
+        let mut processes: Vec<ThreadName> = Vec::new();
+        for process in std::iter::once(process).chain(made) {
+            if !processes.contains(process) {
+                processes.push(process.clone());
+            }
+        }
+        let Observed { installed, takers, on_stack, modules, .. } = observed.clone();
+        Found { processes, takers, begun, installed, on_stack, modules }
+    }
+
     /// Where calls of this program return to that were on a stack.
     pub(super) fn on_stack(&self, file: &str) -> BTreeSet<u64> {
         self.on_stack.iter().filter(|(program, _)| program == file).map(|(_, address)| *address).collect()
@@ -220,22 +236,10 @@ impl<'a> Runs<'a> {
         let base = self.base.clone();
         let watch = Watch { stacks, ..self.watch(Vec::new(), SignalSet::EMPTY) };
         let Some((run, observed)) = self.run(&base, watch)? else { return Ok(Found::default()) };
-        let first = std::iter::once(&self.thread);
-        let made = run.events.iter().filter_map(|event| event.what.made());
-        let made = made.filter(|made| made.is_process() && made.client_of().is_none());
-        let begins = |event: &&Event| matches!(event.what, What::Exec(_)) && event.thread.parent().is_some();
-        let begun = run.events.iter().filter(begins).map(|event| event.thread.process()).collect();
-        let mut processes: Vec<ThreadName> = Vec::new();
-        for process in first.chain(made) {
-            if !processes.contains(process) {
-                processes.push(process.clone());
-            }
-        }
         if self.fits {
             self.most = self.most.min((MOST_EVENTS / run.events.len().max(1) as u64).max(LEAST_RUNS));
         }
-        let Observed { installed, takers, on_stack, modules, .. } = observed;
-        Ok(Found { processes, takers, begun, installed, on_stack, modules })
+        Ok(Found::of(&self.thread, &run, &observed))
     }
 
     /// From now on it is this thread that is looked at, and its process that signals are sent to.

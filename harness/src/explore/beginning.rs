@@ -18,9 +18,10 @@
 use super::crew::{Tried, attempt_by};
 use super::error::ExploreError;
 use super::receivers::from_outside;
+use super::watching::Watching;
 use crate::program::Limits;
 use crate::schedule::{Point, Schedule, Site, ThreadName};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::supervise::{Observe, Observed, Receiver, RunError, Start, Supervise, WantsTerminal};
 use crate::trace::{ClientEnd, End, Event, Run, Status, What};
 use std::collections::BTreeMap;
@@ -53,16 +54,12 @@ pub enum Why {
 /// What an undisturbed run shows of what is worth exploring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// The processes that have something to do with signals.
-    receivers: Vec<Receiver>,
-    /// Where the program waits to be connected to.
-    listens: Vec<String>,
-    /// What it wants of a terminal that it does not have.
-    wants_terminal: WantsTerminal,
-    /// The run.
+    /// The run, as it is where no signal is watched.
     run: Run,
-    /// What the first process did in it as it started.
-    start: Start,
+    /// The same as it was.
+    watching: Watching,
+    /// What else was seen in it.
+    observed: Observed,
     /// The script for which it was started.
     script: Option<PathBuf>,
 }
@@ -81,26 +78,37 @@ const MANY: f64 = 2000.0;
 const VERY_MANY: usize = 10_000;
 
 impl Look {
-    /// The run.
+    /// The run, as it is where no signal is watched.
     pub fn run(&self) -> &Run {
         &self.run
     }
 
+    /// The run, as it is where these signals are watched, if it was watched for all of them.
+    pub fn run_watching(&self, signals: SignalSet) -> Run {
+        self.watching.as_if(&self.run, signals)
+    }
+
+    /// What else was seen in it.
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
     /// Where the program waits to be connected to when everything sleeps, as a client's script has it.
     pub fn listens(&self) -> &[String] {
-        &self.listens
+        &self.observed.listens
     }
 
     /// True if the program would change a terminal's modes or put somebody in its foreground, or asks for a terminal and then
     /// fails, and has none.
     pub fn lacks_terminal(&self) -> bool {
         let fails = matches!(self.run.outcome.end, End::Ended(status) if status != Status::Exited(0));
-        self.wants_terminal > WantsTerminal::Asks || self.wants_terminal == WantsTerminal::Asks && fails
+        self.observed.wants_terminal > WantsTerminal::Asks
+            || self.observed.wants_terminal == WantsTerminal::Asks && fails
     }
 
     /// True if it is another program where it has a terminal, as in that other look.
     pub fn is_helped_by(&self, terminal: &Look) -> bool {
-        self.wants_terminal > WantsTerminal::Asks || self.run.outcome.end != terminal.run.outcome.end
+        self.observed.wants_terminal > WantsTerminal::Asks || self.run.outcome.end != terminal.run.outcome.end
     }
 
     /// True if its clients were served, as far as they can tell, and it waits for others, goes on from time to time, or is done.
@@ -138,7 +146,7 @@ impl Look {
     /// The processes that have something to do with signals; if the program's start is `passed` by, without those that only a
     /// launcher of it had.
     pub fn receivers(&self, passed: bool) -> Vec<Receiver> {
-        let mut receivers = self.receivers.clone();
+        let mut receivers = self.observed.receivers.clone();
         for one in receivers.iter_mut().filter(|_| passed) {
             let Receiver { process, signals } = one;
             *signals = signals.iter().filter(|signal| !self.is_launchers(process, *signal)).collect();
@@ -153,8 +161,8 @@ impl Look {
         let begins = begins.and_then(|beginning| index_of(&self.run, &beginning.point));
         let Some(begins) = begins else { return false };
         if *process == ThreadName::root() {
-            let last = self.start.handled_last.get(&signal);
-            return last.is_some_and(|last| *last < begins) && !self.start.awaited.contains(signal);
+            let last = self.observed.start.handled_last.get(&signal);
+            return last.is_some_and(|last| *last < begins) && !self.observed.start.awaited.contains(signal);
         }
         // What a launcher makes does not outlive it.
         let made = |event: &Event| event.what.made() == Some(process);
@@ -163,7 +171,7 @@ impl Look {
 
     /// Where a search begins in which these signals are sent; none if it is where the program does.
     pub fn begins(&self, send: &[Signal]) -> Option<Beginning> {
-        beginning(&self.run, &self.start, self.script.as_deref(), send)
+        beginning(&self.run, &self.observed.start, self.script.as_deref(), send)
     }
 }
 
@@ -172,8 +180,9 @@ pub fn look<S: Supervise + ?Sized>(supervisor: &mut S, script: Option<&Path>) ->
     let observe = Observe::Signals(script.map(Path::to_owned));
     let look = || supervisor.observe(&Schedule::empty(), &observe);
     let (Tried { run, .. }, observed) = attempt_by(look).map_err(ExploreError::run("looking for signals"))?;
-    let Observed { receivers, listens, wants_terminal, start, .. } = observed;
-    Ok(Look { receivers, listens, wants_terminal, run, start, script: script.map(Path::to_owned) })
+    let watching = Watching::of(&run);
+    let run = watching.as_if(&run, SignalSet::EMPTY);
+    Ok(Look { run, watching, observed, script: script.map(Path::to_owned) })
 }
 
 /// Where a search begins in which these signals are sent, of a program that was started for `script`, if for any. `run` is

@@ -62,6 +62,7 @@ mod tree;
 mod twins;
 mod verdict;
 mod visits;
+mod watching;
 
 #[cfg(test)]
 mod model;

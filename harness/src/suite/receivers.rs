@@ -3,6 +3,7 @@
 
 use super::script::script;
 use super::search::SearchError;
+use super::shown::watched_at_first;
 use super::worker;
 use crate::explore::{self, ExploreError, Look, Plan};
 use crate::judge;
@@ -55,6 +56,7 @@ fn met(settings: &Settings, look: &Look, plan: &Plan, slots: &Slots) -> Result<R
 
 /// Finds it out.
 pub fn look(settings: &Settings, slots: &Slots) -> Result<Look, SearchError> {
+    let settings = &Settings { watch: watched_at_first(settings).iter().collect(), ..settings.clone() };
     let waited = Waited::default();
     let seats = Seats::new(slots, &waited);
     let script = script(&settings.launch);

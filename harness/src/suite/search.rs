@@ -365,7 +365,7 @@ where
     })?;
     // Whoever keeps all traces has those of all runs.
     let known = job.shown.undisturbed(&job.settings).filter(|_| !job.keep.all);
-    let reference = reference(&charted.plan, known, factory)?;
+    let reference = reference(&charted.plan, known.as_ref(), factory)?;
     let expectations = expectations(&job.against, &reference)?;
     if let (true, Some(note)) = (asks_for_files(&job.against), job.settings.learnt.notes().into_iter().next())
     {

@@ -160,8 +160,8 @@ pub enum Observe {
     Where,
     /// From where in their code these threads make these calls, and what the calls return. Costs time.
     Calls(Wanted),
-    /// Which processes have something to do with which signals, and how the program starts: where the first process opens this
-    /// file, an absolute path, if one is named.
+    /// Which processes have something to do with which signals, which handlers are installed, and how the program starts: where the
+    /// first process opens this file, an absolute path, if one is named.
     Signals(Option<PathBuf>),
 }
 
@@ -202,7 +202,8 @@ pub struct Observed {
     /// Where calls return to that were on a stack when a thread made a system call, as they were linked: the file of the program that
     /// it runs, and the address in it. Only if that was asked for (`Watch::stacks`).
     pub on_stack: Vec<(String, u64)>,
-    /// The files that the process whose handlers were looked at had in its memory as code, the program first.
+    /// The files that the process whose handlers were looked at had in its memory as code, the program first; of the first process, if
+    /// none was named.
     pub modules: Vec<PathBuf>,
     /// Where the threads were, in the order of the events.
     pub places: Vec<Whereabouts>,

@@ -35,6 +35,7 @@ impl Turns<'_> {
             let handled = handler > libc::SIG_IGN as u64;
             self.note_installing(id, signal, handled);
             if handled {
+                self.note_installed(id, signal, handler);
                 self.note_handled(id, SignalSet::only(signal));
             }
         }

@@ -11,7 +11,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::slots::Slots;
 use crate::suite::{self, Done};
 use crate::supervise::Settings;
-use crate::trace::{Broken, End, Run};
+use crate::trace::{Broken, End};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -175,10 +175,10 @@ impl Sections {
         }
     }
 
-    /// The run that nothing disturbed, if one was looked at that went as far as the others go.
-    pub(super) fn undisturbed(&self) -> Option<&Run> {
-        let run = self.look.as_ref().filter(|_| self.given.followed.is_none()).map(Look::run);
-        run.filter(|run| !matches!(run.outcome.end, End::TimedOut))
+    /// The look at a run that nothing disturbed, if there was one that went as far as the others go.
+    pub(super) fn undisturbed(&self) -> Option<&Look> {
+        let look = self.look.as_ref().filter(|_| self.given.followed.is_none());
+        look.filter(|look| !matches!(look.run().outcome.end, End::TimedOut))
     }
 
     /// What a person does in searches of their own.

@@ -261,7 +261,11 @@ impl<'a> Turns<'a> {
             std::mem::take(&mut self.code.seen);
         let ambushes = self.tree.threads.iter().flat_map(|thread| &thread.ambushes);
         let not_held = missed.or_else(|| ambushes.filter_map(Ambush::missed).next());
-        let watched = self.watch().and_then(|watch| self.tree.named(&watch.thread));
+        let watched = match self.observe {
+            Observe::Handlers(watch) => self.tree.named(&watch.thread),
+            Observe::Signals(_) => self.tree.named(&ThreadName::root()),
+            Observe::Nothing | Observe::Executions(_) | Observe::Where | Observe::Calls(_) => None,
+        };
         let modules = watched.and_then(|id| self.code.lookout.modules.get(&self.tree.thread(id).process));
         let modules = modules.into_iter().flat_map(Modules::all).map(|module| module.path().to_owned());
         let modules = modules.collect();

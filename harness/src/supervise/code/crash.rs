@@ -30,7 +30,7 @@ const STACK: usize = 32 << 10;
 impl Turns<'_> {
     /// Keeps what is needed for the case that this thread, which is about to be let go, crashes.
     pub(in crate::supervise) fn watch_for_crash(&mut self, id: ThreadId) {
-        if let Observe::Handlers(_) = self.observe {
+        if self.notes_handlers() {
             let thread = self.tree.thread(id);
             self.code.lookout.refresh_modules(thread.process, thread.door.tid());
         }

@@ -39,19 +39,16 @@ impl Turns<'_> {
             .unwrap_or_default()
     }
 
+    /// True if it is noted who installs which handlers, and what code is in memory.
+    pub(in crate::supervise) fn notes_handlers(&self) -> bool {
+        matches!(self.observe, Observe::Handlers(_) | Observe::Signals(_))
+    }
+
     /// Notes a handler that is about to be installed.
-    pub(in crate::supervise) fn note_installed(
-        &mut self,
-        id: ThreadId,
-        signal: Signal,
-        address: u64,
-        back: u64,
-    ) {
-        if self.watch().is_none() {
+    pub(in crate::supervise) fn note_installed(&mut self, id: ThreadId, signal: Signal, address: u64) {
+        if !self.notes_handlers() {
             return;
         }
-        // Where the handler returns to: sa_restorer, which the kernel demands here.
-        self.code.seen.back = Some(back);
         let process = self.tree.process_of(id);
         let Some(address) =
             self.settings.learnt.places.link_address(&process.program, process.entry, address)
@@ -70,7 +67,7 @@ impl Turns<'_> {
     pub(in crate::supervise) fn note_taker(&mut self, id: ThreadId) -> Result<(), RunError> {
         let name = &self.tree.thread(id).name;
         let known = name.is_process() || self.code.seen.takers.contains(name);
-        if self.watch().is_none() || known || name.client_of().is_some() {
+        if !self.notes_handlers() || known || name.client_of().is_some() {
             return Ok(());
         }
         let Some(status) = self.proc_status(id)? else { return Ok(()) };
@@ -84,9 +81,14 @@ impl Turns<'_> {
     /// Notes which code is in the memory of a process where no place is watched yet; and where its thread that is about to make a call
     /// has come from, if that is asked for.
     pub(in crate::supervise) fn note_on_stack(&mut self, id: ThreadId) {
-        let Some(stacks) = self.watch().filter(|watch| watch.places.is_empty()).map(|watch| watch.stacks)
-        else {
-            return;
+        let stacks = match self.observe {
+            Observe::Handlers(watch) if watch.places.is_empty() => watch.stacks,
+            Observe::Signals(_) => false,
+            Observe::Handlers(_)
+            | Observe::Nothing
+            | Observe::Executions(_)
+            | Observe::Where
+            | Observe::Calls(_) => return,
         };
         let at_call = matches!(&self.tree.thread(id).state, State::Held(held) if matches!(held.place(), Place::Before(..)));
         if !at_call || self.tree.thread(id).name.client_of().is_some() {

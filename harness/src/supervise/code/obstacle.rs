@@ -101,7 +101,9 @@ impl Turns<'_> {
                 handlers.changed = true;
                 if handled {
                     handlers.soon = only;
-                    self.note_installed(id, signal, handler, restorer);
+                    self.note_installed(id, signal, handler);
+                    // Where the handler returns to: sa_restorer, which the kernel demands here.
+                    self.code.seen.back = Some(restorer);
                 }
                 self.aim(id)?;
                 // The answer to the call changes it once more.
