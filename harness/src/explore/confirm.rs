@@ -4,34 +4,38 @@
 use super::crew::Tried;
 use super::error::Halt;
 use super::ledger::Ledger;
-use super::report::Unstable;
+use super::report::{Looked, Unstable};
 use super::steps::in_run_order;
 use crate::schedule::Schedule;
+use crate::supervise::Observe;
 use crate::trace::{Broken, Run, first_difference};
 
 /// What came of confirming.
 pub(super) enum Confirmed {
-    /// It is a finding: one of the runs, whose schedule is in the order in which the steps were taken.
-    Yes(Box<Run>),
+    /// It is a finding: one of the runs, whose schedule is in the order in which the steps were taken. If one of the runs was looked at,
+    /// with what was seen.
+    Yes(Box<Run>, Option<Looked>),
     /// It is none.
     No(Box<Unstable>),
 }
 
-/// Runs `schedule` until that has been done so many times. `seen` is a run that broke the expectation: of this schedule, and then it is
-/// one of them, or of a larger one.
+/// Runs `schedule` until that has been done so many `times`. `seen` is a run that broke the expectation: of this schedule, and then it
+/// is one of them, or of a larger one. If it `looks`, the last of several runs is looked at for where the threads are: one that comes
+/// out otherwise tells nothing, and is made once more as it is.
 pub(super) fn confirm(
     ledger: &mut Ledger<'_, '_>,
     schedule: &Schedule,
     breaks: Broken,
     seen: &Run,
-    times: u32,
+    (times, looks): (u32, bool),
 ) -> Result<Confirmed, Halt> {
     let times = times.max(1) as usize;
     let mut runs = Vec::new();
     if seen.schedule == *schedule && times > 1 {
         runs.push(Tried { run: seen.clone(), tainted: 0 });
     }
-    runs.extend(again(ledger, schedule, times - runs.len())?);
+    let looks = looks && times > 1;
+    runs.extend(again(ledger, schedule, times - runs.len() - usize::from(looks))?);
     if let Some(first) = runs.first() {
         // What is reported, and recorded, names the steps in the order in which they were taken.
         let ordered = in_run_order(schedule, &first.run);
@@ -42,30 +46,57 @@ pub(super) fn confirm(
     }
     let mut good: Option<Run> = None;
     for Tried { run, .. } in runs {
-        let one = good.as_ref().unwrap_or(seen);
-        let breaks_now = ledger.telling(&run);
-        let differs = good.as_ref().and_then(|good| first_difference(good, &run));
-        let why = if let Some(taint) = &run.taint {
-            Some(format!("every run of it is tainted: {taint}"))
-        } else if !run.unreached.is_empty() {
-            Some("a step of it was taken in one run and not in another".to_owned())
-        } else if breaks_now != Some(breaks) {
-            let now = breaks_now.map_or("nothing".to_owned(), |now| format!("{now:?}"));
-            Some(format!("one run breaks {breaks:?}, another {now}"))
-        } else {
-            differs.map(|index| format!("two runs differ from event {index} on"))
-        };
-        if let Some(why) = why {
-            let same = one.schedule == run.schedule;
-            let differs = if same { differs.or_else(|| first_difference(one, &run)) } else { None };
-            let (one, schedule) = (one.clone(), schedule.clone());
-            let unstable = Unstable { breaks: Some(breaks), schedule, why, one, other: Some(run), differs };
-            return Ok(Confirmed::No(Box::new(unstable)));
+        if let Some(unstable) = doubt(ledger, (schedule, breaks), good.as_ref(), seen, &run) {
+            return Ok(Confirmed::No(unstable));
         }
         good.get_or_insert(run);
     }
-    // `again` gives at least one run or an error.
-    good.map(|run| Confirmed::Yes(Box::new(run))).ok_or(Halt::Interrupted)
+    // There was at least one, or an error.
+    let Some(good) = good else { return Err(Halt::Interrupted) };
+    if !looks {
+        return Ok(Confirmed::Yes(Box::new(good), None));
+    }
+    let made = ledger.see(&good.schedule, &Observe::Where)?;
+    let is_like = |run: &Run| run.events == good.events && good.outcome.is_like(&run.outcome);
+    if let Some((run, observed)) = made
+        && is_like(&run)
+        && doubt(ledger, (schedule, breaks), Some(&good), seen, &run).is_none()
+    {
+        return Ok(Confirmed::Yes(Box::new(good), Some((observed.places, observed.seen))));
+    }
+    for Tried { run, .. } in again(ledger, &good.schedule, 1)? {
+        if let Some(unstable) = doubt(ledger, (schedule, breaks), Some(&good), seen, &run) {
+            return Ok(Confirmed::No(unstable));
+        }
+    }
+    Ok(Confirmed::Yes(Box::new(good), None))
+}
+
+/// Why this run does not confirm what `seen` and those before it, of which `good` is one, have shown, if it does not.
+fn doubt(
+    ledger: &Ledger<'_, '_>,
+    (schedule, breaks): (&Schedule, Broken),
+    good: Option<&Run>,
+    seen: &Run,
+    run: &Run,
+) -> Option<Box<Unstable>> {
+    let one = good.unwrap_or(seen);
+    let breaks_now = ledger.telling(run);
+    let differs = good.and_then(|good| first_difference(good, run));
+    let why = if let Some(taint) = &run.taint {
+        format!("every run of it is tainted: {taint}")
+    } else if !run.unreached.is_empty() {
+        "a step of it was taken in one run and not in another".to_owned()
+    } else if breaks_now != Some(breaks) {
+        let now = breaks_now.map_or("nothing".to_owned(), |now| format!("{now:?}"));
+        format!("one run breaks {breaks:?}, another {now}")
+    } else {
+        format!("two runs differ from event {} on", differs?)
+    };
+    let same = one.schedule == run.schedule;
+    let differs = if same { differs.or_else(|| first_difference(one, run)) } else { None };
+    let (one, other, schedule) = (one.clone(), Some(run.clone()), schedule.clone());
+    Some(Box::new(Unstable { breaks: Some(breaks), schedule, why, one, other, differs }))
 }
 
 fn again(ledger: &mut Ledger<'_, '_>, schedule: &Schedule, count: usize) -> Result<Vec<Tried>, Halt> {

@@ -5,7 +5,7 @@
 
 use super::error::ExploreError;
 use crate::schedule::{Schedule, Site, Step};
-use crate::supervise::{Called, Observe, RunError, Supervise, Wanted};
+use crate::supervise::{Observe, Observed, RunError, Supervise};
 use crate::trace::{End, Event, Run, What};
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
@@ -76,10 +76,10 @@ const LINGER: Duration = Duration::from_millis(20);
 
 /// The batch that a schedule belongs to, and its place there.
 type Place = (u64, usize);
-/// Calls whose results are to be seen, if any are.
-type Job = (Place, Schedule, Option<Wanted>);
-/// With what the calls returned.
-type Made = (Tried, Vec<Called>);
+/// With what the run is looked at for.
+type Job = (Place, Schedule, Observe);
+/// With what was seen of that.
+type Made = (Tried, Observed);
 type Done = (Place, Result<Made, RunError>);
 
 /// The caller's side of the workers.
@@ -200,13 +200,13 @@ impl<'env> Crew<'env> {
         schedules: &[Schedule],
         enough: &dyn Fn(&Run) -> bool,
     ) -> Result<Vec<Tried>, (usize, RunError)> {
-        let tried = self.make_all(schedules, None, enough)?;
+        let tried = self.make_all(schedules, &Observe::Nothing, enough)?;
         Ok(tried.into_iter().map(|(tried, _)| tried).collect())
     }
 
-    /// Runs this schedule and sees what these calls return; none where that cannot be seen, or where the user asked to stop.
-    pub(super) fn see(&self, schedule: &Schedule, wanted: Wanted) -> Result<Option<Made>, RunError> {
-        match self.make_all(std::slice::from_ref(schedule), Some(wanted), &|_| false) {
+    /// Runs this schedule with a closer look; none where that cannot be had, or where the user asked to stop.
+    pub(super) fn see(&self, schedule: &Schedule, observe: &Observe) -> Result<Option<Made>, RunError> {
+        match self.make_all(std::slice::from_ref(schedule), observe, &|_| false) {
             Ok(mut made) => Ok(made.pop()),
             Err((_, RunError::Unsupported(_))) => Ok(None),
             Err((_, error)) => Err(error),
@@ -216,13 +216,13 @@ impl<'env> Crew<'env> {
     fn make_all(
         &self,
         schedules: &[Schedule],
-        wanted: Option<Wanted>,
+        observe: &Observe,
         enough: &dyn Fn(&Run) -> bool,
     ) -> Result<Vec<Made>, (usize, RunError)> {
         let batch = self.batches.get() + 1;
         self.batches.set(batch);
         let jobs = schedules.iter().enumerate();
-        let jobs = jobs.map(|(index, schedule)| ((batch, index), schedule.clone(), wanted.clone()));
+        let jobs = jobs.map(|(index, schedule)| ((batch, index), schedule.clone(), observe.clone()));
         self.queue.change(|waiting| {
             waiting.since.get_or_insert_with(Instant::now);
             waiting.jobs.extend(jobs);
@@ -285,16 +285,13 @@ where
             }
             supervisor.as_mut().map_or(Ok(false), |supervisor| supervisor.ready(&|| !queue.is_closed()))
         });
-        let Some((job, schedule, wanted)) = queue.take() else { continue };
+        let Some((job, schedule, observe)) = queue.take() else { continue };
         let result = ready.and_then(|_| {
             caught(index, || match &mut supervisor {
-                Some(supervisor) => match wanted.map(Observe::Calls) {
-                    None => attempt(supervisor, &schedule).map(|tried| (tried, Vec::new())),
-                    Some(observe) => attempt_by(|| {
-                        let (run, observed) = supervisor.observe(&schedule, &observe)?;
-                        Ok((run, observed.calls))
-                    }),
-                },
+                Some(supervisor) if observe == Observe::Nothing => {
+                    attempt(supervisor, &schedule).map(|tried| (tried, Observed::default()))
+                }
+                Some(supervisor) => attempt_by(|| supervisor.observe(&schedule, &observe)),
                 None => Err(RunError::Fault(format!("worker {index} has no supervisor"))),
             })
         });

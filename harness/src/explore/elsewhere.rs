@@ -127,8 +127,8 @@ impl Races {
                 continue;
             }
             let schedule = earliest(ledger, space, schedule, breaks)?;
-            match confirm(ledger, &schedule, breaks, &finding.run, times.min(CONFIRM))? {
-                Confirmed::Yes(run) => {
+            match confirm(ledger, &schedule, breaks, &finding.run, (times.min(CONFIRM), false))? {
+                Confirmed::Yes(run, _) => {
                     if !finding.elsewhere.iter().any(|other| same(other, &run.schedule)) {
                         finding.elsewhere.push(run.schedule);
                     }

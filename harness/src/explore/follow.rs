@@ -70,12 +70,14 @@ impl Follow<'_, '_, '_> {
             }
         }
         tell(Doing::Confirming);
-        let run = match confirm(ledger, &minimal, breaks, run, plan.confirm)? {
+        // More findings are confirmed by more runs, and what is told of each is looked at when all are known.
+        let looks = plan.stop == Stop::FirstFinding;
+        let (run, looked) = match confirm(ledger, &minimal, breaks, run, (plan.confirm, looks))? {
             Confirmed::No(unstable) => {
                 findings.doubt(*unstable);
                 return Ok(true);
             }
-            Confirmed::Yes(run) => *run,
+            Confirmed::Yes(run, looked) => (*run, looked),
         };
         let mut also = Vec::new();
         for other in ledger.judge(&run) {
@@ -88,6 +90,7 @@ impl Follow<'_, '_, '_> {
             schedule: run.schedule.clone(),
             located: plan.code.located(&run.schedule),
             run,
+            looked,
             also,
             elsewhere: Vec::new(),
             elsewhere_more: 0,

@@ -4,7 +4,7 @@ use super::crew::{Crew, Tried};
 use super::error::{ExploreError, Halt};
 use super::steps::{before_call, control, heeds, last_call, sent_at};
 use crate::schedule::{Point, Schedule, Syscall, ThreadName};
-use crate::supervise::{Called, Wanted};
+use crate::supervise::{Called, Observe, Observed, Wanted};
 use crate::trace::{Broken, End, Interruption, Open, Outcome, Output, Run, Status, Undone, What, shape};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -214,18 +214,31 @@ impl<'a, 'env> Ledger<'a, 'env> {
     ) -> Result<Option<Vec<Called>>, Halt> {
         let before = self.look(schedule)?;
         let wanted = Wanted::from([(thread.clone(), call)]);
-        let seen =
-            self.crew.see(schedule, wanted).map_err(ExploreError::run(format!("looking at ({schedule})")))?;
-        self.so_far.extra_runs += u64::from(seen.is_some());
+        let seen = self.see(schedule, &Observe::Calls(wanted))?;
         let same = |run: &Run| run.taint.is_none() && hash(&run.events) == before.events;
-        Ok(seen.filter(|(tried, _)| same(&tried.run)).map(|(tried, mut called)| {
+        Ok(seen.filter(|(run, _)| same(run)).map(|(run, observed)| {
             // Where a handler comes first, the call is not made until its next visit.
+            let mut called = observed.calls;
             called.retain(|one| {
                 let made = What::Go(one.point.site, one.point.nth);
-                tried.run.events.iter().any(|event| event.thread == one.point.thread && event.what == made)
+                run.events.iter().any(|event| event.thread == one.point.thread && event.what == made)
             });
             called
         }))
+    }
+
+    /// A run of this schedule with a closer look; none where that cannot be had.
+    pub(super) fn see(
+        &mut self,
+        schedule: &Schedule,
+        observe: &Observe,
+    ) -> Result<Option<(Run, Observed)>, Halt> {
+        let seen = self
+            .crew
+            .see(schedule, observe)
+            .map_err(ExploreError::run(format!("looking at ({schedule})")))?;
+        self.so_far.extra_runs += u64::from(seen.is_some());
+        Ok(seen.map(|(tried, observed)| (tried.run, observed)))
     }
 
     /// What is there at the end of this schedule's run, if everything sleeps then.

@@ -85,7 +85,7 @@ pub use progress::{Doing, Progress, Standing};
 pub use receivers::{Sendable, sendable};
 pub use reference::{Reference, reference, reference_after};
 pub use replay::{Replay, compare, replay};
-pub use report::{Chance, Coverage, Cut, Finding, Level, Report, Seen, Unstable};
+pub use report::{Chance, Coverage, Cut, Finding, Level, Looked, Report, Seen, Unstable};
 pub use search::{Searching, Until, Went, search};
 pub use steps::{Undone, same, taken, undone};
 pub use verdict::Verdict;

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::reference::Reference;
 use super::verdict::Verdict;
 use crate::schedule::{Point, Schedule, Step};
-use crate::trace::{Broken, Outcome, Run};
+use crate::trace::{self, Broken, Outcome, Run, Whereabouts};
 use std::sync::Arc;
 
 /// What came of a search. The same for the same program, plan and seed, with any number of workers.
@@ -242,6 +242,8 @@ pub struct Finding {
     pub located: Schedule,
     /// One of the confirming runs.
     pub run: Run,
+    /// Where the threads were in it, what its calls returned and which handlers ran, if that was looked at.
+    pub looked: Option<Looked>,
     /// What else the run breaks.
     pub also: Vec<Broken>,
     /// Minimal schedules at other calls that break the same, each confirmed; the simplest few (NOTE \[Elsewhere\] in
@@ -260,6 +262,9 @@ pub struct Finding {
     /// How often this very schedule was run, and went and ended the same way each time.
     pub confirmed: u32,
 }
+
+/// Where the threads of a run were, what its calls returned and which handlers ran.
+pub type Looked = (Vec<Whereabouts>, trace::Seen);
 
 /// Something that did not repeat itself, so it proves nothing: evidence against the harness or the program's
 /// repeatability, never a finding.

@@ -10,8 +10,8 @@ use crate::checks::{self, Asked, Checked, Rule};
 use crate::code::CodeError;
 use crate::compile;
 use crate::explore::{
-    self, Cut, Doing, ExploreError, Finding, Plan, Progress, Reference, Report, Searching, Standing, Until,
-    Verdict, Went,
+    self, Cut, Doing, ExploreError, Finding, Looked, Plan, Progress, Reference, Report, Searching, Standing,
+    Until, Verdict, Went,
 };
 use crate::judge::files::made;
 use crate::judge::{self, BadPattern, Expectations};
@@ -21,7 +21,7 @@ use crate::show::Extent;
 use crate::slots::{Seats, SlotError, Slots, Waited};
 use crate::store::FileError;
 use crate::supervise::{self, Observe, RunError, Settings, Supervise};
-use crate::trace::{Broken, End, ReferenceRun, Run, Seen, Trace, Whereabouts};
+use crate::trace::{Broken, End, ReferenceRun, Run, Trace};
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -332,14 +332,17 @@ fn advanced(
     let extent = Extent::of(&done.report).to_string();
     let findings = &done.report.findings;
     let reference = &done.report.reference.run;
-    let runs: Vec<&Run> = findings.iter().map(|finding| &finding.run).collect();
+    let runs: Vec<&Run> =
+        findings.iter().filter(|one| one.looked.is_none()).map(|finding| &finding.run).collect();
     let supervisor = || Ok(worker::supervisor(job.settings.clone(), seats));
     // Whoever reads a finding reads what it was compared with.
-    let mut seen = match runs.is_empty() {
+    let mut seen = match findings.is_empty() {
         true => Vec::new(),
         false => looked(&[runs.as_slice(), &[reference]].concat(), supervisor),
     };
     let (places, of_reference) = seen.pop().unwrap_or_default();
+    let mut seen = seen.into_iter();
+    let seen = findings.iter().map(|one| one.looked.clone().or_else(|| seen.next()).unwrap_or_default());
     let reference = ReferenceRun::of(reference, places, of_reference);
     let record = |(finding, looked): (&Finding, Looked)| {
         let mut trace = recorder.trace(&finding.run, &breaks(finding), Some(extent.clone()));
@@ -348,7 +351,8 @@ fn advanced(
         let path = recorder.write(&trace);
         (trace, path)
     };
-    done.traces = findings.iter().zip(seen).map(record).collect();
+    let traces = findings.iter().zip(seen).map(record).collect();
+    done.traces = traces;
     Ok(Reached::Done(Box::new(done)))
 }
 
@@ -436,9 +440,6 @@ where
 
 /// How often a run is made to see it as it was.
 const MOST_LOOKS: u32 = 3;
-
-/// Where threads were, what calls returned and which handlers ran.
-type Looked = (Vec<Whereabouts>, Seen);
 
 /// What is seen of each of these runs: it is made once more for that. A run that is not equal in all else tells nothing; it is the
 /// machine's load that makes it so, and rarely does several times.
