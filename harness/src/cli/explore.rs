@@ -307,7 +307,8 @@ pub(super) fn search(
     let mut turns = Turns::default();
     turns.add(0..searches);
     loop {
-        if turns.len() == 0 {
+        // Two signals are a step of their own, which is tried before two steps are.
+        if turns.len() == 0 || apart && !turns.are_for_one_step() {
             let known = sections.each.len();
             if let Some(told) = sections.further() {
                 reader.tell(format_args!("\n{told}"))?;
@@ -356,6 +357,7 @@ pub(super) fn search(
         let mut done = match result {
             Ok(Reached::Done(done)) => *done,
             Ok(Reached::Halfway(halfway)) => {
+                sections.learn(index, halfway.reference());
                 turns.again(Turn { index, halfway: Some(halfway), took });
                 continue;
             }
@@ -408,7 +410,7 @@ pub(super) fn search(
         if whole.add(&job, &done) || found {
             break;
         }
-        sections.learn(index, &done);
+        sections.learn(index, &done.report.reference);
     }
     whole.finish(args, reader, baseline.as_ref(), seed, clock.elapsed())
 }

@@ -34,7 +34,7 @@ use std::sync::atomic::AtomicBool;
 /// Schedules in a round: see NOTE \[Rounds\]. More would learn later, fewer would leave workers idle.
 const ROUND: u64 = 16;
 /// And in one where the first finding is wanted, and other searches have their turn between two.
-const ROUND_TO_FIRST: u64 = 4;
+const ROUND_TO_FIRST: u64 = 2;
 /// More findings than this nobody reads.
 const MOST_FINDINGS: usize = 32;
 /// So many distinct outcomes are kept.
@@ -136,6 +136,11 @@ impl Searching {
             kinds: Vec::new(),
             sent: HashMap::new(),
         }
+    }
+
+    /// What its runs are compared with.
+    pub fn reference(&self) -> &Reference {
+        &self.reference
     }
 
     /// How many runs the strategies have made.

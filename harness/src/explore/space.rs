@@ -16,7 +16,7 @@
 use super::code::{Beside, Neighbours};
 use super::independence::{Independence, is_asked, preceding};
 use super::partition::Partition;
-use super::plan::Plan;
+use super::plan::{Plan, Stop};
 use super::reference::Reference;
 use super::steps::{is_entering, outside, rank, taken, times, weight};
 use super::twins::Twins;
@@ -54,6 +54,8 @@ pub(super) struct Space {
     ranks: HashMap<Label, usize>,
     sweeps: bool,
     part: Option<Partition>,
+    /// Only the first finding is wanted.
+    hasty: bool,
     neighbours: Option<Arc<dyn Neighbours>>,
     /// The numbers of points that are not tried first: NOTE \[Loops\] in `loops`.
     inner: HashSet<usize>,
@@ -92,6 +94,7 @@ impl Space {
             ranks: plan.code.spots().map(|spot| (spot.place, spot.rank)).collect(),
             sweeps: !plan.code.functions.is_empty() || reference.executed.library > 0,
             part: plan.part,
+            hasty: plan.stop == Stop::FirstFinding,
             neighbours: plan.code.neighbours.clone(),
             inner: HashSet::new(),
             twins: plan.prune.then(Twins::default),
@@ -265,6 +268,11 @@ impl Space {
     /// True if there is code whose instructions are points.
     pub(super) fn sweeps(&self) -> bool {
         self.sweeps
+    }
+
+    /// True if only the first finding is wanted.
+    pub(super) fn is_hasty(&self) -> bool {
+        self.hasty
     }
 
     /// The part of the search that is made here, where it is split.

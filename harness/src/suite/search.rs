@@ -171,6 +171,11 @@ impl Halfway {
     pub fn is_past_one_step(&self) -> bool {
         self.state.is_past_one_step()
     }
+
+    /// What its runs are compared with.
+    pub fn reference(&self) -> &Reference {
+        self.state.reference()
+    }
 }
 
 /// Where a search has come to.

@@ -3,7 +3,7 @@
 use super::looks::Given;
 use super::{Args, Begin, Sent};
 use crate::cli::exit::{Exit, Stop};
-use crate::explore::{Beginning, Look, Sendable, Why, is_shell, sendable, with_others};
+use crate::explore::{Beginning, Look, Reference, Sendable, Why, is_shell, sendable, with_others};
 use crate::judge;
 use crate::schedule::{Action, Receiver, ThreadName};
 use crate::show::{listed, signals};
@@ -12,7 +12,7 @@ use crate::slots::Slots;
 use crate::suite::{self, Done};
 use crate::supervise::Settings;
 use crate::trace::{Broken, End};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// One of the searches that a command comes to.
@@ -104,6 +104,8 @@ pub(super) struct Sections {
     goes_on: Vec<Section>,
     /// Those by whose signal it ends.
     endings: Vec<Section>,
+    /// The numbers of those of which that is known.
+    learned: BTreeSet<usize>,
     /// True if the outside could send something that the program hears.
     pub(super) heard: bool,
     /// What an undisturbed run has shown, if it is to be seen from it where they begin.
@@ -264,9 +266,11 @@ impl Sections {
         (turns + 2 * self.goes_on.len()) as u64
     }
 
-    /// Takes in what a search has shown, if nobody said what to send: that the program goes on after a signal, or ends by it.
-    pub(super) fn learn(&mut self, index: usize, done: &Done) {
-        let reference = &done.report.reference;
+    /// Takes in what a search has begun with, if nobody said what to send: that the program goes on after a signal, or ends by it.
+    pub(super) fn learn(&mut self, index: usize, reference: &Reference) {
+        if !self.learned.insert(index) {
+            return;
+        }
         let Some(section) = self.each.get(index).filter(|section| section.send.len() == 1) else { return };
         if self.found.is_none() || section.fatal {
             return;
@@ -278,7 +282,7 @@ impl Sections {
         }
     }
 
-    /// What was found out at first has all been made. Adds what follows from it, and tells that: after each signal after which
+    /// What was found out at first has all been made, or begun. Adds what follows from it, and tells that: after each signal after which
     /// the program goes on the same once more, and one by which it ends. None if there is none.
     pub(super) fn further(&mut self) -> Option<String> {
         let first = std::mem::take(&mut self.goes_on);

@@ -46,6 +46,11 @@ impl Turns {
         self.waiting.remove(next)
     }
 
+    /// True if one of them has schedules of one step left.
+    pub(super) fn are_for_one_step(&self) -> bool {
+        self.waiting.iter().any(Turn::is_for_one_step)
+    }
+
     /// How many are to come.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
