@@ -23,6 +23,8 @@ pub struct Code {
     pub reentered: bool,
     /// The code of libraries, once it is known which files those are.
     pub chart: Option<Arc<dyn Chart>>,
+    /// It is followed in so many runs at most, if not in as many as are of use.
+    pub follow: Option<usize>,
     /// What is beside an instruction of the program.
     pub neighbours: Option<Arc<dyn Neighbours>>,
 }

@@ -69,6 +69,7 @@ pub(super) fn execute<S: Supervise + ?Sized>(
         let unasked = plan.code.roots.is_empty();
         let fits = MOST_EVENTS / plain.events.len().max(1);
         let most = if unasked { fits.clamp(LEAST_FOLLOWING, MOST_FOLLOWING) } else { MOST_FOLLOWING };
+        let most = plan.code.follow.map_or(most, |few| most.min(few));
         let (library, more) = follow(plan, supervisor, chart.as_ref(), most)?;
         counts.more = more;
         counts.library = library.iter().map(|found| found.stretch.spots.len() as u64).sum();

@@ -158,8 +158,17 @@ pub struct Halfway {
     expectations: Expectations,
     /// The schedule of the reference run.
     base: Schedule,
+    /// There is more code of libraries to follow: NOTE \[A little of libraries\].
+    more: bool,
     state: Box<Searching>,
 }
+
+/// In so many runs the code of libraries is followed at first.
+///
+/// NOTE \[A little of libraries\] To follow it to its end takes many runs before the first step is taken, and where a handler may not
+/// enter a library again, most of the code is such that it may not. So who wants one step tried everywhere before two are tried anywhere
+/// has it followed a little way at first; a search that finds nothing so begins anew, with all of it.
+const FOLLOWED_AT_FIRST: usize = 8;
 
 impl Halfway {
     /// How many runs its strategies have made.
@@ -272,10 +281,11 @@ fn advanced(
             progress.at(&Standing::BEGUN);
             let recorder = Recorder::new(&job.settings, &job.keep.folder)?;
             let factory = |_| make(keep_all(&recorder));
-            Box::new(begun(job, plan, recorder.clone(), &factory)?)
+            let follow = (until == Until::OneStep).then_some(FOLLOWED_AT_FIRST);
+            Box::new(begun(job, plan, recorder.clone(), follow, &factory)?)
         }
     };
-    let Halfway { charted, recorder, expectations, base, state } = *halfway;
+    let Halfway { charted, recorder, expectations, base, more, state } = *halfway;
     let factory = |_| make(keep_all(&recorder));
     let judge = |run: &Run| {
         let mut broken = judge::broken(&expectations, run);
@@ -293,8 +303,11 @@ fn advanced(
     };
     let cancel: &AtomicBool = &job.settings.cancel;
     let report = match state.go_on(&allowed, until, &factory, &judge, progress, cancel)? {
+        Went::On(state) if more && state.is_past_one_step() => {
+            return Ok(Reached::Halfway(Box::new(begun(job, plan, recorder.clone(), None, &factory)?)));
+        }
         Went::On(state) => {
-            let halfway = Halfway { charted, recorder, expectations, base, state };
+            let halfway = Halfway { charted, recorder, expectations, base, more, state };
             return Ok(Reached::Halfway(Box::new(halfway)));
         }
         Went::Over(report) => *report,
@@ -362,16 +375,23 @@ fn advanced(
 }
 
 /// What a search begins with: the code that it looks into, what its runs are compared with.
-fn begun<S, F>(job: &Job, plan: &Plan, recorder: Recorder, factory: &F) -> Result<Halfway, SearchError>
+fn begun<S, F>(
+    job: &Job,
+    plan: &Plan,
+    recorder: Recorder,
+    follow: Option<usize>,
+    factory: &F,
+) -> Result<Halfway, SearchError>
 where
     S: Supervise,
     F: Fn(usize) -> Result<S, RunError> + Sync,
 {
     let file = &job.settings.launch.file;
-    let charted = library::charted(plan, file, &job.shown, factory).map_err(|error| match error {
+    let mut charted = library::charted(plan, file, &job.shown, factory).map_err(|error| match error {
         ChartError::Explore(error) => SearchError::Explore(error),
         ChartError::Code(error) => SearchError::Code(error),
     })?;
+    charted.plan.code.follow = follow;
     // Whoever keeps all traces has those of all runs.
     let known = job.shown.undisturbed(&job.settings).filter(|_| !job.keep.all);
     let reference = reference(&charted.plan, known.as_ref(), factory)?;
@@ -382,8 +402,9 @@ where
         return Err(ExploreError::Run { doing, source: RunError::Unsupported(note) }.into());
     }
     let base = reference.schedule.clone();
+    let more = follow.is_some() && reference.executed.more;
     let state = Box::new(Searching::new(&charted.plan, reference));
-    Ok(Halfway { charted, recorder, expectations, base, state })
+    Ok(Halfway { charted, recorder, expectations, base, more, state })
 }
 
 /// What is searched.
