@@ -172,7 +172,7 @@ fn a_server_that_does_not_answer_has_hung() {
 fn a_client_that_cannot_be_started_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("talks");
-    fs::write(&file, "#!/nowhere/interpreter\n").unwrap();
+    fs::write(&file, "no program\n").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     let launch = supervised::launch(&["sleep", "1"], folder.path());
     let error = try_with(launch, vec![command(&["./talks"])], "[]").unwrap_err();

@@ -7,8 +7,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use script::{GOOD, LEAVES_A_FILE, command, complaints, ends, folder_with, listing, sigrace, stderr, stdout};
 use sigrace::slots::Slots;
+use sigrace::suite::report::Report;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -71,6 +73,68 @@ fn wrong_usage_ends_2_and_says_what_was_wrong() {
         ends(&output, 2);
         assert!(!stderr(&output).is_empty(), "{words:?} says nothing");
     }
+}
+
+#[test]
+fn what_is_not_installed_is_not_run_and_neither_wrong_nor_passed() {
+    const PASSES: &str = r#"(format: 1, program: Command(["sh", "-c", "/bin/true & wait"]), explore: (strategy: [Random(runs: 3)]))"#;
+    let folder = folder_with("good.ron", PASSES);
+    let scenarios = folder.path().join("scenarios/family");
+    fs::write(scenarios.join("script"), "#!/no/such/python3\n").unwrap();
+    fs::set_permissions(scenarios.join("script"), fs::Permissions::from_mode(0o755)).unwrap();
+    const TRUE: &str = "program: Command([\"true\"]), client";
+    let missing = [
+        ("client", format!("{TRUE}: [\"/no/such/curl\"]"), "no program /no/such/curl here"),
+        (
+            "in_path",
+            "program: Command([\"no-such-program\"])".to_owned(),
+            "no program `no-such-program` in PATH",
+        ),
+        ("path", "program: Command([\"/no/such/nginx\"])".to_owned(), "no program /no/such/nginx here"),
+        ("script", "program: Command([\"./script\"])".to_owned(), "no program /no/such/python3 here, which "),
+    ];
+    for (name, fields, _) in &missing {
+        fs::write(scenarios.join(name).with_extension("ron"), format!("(format: 1, {fields})\n")).unwrap();
+    }
+    let output = sigrace(folder.path(), &["run"]);
+    ends(&output, 0);
+    let text = stdout(&output);
+    for (name, _, why) in &missing {
+        let line =
+            text.lines().find(|line| line.starts_with("not run ") && line.contains(&format!("/{name}  ")));
+        assert!(line.is_some_and(|line| line.contains(why)), "{name}: {text}");
+    }
+    assert!(text.contains("5 scenarios: 1 passed, 4 not run in "), "{text}");
+    let output = sigrace(folder.path(), &["run", "--format", "junit"]);
+    ends(&output, 0);
+    assert!(
+        stdout(&output).contains(r#"tests="5" skipped="4" errors="0" failures="0""#),
+        "{}",
+        stdout(&output)
+    );
+    let output = sigrace(folder.path(), &["run", "--format", "json"]);
+    ends(&output, 0);
+    let report: Report = serde_json::from_str(&stdout(&output)).unwrap();
+    let names: Vec<&str> = report.not_run.iter().map(|one| one.name.rsplit('/').next().unwrap()).collect();
+    assert_eq!((names, report.searches.len()), (vec!["client", "in_path", "path", "script"], 1));
+    // Nothing was tested; of parts, that is known when they are together.
+    let nothing = sigrace(folder.path(), &["run", "scenarios/family/path.ron"]);
+    ends(&nothing, 69);
+    assert!(stdout(&nothing).contains("1 scenario: 0 passed, 1 not run in "), "{}", stdout(&nothing));
+    let parts = ["hash:1/2", "hash:2/2"].map(|part| {
+        let output = sigrace(
+            folder.path(),
+            &["run", "scenarios/family/path.ron", "--partition", part, "--format", "json"],
+        );
+        ends(&output, 0);
+        let file = folder.path().join(part.replace('/', "_"));
+        fs::write(&file, stdout(&output)).unwrap();
+        file.to_str().unwrap().to_owned()
+    });
+    ends(&sigrace(folder.path(), &["merge", &parts[0], &parts[1]]), 69);
+    // What should have been built is missing, and that is wrong.
+    fs::write(scenarios.join("own.ron"), "(format: 1, program: Command([\"./server\"]))\n").unwrap();
+    ends(&sigrace(folder.path(), &["run"]), 102);
 }
 
 #[test]

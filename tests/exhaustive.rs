@@ -167,7 +167,7 @@ fn all() -> Vec<(Case, Launch)> {
     let cases = suite::cases(&[scenarios()]).unwrap().into_iter().map(|found| Case::read(found).unwrap());
     let cases = cases.filter_map(|case| {
         match resolve::scenario(&case.scenario, case.build.as_ref(), case.folder()) {
-            Err(error) if error.leaves_out() => {
+            Err(error) if error.lacks().is_some() => {
                 println!("skipped: {error}");
                 None
             }

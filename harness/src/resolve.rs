@@ -3,6 +3,8 @@
 //! The environment is small on purpose. It is part of what decides a run, and it is written into traces, which people
 //! send to each other: nothing that may be a secret gets in unless it was named.
 
+mod installed;
+
 use crate::build::Build;
 use crate::client::{self, Client};
 use crate::code::CodeError;
@@ -35,7 +37,7 @@ pub enum ResolveError {
     #[error("the command is empty: expected a program and its arguments")]
     Empty,
     /// A name without a slash that is nowhere in `PATH`.
-    #[error("no program `{name}` in PATH ({path})")]
+    #[error("no program `{name}` in PATH ({path}){}", installed::remedy(name))]
     NotInPath {
         /// The name.
         name: String,
@@ -49,6 +51,14 @@ pub enum ResolveError {
         file: PathBuf,
         /// Why not.
         reason: String,
+    },
+    /// A program, or what a script needs, that is named by its full path, and is not there.
+    #[error("no program {name} here{}{}", script.as_ref().map_or(String::new(), |script| format!(", which {} needs", script.display())), installed::remedy(name))]
+    NotInstalled {
+        /// The program.
+        name: String,
+        /// The script that needs it, if it is not the program itself.
+        script: Option<PathBuf>,
     },
     /// A source that is in none of the places where it may be.
     #[error("no source {}: looked for {}", name.display(), looked.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and "))]
@@ -80,10 +90,45 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
-    /// True if nothing is wrong with what was asked for, but this machine has no compiler for it.
-    pub fn leaves_out(&self) -> bool {
-        matches!(self, ResolveError::Compile(CompileError::NoGo(_)))
+    /// The name of the program that this machine lacks, if nothing is wrong with what was asked for but that. What is named by a path
+    /// from the scenario's folder on is the project's own, and no matter of what is installed.
+    pub fn lacks(&self) -> Option<&str> {
+        match self {
+            ResolveError::Compile(CompileError::NoGo(_)) => Some("go"),
+            ResolveError::NotInPath { name, .. } | ResolveError::NotInstalled { name, .. } => {
+                Some(installed::base(name))
+            }
+            _ => None,
+        }
     }
+}
+
+/// What this machine lacks for a scenario, found out without building anything.
+pub fn lacking(scenario: &Scenario, folder: &Path) -> Option<ResolveError> {
+    let clients = || {
+        let env = environment_of(scenario);
+        let mut commands = scenario.world().clients.into_iter().filter_map(|client| match client {
+            Client::Command(words) => Some(words),
+            Client::Script(_) => None,
+        });
+        commands.find_map(|words| command(words, env.clone(), folder, None).err())
+    };
+    let program = match &scenario.program {
+        Program::Command(_) => self::scenario(scenario, None, folder).err(),
+        Program::Source(_) if scenario.program.is_go() => compile::go::missing().map(ResolveError::from),
+        Program::Source(_) => None,
+    };
+    program.or_else(clients).filter(|error| error.lacks().is_some())
+}
+
+/// The environment of a scenario's program.
+fn environment_of(scenario: &Scenario) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::from([
+        ("PATH".to_owned(), env::var("PATH").unwrap_or_else(|_| DEFAULT_PATH.to_owned())),
+        ("LANG".to_owned(), "C.UTF-8".to_owned()),
+    ]);
+    env.extend(scenario.env.clone());
+    env
 }
 
 /// How the program of a scenario starts. `folder` is the scenario's own: relative paths start there.
@@ -97,11 +142,7 @@ pub fn scenario(scenario: &Scenario, build: Option<&Build>, folder: &Path) -> Re
         None => folder.clone(),
     };
     let stdin = scenario.stdin.as_ref().map(|stdin| input(&folder.join(stdin))).transpose()?;
-    let mut env = BTreeMap::from([
-        ("PATH".to_owned(), env::var("PATH").unwrap_or_else(|_| DEFAULT_PATH.to_owned())),
-        ("LANG".to_owned(), "C.UTF-8".to_owned()),
-    ]);
-    env.extend(scenario.env.clone());
+    let env = environment_of(scenario);
     match &scenario.program {
         Program::Command(words) => {
             let argv = words.iter().chain(&scenario.args).cloned().collect();
@@ -128,8 +169,12 @@ pub fn command(
 ) -> Result<Launch, ResolveError> {
     let cwd = directory(cwd)?;
     let stdin = stdin.map(input).transpose()?;
-    let name = argv.first().ok_or(ResolveError::Empty)?;
-    let file = utf8(executable(name, env.get("PATH").map_or(DEFAULT_PATH, String::as_str), &cwd)?)?;
+    let name = argv.first().filter(|name| !name.is_empty()).ok_or(ResolveError::Empty)?;
+    let path = env.get("PATH").map_or(DEFAULT_PATH, String::as_str);
+    let file = utf8(executable(name, path, &cwd)?)?;
+    if let Some(name) = installed::missing_interpreter(&file, path, &cwd) {
+        return Err(ResolveError::NotInstalled { name, script: Some(file) });
+    }
     Ok(Launch { file, argv, env, cwd, stdin, source: None, build: None })
 }
 
@@ -181,6 +226,9 @@ fn executable(name: &str, path: &str, cwd: &Path) -> Result<PathBuf, ResolveErro
         let file = cwd.join(name);
         return match runnable(&file) {
             Ok(()) => Ok(file),
+            Err(_) if name.starts_with('/') && installed::is_missing(&file) => {
+                Err(ResolveError::NotInstalled { name: name.to_owned(), script: None })
+            }
             Err(reason) => Err(ResolveError::NotRunnable { file, reason }),
         };
     }
@@ -283,8 +331,10 @@ mod tests {
         };
         assert_eq!(refuse("/etc"), "cannot run /etc: it is a directory");
         assert_eq!(refuse("/etc/passwd"), "cannot run /etc/passwd: Permission denied");
-        assert_eq!(refuse("/no/such"), "cannot run /no/such: No such file or directory (os error 2)");
-        assert_eq!(refuse(""), "no program `` in PATH (/bin)");
+        assert_eq!(refuse("./no/such"), "cannot run /./no/such: No such file or directory (os error 2)");
+        assert_eq!(refuse(""), "the command is empty: expected a program and its arguments");
+        assert_eq!(refuse("/usr/bin/no/nginx"), "no program /usr/bin/no/nginx here");
+        assert_eq!(refuse("/no/such"), "no program /no/such here");
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     });
     let gravest = exits.collect::<Result<Vec<_>, _>>()?.into_iter().max_by_key(|exit| gravity(*exit));
     let (whole, together) = suite::merge(reports).map_err(Stop::refused)?;
+    let nothing = whole.searches.is_empty() && !whole.not_run.is_empty();
+    let gravest =
+        gravest.map(|exit| if nothing && exit == Exit::AsExpected { Exit::HostCannot } else { exit });
     let exit = exit(gravest.unwrap_or(Exit::Harness), together);
     say(Report { exit: exit as u8, ..whole }.json())?;
     Ok(exit)

@@ -4,7 +4,7 @@ use super::exit::{Exit, Stop};
 use super::options::Format;
 use super::say::{page, say, warn};
 use crate::show::Page;
-use crate::suite::report::{Confirmed, Report, Search, Unseen};
+use crate::suite::report::{Confirmed, NotRun, Report, Search, Unseen};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
@@ -113,6 +113,11 @@ fn junit(report: &Report) -> Result<String, Stop> {
     let unseen: Vec<String> = report.unseen.iter().map(Unseen::to_string).collect();
     if !unseen.is_empty() {
         suite.set_system_out(unseen.join("\n"));
+    }
+    for NotRun { name, why, .. } in &report.not_run {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(format!("not run: {why}"));
+        suite.add_test_case(TestCase::new(name, status));
     }
     for name in &report.not_begun {
         let mut status = TestCaseStatus::skipped();

@@ -14,7 +14,7 @@ use crate::explore::{self, Partition, Standing, Verdict};
 use crate::show::{Page, count};
 use crate::slots::{Slots, Stopwatch};
 use crate::store::{self, FileError};
-use crate::suite::report::Report;
+use crate::suite::report::{NotRun, Report};
 use crate::suite::{self, Case, Found, How, Outcome, SEED, SearchError, Selection, Trial};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -65,7 +65,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
         return say(names.join("\n")).map(|()| Exit::AsExpected);
     }
     let baseline = args.accepting.read()?;
-    let trials = prepare(found)?;
+    let (trials, not_run) = prepare(found)?;
     let cancel = interrupt::flag()?;
     let slots = host::slots()?;
     args.search.traces.check()?;
@@ -77,11 +77,20 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     let clock = Stopwatch::start(slots.waited());
     let reader = Reader::Command(args.search.output.format);
     let results = all(&trials, together, &how, &slots, reader)?;
-    let exit = summary(&trials, &results, seed, clock.elapsed(), reader)?;
+    for NotRun { name, why, .. } in &not_run {
+        reader.tell(format_args!("{:9}  {name}  {why}", "not run"))?;
+    }
+    let exit = summary(&trials, &results, &not_run, seed, clock.elapsed(), reader)?;
+    // A part may have nothing else; what came of all is known when they are merged.
+    let exit = if trials.is_empty() && !not_run.is_empty() && args.partition.is_none() {
+        Exit::HostCannot
+    } else {
+        exit
+    };
     let partition = args.partition.map(|partition| partition.to_string());
     let report = machine_readable(&trials, &results, seed, exit);
     let report = baseline::complete(reader, how.baseline.as_ref(), report)?;
-    reader.finish(&Report { suite: Some(suite), partition, ..report })?;
+    reader.finish(&Report { suite: Some(suite), partition, not_run, ..report })?;
     Ok(exit)
 }
 
@@ -94,8 +103,8 @@ fn digest(found: &[Found]) -> Result<String, FileError> {
 }
 
 /// Reads all scenarios and finds or builds all programs: what is refused is refused before anything is run. What this machine
-/// has no compiler for is left out, and said.
-fn prepare(found: Vec<Found>) -> Result<Vec<Trial>, Stop> {
+/// lacks a program for is left out.
+fn prepare(found: Vec<Found>) -> Result<(Vec<Trial>, Vec<NotRun>), Stop> {
     let mut trials = Vec::new();
     let mut refused = Vec::new();
     for found in found {
@@ -105,20 +114,18 @@ fn prepare(found: Vec<Found>) -> Result<Vec<Trial>, Stop> {
         }
     }
     if refused.is_empty() {
-        let selected = trials.len();
-        let mut built = Vec::new();
+        let (mut built, mut not_run) = (Vec::new(), Vec::new());
         for case in trials {
-            let name = case.name.clone();
+            let (name, file) = (case.name.clone(), case.path.display().to_string());
             match Trial::new(case) {
                 Ok(trial) => built.push(trial),
-                Err(error) if error.leaves_out() => complain(format_args!("{name} is skipped: {error}")),
+                Err(error) if error.lacks().is_some() => {
+                    not_run.push(NotRun { name, file, why: error.to_string() })
+                }
                 Err(error) => return Err(Stop::refused(format_args!("{name}: {error}"))),
             }
         }
-        if built.is_empty() && selected > 0 {
-            return Err(Stop::new(Exit::HostCannot, "every scenario that was selected is skipped"));
-        }
-        return Ok(built);
+        return Ok((built, not_run));
     }
     Err(Stop::refused(refused.join("\n")))
 }
@@ -207,12 +214,13 @@ fn tell(trial: &Trial, result: &Tried, reader: Reader<'_>) -> Result<(), Stop> {
 fn summary(
     trials: &[Trial],
     results: &[Option<Tried>],
+    not_run: &[NotRun],
     seed: u64,
     elapsed: Duration,
     reader: Reader<'_>,
 ) -> Result<Exit, Stop> {
     let outcomes = || results.iter().flatten().filter_map(|result| result.as_ref().ok());
-    let mut text = format!("{}:", count(trials.len() as u64, "scenario"));
+    let mut text = format!("{}:", count((trials.len() + not_run.len()) as u64, "scenario"));
     let mut separator = "";
     let mut part = |number: usize, words: &str| {
         if number > 0 || words == "passed" {
@@ -236,7 +244,8 @@ fn summary(
     part(errors.len(), "not run to the end");
     part(outcomes().filter(|outcome| outcome.interrupted).count(), "interrupted");
     part(results.iter().filter(|result| result.is_none()).count(), "not begun");
-    for line in by_family(trials, results) {
+    part(not_run.len(), "not run");
+    for line in by_family(trials, results, not_run) {
         reader.tell(line)?;
     }
     let runs: u64 = outcomes().filter_map(|outcome| outcome.done.as_ref()).map(|done| done.report.runs).sum();
@@ -256,7 +265,7 @@ fn summary(
 }
 
 /// How the scenarios of each family did, where there are several families.
-fn by_family(trials: &[Trial], results: &[Option<Tried>]) -> Vec<String> {
+fn by_family(trials: &[Trial], results: &[Option<Tried>], not_run: &[NotRun]) -> Vec<String> {
     let mut families: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
     for (trial, result) in trials.iter().zip(results) {
         let [scenarios, passed, runs] = families.entry(split(&trial.case.name).0).or_default();
@@ -264,6 +273,9 @@ fn by_family(trials: &[Trial], results: &[Option<Tried>]) -> Vec<String> {
         *scenarios += 1;
         *passed += u64::from(outcome.is_some_and(|one| one.verdict == Verdict::Pass && !one.interrupted));
         *runs += outcome.and_then(|one| one.done.as_ref()).map_or(0, |done| done.report.runs);
+    }
+    for one in not_run {
+        families.entry(split(&one.name).0).or_default()[0] += 1;
     }
     if families.len() < 2 {
         return Vec::new();

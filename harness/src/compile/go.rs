@@ -44,9 +44,9 @@ pub(super) fn build(folder: &Path, name: &OsStr, output: &Path) -> Result<(), Co
     Err(CompileError::Refused { compiler: "go", source_file: folder.join(name), text })
 }
 
-/// True if there is a compiler.
-pub(crate) fn is_there() -> bool {
-    version().is_ok()
+/// Why there is no compiler, if there is none.
+pub(crate) fn missing() -> Option<CompileError> {
+    version().err()
 }
 
 /// What the compiler says that it is; asked once.

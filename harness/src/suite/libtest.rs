@@ -2,9 +2,9 @@
 
 use super::files::{Case, FindError, cases};
 use super::trial::{How, Trial};
-use crate::compile;
 use crate::explore::Verdict;
 use crate::kept;
+use crate::resolve::{self, ResolveError};
 use crate::show::Page;
 use crate::slots::{SlotError, Slots};
 use crate::store::FileError;
@@ -27,7 +27,7 @@ pub enum SuiteError {
 }
 
 /// The scenarios of a folder as tests, each named `family/name`, or `family/name [-O2]` where
-/// it has several builds. A malformed one is an error before any test runs; one for which this machine has no compiler is ignored.
+/// it has several builds. A malformed one is an error before any test runs; one for which this machine lacks a program is ignored.
 pub fn trials(folder: &Path) -> Result<Vec<libtest_mimic::Trial>, SuiteError> {
     let slots = Arc::new(Slots::new()?);
     let how = Arc::new(How::plain(trace_directory()));
@@ -36,10 +36,15 @@ pub fn trials(folder: &Path) -> Result<Vec<libtest_mimic::Trial>, SuiteError> {
         let case = Case::read(found)?;
         let (slots, how) = (Arc::clone(&slots), Arc::clone(&how));
         let name = case.name.clone();
-        let skipped = case.scenario.program.is_go() && !compile::go::is_there();
+        let lacking = resolve::lacking(&case.scenario, case.folder());
+        let lacks =
+            lacking.as_ref().and_then(ResolveError::lacks).map(|program| format!("no {program} here"));
         let trial = libtest_mimic::Trial::test(name, move || run(case, &how, &slots));
         // The kind is told beside the name.
-        trials.push(if skipped { trial.with_kind("no go here").with_ignored_flag(true) } else { trial });
+        trials.push(match lacks {
+            Some(lacks) => trial.with_kind(lacks).with_ignored_flag(true),
+            None => trial,
+        });
     }
     Ok(trials)
 }

@@ -54,10 +54,12 @@ pub fn merge(reports: Vec<(&Path, Report)>) -> Result<(Report, Option<Together>)
     for Part { report, .. } in parts {
         whole.searches.extend(report.searches);
         whole.not_begun.extend(report.not_begun);
+        whole.not_run.extend(report.not_run);
         whole.unseen.extend(report.unseen);
     }
     whole.partition = None;
     whole.not_begun.sort();
+    whole.not_run.sort();
     if whole.suite.is_none() {
         let mut searches: IndexMap<String, Vec<Search>> = IndexMap::new();
         for search in std::mem::take(&mut whole.searches) {

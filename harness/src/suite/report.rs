@@ -44,9 +44,24 @@ pub struct Report {
     pub searches: Vec<Search>,
     /// The names of scenarios that were not begun, since the user asked to stop.
     pub not_begun: Vec<String>,
+    /// Scenarios that were not run, since this machine lacks a program that they need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_run: Vec<NotRun>,
     /// Findings that a baseline has accepted, and the searches made for this report did not find.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<Unseen>,
+}
+
+/// A scenario that was not run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotRun {
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub file: String,
+    /// Which program is missing, and what to install where that is known.
+    pub why: String,
 }
 
 /// What came of one search.
@@ -330,6 +345,7 @@ impl Report {
             exit,
             searches,
             not_begun,
+            not_run: Vec::new(),
             unseen: Vec::new(),
         }
     }
