@@ -10,6 +10,7 @@ use sigrace::signal::Signal;
 use sigrace::suite::report::Report;
 use sigrace::supervise::{Settings, Supervise};
 use sigrace::trace::End;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 use syscalls::Sysno;
@@ -91,6 +92,28 @@ fn what_is_stopped_is_what_a_ticking_parent_waits_for() {
         assert!(matches!(end(Vec::new()), End::Stalled(_)));
         assert_eq!(end(vec![stop]), End::Stopped);
     });
+}
+
+/// Who waits for clients waits for them, also if it looks at the time meanwhile; and how they are served is judged.
+#[test]
+fn a_server_that_looks_at_the_time_waits_for_its_clients() {
+    let folder = script::folder_with("unused.ron", script::GOOD);
+    let program = supervised::build("serves.c", &[], folder.path());
+    let verdict = |expect: &str| {
+        let scenario = format!(
+            r#"(format: 1, program: Command(["{}"]), limits: (clock: 60.0), explore: (strategy: [Random(runs: 3)]),
+                clients: [Script([Connect("unix:@serves"), WaitEof])], expect: ({expect}))"#,
+            program.display()
+        );
+        fs::write(folder.path().join("serves.ron"), scenario).unwrap();
+        stdout(&script::sigrace(folder.path(), &["run", "serves.ron"]))
+    };
+    let served = verdict(r#"idle: true, clients: [(exit: Code(0), stdout: Is("hello\n"))]"#);
+    assert!(served.starts_with("pass "), "{served}");
+    let judged = verdict("idle: true, clients: [(exit: Code(7))]");
+    assert!(judged.contains("a client ends otherwise than expected"), "{judged}");
+    let idle = verdict("");
+    assert!(idle.contains("it waits for the outside"), "{idle}");
 }
 
 /// A supervisor that polls ends with its child, after a quarter of an hour in which it does the same some hundred times.

@@ -23,6 +23,13 @@ pub(in crate::supervise) struct Snapshot {
 }
 
 impl Snapshot {
+    /// True if a thread of the program waits for somebody to connect, whatever else it or others wait for.
+    pub(in crate::supervise) fn waits_for_clients(&self) -> bool {
+        let program = self.sleepers.iter().filter(|sleeper| sleeper.thread.client_of().is_none());
+        let connects = |source: &Source| matches!(source, Source::Descriptor(_, Kind::Listening));
+        program.flat_map(|sleeper| &sleeper.sources).any(connects)
+    }
+
     /// The same where no client is waited for to come to the end of a time: it would only look, and wait once more. What it does
     /// then matters only where the program waits for what a client could do.
     pub(in crate::supervise) fn without_time_of_clients(mut self) -> Snapshot {

@@ -69,8 +69,13 @@ impl Turns<'_> {
         let again = self.clock.run_out - run_out > times_within(self.settings.limits.clock);
         if again && self.clock.now.saturating_sub(since) > most && self.earliest().is_some() {
             let snapshot = self.snapshot()?;
-            // Who waits for one that is stopped, by looking again and again, waits for nothing else.
-            return Ok(Some(if snapshot.stopped { End::Stopped } else { End::Stalled(sleepers(&snapshot)) }));
+            // Who waits for one that is stopped, by looking again and again, waits for nothing else; and a server that looks at the
+            // time meanwhile, as Go's runtime does, waits for its clients.
+            return Ok(Some(match snapshot.stopped {
+                true => End::Stopped,
+                false if snapshot.waits_for_clients() => End::Idle(sleepers(&snapshot)),
+                false => End::Stalled(sleepers(&snapshot)),
+            }));
         }
         match self.let_time_pass()? {
             Time::Passed => return Ok(None),
