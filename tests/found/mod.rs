@@ -3,13 +3,15 @@
 #![allow(dead_code, reason = "not everybody looks at all of them")]
 
 /// The others need a terminal, or to be told where to look.
-pub const FOUND: [(&str, &str); 82] = [
+pub const FOUND: [(&str, &str); 89] = [
     ("abandoned", "an interrupted call is taken for its end"),
+    ("aborted", "a process crashes"),
     ("accept", "an interrupted call is taken for its end"),
     ("addjob", "another exit than expected"),
     ("addjob_exec", "it hangs"),
     ("addjob_late", "another exit than expected"),
     ("addjob_path", "another exit than expected"),
+    ("adopted", "zombies are left"),
     ("bad_configuration", "another exit than expected"),
     ("before_exec", "it hangs"),
     ("blocked_once", "it hangs"),
@@ -26,6 +28,7 @@ pub const FOUND: [(&str, &str); 82] = [
     ("eintr", "an interrupted call is taken for its end"),
     ("errno", "another exit where a signal comes between two instructions"),
     ("event_loop", "it waits for the outside"),
+    ("everybody", "it hangs"),
     ("fifo_end", "another exit than expected"),
     ("fifo_open", "an interrupted call is taken for its end"),
     ("flag", "it spins for ever"),
@@ -50,6 +53,7 @@ pub const FOUND: [(&str, &str); 82] = [
     ("lost_wakeup", "it hangs"),
     ("message_queue", "an interrupted call is taken for its end"),
     ("misread", "a signal is lost that ends it elsewhere"),
+    ("never_restarts", "an interrupted call is taken for its end"),
     ("not_yet_stopped", "it is left stopped"),
     ("notified_once", "it hangs"),
     ("once", "another exit than expected"),
@@ -60,10 +64,13 @@ pub const FOUND: [(&str, &str); 82] = [
     ("parting", "another exit than expected"),
     ("passed_descriptor", "an interrupted call is taken for its end"),
     ("posix_queue", "an interrupted call is taken for its end"),
+    ("raised", "it hangs"),
     ("reaping", "results are mixed up when children end in another order"),
     ("reentered", "another exit where a signal comes between two instructions"),
     ("reload", "a client ends otherwise than expected"),
+    ("reopened", "another exit than expected"),
     ("restart_loop", "it hangs"),
+    ("restarts", "an interrupted call is taken for its end"),
     ("running", "it hangs"),
     ("sem_wait", "an interrupted call is taken for its end"),
     ("semop", "an interrupted call is taken for its end"),
@@ -117,7 +124,7 @@ pub const WITH_CLIENTS: [(&str, &str, &[&str]); 3] = [
 const WELCOMED: &str = "connect unix:@parting; expect welcome\\n; close";
 
 /// Those that it finds when it is told this, and not otherwise.
-pub const WHEN_TOLD: [(&str, &str, &[&str]); 8] = [
+pub const WHEN_TOLD: [(&str, &str, &[&str]); 9] = [
     // One signal ends the program, so no second one is tried.
     ("full_self_pipe", "it hangs", &["--send", "USR1", "--send", "USR1"]),
     ("second_int", "another exit than expected", &["--send", "INT", "--send", "INT", "--exit", "0"]),
@@ -129,6 +136,7 @@ pub const WHEN_TOLD: [(&str, &str, &[&str]); 8] = [
     ("quit_key", "other files are left than should be", &["--tty", "--type", "^\\"]),
     // A timer that runs out, or a signal that is handled, may change how a program ends.
     ("left_armed", "another exit than expected", &["--exit", "0"]),
+    ("lost_block", "another exit than expected", &["--exit", "0"]),
     ("soft_restart", "another exit than expected", &["--exit", "0"]),
     // A second is not late for everybody.
     ("sleepy_loop", "it ends late", &["--late", "100ms"]),
