@@ -40,7 +40,8 @@ impl Turns<'_> {
             return Ok(());
         }
         self.woke(id);
-        self.tree.thread_mut(id).woken_in = None;
+        let thread = self.tree.thread_mut(id);
+        (thread.woken_in, thread.untold) = (None, false);
         if self.noted.entered == Some(id) {
             self.noted.entered = None;
             self.note_there()?;

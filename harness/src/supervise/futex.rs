@@ -70,7 +70,7 @@ impl Turns<'_> {
             }
         };
         let Some(count) = answer else { return Ok(Some(held)) };
-        self.tree.thread_mut(id).released = None;
+        self.comes_back(id);
         let answer = held.succeed(self.cell.listener(), count);
         self.answered(id, answer)?;
         Ok(None)

@@ -62,7 +62,7 @@ impl Turns<'_> {
             Place::Before(call, _) | Place::Entering(call, _) => self.release(id, held, call, false),
             Place::At(..) => self.leave_code(id, held),
             Place::Woken(..) => {
-                self.tree.thread_mut(id).released = None;
+                self.comes_back(id);
                 let answer = held.succeed(self.cell.listener(), 0);
                 self.answered(id, answer)
             }
@@ -105,6 +105,12 @@ impl Turns<'_> {
             .map_err(|errno| RunError::Fault(format!("answering {}: {errno}", self.tree.thread(id).name)))
     }
 
+    /// The call of this thread is over: it goes on to its next point.
+    pub(super) fn comes_back(&mut self, id: ThreadId) {
+        let thread = self.tree.thread_mut(id);
+        (thread.released, thread.untold) = (None, false);
+    }
+
     /// Books that this thread has just been made to go on.
     pub(super) fn runs_on(&mut self, id: ThreadId) {
         self.code.lookout.goes_on(id);
@@ -133,10 +139,14 @@ impl Turns<'_> {
         thread.released = Some(held.number());
         thread.vforks = false;
         let row = calls::of(call);
+        // What the loader reads are files. The end of a whole process is told by its descriptor.
+        thread.untold = !loading && row.is_wait() && call.sysno() != Some(Sysno::exit_group);
         if !loading {
             let door = &self.tree.thread(id).door;
             let look = row.is_look(&held.args(), |address| door.read_array(address) == Ok([0; 16]));
             self.clock.call(look);
+            // Who only looks does not sleep.
+            self.tree.thread_mut(id).untold &= !look;
             self.date()?;
             self.note_opening(id, call, &held.args());
             self.note_sharing(id, call, &held.args());
@@ -248,6 +258,8 @@ impl Turns<'_> {
     pub(super) fn end_wait(&mut self, id: ThreadId, end: WaitEnd) -> Result<(), RunError> {
         let state = std::mem::replace(&mut self.tree.thread_mut(id).state, State::Running);
         let State::Waiting(held, wait) = state else { return Ok(()) };
+        // What has ended its wait lets it come back, but for a stop.
+        self.tree.thread_mut(id).untold = end == WaitEnd::Stop;
         let listener = self.cell.listener();
         let answer = match (end, &wait.kind) {
             (WaitEnd::TimeUp, _) => {
@@ -329,7 +341,10 @@ impl Turns<'_> {
             self.event(id, What::NotHeld(Site::After(Making::Fork), why.to_owned()));
         }
         self.tree.birth = Some(Birth { maker: id, kind, plant, happened: false });
-        self.tree.thread_mut(id).vforks = has(libc::CLONE_VFORK);
+        let thread = self.tree.thread_mut(id);
+        // Else it is back at once, and held at the plant.
+        thread.vforks = has(libc::CLONE_VFORK);
+        thread.untold = thread.vforks;
         let answer = held.proceed(self.cell.listener());
         self.answered(id, answer)
     }

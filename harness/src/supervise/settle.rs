@@ -35,6 +35,8 @@ impl Turns<'_> {
             if moving || self.awaited() {
                 match self.listen(patience)? {
                     Heard::News => {
+                        // Maybe of the one that was seen to run: there is nothing to wait for before the next look.
+                        moving = false;
                         patience = self.first_patience();
                         continue;
                     }
@@ -81,10 +83,7 @@ impl Turns<'_> {
 
     /// How to wait for the threads that run, at first.
     fn first_patience(&self) -> Patience {
-        let untold = |thread: &Thread| {
-            matches!(thread.state, State::Running)
-                && thread.released.is_some_and(|call| calls::numbered(call).is_wait())
-        };
+        let untold = |thread: &Thread| matches!(thread.state, State::Running) && thread.untold;
         // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
         let guarded = self.going.guard.is_some();
         if self.code.parking

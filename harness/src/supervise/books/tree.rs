@@ -65,6 +65,8 @@ pub(in crate::supervise) struct Thread {
     pub(in crate::supervise) woken_in: Option<(Inside, bool)>,
     /// The call that it was let into last, by number.
     pub(in crate::supervise) released: Option<i32>,
+    /// Nothing tells when it has settled: it was let into a call in which it mostly sleeps, or which ends it alone.
+    pub(in crate::supervise) untold: bool,
     /// It was let into a call that waits for its vfork child: the one sleep that is uninterruptible and may last.
     pub(in crate::supervise) vforks: bool,
     /// A sleep that a stop interrupted, to be taken up where it was: the call's address and arguments, and its end.
@@ -472,6 +474,7 @@ impl Tree {
             told_asleep: false,
             woken_in: None,
             released: None,
+            untold: false,
             vforks: false,
             resume: None,
             stretch: None,

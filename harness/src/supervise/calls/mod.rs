@@ -243,7 +243,7 @@ pub(super) fn numbered(number: i32) -> &'static Call {
 }
 
 impl Call {
-    /// True if it mostly sleeps, or ends its thread alone: then nothing tells that its thread has settled.
+    /// True if it mostly sleeps, or ends its thread: then its thread does not come to a next point soon.
     pub(super) fn is_wait(&self) -> bool {
         match self.sleep {
             Sleep::Never
