@@ -16,7 +16,6 @@ use crate::supervise::state::Turns;
 use crate::supervise::time::wait::WaitEnd;
 use crate::sys::pidfd::{self, PidFd};
 use crate::sys::procfs::{Doing, Status as ProcStatus};
-use crate::sys::sched;
 use nix::errno::Errno;
 use std::time::Instant;
 use syscalls::Sysno;
@@ -265,7 +264,7 @@ impl Turns<'_> {
             if begun.elapsed() > BIRTH {
                 return Err(RunError::Fault(format!("{signal} was sent to {name}, and nothing came of it")));
             }
-            sched::give_way();
+            self.give_way()?;
         }
         if effect == Effect::Ends {
             self.check_guard()?;

@@ -22,8 +22,13 @@ impl Turns<'_> {
         fds.extend(self.dying().filter_map(|process| Some(process.pidfd.as_ref()?.as_fd())));
         let dying = fds.len();
         fds.extend(self.waiting_breakpoints().map(|breakpoint| breakpoint.as_fd()));
+        let springing = fds.len();
+        if matches!(patience, Patience::Yield(_)) {
+            given(cell.giving_way.ask())?;
+            fds.push(cell.giving_way.answer());
+        }
         let mut fds: Vec<PollFd<'_>> = fds.into_iter().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        match ppoll(&mut fds, Some(TimeSpec::from_duration(patience.begin())), None) {
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(patience.time())), None) {
             Ok(0) | Err(Errno::EINTR) => return Ok(Heard::Nothing),
             Ok(_) => {}
             Err(errno) => return Err(RunError::Fault(format!("waiting for the program: {errno}"))),
@@ -34,7 +39,10 @@ impl Turns<'_> {
         let [ended, said] = [0, 1].map(|index| came(&fds[index]));
         let wrote = fds[2..told].iter().any(came);
         let died = fds[told..dying].iter().any(came);
-        let sprung = fds[dying..].iter().any(came);
+        let sprung = fds[dying..springing].iter().any(came);
+        if fds[springing..].iter().any(came) {
+            given(cell.giving_way.take_answer())?;
+        }
         self.code.parking |= sprung;
         if notified {
             let received = cell.receive();
@@ -61,6 +69,11 @@ impl Turns<'_> {
             (false, true) => Heard::Hint,
             (false, false) => Heard::Nothing,
         })
+    }
+
+    /// Gives the CPU to the program's threads for a moment.
+    pub(super) fn give_way(&self) -> Result<(), RunError> {
+        given(self.cell.giving_way.give_way(NEWS))
     }
 
     /// Processes that were let end, which their descriptors tell.
@@ -143,4 +156,9 @@ impl Turns<'_> {
             Some(error) => Err(unmade(error, &self.settings.launch)),
         }
     }
+}
+
+/// What came of giving the CPU to the program.
+fn given(way: Result<(), Errno>) -> Result<(), RunError> {
+    way.map_err(|errno| RunError::failed("giving the CPU to the program", errno))
 }

@@ -1,6 +1,5 @@
 //! How waits pass, and how long they last at most.
 
-use crate::sys::sched;
 use std::time::Duration;
 
 /// What was announced and is not seen within this time is a fault of the harness.
@@ -15,7 +14,7 @@ pub(super) enum Patience {
     Not,
     /// Something will be told, unless the thread computes.
     ForNews,
-    /// Nothing will be told. The CPU is given away, for the nth time.
+    /// Nothing will be told. The CPU is given away, for the nth time (`sys/giving_way.rs`).
     Yield(u32),
     /// For a time.
     For(Duration),
@@ -55,15 +54,11 @@ impl Patience {
         }
     }
 
-    /// What is left to wait, after giving away the CPU if that is how it passes.
-    pub(super) fn begin(self) -> Duration {
+    /// How long it lasts at most.
+    pub(super) fn time(self) -> Duration {
         match self {
             Patience::Not => Duration::ZERO,
-            Patience::ForNews => NEWS,
-            Patience::Yield(_) => {
-                sched::give_way();
-                Duration::ZERO
-            }
+            Patience::ForNews | Patience::Yield(_) => NEWS,
             Patience::For(time) => time,
         }
     }

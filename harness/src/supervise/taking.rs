@@ -23,7 +23,6 @@ use crate::supervise::patience::BIRTH;
 use crate::supervise::state::Turns;
 use crate::supervise::time::wait::{Kind, Wait};
 use crate::sys::procfs::{Doing, Status as ProcStatus};
-use crate::sys::sched;
 use std::time::Instant;
 
 impl Turns<'_> {
@@ -42,7 +41,7 @@ impl Turns<'_> {
                 Doing::Uninterruptible => return Ok(true),
                 Doing::Sleeping | Doing::Stopped | Doing::Ended => return Ok(false),
                 // The signal wakes it, and it sleeps on in the other way.
-                Doing::Running if begun.elapsed() < BIRTH => sched::give_way(),
+                Doing::Running if begun.elapsed() < BIRTH => self.give_way()?,
                 Doing::Running => {
                     let name = &self.tree.thread(id).name;
                     return Err(RunError::Fault(format!("{name} does not come to rest, and is held")));

@@ -13,11 +13,10 @@ use crate::signal::Signal;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::seat::Seat;
 use crate::supervise::group::Members;
-use crate::supervise::patience::BIRTH;
+use crate::supervise::patience::{BIRTH, NEWS};
 use crate::supervise::state::Turns;
 use crate::sys::modes::Modes;
 use crate::sys::pidfd::Duplicate;
-use crate::sys::sched;
 use crate::sys::terminal;
 use crate::trace::{Acts, Foreground, TerminalLeft};
 use nix::errno::Errno;
@@ -202,7 +201,8 @@ impl Turns<'_> {
                 self.doubts.taint("a character that was typed was not taken in".to_owned());
                 break;
             }
-            sched::give_way();
+            let given = self.cell.giving_way.give_way(NEWS);
+            given.map_err(|errno| fault("giving the CPU to what passes on", errno))?;
         }
         self.came_from_outside();
         Ok(true)

@@ -4,6 +4,7 @@
 //! everything in it is ended and the pid counter is set back, so every run gets the same pids.
 
 use super::gate::{self, call};
+use super::giving_way::GivingWay;
 use super::init::{self, Kind, Orders, Report};
 use super::ipc;
 use super::notify::{Listener, Notification};
@@ -59,9 +60,10 @@ pub enum Message {
 pub struct Cell {
     pid: i32,
     control: OwnedFd,
-    stdout: OwnedFd,
-    stderr: OwnedFd,
+    outputs: Outputs,
     listener: Listener,
+    /// How the CPU is given to what runs in it.
+    pub giving_way: GivingWay,
     own: Own,
     /// True if each run has a terminal of its own.
     has_terminal: bool,
@@ -72,7 +74,7 @@ pub struct Cell {
     uses_ipc: std::cell::Cell<bool>,
 }
 
-/// The ends from which the outputs of a client are read; they do not block.
+/// The ends from which the outputs of a program are read; they do not block.
 #[derive(Debug)]
 pub struct Outputs {
     /// Its standard output.
@@ -135,6 +137,7 @@ impl Cell {
         let (control, theirs) = pair.map_err(at(Stage::SocketPair))?;
         let (stdout, stdout_in) = output_pipe()?;
         let (stderr, stderr_in) = output_pipe()?;
+        let giving_way = GivingWay::new().map_err(at(Stage::Counters))?;
 
         // They live until the init has its copy.
         let (program, others) =
@@ -166,6 +169,7 @@ impl Cell {
             descriptors: libc::rlimit64 { rlim_cur: descriptors.soft, rlim_max: descriptors.hard },
             filter: filter::program(loader),
             closed_gate: filter::closed_gate(),
+            giving_way: giving_way.raw(),
             control: theirs.as_raw_fd(),
             stdout: stdout_in.as_raw_fd(),
             stderr: stderr_in.as_raw_fd(),
@@ -184,7 +188,19 @@ impl Cell {
         let (listener, network, own) = furnished?;
         let (starting, uses_ipc) = Default::default();
         let has_terminal = world.tty;
-        Ok(Cell { pid, control, stdout, stderr, listener, own, network, has_terminal, starting, uses_ipc })
+        let outputs = Outputs { stdout, stderr };
+        Ok(Cell {
+            pid,
+            control,
+            outputs,
+            listener,
+            giving_way,
+            own,
+            network,
+            has_terminal,
+            starting,
+            uses_ipc,
+        })
     }
 
     /// The files that are the run's own.
@@ -279,12 +295,12 @@ impl Cell {
 
     /// The end from which the program's standard output is read; it does not block.
     pub fn stdout(&self) -> BorrowedFd<'_> {
-        self.stdout.as_fd()
+        self.outputs.stdout.as_fd()
     }
 
     /// The end from which the program's standard error is read; it does not block.
     pub fn stderr(&self) -> BorrowedFd<'_> {
-        self.stderr.as_fd()
+        self.outputs.stderr.as_fd()
     }
 
     /// True if the init has ended, and with it everything in the cell. Its end of the socket is closed before the kernel

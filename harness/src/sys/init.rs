@@ -4,6 +4,7 @@
 //! allocates nor panics: an error is a message to the supervisor.
 
 use super::gate::call;
+use super::giving_way;
 use super::ipc;
 use super::order;
 use super::overlay::{self, Cover};
@@ -62,6 +63,8 @@ pub(super) struct Orders {
     pub(super) descriptors: libc::rlimit64,
     pub(super) filter: Vec<sock_filter>,
     pub(super) closed_gate: Vec<sock_filter>,
+    /// The counters by which it is asked for a turn.
+    pub(super) giving_way: [c_int; 2],
     pub(super) control: c_int,
     pub(super) stdout: c_int,
     pub(super) stderr: c_int,
@@ -74,9 +77,11 @@ const STDERR: usize = 5;
 const SIGNALS: usize = 6;
 const PIDS: usize = 7;
 const BASE: usize = 8;
+/// By these it is asked for a turn.
+const GIVING_WAY: [usize; 2] = [9, 10];
 /// The program's end of the run's terminal, while it is being started.
-const TERMINAL: usize = 9;
-const FIRST_FREE: usize = 10;
+const TERMINAL: usize = 11;
+const FIRST_FREE: usize = 12;
 
 /// How often what was killed gets the CPU before everybody else is killed too.
 const YIELDS: u32 = 8;
@@ -213,7 +218,11 @@ unsafe fn descriptors(orders: &Orders, base: Option<usize>) -> Result<(), (Stage
         };
         let (stdout, stderr, control) = (away(orders.stdout)?, away(orders.stderr)?, away(CONTROL as i32)?);
         let base = base.map(|base| away(base as i32)).transpose()?;
+        let [asked, given] = orders.giving_way;
+        let (asked, given) = (away(asked)?, away(given)?);
         let kept = [
+            Some((asked, GIVING_WAY[0])),
+            Some((given, GIVING_WAY[1])),
             Some((stdout, STDOUT)),
             Some((stderr, STDERR)),
             Some((control, CONTROL)),
@@ -431,6 +440,7 @@ fn serve(orders: &Orders) -> ! {
         let mut fds = [
             libc::pollfd { fd: CONTROL as i32, events: libc::POLLIN, revents: 0 },
             libc::pollfd { fd: SIGNALS as i32, events: libc::POLLIN, revents: 0 },
+            libc::pollfd { fd: GIVING_WAY[0] as i32, events: libc::POLLIN, revents: 0 },
         ];
         // SAFETY: `fds` lives through the call.
         unsafe { call(libc::SYS_poll, fds.as_mut_ptr() as usize, fds.len(), usize::MAX, 0, 0) };
@@ -439,6 +449,9 @@ fn serve(orders: &Orders) -> ! {
             // SAFETY: `info` is one signalfd_siginfo and lives through the call. What it says does not matter.
             unsafe { call(libc::SYS_read, SIGNALS, info.as_mut_ptr() as usize, info.len(), 0, 0) };
             while reap(libc::WNOHANG) > 0 {}
+        }
+        if fds[2].revents != 0 {
+            giving_way::take_turn(GIVING_WAY);
         }
         if fds[0].revents != 0 {
             match order::receive(CONTROL) {

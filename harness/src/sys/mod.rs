@@ -6,6 +6,7 @@ pub mod cell;
 pub mod descriptors;
 pub mod filter;
 mod gate;
+pub mod giving_way;
 mod init;
 mod ipc;
 pub mod memory;

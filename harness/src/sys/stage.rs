@@ -31,6 +31,7 @@ stages! {
     OwnDescriptors: "raising the limit of descriptors",
     SocketPair: "making a socket pair",
     Pipes: "making a pipe",
+    Counters: "making a descriptor that counts",
     SignalMask: "changing the signal mask",
     UserNamespaces: "making user and pid namespaces",
     Namespaces: "making a pid namespace",

@@ -11,7 +11,6 @@ use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::tree::State;
 use crate::supervise::code::lookout::{Lookout, Seen, images, known};
-use crate::supervise::patience::Patience;
 use crate::supervise::state::Turns;
 use crate::sys::procfs::{self, Doing};
 use crate::sys::{memory, perf, pidfd};
@@ -132,14 +131,14 @@ impl Turns<'_> {
     /// Stops a running thread's process; false if it does not stop.
     pub(in crate::supervise) fn halt(&self, id: ThreadId) -> bool {
         let begun = Instant::now();
-        let mut patience = Patience::FIRST_LOOK;
         let sent = pidfd::kill(self.tree.process_of(id).pid, Signal::STOP.number());
         while sent.is_ok() && begun.elapsed() < STOPPING {
             match self.tree.thread(id).door.doing() {
                 Ok(Doing::Stopped | Doing::Sleeping) => return true,
                 Ok(Doing::Running | Doing::Uninterruptible) => {
-                    std::thread::sleep(patience.begin());
-                    patience = patience.longer();
+                    if self.give_way().is_err() {
+                        return false;
+                    }
                 }
                 Ok(Doing::Ended) | Err(_) => return false,
             }
