@@ -121,10 +121,11 @@ impl Turns<'_> {
                 Picked::One(thread) => self.let_go(thread)?,
                 Picked::Again => {}
                 Picked::Nobody => {
-                    if !self.still()? || self.steps_of_quiet()? {
+                    let Some(still) = self.still()? else { continue };
+                    if self.steps_of_quiet()? {
                         continue;
                     }
-                    if let Some(end) = self.quiet()? {
+                    if let Some(end) = self.quiet(&still)? {
                         return Ok(end);
                     }
                 }

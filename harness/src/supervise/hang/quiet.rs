@@ -35,9 +35,13 @@ const SLICE: Duration = Duration::from_millis(2);
 /// A sleeping thread at one moment: its call, and how long and how often it has run.
 type Look = (Inside, (u64, u64));
 
+/// Everything slept when each was last looked at: what was seen of each.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::supervise) struct Still(Vec<Look>);
+
 impl Turns<'_> {
     /// Everything sleeps. Lets something happen if that needs only time; else says how the run has ended.
-    pub(in crate::supervise) fn quiet(&mut self) -> Result<Option<End>, RunError> {
+    pub(in crate::supervise) fn quiet(&mut self, still: &Still) -> Result<Option<End>, RunError> {
         self.kernel.quiet_since.get_or_insert_with(Instant::now);
         self.refresh_timers()?;
         if let Some(ended) = self.course.first_ended {
@@ -83,12 +87,16 @@ impl Turns<'_> {
             Time::Nothing => {}
         }
         // What a terminal passes on now wakes somebody, or nobody.
-        if self.flush_terminals()? && !self.still()? {
-            return Ok(None);
-        }
+        let flushed = if self.flush_terminals()? {
+            let Some(still) = self.still()? else { return Ok(None) };
+            Some(still)
+        } else {
+            None
+        };
+        let still = flushed.as_ref().unwrap_or(still);
         let proof = prove(&self.snapshot()?);
-        // What was on its way may have arrived while this was found out.
-        if !matches!(proof, Proof::Time | Proof::NotYet(_)) && !self.still()? {
+        // What was on its way may have arrived while this was found out. Who has not run since was asleep all that time.
+        if !matches!(proof, Proof::Time | Proof::NotYet(_)) && !self.still_sleeps(still)? {
             return Ok(None);
         }
         match proof {
@@ -105,11 +113,23 @@ impl Turns<'_> {
         Ok(End::Ended(first.unwrap_or(Status::Unseen)))
     }
 
-    /// True if every sleeping thread sleeps, in the same call and without having run, in two looks one after the other.
-    pub(in crate::supervise) fn still(&mut self) -> Result<bool, RunError> {
-        let first = self.look_at_sleepers()?;
-        let second = self.look_at_sleepers()?;
-        let still = first.is_some() && first == second;
+    /// Every sleeping thread, if it sleeps in the same call and without having run in two looks one after the other.
+    pub(in crate::supervise) fn still(&mut self) -> Result<Option<Still>, RunError> {
+        let Some(first) = self.look_at_sleepers()? else {
+            self.look_again(false)?;
+            return Ok(None);
+        };
+        Ok(self.still_sleeps(&first)?.then_some(first))
+    }
+
+    /// True if every sleeping thread sleeps as it did then, and has not run since.
+    fn still_sleeps(&mut self, then: &Still) -> Result<bool, RunError> {
+        let still = self.look_at_sleepers()?.is_some_and(|now| now == *then);
+        self.look_again(still)
+    }
+
+    /// Has all be looked at again if something has woken them. False also if one of them has come to a call.
+    fn look_again(&mut self, still: bool) -> Result<bool, RunError> {
         if !still {
             // By something that nobody of the run did.
             self.tree.all_stale();
@@ -122,7 +142,7 @@ impl Turns<'_> {
         Ok(self.listen(Patience::Not)? != Heard::News && still)
     }
 
-    fn look_at_sleepers(&self) -> Result<Option<Vec<Look>>, RunError> {
+    fn look_at_sleepers(&self) -> Result<Option<Still>, RunError> {
         let mut seen = Vec::new();
         for id in self.tree.live() {
             let thread = self.tree.thread(id);
@@ -146,7 +166,7 @@ impl Turns<'_> {
                 Err(error) => return Err(fault(error)),
             }
         }
-        Ok(Some(seen))
+        Ok(Some(Still(seen)))
     }
 
     /// The deadline that comes first, and whose it is.

@@ -22,7 +22,7 @@ impl Turns<'_> {
     /// Everything sleeps, and the next thing that ends a sleep is a time, `until`. True if something else has come before that, or
     /// has to be waited for.
     pub(in crate::supervise) fn kernel_goes_first(&mut self, until: Logical) -> Result<bool, RunError> {
-        if self.woken()? || (self.flush_terminals()? && !self.still()?) {
+        if self.woken()? || (self.flush_terminals()? && self.still()?.is_none()) {
             return Ok(true);
         }
         let begun = self.kernel.quiet_since.map_or(Duration::ZERO, |since| since.elapsed());
