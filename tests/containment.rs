@@ -4,10 +4,12 @@ mod supervised;
 
 use object::{Object, ObjectSymbol};
 use sigrace::program::Limits;
+use sigrace::schedule::{Site, Syscall};
 use sigrace::signal::Signal;
-use sigrace::trace::{End, ExecBlocked, LeftHow, Leftover, Run, Status, What};
+use sigrace::trace::{End, Event, ExecBlocked, LeftHow, Leftover, Run, Status, What};
 use std::fs;
 use std::time::Duration;
+use syscalls::Sysno;
 
 /// One run of an act of `unruly.c`. Right after it, while the supervisor lives, no process of it may be there.
 #[track_caller]
@@ -82,9 +84,15 @@ fn refusals(run: &Run) -> Vec<String> {
 }
 
 #[test]
-fn the_inits_own_way_past_the_filter_is_closed_for_the_program() {
+fn the_inits_own_way_past_the_filter_is_none_for_the_program() {
     let run = run_of("reach.c", &["address", &format!("{:#x}", gate())], Limits::default());
-    assert_eq!(run.outcome.end, exited(0));
+    assert_eq!(run.outcome.end, exited(9));
+    let visits = |call: Sysno| {
+        let is = |event: &&Event| matches!(event.what, What::Go(Site::Before(other), _) if other == Syscall::from(call));
+        run.events.iter().filter(is).count()
+    };
+    // Once from there, and once as others do it.
+    assert_eq!([Sysno::getppid, Sysno::exit_group].map(visits), [2, 1]);
 }
 
 #[test]

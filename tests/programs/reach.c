@@ -17,20 +17,20 @@ static int refused(long result) {
     return result == -1 && errno == EPERM;
 }
 
-// A system call made by an instruction that ends at this address.
+// System calls made by an instruction that ends at this address. The last of them ends the process, with code 9.
 static int from_address(uintptr_t after) {
     static const unsigned char code[] = {0x0f, 0x05, 0xc3}; // syscall; ret
     void *page = (void *)((after - 2) & ~(uintptr_t)4095);
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
     if (mmap(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, flags, -1, 0) != page) return 1;
     memcpy((void *)(after - 2), code, sizeof code);
-    long calls[] = {SYS_getpid, SYS_fork, SYS_exit_group};
-    for (int n = 0; n < 3; n++) {
+    long calls[] = {SYS_getppid, SYS_exit_group};
+    for (int n = 0; n < 2; n++) {
         long result;
         __asm__ volatile("call *%1" : "=a"(result) : "r"(after - 2), "0"(calls[n]), "D"(9L) : "rcx", "r11", "memory");
-        if (result != -ENOSYS) return 2 + n;
+        if (result != getppid()) return 2 + n;
     }
-    return 0;
+    return 4;
 }
 
 static int at_init(void) {
@@ -50,6 +50,11 @@ static int at_init(void) {
     int memory = open("/proc/1/mem", O_RDWR);
     if (memory < 0) memory = open("/proc/1/task/1/mem", O_RDWR);
     if (memory >= 0 && read(memory, bytes, sizeof bytes) != 0) return 9;
+    const char *calls[] = {"/proc/1/syscall", "/proc/1/task/1/syscall"};
+    for (int n = 0; n < 2; n++) {
+        int shown = open(calls[n], O_RDONLY);
+        if (shown >= 0 && read(shown, bytes, sizeof bytes) > 0) return 10 + n;
+    }
     for (int signal = 1; signal <= 64; signal++)
         kill(1, signal);
     return 0;

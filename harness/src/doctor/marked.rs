@@ -34,8 +34,7 @@ impl Host<'_> {
                 return Err(Failure::Interrupted);
             }
             let calls = heard[0].revents().is_some_and(|events| events.contains(PollFlags::POLLIN));
-            if calls && let Some(call) = cell.receive().map_err(failed)? {
-                cell.has_started();
+            if calls && let Some(call) = cell.listener().receive().map_err(failed)? {
                 if i64::from(call.number) == libc::SYS_chdir {
                     shows_what_it_takes(call.tid)?;
                     shown = true;

@@ -27,10 +27,7 @@ impl Turns<'_> {
         let newborn = self.tree.birth.filter(|_| known.is_none() && root.is_none());
         let id = match (known, root, newborn) {
             (Some(id), ..) => id,
-            (None, Some(root), _) => {
-                self.cell.has_started();
-                self.tree.add_root(root, notification.tid)?
-            }
+            (None, Some(root), _) => self.tree.add_root(root, notification.tid)?,
             (None, None, Some(birth)) => self.born(birth, notification.tid)?,
             (None, None, None) => {
                 return Err(RunError::Fault(format!("thread {} was made by nobody", notification.tid)));

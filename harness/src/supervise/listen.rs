@@ -45,7 +45,7 @@ impl Turns<'_> {
         }
         self.code.parking |= sprung;
         if notified {
-            let received = cell.receive();
+            let received = cell.listener().receive();
             match received.map_err(|errno| RunError::Fault(format!("receiving a notification: {errno}")))? {
                 Some(notification) => self.arrive(notification)?,
                 // Its caller has ended, or was interrupted and calls again.

@@ -7,7 +7,7 @@ use super::gate::{self, call};
 use super::giving_way::GivingWay;
 use super::init::{self, Kind, Orders, Report};
 use super::ipc;
-use super::notify::{Listener, Notification};
+use super::notify::Listener;
 use super::order;
 use super::overlay;
 use super::own::{Own, Sent};
@@ -68,8 +68,6 @@ pub struct Cell {
     /// True if each run has a terminal of its own.
     has_terminal: bool,
     network: Option<Network>,
-    /// The process that is to be the program, or a client, has not executed it yet.
-    starting: std::cell::Cell<bool>,
     /// An IPC object may have been made.
     uses_ipc: std::cell::Cell<bool>,
 }
@@ -167,8 +165,7 @@ impl Cell {
             roots: roots.collect::<Result<_, _>>()?,
             cpu_mask,
             descriptors: libc::rlimit64 { rlim_cur: descriptors.soft, rlim_max: descriptors.hard },
-            filter: filter::program(loader),
-            closed_gate: filter::closed_gate(),
+            filter: filter::program(loader, gate::key().map_err(at(Stage::Key))?),
             giving_way: giving_way.raw(),
             control: theirs.as_raw_fd(),
             stdout: stdout_in.as_raw_fd(),
@@ -186,21 +183,10 @@ impl Cell {
         let furnished = furnished().inspect_err(|_| end(pid));
         drop(copied);
         let (listener, network, own) = furnished?;
-        let (starting, uses_ipc) = Default::default();
+        let uses_ipc = Default::default();
         let has_terminal = world.tty;
         let outputs = Outputs { stdout, stderr };
-        Ok(Cell {
-            pid,
-            control,
-            outputs,
-            listener,
-            giving_way,
-            own,
-            network,
-            has_terminal,
-            starting,
-            uses_ipc,
-        })
+        Ok(Cell { pid, control, outputs, listener, giving_way, own, network, has_terminal, uses_ipc })
     }
 
     /// The files that are the run's own.
@@ -265,24 +251,6 @@ impl Cell {
         self.pid
     }
 
-    /// The next call that waits, as [`Listener::receive`] gives it; but what a process still calls before it executes the
-    /// program that it is to be is let happen, and is no news.
-    pub fn receive(&self) -> Result<Option<Notification>, Errno> {
-        let Some(notification) = self.listener.receive()? else { return Ok(None) };
-        if self.starting.get()
-            && notification.ip == gate::notified_instruction_pointer()
-            && [libc::SYS_execve, libc::SYS_exit_group].contains(&i64::from(notification.number))
-        {
-            return self.listener.proceed(notification).map(|_| None);
-        }
-        Ok(Some(notification))
-    }
-
-    /// The process that was to be started has come to its first call.
-    pub fn has_started(&self) {
-        self.starting.set(false);
-    }
-
     /// What answers the calls of everything in the cell.
     pub fn listener(&self) -> &Listener {
         &self.listener
@@ -319,7 +287,6 @@ impl Cell {
 
     /// Has the init start the program; gives its terminal, if it has one.
     pub fn go(&self) -> Result<Option<Terminal>, CellError> {
-        self.starting.set(true);
         self.order(order::GO, &[]).map_err(at(Stage::Answer))?;
         if !self.has_terminal {
             return Ok(None);
@@ -333,7 +300,6 @@ impl Cell {
     pub fn start_client(&self, number: usize) -> Result<Outputs, CellError> {
         let (stdout, stdout_in) = output_pipe()?;
         let (stderr, stderr_in) = output_pipe()?;
-        self.starting.set(true);
         let root = i32::try_from(number + 1).map_err(|_| at(Stage::Arguments)(Errno::EINVAL))?;
         let bytes = order::written(order::CLIENT, &[root]);
         let fds = [stdout_in.as_raw_fd(), stderr_in.as_raw_fd()];

@@ -2,8 +2,8 @@
 
 use super::gate;
 use libc::{
-    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, ENOSYS, SECCOMP_RET_ALLOW,
-    SECCOMP_RET_ERRNO, SECCOMP_RET_USER_NOTIF, sock_filter,
+    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
+    SECCOMP_RET_USER_NOTIF, sock_filter,
 };
 use std::ops::Range;
 
@@ -15,6 +15,9 @@ const NR: u32 = 0;
 const ARCH: u32 = 4;
 const IP_LOW: u32 = 8;
 const IP_HIGH: u32 = 12;
+/// The sixth argument.
+const KEY_LOW: u32 = 56;
+const KEY_HIGH: u32 = 60;
 
 const fn load(offset: u32) -> sock_filter {
     sock_filter { code: (BPF_LD | BPF_W | BPF_ABS) as u16, jt: 0, jf: 0, k: offset }
@@ -51,35 +54,26 @@ pub const LOADER_CALLS: [i64; 14] = [
     libc::SYS_rseq,
 ];
 
-/// The filter that closes the gate for the program: what is called from there fails with ENOSYS, all else is as without it.
-pub(super) fn closed_gate() -> Vec<sock_filter> {
-    let ip = gate::instruction_pointer();
-    vec![
-        load(IP_LOW),
-        equal(ip as u32, 0, 3),
-        load(IP_HIGH),
-        equal((ip >> 32) as u32, 0, 1),
-        give(SECCOMP_RET_ERRNO | ENOSYS as u32),
-        give(SECCOMP_RET_ALLOW),
-    ]
-}
-
 /// The filter. What passes or is told apart:
 ///
 /// * a call of a foreign architecture (int 0x80) is notified, so that it can be refused and the refusal be told;
-/// * a call through the gate is the init's own and passes (for the program see NOTE [The closed gate]);
+/// * a call through the gate with the key is the init's own and passes (NOTE [The key] of `gate`);
 /// * rt_sigreturn passes: interrupted while it waits to be received, it would have nothing to go back to;
 /// * the dynamic loader's calls of [`LOADER_CALLS`] pass, where its code is known to be (`loader`) and nobody else's can be.
-pub(super) fn program(loader: Option<Range<u64>>) -> Vec<sock_filter> {
+pub(super) fn program(loader: Option<Range<u64>>, key: u64) -> Vec<sock_filter> {
     let ip = gate::instruction_pointer();
     let mut program = vec![
         load(ARCH),
         // Two instructions from the end: the notification.
         equal(AUDIT_ARCH_X86_64, 0, 0),
         load(IP_LOW),
-        equal(ip as u32, 0, 3),
+        equal(ip as u32, 0, 7),
         load(IP_HIGH),
-        equal((ip >> 32) as u32, 0, 1),
+        equal((ip >> 32) as u32, 0, 5),
+        load(KEY_LOW),
+        equal(key as u32, 0, 3),
+        load(KEY_HIGH),
+        equal((key >> 32) as u32, 0, 1),
         give(SECCOMP_RET_ALLOW),
     ];
     // The comparisons are of 32 bits: a range across their border is not worth more of them.

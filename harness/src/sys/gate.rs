@@ -1,13 +1,21 @@
-//! Two `syscall` instructions with known addresses.
+//! A `syscall` instruction with a known address, and a key.
 //!
 //! The filter that supervises the program is inherited from the run's init, so it applies to the init as well. It lets
-//! through what is called from the first of them, the gate; the program's own calls come from elsewhere and are notified.
+//! through what is called from this instruction, the gate, with the key; the program's own calls come from elsewhere and are
+//! notified.
 //!
-//! NOTE \[The closed gate\] A program could map code of its own at the gate's address, and call from there unseen. So the gate
-//! is closed for it: a second filter, which the program's process installs before it executes the program, refuses all
-//! calls from there. What it then still has to do, to execute, it does from the second instruction, which is notified.
+//! NOTE \[The key\] A program could map code of its own at the gate's address. So the address is not enough: a call passes only
+//! with the key in the register of the sixth argument, which none of the init's calls has. It is 64 random bits that each
+//! command chooses anew. The program does not come to know it: executing it clears the registers, nobody shows it the filter
+//! (`PTRACE_SECCOMP_GET_FILTER` of ptrace(2) is refused to whoever is filtered), and it may not look into the init, nor
+//! see the arguments of its calls (`init::set_up`).
 
+use nix::errno::Errno;
 use std::arch::global_asm;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Zero until it is chosen, and then always the same: copies of this process have it as well.
+static KEY: AtomicU64 = AtomicU64::new(0);
 
 global_asm!(
     ".text",
@@ -22,35 +30,19 @@ global_asm!(
     "mov rdx, rcx",
     "mov r10, r8",
     "mov r8, r9",
-    "xor r9d, r9d",
+    "mov r9, qword ptr [rip + {key}]",
     "syscall",
     ".globl sigrace_gate_after",
     ".hidden sigrace_gate_after",
     "sigrace_gate_after:",
     "ret",
     ".size sigrace_gate, . - sigrace_gate",
-    ".balign 16",
-    ".globl sigrace_notified",
-    ".hidden sigrace_notified",
-    ".type sigrace_notified, @function",
-    "sigrace_notified:",
-    "mov rax, rdi",
-    "mov rdi, rsi",
-    "mov rsi, rdx",
-    "mov rdx, rcx",
-    "syscall",
-    ".globl sigrace_notified_after",
-    ".hidden sigrace_notified_after",
-    "sigrace_notified_after:",
-    "ret",
-    ".size sigrace_notified, . - sigrace_notified",
+    key = sym KEY,
 );
 
 unsafe extern "C" {
     fn sigrace_gate(number: i64, a: usize, b: usize, c: usize, d: usize, e: usize) -> isize;
     static sigrace_gate_after: u8;
-    fn sigrace_notified(number: i64, a: usize, b: usize, c: usize) -> isize;
-    static sigrace_notified_after: u8;
 }
 
 /// What seccomp sees as the instruction pointer of a call made through the gate.
@@ -58,19 +50,20 @@ pub(super) fn instruction_pointer() -> u64 {
     &raw const sigrace_gate_after as u64
 }
 
-/// What it sees as that of a call made by [`call_notified`].
-pub(super) fn notified_instruction_pointer() -> u64 {
-    &raw const sigrace_notified_after as u64
-}
-
-/// Makes a system call of up to three arguments as a program does: not through the gate.
-///
-/// # Safety
-///
-/// As for [`call`].
-pub(super) unsafe fn call_notified(number: i64, a: usize, b: usize, c: usize) -> isize {
-    // SAFETY: as in `call`.
-    unsafe { sigrace_notified(number, a, b, c) }
+/// The key, which is chosen when it is first asked for.
+pub(super) fn key() -> Result<u64, Errno> {
+    let mut chosen = 0u64;
+    while KEY.load(Ordering::Acquire) == 0 {
+        // SAFETY: `chosen` is as large as said and lives through the call.
+        let got = unsafe { libc::getrandom((&raw mut chosen).cast(), size_of::<u64>(), 0) };
+        match Errno::result(got) {
+            // Another thread may have been faster.
+            Ok(8) => drop(KEY.compare_exchange(0, chosen, Ordering::AcqRel, Ordering::Acquire)),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(KEY.load(Ordering::Acquire))
 }
 
 /// Makes a system call of up to five arguments; the result is negative for an error number, as the kernel returns it.

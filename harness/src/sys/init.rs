@@ -62,7 +62,6 @@ pub(super) struct Orders {
     /// The limit that the program is to have; its creator's own is higher.
     pub(super) descriptors: libc::rlimit64,
     pub(super) filter: Vec<sock_filter>,
-    pub(super) closed_gate: Vec<sock_filter>,
     /// The counters by which it is asked for a turn.
     pub(super) giving_way: [c_int; 2],
     pub(super) control: c_int,
@@ -192,10 +191,12 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
         check(Stage::Personality, call(libc::SYS_personality, personality, 0, 0, 0, 0))?;
         dispositions();
         // What may trace the program may not trace this process, nor look into it or take its descriptors: not an
-        // ordinary user. What root is kept from is decided call by call, but for the one file that is opened by its name.
+        // ordinary user. What root is kept from is decided call by call, but for the files that are opened by their names.
         call(libc::SYS_prctl, libc::PR_SET_DUMPABLE as usize, 0, 0, 0, 0);
         if !orders.user_namespace {
-            for path in [c"/proc/1/mem", c"/proc/1/task/1/mem"] {
+            let hidden =
+                [c"/proc/1/mem", c"/proc/1/task/1/mem", c"/proc/1/syscall", c"/proc/1/task/1/syscall"];
+            for path in hidden {
                 let (null, bind) = (c"/dev/null".as_ptr() as usize, libc::MS_BIND as usize);
                 check(Stage::HideMemory, call(libc::SYS_mount, null, path.as_ptr() as usize, 0, bind, 0))?;
             }
@@ -570,7 +571,7 @@ fn client(root: &Root, orders: &Orders, outputs: [usize; 2]) {
 /// Starts a program, the `first` of a run with the first pid, and on its terminal if there is one.
 fn started(root: &Root, orders: &Orders, outputs: [usize; 2], first: bool) {
     let terminal = (first && orders.terminal).then_some(TERMINAL);
-    let start = Start { root, closed_gate: &orders.closed_gate, outputs, terminal };
+    let start = Start { root, outputs, terminal };
     if let Err((stage, errno)) = start.start(first.then_some(PIDS)) {
         report(Kind::Failed, stage, errno);
     }

@@ -31,6 +31,7 @@ stages! {
     OwnDescriptors: "raising the limit of descriptors",
     SocketPair: "making a socket pair",
     Pipes: "making a pipe",
+    Key: "choosing the key of the init's gate",
     Counters: "making a descriptor that counts",
     SignalMask: "changing the signal mask",
     UserNamespaces: "making user and pid namespaces",
@@ -66,7 +67,6 @@ stages! {
     ControllingTerminal: "making the run's terminal the program's controlling terminal",
     StandardInput: "opening standard input",
     Redirect: "redirecting standard input and output",
-    CloseGate: "closing the init's gate",
     Execute: "executing the program",
 }
 

@@ -2,11 +2,11 @@
 //!
 //! A program's first step runs in memory that is shared with the init (vfork(2)), under the rules of `init`.
 
-use super::gate::{call, call_notified};
+use super::gate::call;
 use super::init::check;
 use super::pty;
 use super::stage::Stage;
-use libc::{c_char, sock_filter, sock_fprog};
+use libc::c_char;
 use std::ffi::CString;
 
 /// How a program is started.
@@ -40,8 +40,6 @@ struct FirstStep {
 /// A program to start, and its standard output and error.
 pub(super) struct Start<'a> {
     pub(super) root: &'a Root,
-    /// The filter that closes the gate for the program.
-    pub(super) closed_gate: &'a [sock_filter],
     pub(super) outputs: [usize; 2],
     /// The terminal whose session it leads.
     pub(super) terminal: Option<usize>,
@@ -95,17 +93,14 @@ extern "C" fn first_step() -> ! {
     // SAFETY: as above.
     unsafe { (&raw mut FIRST_STEP).write_volatile(FirstStep { stage: stage as i32, errno, ..step }) };
     loop {
-        // SAFETY: no pointers; the calls do not return, except the first if the gate is closed.
-        unsafe {
-            call(libc::SYS_exit_group, 127, 0, 0, 0, 0);
-            call_notified(libc::SYS_exit_group, 127, 0, 0);
-        }
+        // SAFETY: no pointers; the call does not return.
+        unsafe { call(libc::SYS_exit_group, 127, 0, 0, 0, 0) };
     }
 }
 
 /// Returns only what went wrong.
 fn execute(start: &Start<'_>) -> (Stage, i32) {
-    let Start { root, closed_gate, outputs, terminal } = start;
+    let Start { root, outputs, terminal } = start;
     let steps = || -> Result<(), (Stage, i32)> {
         // SAFETY: pointers come from `start` or from locals that live through the call.
         unsafe {
@@ -119,13 +114,9 @@ fn execute(start: &Start<'_>) -> (Stage, i32) {
             pty::standard(root.stdin.as_deref(), *terminal, *outputs)?;
             let none = 0u64;
             call(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK as usize, &raw const none as usize, 0, 8, 0);
-            let filter = closed_gate;
-            let program = sock_fprog { len: filter.len() as u16, filter: filter.as_ptr().cast_mut() };
-            let mode = libc::SECCOMP_SET_MODE_FILTER as usize;
-            let closed = call(libc::SYS_seccomp, mode, 0, &raw const program as usize, 0, 0);
-            check(Stage::CloseGate, closed)?;
             let (argv, envp) = (root.argv.as_ptr() as usize, root.envp.as_ptr() as usize);
-            check(Stage::Execute, call_notified(libc::SYS_execve, root.file.as_ptr() as usize, argv, envp))?;
+            let file = root.file.as_ptr() as usize;
+            check(Stage::Execute, call(libc::SYS_execve, file, argv, envp, 0, 0))?;
         }
         Ok(())
     };
