@@ -15,6 +15,9 @@ impl Turns<'_> {
     /// Waits until a notification, a message or output is there, or a breakpoint's time or a process's end has come.
     pub(super) fn listen(&mut self, patience: Patience) -> Result<Heard, RunError> {
         let cell = self.cell;
+        if patience == Patience::ForCall {
+            return self.wait_for_call();
+        }
         let mut fds = vec![cell.listener().as_fd(), cell.control(), cell.stdout(), cell.stderr()];
         fds.extend(self.clients.outputs());
         fds.extend(self.seat.as_ref().and_then(Seat::heard));
@@ -45,8 +48,7 @@ impl Turns<'_> {
         }
         self.code.parking |= sprung;
         if notified {
-            let received = cell.listener().receive();
-            match received.map_err(|errno| RunError::Fault(format!("receiving a notification: {errno}")))? {
+            match cell.listener().receive().map_err(not_received)? {
                 Some(notification) => self.arrive(notification)?,
                 // Its caller has ended, or was interrupted and calls again.
                 None => return Ok(Heard::Hint),
@@ -69,6 +71,18 @@ impl Turns<'_> {
             (false, true) => Heard::Hint,
             (false, false) => Heard::Nothing,
         })
+    }
+
+    /// Waits for a notification alone, up to the next tick.
+    fn wait_for_call(&mut self) -> Result<Heard, RunError> {
+        let unset = |errno| RunError::failed("setting a timer of this process", errno);
+        self.tick.start().map_err(unset)?;
+        match self.cell.listener().next() {
+            Ok(Some(notification)) => self.arrive(notification).map(|()| Heard::News),
+            Ok(None) => Ok(Heard::Hint),
+            Err(Errno::EINTR) => Ok(Heard::Nothing),
+            Err(errno) => Err(not_received(errno)),
+        }
     }
 
     /// Gives the CPU to the program's threads for a moment.
@@ -156,6 +170,10 @@ impl Turns<'_> {
             Some(error) => Err(unmade(error, &self.settings.launch)),
         }
     }
+}
+
+fn not_received(errno: Errno) -> RunError {
+    RunError::Fault(format!("receiving a notification: {errno}"))
 }
 
 /// What came of giving the CPU to the program.

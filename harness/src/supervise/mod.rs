@@ -70,6 +70,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::sys::cell::Cell;
 use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
+use crate::sys::tick::Tick;
 use crate::trace::{self, Run, Whereabouts};
 use crate::world::World;
 pub use asking::WantsTerminal;
@@ -83,6 +84,7 @@ pub use code::lookout::images;
 use code::lookout::memory;
 pub use code::seen::{Installed, RETURN, Visit, Watch, Word};
 use nix::errno::Errno;
+use patience::NEWS;
 pub use receivers::Receiver;
 pub use standstill::{Stand, Standing, Standstill, Visitor};
 pub use started::Start;
@@ -294,6 +296,7 @@ pub struct Supervisor {
     affinity: Vec<u8>,
     /// None after a fault: what is left in a cell that went wrong is not trusted with another run.
     cell: Option<Furnished>,
+    tick: Tick,
 }
 
 /// A cell, and what it was made for.
@@ -312,7 +315,8 @@ impl Supervisor {
         sched::supervise_on(cpu).map_err(|errno| unpinned(cpu, errno))?;
         let settings = Settings { world: begun(settings.world.clone()), ..settings };
         settings.learnt.recall(&**memory(), &settings.launch.file);
-        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None };
+        let tick = Tick::new(NEWS).map_err(|errno| RunError::failed("making a timer", errno))?;
+        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None, tick };
         supervisor.cell = Some(supervisor.furnish()?);
         Ok(supervisor)
     }
@@ -428,9 +432,11 @@ impl Supervisor {
             furnished = self.furnish_anew(self.purpose())?;
         }
         let Furnished { cell, purpose: Purpose { unnotified, .. } } = &furnished;
-        let turns =
-            state::Turns::new(cell, &self.settings, &self.affinity, (schedule, observe), unnotified.clone());
+        let (on, asked) = ((cell, &self.tick), (schedule, observe));
+        let turns = state::Turns::new(on, &self.settings, &self.affinity, asked, unnotified.clone());
         let (run, loaders) = turns.run();
+        // It would interrupt whatever this thread does next.
+        self.tick.stop().map_err(|errno| RunError::failed("stopping a timer", errno))?;
         // One program whose loader is not where the filter has it makes the run worth nothing: once more, all notified.
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
             self.settings.learnt.loader_is_elsewhere();

@@ -14,6 +14,8 @@ pub(super) enum Patience {
     Not,
     /// Something will be told, unless the thread computes.
     ForNews,
+    /// The same, and it will be told by a call, unless the thread crashes: nothing else is listened to (`sys/tick.rs`).
+    ForCall,
     /// Nothing will be told. The CPU is given away, for the nth time (`sys/giving_way.rs`).
     Yield(u32),
     /// For a time.
@@ -50,7 +52,7 @@ impl Patience {
             Patience::Yield(times) if times < YIELDS => Patience::Yield(times + 1),
             Patience::Yield(_) => Patience::For(SHORTEST),
             Patience::For(time) => Patience::For((time * 3 / 2).min(LONGEST)),
-            Patience::Not | Patience::ForNews => Patience::For(LONGEST),
+            Patience::Not | Patience::ForNews | Patience::ForCall => Patience::For(LONGEST),
         }
     }
 
@@ -58,7 +60,7 @@ impl Patience {
     pub(super) fn time(self) -> Duration {
         match self {
             Patience::Not => Duration::ZERO,
-            Patience::ForNews | Patience::Yield(_) => NEWS,
+            Patience::ForNews | Patience::ForCall | Patience::Yield(_) => NEWS,
             Patience::For(time) => time,
         }
     }

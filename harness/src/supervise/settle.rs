@@ -91,9 +91,23 @@ impl Turns<'_> {
             || (!guarded && self.tree.live().any(|id| untold(self.tree.thread(id))))
         {
             Patience::FIRST_LOOK
+        } else if !guarded && self.is_told_by_calls() {
+            Patience::ForCall
         } else {
             Patience::ForNews
         }
+    }
+
+    /// True if whoever runs comes to a call next, unless it crashes, and nothing else that is listened to has anything to say.
+    fn is_told_by_calls(&self) -> bool {
+        let comes_back = |thread: &Thread| {
+            !matches!(thread.state, State::Running)
+                || thread.released.is_none_or(|call| calls::numbered(call).comes_back())
+        };
+        self.seat.is_none()
+            && self.settings.clients.is_empty()
+            && self.waiting_breakpoints().next().is_none()
+            && self.tree.live().all(|id| comes_back(self.tree.thread(id)))
     }
 
     /// Looks at every thread that might have changed by itself: see NOTE \[Stale\].

@@ -28,6 +28,7 @@ use crate::supervise::time::dates::Dates;
 use crate::sys::cell::Cell;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::sys::stage::CellError;
+use crate::sys::tick::Tick;
 use crate::trace::What;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -36,6 +37,8 @@ use std::time::Instant;
 /// One run in progress.
 pub(super) struct Turns<'a> {
     pub(super) cell: &'a Cell,
+    /// What ends its waits for calls.
+    pub(super) tick: &'a Tick,
     pub(super) settings: &'a Settings,
     pub(super) affinity: &'a [u8],
     pub(super) schedule: &'a Schedule,
@@ -164,7 +167,7 @@ pub(super) struct Course {
 
 impl<'a> Turns<'a> {
     pub(super) fn new(
-        cell: &'a Cell,
+        (cell, tick): (&'a Cell, &'a Tick),
         settings: &'a Settings,
         affinity: &'a [u8],
         (schedule, observe): (&'a Schedule, &'a Observe),
@@ -173,6 +176,7 @@ impl<'a> Turns<'a> {
         let now = Instant::now();
         Turns {
             cell,
+            tick,
             settings,
             affinity,
             schedule,

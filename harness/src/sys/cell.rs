@@ -23,12 +23,13 @@ use crate::trace::Change;
 use crate::world::{self, World};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send,
     sendmsg, socketpair,
 };
+use nix::sys::time::TimeSpec;
 use nix::unistd::{Uid, getegid, geteuid, pipe2};
 use std::ffi::CString;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -37,6 +38,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 fn at(stage: Stage) -> impl Fn(Errno) -> CellError {
     move |errno| CellError { stage, errno }
@@ -407,13 +409,18 @@ fn start(orders: &Orders) -> Result<i32, CellError> {
 
 /// Waits for a message of the init that brings descriptors: of this kind, or that a stage failed.
 fn receive_sent(control: BorrowedFd<'_>, kind: Kind) -> Result<Sent, CellError> {
-    const WAIT: u16 = 10_000;
+    const WAIT: Duration = Duration::from_secs(10);
     let stage = Stage::Answer;
     let mut polled = [PollFd::new(control, PollFlags::POLLIN)];
-    match poll(&mut polled, WAIT) {
-        Ok(0) => return Err(CellError { stage, errno: Errno::ETIMEDOUT }),
-        Ok(_) => {}
-        Err(errno) => return Err(CellError { stage, errno }),
+    let begun = Instant::now();
+    loop {
+        let left = WAIT.saturating_sub(begun.elapsed());
+        match ppoll(&mut polled, Some(TimeSpec::from_duration(left)), None) {
+            Ok(0) => return Err(CellError { stage, errno: Errno::ETIMEDOUT }),
+            Ok(_) => break,
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(CellError { stage, errno }),
+        }
     }
     let mut bytes = [0u8; size_of::<Report>()];
     let mut space = nix::cmsg_space!([i32; init::MOST_HANDED_OVER]);

@@ -29,6 +29,7 @@ pub mod stage;
 mod start;
 pub mod stat;
 pub mod terminal;
+pub mod tick;
 pub mod timer;
 pub mod upper;
 

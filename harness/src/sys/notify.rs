@@ -42,6 +42,15 @@ impl Listener {
     /// The next call that waits, which must be known to be there (the descriptor polls readable): receiving ignores
     /// `O_NONBLOCK`. None when the caller was ended, or interrupted, in the meantime.
     pub fn receive(&self) -> Result<Option<Notification>, Errno> {
+        match self.next() {
+            Err(Errno::EINTR) => Ok(None),
+            other => other,
+        }
+    }
+
+    /// The next call that waits, which is waited for until a signal interrupts (EINTR): see `tick`. None when its caller was ended in the
+    /// meantime, or when nobody is left that could call.
+    pub fn next(&self) -> Result<Option<Notification>, Errno> {
         // SAFETY: all-zero is a valid seccomp_notif, and the kernel demands that it is zeroed.
         let mut raw: libc::seccomp_notif = unsafe { std::mem::zeroed() };
         // SAFETY: the descriptor is a seccomp listener and `raw` is as large as this kernel interface's first version,
@@ -55,7 +64,7 @@ impl Listener {
                 ip: raw.data.instruction_pointer,
                 args: raw.data.args,
             })),
-            Err(Errno::ENOENT | Errno::EINTR) => Ok(None),
+            Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(errno),
         }
     }

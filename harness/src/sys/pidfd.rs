@@ -74,7 +74,11 @@ impl PidFd {
     /// True if the whole process has ended.
     pub fn has_ended(&self) -> Result<bool, Errno> {
         let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
-        poll(&mut fds, PollTimeout::ZERO).map(|ready| ready > 0)
+        match poll(&mut fds, PollTimeout::ZERO) {
+            // It has not, or that would be told although a signal came as well.
+            Err(Errno::EINTR) => Ok(false),
+            other => other.map(|ready| ready > 0),
+        }
     }
 
     /// How the process ended, as wait(2) encodes it: known to kernels since 6.15, even after its parent has waited for it.

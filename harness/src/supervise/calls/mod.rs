@@ -271,6 +271,12 @@ impl Call {
         }
     }
 
+    /// True if its thread mostly goes on to its next call at once, and this ends nobody and fills no pipe.
+    pub(super) fn comes_back(&self) -> bool {
+        matches!(self.sleep, Sleep::Never | Sleep::Opening | Sleep::Lingering)
+            && self.wakes <= Wakes::Descriptors
+    }
+
     /// True if it does something that its caller takes note of only when it is back: it makes, closes, moves or takes
     /// something. A signal that comes while it does so is handled before the caller knows.
     pub(super) fn is_noted_afterwards(&self) -> bool {
