@@ -93,6 +93,9 @@ impl Turns<'_> {
 
     /// Ends every process of the run, and waits until nothing is left.
     fn end_everything(&mut self) -> Result<(), RunError> {
+        if self.cell.is_empty() {
+            return Ok(());
+        }
         let fault = |errno| RunError::Fault(format!("telling the run's init to end everything: {errno}"));
         let living = self.tree.processes.iter().filter(|process| !process.ended());
         let living: Vec<i32> = living.map(|process| process.own_pid).collect();

@@ -69,9 +69,13 @@ pub struct Cell {
     own: Own,
     /// True if each run has a terminal of its own.
     has_terminal: bool,
+    /// True if more than the program may be started in it.
+    has_clients: bool,
     network: Option<Network>,
     /// An IPC object may have been made.
     uses_ipc: std::cell::Cell<bool>,
+    /// The init has said that nothing of the run is left. Never where there are clients: one may have been started since.
+    is_empty: std::cell::Cell<bool>,
 }
 
 /// The ends from which the outputs of a program are read; they do not block.
@@ -185,10 +189,22 @@ impl Cell {
         let furnished = furnished().inspect_err(|_| end(pid));
         drop(copied);
         let (listener, network, own) = furnished?;
-        let uses_ipc = Default::default();
-        let has_terminal = world.tty;
+        let (uses_ipc, is_empty) = Default::default();
+        let (has_terminal, has_clients) = (world.tty, !clients.is_empty());
         let outputs = Outputs { stdout, stderr };
-        Ok(Cell { pid, control, outputs, listener, giving_way, own, network, has_terminal, uses_ipc })
+        Ok(Cell {
+            pid,
+            control,
+            outputs,
+            listener,
+            giving_way,
+            own,
+            network,
+            has_terminal,
+            has_clients,
+            uses_ipc,
+            is_empty,
+        })
     }
 
     /// The files that are the run's own.
@@ -289,6 +305,7 @@ impl Cell {
 
     /// Has the init start the program; gives its terminal, if it has one.
     pub fn go(&self) -> Result<Option<Terminal>, CellError> {
+        self.is_empty.set(false);
         self.order(order::GO, &[]).map_err(at(Stage::Answer))?;
         if !self.has_terminal {
             return Ok(None);
@@ -309,6 +326,11 @@ impl Cell {
         sendmsg::<()>(self.control.as_raw_fd(), &data, &rights, MsgFlags::MSG_NOSIGNAL, None)
             .map_err(at(Stage::Fork))?;
         Ok(Outputs { stdout, stderr })
+    }
+
+    /// True if the init has told that nothing of the run is left. False says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty.get()
     }
 
     /// Has the init end everything else in the cell. These are known to be left, by their numbers in the cell; it takes
@@ -338,6 +360,10 @@ impl Cell {
         Ok(Some(match kind {
             k if k == Kind::Failed as i32 => Message::Failed(failure(a, b).ok_or(Errno::EBADMSG)?),
             k if k == Kind::Reaped as i32 => Message::Reaped(a, b),
+            k if k == Kind::ReapedLast as i32 => {
+                self.is_empty.set(!self.has_clients);
+                Message::Reaped(a, b)
+            }
             k if k == Kind::Clean as i32 => Message::Clean,
             _ => return Err(Errno::EBADMSG),
         }))

@@ -8,6 +8,7 @@ use super::giving_way;
 use super::ipc;
 use super::order;
 use super::overlay::{self, Cover};
+use super::reaping::{end_all, reap_ended};
 use super::stage::Stage;
 use super::start::{Root, Start};
 use super::{network, pty};
@@ -34,6 +35,8 @@ pub(super) enum Kind {
     Failed,
     /// A process without another parent has ended: its pid in the namespace, its status as wait(2) encodes it.
     Reaped,
+    /// The same, and nothing of the run is left.
+    ReapedLast,
     /// Nothing of the run is left.
     Clean,
     /// The upper layers that were asked for are fresh; their folders' roots come with this message, and a mask of their numbers.
@@ -82,15 +85,12 @@ const GIVING_WAY: [usize; 2] = [9, 10];
 const TERMINAL: usize = 11;
 const FIRST_FREE: usize = 12;
 
-/// How often what was killed gets the CPU before everybody else is killed too.
-const YIELDS: u32 = 8;
-
 /// How many descriptors one message may bring: the listener, those of the network, and those of covered folders.
 pub(super) const MOST_HANDED_OVER: usize = 1 + network::OPENED + MOST_NUMBERED;
 /// Those of covered folders.
 const MOST_NUMBERED: usize = overlay::ROOTS * overlay::MOST;
 
-fn report(kind: Kind, a: i32, b: i32) {
+pub(super) fn report(kind: Kind, a: i32, b: i32) {
     let message = Report { kind, a, b };
     // SAFETY: `message` lives through the call. A supervisor that is gone ends this process by other means.
     unsafe {
@@ -105,7 +105,7 @@ fn report(kind: Kind, a: i32, b: i32) {
     };
 }
 
-fn exit(code: i32) -> ! {
+pub(super) fn exit(code: i32) -> ! {
     loop {
         // SAFETY: no pointers; the call does not return.
         unsafe { call(libc::SYS_exit_group, code as usize, 0, 0, 0, 0) };
@@ -449,7 +449,7 @@ fn serve(orders: &Orders) -> ! {
             let mut info = [0u8; 128];
             // SAFETY: `info` is one signalfd_siginfo and lives through the call. What it says does not matter.
             unsafe { call(libc::SYS_read, SIGNALS, info.as_mut_ptr() as usize, info.len(), 0, 0) };
-            while reap(libc::WNOHANG) > 0 {}
+            reap_ended();
         }
         if fds[2].revents != 0 {
             giving_way::take_turn(GIVING_WAY);
@@ -471,62 +471,6 @@ fn serve(orders: &Orders) -> ! {
                 (order::FRESH_IPC, Some([]), _) => told(renew_ipc()),
                 _ => exit(0),
             }
-        }
-    }
-}
-
-/// Reaps one process, if there is one to reap, and says so. As wait4(2): its number, zero if none has ended yet, or a
-/// negative error number, which is ECHILD if there are no children.
-fn reap(flags: c_int) -> isize {
-    let mut status: c_int = 0;
-    // SAFETY: `status` lives through the call.
-    let pid = unsafe {
-        call(libc::SYS_wait4, usize::MAX, &raw mut status as usize, (flags | libc::__WALL) as usize, 0, 0)
-    };
-    // A tracer is told of stops as well, which are no ends.
-    if pid > 0 && !libc::WIFSTOPPED(status) {
-        report(Kind::Reaped, pid as i32, status);
-    }
-    pid
-}
-
-/// Ends every process of the namespace but this one, first those that are known to be left.
-///
-/// All of them are descendants of this process: whoever's parent ends becomes its child. So nothing is left when it has no
-/// child any more, and only then this returns. To kill everybody without knowing whom takes the kernel a walk over every
-/// process of the machine, so that is done only if what was named was not all.
-fn end_all(named: &[i32]) {
-    let kill = |pid: i32| {
-        // SAFETY: only numbers.
-        unsafe { call(libc::SYS_kill, pid as isize as usize, libc::SIGKILL as usize, 0, 0, 0) }
-    };
-    for pid in named.iter().filter(|pid| **pid > 1) {
-        // Some have ended, or were ended with another, by now.
-        kill(*pid);
-    }
-    for _ in 0..YIELDS {
-        let last = loop {
-            match reap(libc::WNOHANG) {
-                pid if pid > 0 => {}
-                last => break last,
-            }
-        };
-        if last < 0 {
-            return report(Kind::Clean, 0, 0);
-        }
-        // What was killed ends as soon as it gets the CPU.
-        // SAFETY: no arguments.
-        unsafe { call(libc::SYS_sched_yield, 0, 0, 0, 0, 0) };
-    }
-    loop {
-        // From pid 1, -1 means everybody else in the namespace. Each time, for those that were just being made.
-        let killed = kill(-1);
-        if killed < 0 && killed != -(libc::ESRCH as isize) {
-            // The end of pid 1 ends everybody else all the same.
-            exit(1);
-        }
-        if reap(0) < 0 {
-            return report(Kind::Clean, 0, 0);
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod pidfd;
 pub mod procfs;
 pub mod procnet;
 mod pty;
+mod reaping;
 pub mod sched;
 mod skeleton;
 pub mod sockdiag;
