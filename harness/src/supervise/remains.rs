@@ -98,7 +98,6 @@ impl Turns<'_> {
 
     /// What the process of this thread holds from its fourth descriptor on; none if that is nothing, or if it is gone.
     fn open_of(&self, id: ThreadId) -> Result<Option<Open>, RunError> {
-        const STANDARD: i32 = 2;
         let thread = self.tree.thread(id);
         let process = self.tree.process(thread.process).name.clone();
         let failed = |error| {
@@ -108,11 +107,10 @@ impl Turns<'_> {
                 Err(RunError::failed(format!("reading the descriptors of {process}"), error))
             }
         };
-        let mut numbers = match thread.door.descriptors() {
+        let mut numbers = match thread.door.descriptors_opened() {
             Ok(numbers) => numbers,
             Err(error) => return failed(error),
         };
-        numbers.retain(|number| *number > STANDARD);
         numbers.sort_unstable();
         let mut descriptors = Vec::with_capacity(numbers.len());
         for number in numbers {

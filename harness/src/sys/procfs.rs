@@ -6,9 +6,15 @@ mod thread;
 pub use status::{Status, capabilities};
 pub use thread::{Doing, Inside, Position, ThreadFiles};
 
+use nix::dir::Dir;
+use nix::fcntl::{FcntlArg, OFlag};
+use nix::sys::stat::Mode;
+use nix::unistd::Whence;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::LazyLock;
 
 /// All that a file says, in one read.
 fn whole(file: &File, size: usize) -> io::Result<Vec<u8>> {
@@ -102,6 +108,49 @@ pub fn descriptor(pid: i32, fd: i32) -> io::Result<String> {
 /// A process's descriptors, by number.
 pub fn descriptors(pid: i32) -> io::Result<Vec<i32>> {
     numbers("fd", fs::read_dir(format!("/proc/{pid}/fd"))?)
+}
+
+/// Those of a process's descriptors that are not the three standard ones, by number.
+///
+/// The kernel makes an entry for each descriptor that it lists, which takes longer than all else here; and nearly always there are
+/// none but these three. So it is asked from behind them on: where in `/proc/PID/fd` one is listed goes by its number
+/// (`proc_readfd_common` of fs/proc/fd.c). Whether it does is tried out before.
+pub fn descriptors_opened(pid: i32) -> io::Result<Vec<i32>> {
+    static BY_NUMBER: LazyLock<bool> = LazyLock::new(|| is_listed_by_number().unwrap_or(false));
+    if *BY_NUMBER {
+        return listed_from(pid, FIRST_OPENED);
+    }
+    Ok(descriptors(pid)?.into_iter().filter(|number| *number >= FIRST_OPENED).collect())
+}
+
+/// The first that is not a standard one.
+const FIRST_OPENED: i32 = 3;
+
+/// Those that are listed from where this one would be.
+fn listed_from(pid: i32, first: i32) -> io::Result<Vec<i32>> {
+    /// The folder itself, and the one around it.
+    const FOLDERS: i32 = 2;
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let folder = nix::fcntl::open(format!("/proc/{pid}/fd").as_str(), flags, Mode::empty())?;
+    nix::unistd::lseek(&folder, i64::from(FOLDERS + first), Whence::SeekSet)?;
+    let mut listed = Vec::new();
+    for entry in Dir::from_fd(folder)?.iter() {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        listed.push(name.parse().map_err(|_| malformed("fd", "a name", &name))?);
+    }
+    Ok(listed)
+}
+
+/// True if this process's own are found from each number on, as they are in the whole list.
+fn is_listed_by_number() -> io::Result<bool> {
+    let own = std::process::id() as i32;
+    let file = File::open("/proc/self/stat")?;
+    let far = nix::fcntl::fcntl(&file, FcntlArg::F_DUPFD_CLOEXEC(file.as_raw_fd() + 5))?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
+    let far = unsafe { OwnedFd::from_raw_fd(far) };
+    let (near, far) = (file.as_raw_fd(), far.as_raw_fd());
+    let has = |first: i32, number: i32| Ok::<_, io::Error>(listed_from(own, first)?.contains(&number));
+    Ok(has(near, near)? && has(near, far)? && !has(near + 1, near)? && has(far, far)? && !has(far + 1, far)?)
 }
 
 /// The entries of a folder that are called by numbers.
@@ -229,6 +278,25 @@ mod tests {
         for address in [0x7f10, 0x7f2f, 0x7f30, 0x7f40, 0x10] {
             assert_eq!(shared_file(maps, address), None);
         }
+    }
+
+    #[test]
+    fn descriptors_are_listed_from_the_fourth_on() {
+        assert!(is_listed_by_number().unwrap());
+        let file = tempfile::tempfile().unwrap();
+        let mut child = std::process::Command::new("sleep");
+        // SAFETY: dup2 takes two numbers, and may be called after fork.
+        unsafe {
+            let from = file.as_raw_fd();
+            std::os::unix::process::CommandExt::pre_exec(&mut child, move || {
+                nix::errno::Errno::result(libc::dup2(from, 17)).map(drop).map_err(io::Error::from)
+            });
+        }
+        let mut child = child.arg("1000").spawn().unwrap();
+        let listed = descriptors_opened(child.id() as i32);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(listed.unwrap().contains(&17));
     }
 
     #[test]

@@ -136,6 +136,11 @@ impl Door {
         procfs::descriptor(self.tid, fd)
     }
 
+    /// Its descriptors but for the three standard ones, by number.
+    pub(in crate::supervise) fn descriptors_opened(&self) -> io::Result<Vec<i32>> {
+        procfs::descriptors_opened(self.tid)
+    }
+
     /// Its descriptors, by number.
     pub(in crate::supervise) fn descriptors(&self) -> io::Result<Vec<i32>> {
         procfs::descriptors(self.tid)
