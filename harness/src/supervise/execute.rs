@@ -13,6 +13,8 @@ use crate::trace::What;
 use nix::errno::Errno;
 use rand::Rng;
 use std::ffi::CString;
+use std::fs::Metadata;
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
@@ -58,12 +60,13 @@ impl Turns<'_> {
         if let (Some(base), Some(room)) = (found[3].filter(|_| self.clock.is_virtual()), &room) {
             self.take_clocks(id, base..room.end)?;
         }
+        let is = std::fs::metadata(format!("/proc/{pid}/exe"));
         if let (Some(headers), Some(count), true) = (found[4], found[5], self.clock.is_virtual()) {
-            self.take_ticks(id, (headers, count))?;
+            self.take_ticks(id, &is, (headers, count))?;
         }
         self.clock.forget_posix(process);
         let file = procfs::executable(pid).map_err(|error| unreadable("file name", &error))?;
-        self.privileges(id, &file)?;
+        self.privileges(id, &file, is)?;
         // What was started as the program or a client, not what that executes later.
         let own = self.tree.process_of(id).parent.is_none() && self.tree.process_of(id).program.is_empty();
         let blocked = if own {
@@ -135,14 +138,21 @@ impl Turns<'_> {
     }
 
     /// Has a program of Go ask for the time where its runtime would read the processor's counter.
-    fn take_ticks(&mut self, id: ThreadId, headers: (u64, u64)) -> Result<(), RunError> {
-        let (pid, door) = (self.tree.process_of(id).pid, &self.tree.thread(id).door);
-        let written = std::fs::metadata(format!("/proc/{pid}/exe")).and_then(|file| {
+    fn take_ticks(
+        &mut self,
+        id: ThreadId,
+        file: &io::Result<Metadata>,
+        headers: (u64, u64),
+    ) -> Result<(), RunError> {
+        // If its file cannot be looked at, that is said of what rights it gives.
+        let Ok(file) = file else { return Ok(()) };
+        let door = &self.tree.thread(id).door;
+        let write = || -> io::Result<()> {
             let file = (file.ino(), file.size(), (file.mtime(), file.mtime_nsec()));
             let patches = self.settings.learnt.ticks.patches(door, file, headers)?;
             patches.into_iter().try_for_each(|(address, code)| door.text()?.write(address, code))
-        });
-        match written {
+        };
+        match write() {
             Err(error) if !procfs::gone(&error) => {
                 let name = &self.tree.thread(id).name;
                 Err(RunError::Unsupported(format!(
@@ -156,13 +166,13 @@ impl Turns<'_> {
 
     /// A program that would get rights by its file does not get them under no_new_privs: what it then does is not what it
     /// does on its own.
-    fn privileges(&mut self, id: ThreadId, file: &str) -> Result<(), RunError> {
+    fn privileges(&mut self, id: ThreadId, file: &str, is: io::Result<Metadata>) -> Result<(), RunError> {
         let program = format!("/proc/{}/exe", self.tree.process_of(id).pid);
         let (user, group) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
         let rights = || {
-            let metadata = std::fs::metadata(&program)?;
-            let capabilities = memory::has_file_capabilities(&CString::new(program.as_str())?)?;
-            Ok((metadata, capabilities && user != 0))
+            let metadata = is?;
+            let capabilities = user != 0 && memory::has_file_capabilities(&CString::new(program.as_str())?)?;
+            Ok((metadata, capabilities))
         };
         let (metadata, capabilities) = match rights() {
             Err(error) if procfs::gone(&error) => return Ok(()),

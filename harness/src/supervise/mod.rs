@@ -90,9 +90,12 @@ pub use standstill::{Stand, Standing, Standstill, Visitor};
 pub use started::Start;
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use time::dates::Dates;
 pub use time::face::begun;
 
 /// What all runs of one search have in common.
@@ -297,6 +300,8 @@ pub struct Supervisor {
     /// None after a fault: what is left in a cell that went wrong is not trusted with another run.
     cell: Option<Furnished>,
     tick: Tick,
+    /// What tells how files are dated, for all runs.
+    date: Rc<OwnedFd>,
 }
 
 /// A cell, and what it was made for.
@@ -316,7 +321,8 @@ impl Supervisor {
         let settings = Settings { world: begun(settings.world.clone()), ..settings };
         settings.learnt.recall(&**memory(), &settings.launch.file);
         let tick = Tick::new(NEWS).map_err(|errno| RunError::failed("making a timer", errno))?;
-        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None, tick };
+        let date = Dates::file().map_err(|errno| RunError::failed("making a file in memory", errno))?;
+        let mut supervisor = Supervisor { settings, cpu, affinity, cell: None, tick, date };
         supervisor.cell = Some(supervisor.furnish()?);
         Ok(supervisor)
     }
@@ -432,7 +438,7 @@ impl Supervisor {
             furnished = self.furnish_anew(self.purpose())?;
         }
         let Furnished { cell, purpose: Purpose { unnotified, .. } } = &furnished;
-        let (on, asked) = ((cell, &self.tick), (schedule, observe));
+        let (on, asked) = ((cell, &self.tick, Rc::clone(&self.date)), (schedule, observe));
         let turns = state::Turns::new(on, &self.settings, &self.affinity, asked, unnotified.clone());
         let (run, loaders) = turns.run();
         // It would interrupt whatever this thread does next.

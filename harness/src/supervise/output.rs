@@ -35,7 +35,7 @@ impl Written {
 
     /// Takes what there is at this end, which does not block; true if nobody can write to it any more.
     pub(super) fn drain(&mut self, end: BorrowedFd<'_>) -> Result<bool, Errno> {
-        let mut chunk = [0u8; 65536];
+        let mut chunk = [0u8; 16384];
         loop {
             match nix::unistd::read(end, &mut chunk) {
                 Ok(0) => return Ok(true),

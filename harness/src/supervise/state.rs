@@ -31,6 +31,8 @@ use crate::sys::stage::CellError;
 use crate::sys::tick::Tick;
 use crate::trace::What;
 use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -39,6 +41,8 @@ pub(super) struct Turns<'a> {
     pub(super) cell: &'a Cell,
     /// What ends its waits for calls.
     pub(super) tick: &'a Tick,
+    /// What tells how files are dated (`Dates::file`).
+    pub(super) date: Rc<OwnedFd>,
     pub(super) settings: &'a Settings,
     pub(super) affinity: &'a [u8],
     pub(super) schedule: &'a Schedule,
@@ -167,7 +171,7 @@ pub(super) struct Course {
 
 impl<'a> Turns<'a> {
     pub(super) fn new(
-        (cell, tick): (&'a Cell, &'a Tick),
+        (cell, tick, date): (&'a Cell, &'a Tick, Rc<OwnedFd>),
         settings: &'a Settings,
         affinity: &'a [u8],
         (schedule, observe): (&'a Schedule, &'a Observe),
@@ -177,6 +181,7 @@ impl<'a> Turns<'a> {
         Turns {
             cell,
             tick,
+            date,
             settings,
             affinity,
             schedule,

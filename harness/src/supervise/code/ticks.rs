@@ -54,13 +54,16 @@ impl Ticks {
         file: FileId,
         (headers, count): (u64, u64),
     ) -> Result<Vec<(u64, &'static [u8])>, Errno> {
+        let known = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&file).copied();
+        if known == Some(None) {
+            return Ok(Vec::new());
+        }
         let segments = segments(door, headers, count)?;
         let own = segments.iter().find(|segment| segment.kind == PT_PHDR).map(|segment| segment.address);
         // Without an entry for the headers themselves they are behind the file's own, at its beginning.
         let first = segments.iter().find(|segment| segment.kind == PT_LOAD && segment.offset == 0);
         let linked = own.or_else(|| Some(first?.address.wrapping_add(FILE_HEADER)));
         let bias = linked.map_or(0, |linked| headers.wrapping_sub(linked));
-        let known = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&file).copied();
         let still = |at: u64| door.read_array(at.wrapping_add(bias)) == Ok(CODE);
         let found = match known {
             Some(found) if found.is_none_or(still) => found,

@@ -44,5 +44,20 @@ pub(in crate::supervise) fn patches(image: &[u8]) -> Option<Vec<Patch>> {
         }
         patches.push(Patch { offset: symbol.address(), code });
     }
-    Some(patches)
+    Some(together(image, patches))
+}
+
+/// The same as one piece, with what is between, if that is not much: each write costs as much as a page of it.
+fn together(image: &[u8], patches: Vec<Patch>) -> Vec<Patch> {
+    const PAGE: u64 = 4096;
+    let end = |patch: &Patch| patch.offset + patch.code.len() as u64;
+    let (first, last) = (patches.iter().map(|patch| patch.offset).min(), patches.iter().map(end).max());
+    let Some(range) = first.zip(last).filter(|(first, last)| last - first <= PAGE) else { return patches };
+    let Some(between) = image.get(range.0 as usize..range.1 as usize) else { return patches };
+    let mut code = between.to_vec();
+    for patch in &patches {
+        let at = (patch.offset - range.0) as usize;
+        code[at..at + patch.code.len()].copy_from_slice(&patch.code);
+    }
+    vec![Patch { offset: range.0, code }]
 }

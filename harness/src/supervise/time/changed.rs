@@ -11,6 +11,7 @@ use crate::sys::own::Shown;
 use crate::sys::stat;
 use nix::errno::Errno;
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use syscalls::Sysno;
 
 /// What a user or group is called that a namespace has no number for (user_namespaces(7), `/proc/sys/kernel/overflowuid`).
@@ -41,7 +42,7 @@ impl Turns<'_> {
     /// The run begins.
     pub(in crate::supervise) fn begin_dates(&mut self) -> Result<(), RunError> {
         if self.clock.is_virtual() {
-            self.kernel.dates = Dates::begin().map_err(undated)?;
+            self.kernel.dates = Dates::begin(Rc::clone(&self.date)).map_err(undated)?;
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{Mode, fchmod, fstat};
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Moments are told apart that are so far from each other, by the run's clock: what the kernel's dates tell apart at best by
@@ -28,15 +29,19 @@ const GRAIN: Logical = 1_000_000;
 #[derive(Debug)]
 pub(in crate::supervise) struct Dates {
     /// Changed to see what date the kernel gives.
-    file: OwnedFd,
+    file: Rc<OwnedFd>,
     /// The first date that was given after the moment, and the moment.
     moments: Vec<(Duration, Logical)>,
 }
 
 impl Dates {
+    /// A file whose date tells moments apart: one for many runs, of which one is made at a time.
+    pub(in crate::supervise) fn file() -> Result<Rc<OwnedFd>, Errno> {
+        memfd_create(c"date", MFdFlags::MFD_CLOEXEC).map(Rc::new)
+    }
+
     /// Those of a run that begins now; none where the kernel does not tell moments apart.
-    pub(in crate::supervise) fn begin() -> Result<Option<Dates>, Errno> {
-        let file = memfd_create(c"date", MFdFlags::MFD_CLOEXEC)?;
+    pub(in crate::supervise) fn begin(file: Rc<OwnedFd>) -> Result<Option<Dates>, Errno> {
         let mut dates = Dates { file, moments: Vec::new() };
         let (first, second) = (dates.given()?, dates.given()?);
         dates.moments.push((second, 0));
@@ -105,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_is_changed_between_two_moments_has_the_date_of_the_first() {
-        let Some(mut dates) = Dates::begin().unwrap() else {
+        let Some(mut dates) = Dates::begin(Dates::file().unwrap()).unwrap() else {
             return println!("the kernel does not tell moments apart");
         };
         let other = memfd_create(c"other", MFdFlags::MFD_CLOEXEC).unwrap();
@@ -128,7 +133,7 @@ mod tests {
 
     #[test]
     fn dates_of_before_the_run_and_those_that_the_program_gives_stay() {
-        let Some(dates) = Dates::begin().unwrap() else {
+        let Some(dates) = Dates::begin(Dates::file().unwrap()).unwrap() else {
             return println!("the kernel does not tell moments apart");
         };
         let now = machine(libc::CLOCK_REALTIME).unwrap();
