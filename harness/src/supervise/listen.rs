@@ -66,17 +66,20 @@ impl Turns<'_> {
         if wrote {
             self.drain()?;
         }
-        Ok(match (notified || said, died || sprung) {
-            (true, _) => Heard::News,
-            (false, true) => Heard::Hint,
-            (false, false) => Heard::Nothing,
+        Ok(match () {
+            () if notified => Heard::News,
+            () if said => Heard::Said,
+            () if died || sprung => Heard::Hint,
+            () => Heard::Nothing,
         })
     }
 
-    /// Waits for a notification alone, up to the next tick.
+    /// Waits for a notification alone, up to the next tick, or until the init says something.
     fn wait_for_call(&mut self) -> Result<Heard, RunError> {
-        let unset = |errno| RunError::failed("setting a timer of this process", errno);
-        self.tick.start().map_err(unset)?;
+        if !self.tick.goes() {
+            let unset = |errno| RunError::failed("setting a timer of this process", errno);
+            self.tick.start(self.cell.control()).map_err(unset)?;
+        }
         match self.cell.listener().next() {
             Ok(Some(notification)) => self.arrive(notification).map(|()| Heard::News),
             Ok(None) => Ok(Heard::Hint),

@@ -442,7 +442,7 @@ impl Supervisor {
         let turns = state::Turns::new(on, &self.settings, &self.affinity, asked, unnotified.clone());
         let (run, loaders) = turns.run();
         // It would interrupt whatever this thread does next.
-        self.tick.stop().map_err(|errno| RunError::failed("stopping a timer", errno))?;
+        self.tick.stop(cell.control()).map_err(|errno| RunError::failed("stopping a timer", errno))?;
         // One program whose loader is not where the filter has it makes the run worth nothing: once more, all notified.
         if unnotified.as_ref().is_some_and(|range| loaders.iter().any(|other| other != range)) {
             self.settings.learnt.loader_is_elsewhere();

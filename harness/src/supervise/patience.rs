@@ -29,8 +29,17 @@ pub(super) enum Heard {
     Nothing,
     /// A thread is about to settle, or has.
     Hint,
-    /// A thread has come to a call, or the init has said something.
+    /// The init has said something, mostly that somebody has ended.
+    Said,
+    /// A thread has come to a call.
     News,
+}
+
+impl Heard {
+    /// True if a thread has settled otherwise than it was last seen.
+    pub(super) fn is_news(self) -> bool {
+        matches!(self, Heard::Said | Heard::News)
+    }
 }
 
 /// More than the scheduler's tick, which the kernel waits for anyway: the machine's timer is not set for it.

@@ -40,13 +40,13 @@ impl Turns<'_> {
                         patience = self.first_patience();
                         continue;
                     }
-                    Heard::Hint => patience = Patience::FIRST_LOOK,
+                    Heard::Hint | Heard::Said => patience = Patience::FIRST_LOOK,
                     Heard::Nothing => {}
                 }
             }
             let look = self.look()?;
             moving = look.running.is_some();
-            if !look.unchanged.is_empty() && self.listen(Patience::Not)? == Heard::News {
+            if !look.unchanged.is_empty() && self.listen(Patience::Not)?.is_news() {
                 continue;
             }
             // A look is not instant: what changed during it may have woken a thread that was looked at before. So only a

@@ -1,6 +1,7 @@
 //! Hardware breakpoints through perf events (perf_event_open(2)): on an instruction of a thread that others decide about,
 //! with a signal to that thread exactly before it executes the instruction, and its registers at that moment.
 
+use super::descriptors;
 use libc::c_void;
 use nix::errno::Errno;
 use std::fs::File;
@@ -105,23 +106,12 @@ impl Breakpoint {
 
     /// Has the kernel send this signal to the thread when the breakpoint's time comes, in place of what was chosen before.
     pub fn aim(&self, tid: i32, signal: i32) -> Result<(), Errno> {
-        const F_SETSIG: i32 = 10;
-        const F_SETOWN_EX: i32 = 15;
-        const F_OWNER_TID: i32 = 0;
-        let fd = self.fd.as_raw_fd();
-        let owner: [i32; 2] = [F_OWNER_TID, tid];
-        // SAFETY: `owner` is a struct f_owner_ex (two ints) that lives through the call.
-        Errno::result(unsafe { libc::fcntl(fd, F_SETOWN_EX, owner.as_ptr()) })?;
-        // SAFETY: F_SETSIG takes a number.
-        Errno::result(unsafe { libc::fcntl(fd, F_SETSIG, signal) })?;
-        // SAFETY: F_SETFL takes flags.
-        Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFL, libc::O_ASYNC) }).map(drop)
+        descriptors::signal(self.fd.as_fd(), tid, signal)
     }
 
     /// No signal is sent; what is counted goes on.
     pub fn aim_at_nobody(&self) -> Result<(), Errno> {
-        // SAFETY: F_SETFL takes flags.
-        Errno::result(unsafe { libc::fcntl(self.fd.as_raw_fd(), libc::F_SETFL, 0) }).map(drop)
+        descriptors::signal_nobody(self.fd.as_fd())
     }
 
     /// Watches until its time has come once; then it has to be started again.

@@ -5,16 +5,19 @@
 //! nothing, without SA_RESTART. One that comes just before the wait begins is missed, and the next one ends it. It is set
 //! once for many waits: setting a timer can cost more than all else that a wait does.
 
+use super::descriptors;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use std::cell::Cell;
 use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 /// The tick of the thread that made it. It does not go on its own.
 #[derive(Debug)]
 pub struct Tick {
     timer: libc::timer_t,
+    thread: i32,
     every: Duration,
     ticks: Cell<bool>,
 }
@@ -45,30 +48,39 @@ impl Tick {
         };
         pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None)?;
         // SAFETY: all-zero is a valid sigevent; the pointers live through the call, which fills `timer` if it succeeds.
-        let timer = unsafe {
+        let (timer, thread) = unsafe {
+            let thread = libc::gettid();
             let mut event: libc::sigevent = std::mem::zeroed();
             event.sigev_notify = libc::SIGEV_THREAD_ID;
             event.sigev_signo = signal();
-            event.sigev_notify_thread_id = libc::gettid();
+            event.sigev_notify_thread_id = thread;
             let mut timer = MaybeUninit::<libc::timer_t>::uninit();
             Errno::result(libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, timer.as_mut_ptr()))?;
-            timer.assume_init()
+            (timer.assume_init(), thread)
         };
-        Ok(Tick { timer, every, ticks: Cell::new(false) })
+        Ok(Tick { timer, thread, every, ticks: Cell::new(false) })
     }
 
-    /// Starts it, if it does not go.
-    pub fn start(&self) -> Result<(), Errno> {
-        if !self.ticks.get() {
-            self.set(self.every)?;
-            self.ticks.set(true);
-        }
+    /// True if it goes.
+    pub fn goes(&self) -> bool {
+        self.ticks.get()
+    }
+
+    /// Starts it. What comes from this descriptor interrupts its thread as well from now on.
+    pub fn start(&self, heard: BorrowedFd<'_>) -> Result<(), Errno> {
+        descriptors::signal(heard, self.thread, signal())?;
+        self.set(self.every)?;
+        self.ticks.set(true);
         Ok(())
     }
 
-    /// Stops it, if it goes.
-    pub fn stop(&self) -> Result<(), Errno> {
-        if self.ticks.replace(false) { self.set(Duration::ZERO) } else { Ok(()) }
+    /// Stops it, if it goes, and what comes from this descriptor interrupts nobody any more.
+    pub fn stop(&self, heard: BorrowedFd<'_>) -> Result<(), Errno> {
+        if self.ticks.replace(false) {
+            descriptors::signal_nobody(heard)?;
+            self.set(Duration::ZERO)?;
+        }
+        Ok(())
     }
 
     fn set(&self, every: Duration) -> Result<(), Errno> {
@@ -93,15 +105,41 @@ impl Drop for Tick {
 mod tests {
     use super::*;
     use nix::poll::{PollTimeout, poll};
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn a_tick_interrupts_its_own_thread() {
+        let (heard, _other) = UnixStream::pair().unwrap();
         let tick = Tick::new(Duration::from_millis(5)).unwrap();
-        tick.start().unwrap();
+        tick.start(heard.as_fd()).unwrap();
         for _ in 0..3 {
             assert_eq!(poll(&mut [], PollTimeout::from(10_000u16)), Err(Errno::EINTR));
         }
-        tick.stop().unwrap();
+        tick.stop(heard.as_fd()).unwrap();
+        assert!(!tick.goes());
         assert_eq!(poll(&mut [], PollTimeout::ZERO), Ok(0));
+    }
+
+    #[test]
+    fn what_is_said_interrupts_as_well() {
+        let (heard, mut other) = UnixStream::pair().unwrap();
+        let tick = Tick::new(Duration::from_secs(1_000)).unwrap();
+        tick.start(heard.as_fd()).unwrap();
+        let (begin, begun) = std::sync::mpsc::channel();
+        let writer = std::thread::spawn(move || {
+            begun.recv().unwrap();
+            // Until it is interrupted: one that comes before the wait begins is missed.
+            while begun.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                other.write_all(b"x").unwrap();
+                std::thread::yield_now();
+            }
+        });
+        begin.send(()).unwrap();
+        assert_eq!(poll(&mut [], PollTimeout::from(10_000u16)), Err(Errno::EINTR));
+        begin.send(()).unwrap();
+        writer.join().unwrap();
+        tick.stop(heard.as_fd()).unwrap();
     }
 }

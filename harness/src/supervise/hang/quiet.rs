@@ -8,7 +8,7 @@ use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::tree::State;
 use crate::supervise::calls::Wakes;
 use crate::supervise::hang::proof::{Proof, prove, sleepers};
-use crate::supervise::patience::{Heard, Patience};
+use crate::supervise::patience::Patience;
 use crate::supervise::state::Turns;
 use crate::supervise::time::deadline::Deadline;
 use crate::supervise::time::due::{Due, Time};
@@ -139,7 +139,7 @@ impl Turns<'_> {
             }
         }
         // A notification would mean that one of them has only just begun to wait for its answer.
-        Ok(self.listen(Patience::Not)? != Heard::News && still)
+        Ok(!self.listen(Patience::Not)?.is_news() && still)
     }
 
     fn look_at_sleepers(&self) -> Result<Option<Still>, RunError> {
@@ -218,7 +218,7 @@ impl Turns<'_> {
                 break;
             }
             self.interrupted()?;
-            if self.listen(Patience::For(left.min(SLICE)))? == Heard::News || self.woken()? {
+            if self.listen(Patience::For(left.min(SLICE)))?.is_news() || self.woken()? {
                 return Ok(Time::Passed);
             }
         }
