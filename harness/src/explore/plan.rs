@@ -62,6 +62,8 @@ pub struct Plan {
     pub jobs: usize,
     /// When to stop before the budget is used up.
     pub stop: Stop,
+    /// Other searches have their turn as soon as single steps are through in this one, and between two rounds of them.
+    pub in_turns: bool,
     /// Findings that are known. Their schedules are tried when a finding of two or more steps is shrunk.
     pub known: Vec<Known>,
 }
@@ -104,6 +106,7 @@ impl Default for Plan {
             confirm: 10,
             jobs: 1,
             stop: Stop::Never,
+            in_turns: false,
             known: Vec::new(),
         }
     }

@@ -3,10 +3,10 @@
 //! Of every eight schedules seven take one step (besides the signals that every run sends), as long as there is one that
 //! was not tried: in random order, but those first that are likely to matter ([`likely`]), of those what can be done at few places
 //! only ([`rare`]), then those that stand for later ones (NOTE \[Independent calls\] in `independence`), then the ones where a thread has
-//! not been often, and switches to one thread after all others. Where only the first finding is wanted and something is sent, the places
+//! not been often, and switches to one thread after all others. Where other searches wait for their turn and something is sent, the places
 //! where it is sent come before switches that are as likely: these are tried where nothing is sent as well. What may yet be shown to go like another waits for that: a switch to one
 //! thread, or at the entering of a call, NOTE \[Alone\] and NOTE \[Entered alike\] in `twins`. Those at visits of a loop that are not tried first (NOTE \[Loops\] in `loops`) come when the others are used up, half
-//! of the time. The eighth, where more than the first finding is wanted, and all when the single steps are used up, takes two or three: NOTE \[One more step\] in `branches`.
+//! of the time. The eighth, unless other searches wait for their turn, and all when the single steps are used up, takes two or three: NOTE \[One more step\] in `branches`.
 //! Before all of these come those of NOTE \[Opened sleeps\] there. It ends when its runs are used up, or nothing is left.
 
 use super::chance::{pick, planning, runner};
@@ -74,7 +74,7 @@ impl Random {
             let known = space.step(*index).is_some_and(|step| before(&step).is_some());
             let point = space.point(*index);
             let unlikely = !known && !point.is_some_and(|point| likely(&point.site));
-            let sends = space.is_hasty() && !space.acts.is_empty();
+            let sends = space.is_in_turns() && !space.acts.is_empty();
             let aside = sends && space.action(*index).is_none_or(|action| outside(action).is_none());
             // What stands for none but itself, where nothing else tells one from another.
             let alone = unlikely && !space.is_waited_for(*index);
@@ -155,7 +155,7 @@ impl Planner for Random {
                 break;
             }
             self.planned += 1;
-            let one_by_one = space.is_hasty() && !inner;
+            let one_by_one = space.is_in_turns() && !inner;
             let several = several_left && self.planned.is_multiple_of(every) && !one_by_one;
             let alone = !several && !single.is_empty();
             let schedule = if alone {

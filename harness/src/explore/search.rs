@@ -33,8 +33,10 @@ use std::sync::atomic::AtomicBool;
 
 /// Schedules in a round: see NOTE \[Rounds\]. More would learn later, fewer would leave workers idle.
 const ROUND: u64 = 16;
-/// And in one where the first finding is wanted, and other searches have their turn between two.
-const ROUND_TO_FIRST: u64 = 2;
+/// And in one where the first finding is wanted.
+const ROUND_TO_FIRST: u64 = 4;
+/// And where other searches have their turn between two.
+const ROUND_IN_TURN: u64 = 2;
 /// More findings than this nobody reads.
 const MOST_FINDINGS: usize = 32;
 /// So many distinct outcomes are kept.
@@ -294,7 +296,11 @@ impl Search<'_, '_> {
                 let left = planner.budget().saturating_sub(own);
                 let left = left.min(most.saturating_sub(self.state.report.runs));
                 // With no run left, one schedule is planned all the same, to see whether there is one.
-                let most = if self.plan.stop == Stop::FirstFinding { ROUND_TO_FIRST } else { ROUND };
+                let most = match self.plan.stop {
+                    _ if self.plan.in_turns => ROUND_IN_TURN,
+                    Stop::FirstFinding => ROUND_TO_FIRST,
+                    Stop::Never | Stop::KnownFound => ROUND,
+                };
                 let size = usize::try_from(left.clamp(1, most)).unwrap_or(1);
                 let round = planner.round(&self.state.space, &tried, size)?;
                 if round.is_empty() {

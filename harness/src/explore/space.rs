@@ -16,7 +16,7 @@
 use super::code::{Beside, Neighbours};
 use super::independence::{Independence, is_asked, preceding};
 use super::partition::Partition;
-use super::plan::{Plan, Stop};
+use super::plan::Plan;
 use super::reference::Reference;
 use super::steps::{is_entering, outside, rank, taken, times, weight};
 use super::twins::Twins;
@@ -54,8 +54,8 @@ pub(super) struct Space {
     ranks: HashMap<Label, usize>,
     sweeps: bool,
     part: Option<Partition>,
-    /// Only the first finding is wanted.
-    hasty: bool,
+    /// Other searches have their turn as soon as single steps are through here.
+    in_turns: bool,
     neighbours: Option<Arc<dyn Neighbours>>,
     /// The numbers of points that are not tried first: NOTE \[Loops\] in `loops`.
     inner: HashSet<usize>,
@@ -94,7 +94,7 @@ impl Space {
             ranks: plan.code.spots().map(|spot| (spot.place, spot.rank)).collect(),
             sweeps: !plan.code.functions.is_empty() || reference.executed.library > 0,
             part: plan.part,
-            hasty: plan.stop == Stop::FirstFinding,
+            in_turns: plan.in_turns,
             neighbours: plan.code.neighbours.clone(),
             inner: HashSet::new(),
             twins: plan.prune.then(Twins::default),
@@ -270,9 +270,9 @@ impl Space {
         self.sweeps
     }
 
-    /// True if only the first finding is wanted.
-    pub(super) fn is_hasty(&self) -> bool {
-        self.hasty
+    /// True if other searches have their turn as soon as single steps are through here.
+    pub(super) fn is_in_turns(&self) -> bool {
+        self.in_turns
     }
 
     /// The part of the search that is made here, where it is split.

@@ -56,7 +56,14 @@ impl Args {
         let how = How { plan: asked, ..how.clone() };
         let asked = self.asked(section, &Strategy::defaults(runs.unwrap_or(RUNS)));
         let plan = how.plan(&asked, tty && section.send.is_empty(), code);
-        Plan { runs: share.runs, settles, handler_runs: self.handler_runs, part: self.partition, ..plan }
+        Plan {
+            runs: share.runs,
+            in_turns,
+            settles,
+            handler_runs: self.handler_runs,
+            part: self.partition,
+            ..plan
+        }
     }
 
     /// What a person does at the terminal in every run.
