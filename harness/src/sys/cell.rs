@@ -290,14 +290,16 @@ impl Cell {
     }
 
     /// True if the init has ended, and with it everything in the cell. Its end of the socket is closed before the kernel
-    /// ends the others, so whoever sees one of them vanish for that reason can see this.
+    /// ends the others, so whoever sees one of them vanish for that reason can see this. An init that is alone gives up its filter
+    /// first of all: then nobody is left who could call.
     pub fn is_gone(&self) -> bool {
-        let mut polled = [PollFd::new(self.control.as_fd(), PollFlags::empty())];
+        let ends = [self.control.as_fd(), self.listener.as_fd()];
+        let mut polled = ends.map(|end| PollFd::new(end, PollFlags::empty()));
         let hung_up = |polled: &PollFd<'_>| polled.revents().is_some_and(|events| !events.is_empty());
         loop {
             match poll(&mut polled, PollTimeout::ZERO) {
                 Err(Errno::EINTR) => {}
-                Ok(_) => return hung_up(&polled[0]),
+                Ok(_) => return polled.iter().any(hung_up),
                 Err(_) => return false,
             }
         }
