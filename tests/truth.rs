@@ -196,6 +196,17 @@ fn a_parent_that_an_end_of_file_wakes_before_sigchld() {
     }
 }
 
+/// The kernel sends to all of a group at once, and who waits for another of them is woken by both.
+#[test]
+fn a_parent_in_a_group_that_is_signalled_is_not_said_to_be_woken_by_its_child_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = supervised::build("parents.c", &[], folder.path());
+    for run in runs(&[program.to_str().unwrap(), "family"], folder.path(), 10) {
+        let why = "p0.1 may have been woken by the end of its child before it was sent SIGTERM";
+        assert_eq!(run.taint.as_deref(), Some(why));
+    }
+}
+
 /// kill(2) with -1 means everybody, so it is not tried bare.
 #[test]
 fn a_parent_that_signals_everybody() {

@@ -200,6 +200,25 @@ static void everybody(void) {
     for (int n = 0; n < 3; n++) ends(children[n]);
 }
 
+// A group of two: one that waits for the other.
+static void family(void) {
+    pid_t child = fork();
+    if (child == 0) {
+        setpgid(0, 0);
+        if (fork() == 0) {
+            signal(SIGTERM, SIG_DFL);
+            for (;;) pause();
+        }
+        signal(SIGTERM, on_sigchld);
+        while (wait(NULL) == -1 && errno == EINTR);
+        _exit(7);
+    }
+    setpgid(child, child);
+    sleep(1);
+    kill(-child, SIGTERM);
+    say("family", WEXITSTATUS(reap(child)));
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
@@ -207,7 +226,7 @@ int main(int argc, char **argv) {
     } all[] = {
         {"one", one}, {"busy", busy}, {"ten", ten}, {"group", group}, {"stops", stops}, {"ways", ways},
         {"grandchildren", grandchildren}, {"end of file", end_of_file}, {"stubborn", stubborn},
-        {"everybody", everybody},
+        {"everybody", everybody}, {"family", family},
     };
     sigaction(SIGCHLD, &(struct sigaction){.sa_handler = on_sigchld}, NULL);
     for (size_t n = 0; argc > 1 && n < sizeof all / sizeof *all; n++)

@@ -67,19 +67,31 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
             }
         }
         let name = launch.argv.first().cloned().unwrap_or_default();
-        complain(format_args!("watching {name}: it is explored again when it changes (Ctrl-C ends)"));
+        let watches =
+            || complain(format_args!("watching {name}: it is explored again when it changes (Ctrl-C ends)"));
+        let has_changed = || warn(format_args!("\n{name} has changed"));
+        watches();
         loop {
             if !watched.wait()? {
                 return Ok(Exit::Interrupted);
             }
             // A script's interpreter may be another one now.
             match args.launch() {
-                Ok(again) => launch = again,
-                Err(_) => continue,
+                Ok(again) => {
+                    launch = again;
+                    break;
+                }
+                // It is being built.
+                Err(_) if access(&launch.file, AccessFlags::X_OK).is_err() => {}
+                Err(Stop { message, .. }) => {
+                    has_changed();
+                    complain(format_args!("sigrace: {message}"));
+                    watched.look(vec![launch.file.clone()]);
+                    watches();
+                }
             }
-            break;
         }
-        warn(format_args!("\n{name} has changed"));
+        has_changed();
     }
 }
 

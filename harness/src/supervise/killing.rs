@@ -51,6 +51,7 @@ impl Turns<'_> {
             Addressed::Thread(thread) => (vec![self.tree.thread(*thread).process], Some(*thread)),
         };
         let mut all_done = !targets.is_empty();
+        let (mut ended, mut others) = (Vec::new(), Vec::new());
         for target in targets {
             if thread.is_none() {
                 self.check_choice(target, signal)?;
@@ -58,14 +59,46 @@ impl Turns<'_> {
             self.signalled(target);
             let effect = if target == caller { None } else { self.effect_on(id, target, thread, signal)? };
             match effect {
-                Some(effect) => self.bring_about(target, signal, effect)?,
-                None => all_done = false,
+                Some(effect) => {
+                    self.bring_about(target, signal, effect)?;
+                    ended.extend((effect == Effect::Ends).then_some(target));
+                }
+                None => {
+                    all_done = false;
+                    others.push(target);
+                }
             }
         }
+        self.note_woken_before(signal, &ended, &others)?;
         // Whoever was ended may have been reaped by now: then the call would not find it.
         let listener = self.cell.listener();
         let answer = if all_done { held.succeed(listener, 0) } else { held.proceed(listener) };
         self.answered(id, answer)
+    }
+
+    /// The kernel sends a signal to all of a group before any of them goes on. Here those have ended that end by it, and a parent that
+    /// sleeps, and handles it, may have been woken by that before it is sent the signal.
+    fn note_woken_before(
+        &mut self,
+        signal: Signal,
+        ended: &[ProcessId],
+        others: &[ProcessId],
+    ) -> Result<(), RunError> {
+        for parent in ended.iter().filter_map(|child| self.tree.process(*child).parent) {
+            let Some(thread) = self.tree.live_thread_of(parent).filter(|_| others.contains(&parent)) else {
+                continue;
+            };
+            let Some(status) = self.proc_status(thread)? else { continue };
+            let asleep =
+                self.tree.threads_of(parent).any(|id| matches!(self.tree.thread(id).state, State::Asleep(_)));
+            if asleep && !status.blocked.union(status.ignored).contains(signal) {
+                let name = &self.tree.process(parent).name;
+                self.doubts.taint(format!(
+                    "{name} may have been woken by the end of its child before it was sent {signal}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The thread with this number in the run's namespace.
