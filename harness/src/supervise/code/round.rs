@@ -7,7 +7,8 @@
 //!
 //! NOTE \[Goes round\] So it waits, as a sleeper does, only that it burns a CPU: for a signal, or for memory that others have. If there are
 //! others that could go on it is held in its loop, at one instruction, until they have; where the kernel would have divided the CPU among them,
-//! the loop could not tell how often it went round. If there are none, what it waits for is a time that runs out, and that comes at once. If
+//! the loop could not tell how often it went round. If there are none, what it waits for is a time that runs out, and on a clock of the run's own
+//! that comes at once. If
 //! there is none of these either, and it is the only thread that is left, with no timer and no memory that others have, it goes round for ever.
 
 use crate::code::Place as CodePlace;
@@ -99,6 +100,10 @@ impl Turns<'_> {
             return self.hold_in_round(id, round).map(|()| None);
         }
         if let Some(earliest) = self.earliest() {
+            // On the machine's clock it has to come there as well.
+            if !self.clock.is_virtual() {
+                return Ok(None);
+            }
             // What comes of it may end the loop, or not.
             self.code.suspect = None;
             return self.run_out_beside(id, earliest).map(|()| None);
