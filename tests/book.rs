@@ -5,7 +5,7 @@
 mod found;
 mod script;
 
-use found::{AT_TERMINAL, FOUND, WHEN_TOLD};
+use found::{AT_TERMINAL, FOUND, IN_OTHER_LANGUAGES, WHEN_TOLD};
 use regex::Regex;
 use sigrace::copies;
 use std::collections::BTreeSet;
@@ -83,7 +83,8 @@ fn what_the_pages_say_of_each_pair_is_so() {
             let most = scenario.finds.iter().map(|known| known.schedule.steps.len()).max();
             let most = most.map_or("none: a warning".to_owned(), |most| most.to_string());
             assert_eq!(*steps, most, "{family}/{name}");
-            let found = FOUND.iter().chain(&AT_TERMINAL).any(|(one, _)| one == name);
+            let in_c = FOUND.iter().chain(&AT_TERMINAL).map(|(one, _)| one);
+            let found = in_c.chain(IN_OTHER_LANGUAGES.iter().map(|(one, ..)| one)).any(|one| one == name);
             let told = WHEN_TOLD.iter().find(|(one, ..)| one == name).map(|(_, _, words)| words.join(" "));
             match (found, told) {
                 (true, _) => assert_eq!(alone, "yes", "{family}/{name}"),

@@ -32,6 +32,17 @@ fn a_loop_that_changes_nothing_waits_until_others_have_gone_on() {
     }
 }
 
+#[test]
+fn who_waits_in_a_loop_is_said_to_burn_a_cpu() {
+    let folder = script::folder_with_fixture("sound/busy_wait.c");
+    let output = script::sigrace(folder.path(), &["explore", "--seed", "1", "--runs", "5", "--", "./prog"]);
+    script::ends(&output, 0);
+    let text = script::stdout(&output);
+    let said =
+        |line: &str| line.starts_with("p0 waits at main+0x") && line.ends_with(" in a loop that burns a CPU");
+    assert_eq!(text.lines().filter(|line| said(line)).count(), 1, "{text}");
+}
+
 /// Not after so long a time: what it computes meanwhile is nothing.
 #[test]
 fn a_loop_that_changes_nothing_waits_for_a_time_as_a_sleep_does() {

@@ -5,8 +5,9 @@ mod found;
 mod script;
 
 use fixtures::{build, build_text, explore, fixtures};
-use found::{AT_TERMINAL, FOUND, WHEN_TOLD, WITH_CLIENTS};
+use found::{AT_TERMINAL, FOUND, IN_OTHER_LANGUAGES, WHEN_TOLD, WITH_CLIENTS};
 use script::{ends, stderr, stdout};
+use sigrace::copies;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,6 +37,36 @@ fn what_is_broken_is_found() {
 #[test]
 fn what_is_broken_at_a_terminal_is_found() {
     are_found(&AT_TERMINAL, &[]);
+}
+
+#[test]
+fn what_is_broken_in_other_languages_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, what, command) in IN_OTHER_LANGUAGES {
+        let python = fixtures("broken").join(name).with_extension("py");
+        if python.exists() {
+            fs::copy(&python, folder.path().join(python.file_name().unwrap())).unwrap();
+        } else {
+            let mut go = Command::new("go");
+            go.args(["build", "-o", name]).arg(fixtures("broken").join(name).with_extension("go"));
+            go.env("CGO_ENABLED", "0").current_dir(folder.path());
+            match copies::output(&mut go) {
+                Ok(built) => assert!(built.status.success(), "{}", stderr(&built)),
+                Err(error) => {
+                    println!("no Go: {error}");
+                    continue;
+                }
+            }
+        }
+        if !folder.path().join(command[0]).exists() {
+            println!("no {}", command[0]);
+            continue;
+        }
+        let words = ["explore", "--seed", "1", "--trace-dir", "traces", "--first", "--"];
+        let output = script::sigrace(folder.path(), &[&words, command].concat());
+        ends(&output, 100);
+        assert!(stdout(&output).contains(&format!(": {what}\n")), "{}", stdout(&output));
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod apart;
+mod busy_wait;
 mod coalesced;
 mod crash;
 mod diverged;
@@ -23,6 +24,7 @@ mod search;
 mod words;
 
 pub use apart::told_apart;
+pub use busy_wait::busy_waits;
 pub use diverged::diverged;
 pub use extent::Extent;
 pub use html::html;

@@ -31,6 +31,7 @@ impl Done {
             undisturbed(reference),
             show::outcome_words(&reference.run.outcome)
         );
+        text += &show::busy_waits(&reference.run);
         if let Some(passed) = self.passed_by() {
             text += &format!("{passed}\n");
         }
