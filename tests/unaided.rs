@@ -7,7 +7,7 @@ mod script;
 use fixtures::{build, build_text, explore, fixtures};
 use found::{AT_TERMINAL, FOUND, IN_OTHER_LANGUAGES, WHEN_TOLD, WITH_CLIENTS};
 use script::{ends, stderr, stdout};
-use sigrace::copies;
+use sigrace::compile::{self, CompileError};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,15 +47,13 @@ fn what_is_broken_in_other_languages_is_found() {
         if python.exists() {
             fs::copy(&python, folder.path().join(python.file_name().unwrap())).unwrap();
         } else {
-            let mut go = Command::new("go");
-            go.args(["build", "-o", name]).arg(fixtures("broken").join(name).with_extension("go"));
-            go.env("CGO_ENABLED", "0").current_dir(folder.path());
-            match copies::output(&mut go) {
-                Ok(built) => assert!(built.status.success(), "{}", stderr(&built)),
-                Err(error) => {
-                    println!("no Go: {error}");
+            match compile::compile(&fixtures("broken").join(name).with_extension("go"), None) {
+                Ok(program) => drop(fs::copy(program, folder.path().join(name)).unwrap()),
+                Err(CompileError::NoGo(why)) => {
+                    println!("no Go: {why}");
                     continue;
                 }
+                Err(error) => panic!("{error}"),
             }
         }
         if !folder.path().join(command[0]).exists() {

@@ -221,7 +221,7 @@ fn source(name: &Path, folder: &Path) -> Result<PathBuf, ResolveError> {
 }
 
 /// Finds the file of a program, as execvp(3) does, and makes sure that it can be run.
-fn executable(name: &str, path: &str, cwd: &Path) -> Result<PathBuf, ResolveError> {
+pub(crate) fn executable(name: &str, path: &str, cwd: &Path) -> Result<PathBuf, ResolveError> {
     if name.contains('/') {
         let file = cwd.join(name);
         return match runnable(&file) {
