@@ -344,7 +344,8 @@ fn a_program_that_never_makes_a_call_is_no_fault_of_the_harness() {
     let output = sigrace(folder.path(), &["points", "--", "./silent"]);
     ends(&output, 102);
     assert!(
-        stderr(&output).contains("waiting for its first system call: none came within"),
+        stderr(&output)
+            .contains("waiting for its first system call: none came within 10 seconds of CPU time"),
         "{}",
         stderr(&output)
     );

@@ -11,7 +11,7 @@ use super::{RunError, unmade};
 use crate::supervise::books::clients::Started;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::hang::proof::{Proof, prove};
-use crate::supervise::patience::{BIRTH, Patience};
+use crate::supervise::patience::{Patience, UnderWay};
 use crate::supervise::state::Turns;
 use crate::supervise::time::due::Due;
 use crate::trace::{ClientEnd, End, Sleeper};
@@ -116,11 +116,10 @@ impl Turns<'_> {
         let launch = &self.settings.clients[number];
         let outputs = self.cell.start_client(number).map_err(|error| unmade(error, launch))?;
         let name = self.clients.add(number, outputs, self.settings.limits.output);
-        let begun = Instant::now();
+        let mut wait = UnderWay::new();
         while self.clients.coming.is_some() && self.course.failed_start.is_none() {
             self.listen(Patience::ForNews)?;
-            self.interrupted()?;
-            if begun.elapsed() > BIRTH {
+            if self.is_overdue(&mut wait)? {
                 return Err(RunError::Fault(format!("client {name} was not seen to start")));
             }
         }

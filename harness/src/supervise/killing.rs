@@ -11,13 +11,12 @@ use crate::signal::{DefaultAction, Signal};
 use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::tree::State;
-use crate::supervise::patience::BIRTH;
+use crate::supervise::patience::UnderWay;
 use crate::supervise::state::Turns;
 use crate::supervise::time::wait::WaitEnd;
 use crate::sys::pidfd::{self, PidFd};
 use crate::sys::procfs::{Doing, Status as ProcStatus};
 use nix::errno::Errno;
-use std::time::Instant;
 use syscalls::Sysno;
 
 /// Whom a call sends a signal.
@@ -292,9 +291,9 @@ impl Turns<'_> {
                 }
             }
         }
-        let begun = Instant::now();
+        let mut wait = UnderWay::new();
         while !self.has_come_about(target, effect)? {
-            if begun.elapsed() > BIRTH {
+            if self.is_overdue(&mut wait)? {
                 return Err(RunError::Fault(format!("{signal} was sent to {name}, and nothing came of it")));
             }
             self.give_way()?;

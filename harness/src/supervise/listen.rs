@@ -3,9 +3,11 @@
 use super::{RunError, unmade};
 use crate::supervise::books::seat::Seat;
 use crate::supervise::books::tree::{Process, State, Thread};
-use crate::supervise::patience::{BIRTH, Heard, NEWS, Patience};
+use crate::supervise::patience::{Heard, NEWS, Patience, SILENCE, UnderWay};
 use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
+use crate::sys::procfs;
+use crate::sys::timer::{self, CpuClock};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
@@ -147,13 +149,35 @@ impl Turns<'_> {
         Ok(())
     }
 
-    /// The program is there, or was, and nothing of it can be seen: a static program need not make any call.
-    fn unseen(&self, reason: &str) -> RunError {
-        RunError::Start {
-            file: self.settings.launch.file.display().to_string(),
-            stage: "waiting for its first system call".to_owned(),
-            reason: reason.to_owned(),
+    /// Nothing of the program has been seen yet. An error if nothing ever will: a static program need not make any call, and then it
+    /// computes; and where it does not, something else is wrong.
+    fn unseen(&self, wait: &mut UnderWay) -> Result<(), RunError> {
+        let file = || self.settings.launch.file.display().to_string();
+        let overdue = self.is_overdue(wait)?;
+        let started = procfs::children(self.cell.init());
+        let started = started.map_err(|error| {
+            RunError::failed(format!("looking for the process that becomes {}", file()), error)
+        })?;
+        // It may be gone by now.
+        let used = started.first().and_then(|pid| timer::cpu_time(*pid, CpuClock::Exact).ok());
+        if used.is_some_and(|used| used > SILENCE) {
+            return Err(RunError::Start {
+                file: file(),
+                stage: "waiting for its first system call".to_owned(),
+                reason: format!("none came within {} seconds of CPU time", SILENCE.as_secs()),
+            });
         }
+        if overdue {
+            let state = match started.first() {
+                Some(pid) => format!("its process {}", procfs::standing(*pid)),
+                None => format!(
+                    "the init, which has not made its process, {}",
+                    procfs::standing(self.cell.init())
+                ),
+            };
+            return Err(RunError::Fault(format!("{} was not seen to start: {state}", file())));
+        }
+        Ok(())
     }
 
     /// Has the program started.
@@ -161,11 +185,10 @@ impl Turns<'_> {
         self.begin_dates()?;
         let terminal = self.cell.go().map_err(|error| unmade(error, &self.settings.launch))?;
         self.seat = terminal.map(Seat::new).transpose()?;
+        let mut wait = UnderWay::new();
         while self.tree.threads.is_empty() && self.course.failed_start.is_none() {
-            self.listen(Patience::ForNews)?;
-            self.interrupted()?;
-            if self.course.started.elapsed() > BIRTH {
-                return Err(self.unseen(&format!("none came within {} seconds", BIRTH.as_secs())));
+            if self.listen(Patience::ForNews)? == Heard::Nothing {
+                self.unseen(&mut wait)?;
             }
         }
         match self.course.failed_start.take() {

@@ -3,14 +3,12 @@
 use super::RunError;
 use crate::supervise::books::ids::ProcessId;
 use crate::supervise::books::tree::Process;
+use crate::supervise::patience::UnderWay;
 use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::{End, ExecBlocked, Outcome, Row, Took};
-use std::time::{Duration, Instant};
-
-/// Ending what is left takes no longer than this, unless something is wrong with the machine.
-const CLEANING: Duration = Duration::from_secs(20);
+use std::time::Duration;
 
 impl Turns<'_> {
     /// Notes what there is, ends all of it, and tells.
@@ -100,7 +98,7 @@ impl Turns<'_> {
         let living = self.tree.processes.iter().filter(|process| !process.ended());
         let living: Vec<i32> = living.map(|process| process.own_pid).collect();
         self.cell.end_all(&living).map_err(fault)?;
-        let begun = Instant::now();
+        let mut wait = UnderWay::new();
         loop {
             while let Some(message) = self.cell.message().map_err(fault)? {
                 match message {
@@ -114,7 +112,7 @@ impl Turns<'_> {
                     Message::Failed(..) => {}
                 }
             }
-            if begun.elapsed() > CLEANING {
+            if self.is_overdue(&mut wait)? {
                 return Err(RunError::Fault("some process of the run cannot be ended".to_owned()));
             }
             self.wait_for_init()?;

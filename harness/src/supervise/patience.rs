@@ -1,9 +1,38 @@
 //! How waits pass, and how long they last at most.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// What was announced and is not seen within this time is a fault of the harness.
-pub(super) const BIRTH: Duration = Duration::from_secs(10);
+/// A program that has computed for so long without any call will make none.
+pub(super) const SILENCE: Duration = Duration::from_secs(10);
+
+/// A wait for what is under way. It comes after microseconds; on a machine that has come to a standstill, or has far too much to
+/// do, after many seconds. Nothing can be said of the program then, so it is waited for.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    since: Instant,
+    looks: u32,
+}
+
+impl UnderWay {
+    /// What has not come by then is a fault of the harness.
+    const MOST: Duration = Duration::from_secs(60);
+    /// Nor is it one before so many looks in vain: this process may have stood still as well.
+    const LOOKS: u32 = 1000;
+
+    pub(super) fn new() -> UnderWay {
+        UnderWay { since: Instant::now(), looks: 0 }
+    }
+
+    /// It was looked for in vain once more. True if it will not come.
+    pub(super) fn is_overdue(&mut self) -> bool {
+        self.looks = self.looks.saturating_add(1);
+        self.is_long(self.since.elapsed())
+    }
+
+    fn is_long(&self, time: Duration) -> bool {
+        self.looks >= UnderWay::LOOKS && time > UnderWay::MOST
+    }
+}
 
 /// How a wait for threads to settle passes. NOTE \[Timers\] Setting the machine's timer is dear, above all in a virtual
 /// machine, where it can cost more than all else that is done for one point. So it is not set where something will be told;
@@ -72,5 +101,20 @@ impl Patience {
             Patience::ForNews | Patience::ForCall | Patience::Yield(_) => NEWS,
             Patience::For(time) => time,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_under_way_is_overdue_after_much_time_and_many_looks() {
+        let mut wait = UnderWay::new();
+        let (short, long) = (UnderWay::MOST, UnderWay::MOST + Duration::from_secs(1));
+        wait.looks = UnderWay::LOOKS - 1;
+        assert!(!wait.is_long(long));
+        wait.looks = UnderWay::LOOKS;
+        assert!(wait.is_long(long) && !wait.is_long(short));
     }
 }

@@ -12,7 +12,7 @@ use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::news::News;
 use crate::supervise::books::tree::{State, Thread};
 use crate::supervise::calls::{self, Wakes};
-use crate::supervise::patience::{BIRTH, Heard, Patience};
+use crate::supervise::patience::{Heard, Patience, UnderWay};
 use crate::supervise::state::Turns;
 use crate::supervise::time::deadline::Deadline;
 use crate::supervise::time::due::Due;
@@ -28,7 +28,7 @@ impl Turns<'_> {
     /// Returns when all threads are settled; an end if the run is over because one never will.
     pub(super) fn settle(&mut self) -> Result<Option<End>, RunError> {
         let mut patience = self.first_patience();
-        let begun = Instant::now();
+        let mut birth = UnderWay::new();
         let mut moving = false;
         loop {
             // A held thread that runs for a moment will not tell when it is through, and it may be waiting for this CPU.
@@ -63,11 +63,12 @@ impl Turns<'_> {
                 return Ok(None);
             }
             self.interrupted()?;
-            if let Some(end) = self.limits(look.running)? {
-                return Ok(Some(end));
-            }
-            if self.tree.birth.is_some() && begun.elapsed() > BIRTH {
-                return Err(RunError::Fault("a process or thread was made but never seen".to_owned()));
+            let unseen = self.tree.birth.is_some();
+            match self.limits(look.running)? {
+                Some(End::TimedOut) if unseen => return Err(never_seen()),
+                Some(end) => return Ok(Some(end)),
+                None if unseen && birth.is_overdue() => return Err(never_seen()),
+                None => {}
             }
             patience = patience.longer();
         }
@@ -299,10 +300,10 @@ impl Turns<'_> {
         let root = self.tree.process(process).parent.is_none();
         if root {
             // The init is its parent, and tells how it ended.
-            let begun = Instant::now();
+            let mut wait = UnderWay::new();
             while !self.tree.process(process).reaped_by_init {
                 self.listen(Patience::ForNews)?;
-                if begun.elapsed() > BIRTH {
+                if self.is_overdue(&mut wait)? {
                     let name = &self.tree.process(process).name;
                     return Err(RunError::Fault(format!("the init did not tell how {name} ended")));
                 }
@@ -520,4 +521,8 @@ enum Found {
     Asleep(Inside),
     Stopped,
     Ended,
+}
+
+fn never_seen() -> RunError {
+    RunError::Fault("a process or thread was made but never seen".to_owned())
 }

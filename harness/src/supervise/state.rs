@@ -22,6 +22,7 @@ use crate::supervise::code::results::Results;
 use crate::supervise::code::seen::Seen;
 use crate::supervise::code::suspect::Suspect;
 use crate::supervise::output::Written;
+use crate::supervise::patience::UnderWay;
 use crate::supervise::time::armed::CpuTimer;
 use crate::supervise::time::clock::Clock;
 use crate::supervise::time::dates::Dates;
@@ -223,6 +224,12 @@ impl<'a> Turns<'a> {
 
     pub(super) fn interrupted(&self) -> Result<(), RunError> {
         if self.settings.cancel.load(Ordering::Relaxed) { Err(RunError::Interrupted) } else { Ok(()) }
+    }
+
+    /// What is waited for was looked for in vain once more. True if it will not come.
+    pub(super) fn is_overdue(&self, wait: &mut UnderWay) -> Result<bool, RunError> {
+        self.interrupted()?;
+        Ok(wait.is_overdue())
     }
 
     pub(super) fn event(&mut self, thread: ThreadId, what: What) {

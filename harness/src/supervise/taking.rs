@@ -19,11 +19,10 @@ use super::RunError;
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::tree::State;
-use crate::supervise::patience::BIRTH;
+use crate::supervise::patience::UnderWay;
 use crate::supervise::state::Turns;
 use crate::supervise::time::wait::{Kind, Wait};
 use crate::sys::procfs::{Doing, Status as ProcStatus};
-use std::time::Instant;
 
 impl Turns<'_> {
     /// What of the pending signals this held thread takes when it is let go: see NOTE \[Chosen\].
@@ -35,13 +34,13 @@ impl Turns<'_> {
 
     /// True if a thread that waits for an answer has been marked: it has something to look at before it goes on.
     fn is_marked(&self, id: ThreadId) -> Result<bool, RunError> {
-        let begun = Instant::now();
+        let mut wait = UnderWay::new();
         loop {
             match self.doing(id)? {
                 Doing::Uninterruptible => return Ok(true),
                 Doing::Sleeping | Doing::Stopped | Doing::Ended => return Ok(false),
                 // The signal wakes it, and it sleeps on in the other way.
-                Doing::Running if begun.elapsed() < BIRTH => self.give_way()?,
+                Doing::Running if !self.is_overdue(&mut wait)? => self.give_way()?,
                 Doing::Running => {
                     let name = &self.tree.thread(id).name;
                     return Err(RunError::Fault(format!("{name} does not come to rest, and is held")));

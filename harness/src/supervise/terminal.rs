@@ -13,7 +13,7 @@ use crate::signal::Signal;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::seat::Seat;
 use crate::supervise::group::Members;
-use crate::supervise::patience::{BIRTH, NEWS};
+use crate::supervise::patience::{NEWS, UnderWay};
 use crate::supervise::state::Turns;
 use crate::sys::modes::Modes;
 use crate::sys::pidfd::Duplicate;
@@ -22,7 +22,6 @@ use crate::trace::{Acts, Foreground, TerminalLeft};
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
 
 fn fault(doing: &str, errno: Errno) -> RunError {
     RunError::Fault(format!("{doing} the run's terminal: {errno}"))
@@ -195,9 +194,9 @@ impl Turns<'_> {
             // What causes a signal has output go on as well.
             seat.stopped = modes.stops_output(byte).unwrap_or(seat.stopped && signal.is_none());
         }
-        let begun = Instant::now();
+        let mut wait = UnderWay::new();
         while terminal::flush(seat.terminal.program()) && signal.is_some() {
-            if begun.elapsed() > BIRTH {
+            if wait.is_overdue() {
                 self.doubts.taint("a character that was typed was not taken in".to_owned());
                 break;
             }

@@ -437,7 +437,7 @@ fn start(orders: &Orders) -> Result<i32, CellError> {
 
 /// Waits for a message of the init that brings descriptors: of this kind, or that a stage failed.
 fn receive_sent(control: BorrowedFd<'_>, kind: Kind) -> Result<Sent, CellError> {
-    const WAIT: Duration = Duration::from_secs(10);
+    const WAIT: Duration = Duration::from_secs(60);
     let stage = Stage::Answer;
     let mut polled = [PollFd::new(control, PollFlags::POLLIN)];
     let begun = Instant::now();

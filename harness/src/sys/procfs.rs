@@ -141,6 +141,17 @@ fn listed_from(pid: i32, first: i32) -> io::Result<Vec<i32>> {
     Ok(listed)
 }
 
+/// What a process is doing, in words of proc(5), to be told of one that does not do what it should.
+pub fn standing(pid: i32) -> String {
+    let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}"));
+    let said = |file: &str| read(file).map_or_else(|error| error.to_string(), |text| text.trim().to_owned());
+    let state = read("status").map(|text| {
+        text.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or_default().trim().to_owned()
+    });
+    let state = state.unwrap_or_else(|error| error.to_string());
+    format!("is {state}, sleeps in {}, ran and waited for {}", said("wchan"), said("schedstat"))
+}
+
 /// True if this process's own are found from each number on, as they are in the whole list.
 fn is_listed_by_number() -> io::Result<bool> {
     let own = std::process::id() as i32;
