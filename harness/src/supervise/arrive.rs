@@ -131,7 +131,8 @@ impl Turns<'_> {
     }
 
     fn hold(&mut self, id: ThreadId, held: Held) {
-        self.tree.thread_mut(id).state = State::Held(held);
+        let thread = self.tree.thread_mut(id);
+        (thread.state, thread.stale) = (State::Held(held), thread.dirty);
         self.journal.news.push((id, News::Held));
     }
 

@@ -24,7 +24,7 @@ impl Turns<'_> {
     pub(super) fn enter(&mut self, id: ThreadId, others: &[ThreadId]) -> Result<Option<Point>, RunError> {
         let State::Held(held) = &self.tree.thread(id).state else { return Ok(None) };
         let Place::Before(call, nth) = held.place() else { return Ok(None) };
-        if !calls::of(call).is_noted_afterwards() {
+        if !calls::of(call).is_noted_afterwards() || !self.tree.process_of(id).may_catch {
             return Ok(None);
         }
         let thread = self.tree.thread(id);

@@ -96,6 +96,7 @@ impl Turns<'_> {
         process.program.clone_from(&file);
         process.entry = found[2].unwrap_or(0);
         process.handlers = Default::default();
+        process.may_catch = false;
         (process.ever_caught, process.lapsed) = (SignalSet::EMPTY, SignalSet::EMPTY);
         self.code.lookout.new_program(self.tree.thread(id).process);
         self.journal.news.push((id, News::Told(What::Exec(name))));

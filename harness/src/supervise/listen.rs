@@ -45,9 +45,6 @@ impl Turns<'_> {
         let wrote = fds[2..told].iter().any(came);
         let died = fds[told..dying].iter().any(came);
         let sprung = fds[dying..springing].iter().any(came);
-        if fds[springing..].iter().any(came) {
-            given(cell.giving_way.take_answer())?;
-        }
         self.code.parking |= sprung;
         if notified {
             match cell.listener().receive().map_err(not_received)? {

@@ -166,6 +166,8 @@ impl Turns<'_> {
             self.note_handler(id, sysno, &held.args())?;
         }
         let process = self.tree.thread(id).process;
+        self.tree.process_mut(process).may_catch |=
+            call.sysno() == Some(Sysno::rt_sigaction) && held.args()[1] != 0;
         let Some(sysno) = call.sysno() else {
             let answer = held.proceed(self.cell.listener());
             return self.answered(id, answer);
@@ -333,6 +335,10 @@ impl Turns<'_> {
         } else {
             BirthKind::Fork
         };
+        if has(libc::CLONE_SIGHAND) && kind != BirthKind::Thread {
+            // What the one installs, the other has.
+            self.tree.process_mut(self.tree.thread(id).process).may_catch = true;
+        }
         self.kernel.shares_memory |= matches!(kind, BirthKind::Thread | BirthKind::Shared);
         let owner = self.memory_of(self.tree.thread(id).process);
         let plant = self.plant(owner, id, held.ip())?;

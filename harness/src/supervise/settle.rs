@@ -50,14 +50,21 @@ impl Turns<'_> {
                 continue;
             }
             // A look is not instant: what changed during it may have woken a thread that was looked at before. So only a
-            // look that finds nothing new is believed.
-            let settled = look.running.is_none() && look.found.is_empty() && !self.birth_pending()?;
+            // look that finds nothing new is believed, unless there is no other.
+            let new = match &look.found[..] {
+                [] => false,
+                [(_, Found::Asleep(_))] => self.tree.live_threads() > 1,
+                _ => true,
+            };
+            let settled = look.running.is_none() && !new && !self.birth_pending()?;
             self.commit(look.found)?;
             if settled && self.going.guard.is_none() {
                 // Whom a signal wakes, it wakes as it is sent.
                 for id in look.unchanged {
                     let thread = self.tree.thread_mut(id);
-                    (thread.stale, thread.dirty) = (false, false);
+                    thread.stale = false;
+                    // What a held thread takes is looked at when it is let go.
+                    thread.dirty &= matches!(thread.state, State::Held(_));
                 }
                 self.code.parking = false;
                 return Ok(None);
@@ -119,7 +126,7 @@ impl Turns<'_> {
             let dirty = thread.dirty;
             match &thread.state {
                 State::Ended => {}
-                State::Held(_) if !dirty => {}
+                State::Held(_) if !thread.stale => {}
                 State::Waiting(..) | State::Asleep(_) | State::Stopped if !dirty && !thread.stale => {}
                 State::Waiting(..) => {
                     if self.look_at_waiting(id, dirty)? {
@@ -133,7 +140,7 @@ impl Turns<'_> {
                     // for a moment, and which it was is seen afterwards.
                     Doing::Running => look.running = Some(id),
                     Doing::Ended => look.found.push((id, Found::Ended)),
-                    Doing::Sleeping | Doing::Uninterruptible | Doing::Stopped => {}
+                    Doing::Sleeping | Doing::Uninterruptible | Doing::Stopped => look.unchanged.push(id),
                 },
                 State::Running | State::Asleep(_) | State::Stopped => match self.found(id)? {
                     Now::Same => look.unchanged.push(id),
@@ -412,7 +419,7 @@ impl Turns<'_> {
             let end = if caught { WaitEnd::Signal } else { WaitEnd::Stop };
             return self.end_wait(id, end).map(|()| true);
         }
-        self.tree.thread_mut(taker).dirty = true;
+        self.tree.thread_mut(taker).may_be_signalled();
         Ok(true)
     }
 

@@ -251,7 +251,7 @@ impl<'a> Turns<'a> {
     /// A signal may be pending for this process, which the next release of each of its threads has to look at.
     pub(super) fn signalled(&mut self, process: ProcessId) {
         let threads: Vec<ThreadId> = self.tree.threads_of(process).collect();
-        threads.into_iter().for_each(|id| self.tree.thread_mut(id).dirty = true);
+        threads.into_iter().for_each(|id| self.tree.thread_mut(id).may_be_signalled());
         self.code.results.signalled(process);
     }
 

@@ -121,7 +121,7 @@ impl Turns<'_> {
                 Picked::One(thread) => self.let_go(thread)?,
                 Picked::Again => {}
                 Picked::Nobody => {
-                    let Some(still) = self.still()? else { continue };
+                    let Some(still) = self.still_as_settled()? else { continue };
                     if self.steps_of_quiet()? {
                         continue;
                     }

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub struct GivingWay {
     asked: EventFd,
     given: EventFd,
-    /// It was asked, and has not been seen to answer.
+    /// It was asked, and its answer has not been taken, which is done only before it is asked again.
     awaited: Cell<bool>,
 }
 
@@ -52,7 +52,7 @@ impl GivingWay {
     }
 
     /// Takes the answer, if it is there.
-    pub fn take_answer(&self) -> Result<(), Errno> {
+    fn take_answer(&self) -> Result<(), Errno> {
         if self.awaited.get() {
             match self.given.read() {
                 Ok(_) => self.awaited.set(false),
@@ -68,7 +68,7 @@ impl GivingWay {
         self.ask()?;
         let mut polled = [PollFd::new(self.answer(), PollFlags::POLLIN)];
         match ppoll(&mut polled, Some(TimeSpec::from_duration(most)), None) {
-            Ok(_) | Err(Errno::EINTR) => self.take_answer(),
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),
         }
     }

@@ -55,7 +55,7 @@ pub(in crate::supervise) struct Thread {
     /// A `Switch` put it behind all others.
     pub(in crate::supervise) demoted: bool,
     pub(in crate::supervise) door: Door,
-    /// Something has happened since it was last looked at that could have ended its sleep.
+    /// Something has happened since it was last looked at that could have ended its sleep, or have it run for a moment.
     pub(in crate::supervise) stale: bool,
     /// A signal may have come for it, or for its process, since its signals were last looked at.
     pub(in crate::supervise) dirty: bool,
@@ -130,6 +130,8 @@ pub(in crate::supervise) struct Process {
     /// Where its program begins (AT_ENTRY of getauxval(3)).
     pub(in crate::supervise) entry: u64,
     pub(in crate::supervise) handlers: Handlers,
+    /// Its present program may have installed a handler.
+    pub(in crate::supervise) may_catch: bool,
     /// Signals that its present program was seen to catch at some point.
     pub(in crate::supervise) ever_caught: SignalSet,
     /// Those of them whose handlers it was seen to have taken away, and not to have installed again.
@@ -143,6 +145,13 @@ pub(in crate::supervise) struct Process {
 impl Process {
     pub(in crate::supervise) fn ended(&self) -> bool {
         self.status.is_some()
+    }
+}
+
+impl Thread {
+    /// A signal may have come for it, or is about to.
+    pub(in crate::supervise) fn may_be_signalled(&mut self) {
+        (self.dirty, self.stale) = (true, true);
     }
 }
 
@@ -418,6 +427,7 @@ impl Tree {
             entry,
             handlers,
             initial_blocked: initial,
+            may_catch: parent.is_some_and(|id| self.process(id).may_catch),
             ever_caught: SignalSet::EMPTY,
             lapsed: SignalSet::EMPTY,
             last_blocked: status.map_or(SignalSet::EMPTY, |status| status.blocked),

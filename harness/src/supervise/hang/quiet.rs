@@ -1,6 +1,6 @@
 //! When nobody is held: letting time pass, or saying why nothing will ever happen again.
 //!
-//! Every thread is seen asleep in the same call twice, without having run in between; then `snapshot` finds out what each
+//! Every thread is seen asleep in the same call twice, without having run in between, or once if it is alone; then `snapshot` finds out what each
 //! waits for, and `proof` says what follows.
 
 use crate::supervise::RunError;
@@ -34,6 +34,17 @@ const SLICE: Duration = Duration::from_millis(2);
 
 /// A sleeping thread at one moment: its call, and how long and how often it has run.
 type Look = (Inside, (u64, u64));
+
+/// What is looked at of a sleeping thread, besides how long and how often it has run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// Its state and its call.
+    State,
+    /// Its call, which is shown while it is in no queue for a CPU: one that has not run since is in the state in which it was.
+    Call,
+    /// Nothing: it was looked at just now.
+    Times,
+}
 
 /// Everything slept when each was last looked at: what was seen of each.
 #[derive(Debug, PartialEq, Eq)]
@@ -113,18 +124,29 @@ impl Turns<'_> {
         Ok(End::Ended(first.unwrap_or(Status::Unseen)))
     }
 
-    /// Every sleeping thread, if it sleeps in the same call and without having run in two looks one after the other.
+    /// Every sleeping thread, if it sleeps in the same call and without having run in two looks one after the other: all of them did
+    /// at one moment, between the looks.
     pub(in crate::supervise) fn still(&mut self) -> Result<Option<Still>, RunError> {
-        let Some(first) = self.look_at_sleepers()? else {
+        let Some(first) = self.look_at_sleepers(Sight::State)? else {
             self.look_again(false)?;
             return Ok(None);
         };
         Ok(self.still_sleeps(&first)?.then_some(first))
     }
 
+    /// The same right after all have settled. Who is alone was looked at then, and nobody has done anything since.
+    pub(in crate::supervise) fn still_as_settled(&mut self) -> Result<Option<Still>, RunError> {
+        let alone = self.tree.live_threads() == 1 && self.tree.live().all(|id| !self.tree.thread(id).stale);
+        if !alone {
+            return self.still();
+        }
+        let still = self.look_at_sleepers(Sight::Times)?;
+        Ok(if self.look_again(still.is_some())? { still } else { None })
+    }
+
     /// True if every sleeping thread sleeps as it did then, and has not run since.
     fn still_sleeps(&mut self, then: &Still) -> Result<bool, RunError> {
-        let still = self.look_at_sleepers()?.is_some_and(|now| now == *then);
+        let still = self.look_at_sleepers(Sight::Call)?.is_some_and(|now| now == *then);
         self.look_again(still)
     }
 
@@ -142,8 +164,9 @@ impl Turns<'_> {
         Ok(!self.listen(Patience::Not)?.is_news() && still)
     }
 
-    fn look_at_sleepers(&self) -> Result<Option<Still>, RunError> {
-        let mut seen = Vec::new();
+    /// What is seen of every sleeping thread, if it sleeps in the call in which it has settled.
+    fn look_at_sleepers(&self, sight: Sight) -> Result<Option<Still>, RunError> {
+        let mut looks = Vec::new();
         for id in self.tree.live() {
             let thread = self.tree.thread(id);
             let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));
@@ -154,19 +177,24 @@ impl Turns<'_> {
                 State::Waiting(..) if doing()? == Doing::Ended => return Ok(None),
                 _ => continue,
             };
-            let doing = doing()?;
-            let inside = thread.door.inside().map_err(fault)?;
-            let asleep = doing == Doing::Sleeping || (doing == Doing::Uninterruptible && thread.vforks);
-            if !asleep || inside != Some(*known) {
+            let asleep = |doing| match doing {
+                Doing::Sleeping => true,
+                Doing::Uninterruptible => thread.vforks,
+                Doing::Running | Doing::Stopped | Doing::Ended => false,
+            };
+            if sight == Sight::State && !asleep(doing()?) {
+                return Ok(None);
+            }
+            if sight != Sight::Times && thread.door.inside().map_err(fault)? != Some(*known) {
                 return Ok(None);
             }
             match thread.door.ran() {
-                Ok(ran) => seen.push((*known, ran)),
+                Ok(ran) => looks.push((*known, ran)),
                 Err(error) if procfs::gone(&error) => return Ok(None),
                 Err(error) => return Err(fault(error)),
             }
         }
-        Ok(Some(Still(seen)))
+        Ok(Some(Still(looks)))
     }
 
     /// The deadline that comes first, and whose it is.
