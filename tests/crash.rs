@@ -32,7 +32,8 @@ impl Seen {
         let started = launch.clone();
         supervised::with_supervisor(started, Limits::default(), |supervisor| {
             let plain = supervisor.run(&Schedule::empty()).unwrap();
-            let (run, observed) = supervisor.observe(&Schedule::empty(), &Observe::Where).unwrap();
+            let (run, observed) =
+                supervisor.observe(&Schedule::empty(), &Observe::Where { crashes: true }).unwrap();
             assert_eq!(
                 (&run.events, &run.outcome),
                 (&plain.events, &plain.outcome),

@@ -96,7 +96,8 @@ fn what_is_seen_is_what_the_program_saw_whatever_the_schedule() {
     let launch = supervised::launch(&[program.to_str().unwrap()], folder.path());
     let usr1: Signal = "SIGUSR1".parse().unwrap();
     supervised::with_supervisor(launch, Limits::default(), |supervisor| {
-        let (run, observed) = supervisor.observe(&Schedule::empty(), &Observe::Where).unwrap();
+        let (run, observed) =
+            supervisor.observe(&Schedule::empty(), &Observe::Where { crashes: true }).unwrap();
         agree(&run, &observed);
         let since = |seen: &Seen| seen.handlers.iter().filter_map(|one| one.since).count();
         assert!(since(&observed.seen) >= 1, "{:?}", observed.seen);
@@ -110,7 +111,7 @@ fn what_is_seen_is_what_the_program_saw_whatever_the_schedule() {
             if !plain.unreached.is_empty() {
                 continue;
             }
-            let (run, observed) = supervisor.observe(&schedule, &Observe::Where).unwrap();
+            let (run, observed) = supervisor.observe(&schedule, &Observe::Where { crashes: true }).unwrap();
             assert_eq!(run.events, plain.events, "looking changes nothing");
             agree(&run, &observed);
             made += 1;

@@ -37,7 +37,7 @@ fn chain(flags: &[&str], arguments: &[&str], schedule: &Schedule) -> Option<(Run
             }
             other => other.unwrap(),
         };
-        let (run, observed) = supervisor.observe(schedule, &Observe::Where).unwrap();
+        let (run, observed) = supervisor.observe(schedule, &Observe::Where { crashes: true }).unwrap();
         assert!(run.unreached.is_empty(), "{:?}", run.unreached);
         assert_eq!(run.events, plain.events, "looking changes nothing");
         if let (End::Spinning(_), End::Spinning(_)) = (&run.outcome.end, &plain.outcome.end) {
@@ -181,7 +181,8 @@ fn children_are_looked_at_in_their_own_memory() {
     let launch = supervised::launch(&["/bin/sh", "-c", "/bin/true; (exit 3)"], folder.path());
     supervised::with_supervisor(launch, Limits::default(), |supervisor| {
         let plain = supervisor.run(&Schedule::empty()).unwrap();
-        let (run, observed) = supervisor.observe(&Schedule::empty(), &Observe::Where).unwrap();
+        let (run, observed) =
+            supervisor.observe(&Schedule::empty(), &Observe::Where { crashes: true }).unwrap();
         assert_eq!((&run.events, &run.outcome), (&plain.events, &plain.outcome));
         let forked = |event: &Event| event.what == What::Go(Site::After(Making::Fork), 1);
         let place = at(&run, &observed.places, forked);

@@ -42,7 +42,7 @@ pub(super) fn main(args: &Args) -> Result<Exit, Stop> {
     };
     let slots = host::slots()?;
     let mut supervisor = worker::supervisor(settings, &Seats::new(&slots, slots.waited()));
-    let (run, observed) = supervisor.observe(&Schedule::empty(), &Observe::Where)?;
+    let (run, observed) = supervisor.observe(&Schedule::empty(), &Observe::Where { crashes: false })?;
     say(table(&run, &sources(&run.events, &observed.places)))?;
     Ok(Exit::AsExpected)
 }

@@ -56,7 +56,7 @@ pub(super) fn confirm(
     if !looks {
         return Ok(Confirmed::Yes(Box::new(good), None));
     }
-    let made = ledger.see(&good.schedule, &Observe::Where)?;
+    let made = ledger.see(&good.schedule, &Observe::Where { crashes: good.crashes() })?;
     let is_like = |run: &Run| run.events == good.events && good.outcome.is_like(&run.outcome);
     if let Some((run, observed)) = made
         && is_like(&run)

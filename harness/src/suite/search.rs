@@ -475,7 +475,8 @@ where
     F: Fn() -> Result<S, RunError> + Sync,
 {
     let look = |supervisor: &mut S, one: &Run| {
-        let (other, observed) = supervisor.observe(&one.schedule, &Observe::Where).ok()?;
+        let (other, observed) =
+            supervisor.observe(&one.schedule, &Observe::Where { crashes: one.crashes() }).ok()?;
         // What is seen is told by the numbers of the events.
         let equal =
             one.events == other.events && one.outcome.is_like(&other.outcome) && other.taint.is_none();

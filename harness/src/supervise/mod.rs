@@ -161,8 +161,12 @@ pub enum Observe {
     /// Which handlers are installed, and what is so at some places of a thread's code.
     Handlers(Watch),
     /// Where in their code the threads are at the steps, at the first of the other events that have a place, and at the end
-    /// of a run that does not end by itself; what calls return, and which handlers run. Costs time, and some memory.
-    Where,
+    /// of a run that does not end by itself; what calls return, and which handlers run. Costs time, and some memory. Where a thread
+    /// that crashes does so is seen if the run is known to have `crashes`: watching for them takes tens of milliseconds.
+    Where {
+        /// It has.
+        crashes: bool,
+    },
     /// From where in their code these threads make these calls, and what the calls return. Costs time.
     Calls(Wanted),
     /// Which processes have something to do with which signals, which handlers are installed, and how the program starts: where the
@@ -174,6 +178,11 @@ impl Observe {
     /// True if it needs breakpoints.
     fn uses_code(&self) -> bool {
         matches!(self, Observe::Executions(_) | Observe::Handlers(_))
+    }
+
+    /// True if the threads are looked at where they are.
+    fn is_where(&self) -> bool {
+        matches!(self, Observe::Where { .. })
     }
 }
 

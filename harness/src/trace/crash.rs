@@ -1,6 +1,6 @@
 //! Processes that went wrong and were ended by a signal for it, as the events and places tell.
 
-use super::{Event, Moment, Status, What, Whereabouts};
+use super::{Event, Moment, Run, Status, What, Whereabouts};
 use crate::schedule::{Site, ThreadName};
 use crate::signal::Signal;
 
@@ -28,13 +28,25 @@ pub fn last_call(events: &[Event], of: impl Fn(&ThreadName) -> bool) -> Option<(
     })
 }
 
+impl Run {
+    /// True if one of its processes crashed.
+    pub fn crashes(&self) -> bool {
+        self.events.iter().any(|event| crash(event).is_some())
+    }
+}
+
+/// The signal, if the event is that one of those for what goes wrong ended a process.
+fn crash(event: &Event) -> Option<Signal> {
+    match event.what {
+        What::End(Status::Killed(signal)) if signal.is_crash() => Some(signal),
+        _ => None,
+    }
+}
+
 /// All of a run, in order.
 pub fn crashes<'a>(events: &'a [Event], places: &'a [Whereabouts]) -> Vec<Crash<'a>> {
-    let crash = |(index, event): (usize, &'a Event)| {
-        let What::End(Status::Killed(signal)) = event.what else { return None };
-        if !signal.is_crash() {
-            return None;
-        }
+    let told = |(index, event): (usize, &'a Event)| {
+        let signal = crash(event)?;
         let process = event.thread.process();
         let same = |thread: &ThreadName| thread.process() == process;
         let place = places.iter().find(|place| place.at == Moment::Crash && same(&place.thread));
@@ -50,5 +62,5 @@ pub fn crashes<'a>(events: &'a [Event], places: &'a [Whereabouts]) -> Vec<Crash<
         };
         Some(Crash { thread, signal, place, last })
     };
-    events.iter().enumerate().filter_map(crash).collect()
+    events.iter().enumerate().filter_map(told).collect()
 }

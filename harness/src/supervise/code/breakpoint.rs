@@ -264,7 +264,7 @@ impl<'a> Turns<'a> {
         let watched = match self.observe {
             Observe::Handlers(watch) => self.tree.named(&watch.thread),
             Observe::Signals(_) => self.tree.named(&ThreadName::root()),
-            Observe::Nothing | Observe::Executions(_) | Observe::Where | Observe::Calls(_) => None,
+            Observe::Nothing | Observe::Executions(_) | Observe::Where { .. } | Observe::Calls(_) => None,
         };
         let modules = watched.and_then(|id| self.code.lookout.modules.get(&self.tree.thread(id).process));
         let modules = modules.into_iter().flat_map(Modules::all).map(|module| module.path().to_owned());

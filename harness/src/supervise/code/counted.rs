@@ -30,7 +30,7 @@ impl<'a> Turns<'a> {
         let places = match self.observe {
             Observe::Nothing
             | Observe::Handlers(_)
-            | Observe::Where
+            | Observe::Where { .. }
             | Observe::Calls(_)
             | Observe::Signals(_) => &[][..],
             Observe::Executions(counted) => &counted.places,

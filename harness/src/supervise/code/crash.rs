@@ -34,13 +34,16 @@ impl Turns<'_> {
             let thread = self.tree.thread(id);
             self.code.lookout.refresh_modules(thread.process, thread.door.tid());
         }
-        if *self.observe != Observe::Where {
+        if !self.observe.is_where() {
             return;
         }
         let Turns { tree, code, .. } = self;
         let thread = tree.thread(id);
         let tid = thread.door.tid();
         code.lookout.refresh_modules(thread.process, tid);
+        if *self.observe != (Observe::Where { crashes: true }) {
+            return;
+        }
         let watched = &mut code.lookout.watched;
         if !watched.contains_key(&id) {
             let over = |id: &ThreadId| {
@@ -69,7 +72,7 @@ impl Turns<'_> {
 
     /// Notes where the thread was that a fault of its own ended with its process, and its last call.
     pub(in crate::supervise) fn note_crash(&mut self, process: ProcessId, status: Status) {
-        if *self.observe != Observe::Where {
+        if !self.observe.is_where() {
             return;
         }
         let of_process = |id: &&ThreadId| self.tree.thread(**id).process == process;

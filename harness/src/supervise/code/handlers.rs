@@ -25,7 +25,7 @@ impl Turns<'_> {
             Observe::Handlers(watch) => Some(watch),
             Observe::Nothing
             | Observe::Executions(_)
-            | Observe::Where
+            | Observe::Where { .. }
             | Observe::Calls(_)
             | Observe::Signals(_) => None,
         }
@@ -87,7 +87,7 @@ impl Turns<'_> {
             Observe::Handlers(_)
             | Observe::Nothing
             | Observe::Executions(_)
-            | Observe::Where
+            | Observe::Where { .. }
             | Observe::Calls(_) => return,
         };
         let at_call = matches!(&self.tree.thread(id).state, State::Held(held) if matches!(held.place(), Place::Before(..)));

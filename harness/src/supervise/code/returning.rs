@@ -3,13 +3,13 @@
 
 use crate::schedule::{Site, ThreadName};
 use crate::signal::{Signal, SignalSet};
+use crate::supervise::RunError;
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
 use crate::supervise::code::ambush;
 use crate::supervise::code::results::Open;
 use crate::supervise::state::Turns;
-use crate::supervise::{Observe, RunError};
 use crate::trace::{Seen, What};
 use syscalls::Sysno;
 
@@ -23,7 +23,7 @@ const NATURAL: [Signal; 2] = [Signal::CHLD, Signal::ALRM];
 impl Turns<'_> {
     /// The thread was let go, which is the last event, and is about to be answered.
     pub(in crate::supervise) fn note_asked(&mut self, id: ThreadId, held: &Held) -> Result<(), RunError> {
-        if *self.observe != Observe::Where || !self.code.results.has_room() {
+        if !self.observe.is_where() || !self.code.results.has_room() {
             return Ok(());
         }
         let Some(event) = self.journal.events.len().checked_sub(1) else { return Ok(()) };
@@ -93,7 +93,7 @@ impl Turns<'_> {
 
     /// The thread has settled: what was seen of it since it was let go.
     pub(in crate::supervise) fn note_returns(&mut self, id: ThreadId, news: &News) {
-        if *self.observe != Observe::Where {
+        if !self.observe.is_where() {
             return;
         }
         match news {
@@ -130,7 +130,7 @@ impl Turns<'_> {
 
     /// All that was seen of what calls returned and which handlers ran.
     pub(in crate::supervise) fn told_of_calls(&mut self) -> Seen {
-        if *self.observe == Observe::Where {
+        if self.observe.is_where() {
             (0..self.tree.threads.len()).map(ThreadId).for_each(|id| self.settle_results(id));
         }
         self.code.results.take()

@@ -6,7 +6,6 @@
 
 use crate::code::{self, Modules, Registers, StackEnd, unwind};
 use crate::signal::Signal;
-use crate::supervise::Observe;
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::tree::State;
@@ -35,7 +34,7 @@ const STOPPING: Duration = Duration::from_secs(1);
 impl Turns<'_> {
     /// Looks where a settled thread is, if the run is looked at for that, so that it can be noted once it has gone on.
     pub(in crate::supervise) fn look_where(&mut self, id: ThreadId) {
-        if *self.observe != Observe::Where || self.code.lookout.seen.contains_key(&id) {
+        if !self.observe.is_where() || self.code.lookout.seen.contains_key(&id) {
             return;
         }
         let at_code = self.at_code(id);
@@ -56,7 +55,7 @@ impl Turns<'_> {
     /// Looks where a thread was when a breakpoint sent it a signal: at these registers. Its stack may be another by now; it
     /// is the same as far as the handler that the signal called can be seen to return to it.
     pub(in crate::supervise) fn look_where_struck(&mut self, id: ThreadId, registers: &perf::Registers) {
-        if *self.observe != Observe::Where {
+        if !self.observe.is_where() {
             return;
         }
         let now = self.registers_of(id).and_then(|registers| self.stack(id, &registers));
@@ -82,7 +81,7 @@ impl Turns<'_> {
 
     /// Notes where the thread of the last event was.
     pub(in crate::supervise) fn note_where(&mut self, id: ThreadId) {
-        if *self.observe != Observe::Where {
+        if !self.observe.is_where() {
             return;
         }
         let Some(index) = self.journal.events.len().checked_sub(1) else { return };
@@ -109,7 +108,7 @@ impl Turns<'_> {
     /// for it: nothing may be asked of the run afterwards.
     pub(in crate::supervise) fn note_end(&mut self, end: &End) {
         let over = matches!(end, End::Ended(_) | End::TimedOut);
-        if *self.observe != Observe::Where || over {
+        if !self.observe.is_where() || over {
             return;
         }
         let runs = |id: &ThreadId| matches!(self.tree.thread(*id).state, State::Running);
