@@ -1,11 +1,13 @@
 //! Ending a run, and telling how it ended.
 
 use super::RunError;
-use crate::supervise::books::ids::ProcessId;
-use crate::supervise::books::tree::Process;
+use crate::signal::Signal;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::tree::{Process, State};
 use crate::supervise::patience::UnderWay;
 use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
+use crate::sys::pidfd;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::trace::{End, ExecBlocked, Outcome, Row, Took};
 use std::time::Duration;
@@ -89,12 +91,22 @@ impl Turns<'_> {
         found
     }
 
+    /// Who computes would have the CPU for a slice before the init has it.
+    fn end_who_runs(&self) {
+        let runs = |id: &ThreadId| matches!(self.tree.thread(*id).state, State::Running);
+        for id in self.tree.live().filter(runs) {
+            // Whom this does not end, the init does.
+            let _ = pidfd::kill(self.tree.process_of(id).pid, Signal::KILL.number());
+        }
+    }
+
     /// Ends every process of the run, and waits until nothing is left.
     fn end_everything(&mut self) -> Result<(), RunError> {
         if self.cell.is_empty() {
             return Ok(());
         }
         let fault = |errno| RunError::Fault(format!("telling the run's init to end everything: {errno}"));
+        self.end_who_runs();
         let living = self.tree.processes.iter().filter(|process| !process.ended());
         let living: Vec<i32> = living.map(|process| process.own_pid).collect();
         self.cell.end_all(&living).map_err(fault)?;

@@ -83,6 +83,8 @@ const LONGEST: Duration = Duration::from_millis(1);
 impl Patience {
     /// Before the first look at a thread that will not tell.
     pub(super) const FIRST_LOOK: Patience = Patience::Yield(1);
+    /// Between two looks at a thread that computes.
+    pub(super) const LONGEST: Patience = Patience::For(LONGEST);
 
     /// After a wait that has brought nothing.
     pub(super) fn longer(self) -> Patience {

@@ -18,6 +18,7 @@ use crate::supervise::time::deadline::Deadline;
 use crate::supervise::time::due::Due;
 use crate::supervise::time::wait::WaitEnd;
 use crate::sys::procfs::{self, Doing, Inside};
+use crate::sys::sched;
 use crate::trace::{End, Status, What};
 use std::time::{Duration, Instant};
 
@@ -30,13 +31,17 @@ impl Turns<'_> {
         let mut patience = self.first_patience();
         let mut birth = UnderWay::new();
         let mut moving = false;
+        let mut preempting = None;
         loop {
+            if preempting.is_none() && matches!(patience, Patience::For(_)) && self.one_computes() {
+                preempting = sched::Preempting::begin();
+            }
             // A held thread that runs for a moment will not tell when it is through, and it may be waiting for this CPU.
             if moving || self.awaited() {
                 match self.listen(patience)? {
                     Heard::News => {
                         // Maybe of the one that was seen to run: there is nothing to wait for before the next look.
-                        moving = false;
+                        (moving, preempting) = (false, None);
                         patience = self.first_patience();
                         continue;
                     }
@@ -81,6 +86,12 @@ impl Turns<'_> {
         }
     }
 
+    /// True if one thread runs, and nobody else is on the way.
+    fn one_computes(&self) -> bool {
+        let runs = |id: &ThreadId| matches!(self.tree.thread(*id).state, State::Running);
+        self.going.guard.is_none() && self.tree.birth.is_none() && self.tree.live().filter(runs).count() == 1
+    }
+
     /// True while something is known to be on its way.
     fn awaited(&self) -> bool {
         let running = |thread: &Thread| matches!(thread.state, State::Running);
@@ -99,6 +110,8 @@ impl Turns<'_> {
             || (!guarded && self.tree.live().any(|id| untold(self.tree.thread(id))))
         {
             Patience::FIRST_LOOK
+        } else if !guarded && self.settings.learnt.goes_round() {
+            Patience::LONGEST
         } else if !guarded && self.is_told_by_calls() {
             Patience::ForCall
         } else {

@@ -26,6 +26,8 @@ impl Turns<'_> {
         };
         let copy = fd.and_then(|fd| self.tree.thread(id).door.duplicate(fd as i32).ok());
         let fails = copy.is_some_and(|copy| self.is_terminal_of_run(&copy));
+        // It fails at once.
+        self.tree.thread_mut(id).untold &= !fails;
         let Some(seat) = &mut self.seat else { return };
         seat.in_vain = if fails { seat.in_vain + 1 } else { 0 };
     }

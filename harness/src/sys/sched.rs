@@ -2,7 +2,8 @@
 //!
 //! The program's threads run under SCHED_BATCH on the supervisor's CPU: then a woken thread does not preempt its waker, at
 //! least up to the next tick. So does the supervisor: whoever takes the CPU from the released thread while another waits
-//! for it gives it to that other, since Linux 6.6 lets nobody go on who has had more than his share. For the same reason
+//! for it gives it to that other, since Linux 6.6 lets nobody go on who has had more than his share. Where one thread computes
+//! and no other waits it takes the CPU as soon as it has something to do ([`Preempting`]). For the same reason
 //! no longer slices are asked for (`sched_runtime` of sched_setattr(2), Linux 6.12), although these hold until the tick
 //! after: whatever has a shorter one, as the kernel's own threads have, preempts a longer one at once.
 //!
@@ -23,13 +24,42 @@ pub fn supervise_on(cpu: usize) -> Result<(), Errno> {
     // The shortest timed waits are sixty microseconds; the default slack would add fifty to each.
     // SAFETY: this prctl takes numbers only.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
-    // SAFETY: it takes a number only.
-    if Errno::result(unsafe { libc::sched_getscheduler(0) })? != libc::SCHED_OTHER {
+    if policy()? != libc::SCHED_OTHER {
         return Ok(());
     }
+    set_policy(libc::SCHED_BATCH)
+}
+
+/// While this is there, the calling thread, once woken, takes the CPU from a thread of the program that computes, which would else
+/// have it to the end of its slice. For where nobody else can have it in between.
+#[derive(Debug)]
+pub struct Preempting(());
+
+impl Preempting {
+    /// None for a thread that somebody gave a policy.
+    pub fn begin() -> Option<Preempting> {
+        let begun = policy() == Ok(libc::SCHED_BATCH) && set_policy(libc::SCHED_OTHER).is_ok();
+        begun.then_some(Preempting(()))
+    }
+}
+
+impl Drop for Preempting {
+    fn drop(&mut self) {
+        // It has been this thread's policy before, and to any thread it is allowed.
+        let _ = set_policy(libc::SCHED_BATCH);
+    }
+}
+
+/// The calling thread's.
+fn policy() -> Result<i32, Errno> {
+    // SAFETY: it takes a number only.
+    Errno::result(unsafe { libc::sched_getscheduler(0) })
+}
+
+fn set_policy(policy: i32) -> Result<(), Errno> {
     let parameter: *const libc::sched_param = &libc::sched_param { sched_priority: 0 };
     // SAFETY: the parameter lives through the call.
-    Errno::result(unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, parameter) }).map(drop)
+    Errno::result(unsafe { libc::sched_setscheduler(0, policy, parameter) }).map(drop)
 }
 
 /// Offers the CPU to others that can run.

@@ -17,6 +17,7 @@ pub struct Learnt {
     recalled: OnceLock<()>,
     shared: Mutex<Vec<(PathBuf, String)>>,
     numbers: AtomicBool,
+    goes_round: AtomicBool,
     /// Where in its file a program's code is.
     pub(in crate::supervise) places: Places,
     /// Where a program of Go reads the processor's counter.
@@ -65,6 +66,16 @@ impl Learnt {
     /// True if runs may look at numbers of files that they have made, as far as is known.
     pub(in crate::supervise) fn numbers_matter(&self) -> bool {
         self.numbers.load(Ordering::Relaxed)
+    }
+
+    /// A thread was found to go round in a loop that changes nothing: others may (`supervise/code/round.rs`).
+    pub(in crate::supervise) fn one_goes_round(&self) {
+        self.goes_round.store(true, Ordering::Relaxed);
+    }
+
+    /// True if that has been found.
+    pub(in crate::supervise) fn goes_round(&self) -> bool {
+        self.goes_round.load(Ordering::Relaxed)
     }
 
     /// Takes in which folders should have been the runs' own, and are the machine's.

@@ -26,13 +26,30 @@ use crate::sys::procfs;
 use crate::trace::End;
 use std::time::Duration;
 
-/// A thread that has computed for so long is looked at.
-const COMPUTES: Duration = Duration::from_millis(5);
-/// So often, while it has the CPU.
-const EVERY: Duration = Duration::from_micros(100);
-/// For so long each of the two times, and twice as long after each look in vain, of which there are so many: the first ones are short,
-/// since most loops show themselves at once, and the last ones long.
-const LOOKS: Duration = Duration::from_millis(2);
+/// When and how a thread is looked at.
+struct Manner {
+    /// It has computed for so long.
+    computes: Duration,
+    /// So often, while it has the CPU.
+    every: Duration,
+    /// For so long each of the two times, and twice as long after each look in vain: the first ones are short, since most loops show
+    /// themselves at once, and the last ones long.
+    looks: Duration,
+}
+
+/// Nothing is known.
+const USUAL: Manner = Manner {
+    computes: Duration::from_millis(5),
+    every: Duration::from_micros(100),
+    looks: Duration::from_millis(2),
+};
+/// The program is known to go round.
+const EAGER: Manner = Manner {
+    computes: Duration::from_micros(800),
+    every: Duration::from_micros(50),
+    looks: Duration::from_micros(800),
+};
+/// So many looks may be in vain.
 const TRIES: u32 = 8;
 
 impl Turns<'_> {
@@ -43,30 +60,33 @@ impl Turns<'_> {
             && self.kernel.cpu_timers.is_empty()
             && !self.kernel.asynchronous;
         let (_, since) = self.tree.thread(id).cpu_at_release?;
-        if computed < COMPUTES || !undisturbed {
+        let Manner { computes, every, looks } = if self.settings.learnt.goes_round() { EAGER } else { USUAL };
+        if computed < computes || !undisturbed {
             self.code.suspect = None;
             return None;
         }
         let current = |suspect: &Suspect| suspect.thread == id && suspect.since == since;
         let tid = self.tree.thread(id).door.tid();
         let Some(suspect) = self.code.suspect.take().filter(current) else {
-            let stage = Samples::of(tid, EVERY).map_or(Stage::Given, Stage::Where);
+            let stage = Samples::of(tid, every).map_or(Stage::Given, Stage::Where);
             self.code.suspect = Some(Suspect { thread: id, since, from: computed, vain: 0, stage });
             return None;
         };
-        if computed.saturating_sub(suspect.from) < LOOKS * (1 << suspect.vain) {
+        if computed.saturating_sub(suspect.from) < looks * (1 << suspect.vain) {
             self.code.suspect = Some(suspect);
             return None;
         }
         let mut vain = suspect.vain;
         let mut again = || {
             vain += 1;
-            let samples = (vain < TRIES).then(|| Samples::of(tid, EVERY).ok()).flatten();
+            let samples = (vain < TRIES).then(|| Samples::of(tid, every).ok()).flatten();
             samples.map_or(Stage::Given, Stage::Where)
         };
         let (stage, proven) = match suspect.stage {
             Stage::Given => (Stage::Given, None),
-            Stage::Where(samples) => (self.stays(id, &states(samples)).unwrap_or_else(&mut again), None),
+            Stage::Where(samples) => {
+                (self.stays(id, &states(samples), every).unwrap_or_else(&mut again), None)
+            }
             Stage::Stays { samples, round, bias, exits, place } => {
                 let states = states(samples);
                 let left = exits.iter().any(|exit| exit.count() != Ok(0));
@@ -81,6 +101,9 @@ impl Turns<'_> {
             }
         };
         self.code.suspect = Some(Suspect { from: computed, vain, stage, ..suspect });
+        if proven.is_some() {
+            self.settings.learnt.one_goes_round();
+        }
         proven
     }
 
@@ -151,7 +174,7 @@ impl Turns<'_> {
     }
 
     /// Begins to look whether a thread that was seen in these states stays in one loop of its program.
-    fn stays(&self, id: ThreadId, states: &[Sample]) -> Option<Stage> {
+    fn stays(&self, id: ThreadId, states: &[Sample], every: Duration) -> Option<Stage> {
         let thread = self.tree.thread(id);
         let process = self.tree.process(thread.process);
         let ip = states.first()?.registers.ip;
@@ -175,7 +198,7 @@ impl Turns<'_> {
             exits.push(breakpoint);
         }
         // Begun last: what is seen from now on is seen with all ways out watched.
-        let samples = Samples::of(thread.door.tid(), EVERY).ok()?;
+        let samples = Samples::of(thread.door.tid(), every).ok()?;
         Some(Stage::Stays { samples, round, bias, exits, place: Label::new(&place.to_string()) })
     }
 }
