@@ -4,7 +4,9 @@ use crate::found::FOUND;
 use crate::rival;
 use nix::errno::Errno;
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 use std::error::Error;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -124,19 +126,37 @@ fn children() -> nix::Result<f64> {
     Ok(ms(usage.user_time()) + ms(usage.system_time()))
 }
 
+/// Waits for all that is left, and ends what does not end by itself.
 fn reap() -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
+    let mut ended = false;
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
             Err(Errno::ECHILD) => return Ok(()),
             Err(errno) => return Err(format!("waiting for what is left: {errno}").into()),
-            Ok(WaitStatus::StillAlive) if begun.elapsed() > REAPING => {
-                return Err("something is left and does not end".into());
+            Ok(WaitStatus::StillAlive) if begun.elapsed() > 2 * REAPING => {
+                return Err("something is left and cannot be ended".into());
             }
-            Ok(WaitStatus::StillAlive) => thread::sleep(Duration::from_micros(500)),
+            Ok(WaitStatus::StillAlive) => {
+                if begun.elapsed() > REAPING && !ended {
+                    own_children()?.into_iter().try_for_each(|pid| kill(pid, Signal::SIGKILL))?;
+                    ended = true;
+                }
+                thread::sleep(Duration::from_micros(500));
+            }
             Ok(_) => {}
         }
     }
+}
+
+fn own_children() -> Result<Vec<Pid>, Box<dyn Error>> {
+    let own = std::process::id();
+    let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children"))?;
+    Ok(children
+        .split_whitespace()
+        .map(str::parse)
+        .map(|pid| pid.map(Pid::from_raw))
+        .collect::<Result<_, _>>()?)
 }
 
 fn medians(costs: &[Cost]) -> (f64, f64) {
