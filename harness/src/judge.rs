@@ -57,9 +57,9 @@ struct Kind {
     /// Which runs it says something of.
     scope: Scope,
     /// What a scenario expects, where the reference run went like this; none if it expects nothing of this kind.
-    of_scenario: fn(&Expect, &Run) -> Result<Option<Held>, BadPattern>,
+    of_scenario: fn(&Expect, &Arc<Run>) -> Result<Option<Held>, BadPattern>,
     /// What follows from a reference run: no other run may do worse.
-    against: fn(&Run, &Comparison) -> Result<Option<Held>, BadPattern>,
+    against: fn(&Arc<Run>, &Comparison) -> Result<Option<Held>, BadPattern>,
 }
 
 macro_rules! expectations {
@@ -232,7 +232,8 @@ impl Expectations {
 
     /// What a scenario expects, where the reference run went like this.
     pub fn of_scenario(expect: &Expect, reference: &Run) -> Result<Expectations, BadPattern> {
-        Expectations::new(|kind| (kind.of_scenario)(expect, reference))
+        let reference = Arc::new(reference.clone());
+        Expectations::new(|kind| (kind.of_scenario)(expect, &reference))
     }
 
     /// What follows from a reference run: no other run may do worse.
@@ -242,7 +243,9 @@ impl Expectations {
     /// limit if the reference run was.
     pub fn against(reference: &Run, how: &Comparison) -> Result<Expectations, BadPattern> {
         let compared = |kind: &Kind| !how.fatal || kind.broken == Broken::Orphans;
-        let against = |kind: &Kind| (kind.against)(reference, how);
+        // Several keep it, and it may be long.
+        let reference = Arc::new(reference.clone());
+        let against = |kind: &Kind| (kind.against)(&reference, how);
         Expectations::new(|kind| if compared(kind) { against(kind) } else { Ok(None) })
     }
 }

@@ -26,6 +26,7 @@ use crate::supervise::{Observe, Observed, Receiver, RunError, Start, Supervise, 
 use crate::trace::{ClientEnd, End, Event, Run, Status, What};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use syscalls::Sysno;
 
@@ -55,9 +56,9 @@ pub enum Why {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     /// The run, as it is where no signal is watched.
-    run: Run,
+    run: Arc<Run>,
     /// The same as it was.
-    watching: Watching,
+    watching: Arc<Watching>,
     /// What else was seen in it.
     observed: Observed,
     /// The script for which it was started.
@@ -113,7 +114,7 @@ impl Look {
 
     /// True if its clients were served, as far as they can tell, and it waits for others, goes on from time to time, or is done.
     pub fn serves(&self) -> bool {
-        let Run { outcome, taint, .. } = &self.run;
+        let Run { outcome, taint, .. } = &*self.run;
         let ends = matches!(outcome.end, End::Idle(_) | End::Stalled(_) | End::Ended(Status::Exited(0)));
         ends && taint.is_none() && outcome.clients.iter().all(is_served)
     }
@@ -180,8 +181,8 @@ pub fn look<S: Supervise + ?Sized>(supervisor: &mut S, script: Option<&Path>) ->
     let observe = Observe::Signals(script.map(Path::to_owned));
     let look = || supervisor.observe(&Schedule::empty(), &observe);
     let (Tried { run, .. }, observed) = attempt_by(look).map_err(ExploreError::run("looking for signals"))?;
-    let watching = Watching::of(&run);
-    let run = watching.as_if(&run, SignalSet::EMPTY);
+    let watching = Arc::new(Watching::of(&run));
+    let run = Arc::new(watching.as_if(&run, SignalSet::EMPTY));
     Ok(Look { run, watching, observed, script: script.map(Path::to_owned) })
 }
 

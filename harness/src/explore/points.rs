@@ -7,21 +7,38 @@ use crate::trace::{Acts, Reached, Threads};
 use indexmap::IndexSet;
 use std::ops::Range;
 
-/// Points at which something can be done: which one of the space it is, and what can be done there.
+/// Points at which something can be done.
 #[derive(Debug, Default)]
-pub(super) struct Points(IndexSet<(usize, Threads, SignalSet, bool, Acts)>);
+pub(super) struct Points {
+    /// Which one of the space it is, and what can be done there; the threads by the number of their list.
+    all: IndexSet<(usize, usize, SignalSet, bool, Acts)>,
+    /// Who else could run there. Many points have a list in common, and it may be long.
+    others: IndexSet<Threads>,
+    /// The list that was looked up last: a run's points share it as long as it stays the same.
+    last: Option<(Threads, usize)>,
+}
 
 impl Points {
+    /// The number of a list.
+    fn others(&mut self, others: &Threads) -> usize {
+        if let Some((_, number)) = self.last.as_ref().filter(|(last, _)| last.is_copy_of(others)) {
+            return *number;
+        }
+        let (number, _) = self.others.insert_full(others.clone());
+        self.last = Some((others.clone(), number));
+        number
+    }
+
     /// The number of a point that was reached, with what can be done there; none if the space does not have it.
     pub(super) fn number(&mut self, space: &Space, reached: &Reached) -> Option<u32> {
         let Reached { point, others, receivable, fires, acts, looks: _ } = reached;
-        let alike = (space.number(point)?, others.clone(), *receivable, *fires, *acts);
-        u32::try_from(self.0.insert_full(alike).0).ok()
+        let alike = (space.number(point)?, self.others(others), *receivable, *fires, *acts);
+        u32::try_from(self.all.insert_full(alike).0).ok()
     }
 
     /// How early the point of this number is in the space.
     pub(super) fn place(&self, number: u32) -> Option<usize> {
-        self.0.get_index(number as usize).map(|(place, ..)| *place)
+        self.all.get_index(number as usize).map(|(place, ..)| *place)
     }
 
     /// The point of this number.
@@ -32,8 +49,9 @@ impl Points {
     /// All steps at the point of this number, in the order of [`Space::actions`] before any signal is sent.
     pub(super) fn all(&self, space: &Space, number: u32) -> impl Iterator<Item = Step> {
         let reached =
-            self.0.get_index(number as usize).and_then(|(place, others, receivable, fires, acts)| {
-                let (others, receivable, fires, acts) = (others.clone(), *receivable, *fires, *acts);
+            self.all.get_index(number as usize).and_then(|(place, others, receivable, fires, acts)| {
+                let others = self.others.get_index(*others)?.clone();
+                let (receivable, fires, acts) = (*receivable, *fires, *acts);
                 let point = space.numbered(*place)?.clone();
                 Some(Reached { point, others, receivable, fires, acts, looks: false })
             });

@@ -55,13 +55,13 @@ pub fn reference<S: Supervise + ?Sized>(plan: &Plan, supervisor: &mut S) -> Resu
 
 /// The same where the run of the empty schedule may be known: then it is not made again.
 pub fn reference_after<S: Supervise + ?Sized>(
-    known: Option<&Run>,
+    known: Option<Run>,
     plan: &Plan,
     supervisor: &mut S,
 ) -> Result<Reference, ExploreError> {
     let empty = Schedule::empty();
     let mut plain = match known {
-        Some(known) => known.clone(),
+        Some(known) => known,
         None => {
             attempt(supervisor, &empty).map_err(ExploreError::run("making the run without any step"))?.run
         }

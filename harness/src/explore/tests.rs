@@ -211,7 +211,7 @@ fn a_run_that_is_known_is_not_made_again() {
     let model = server(lost_before_accept);
     let made = reference(&plan, &mut model.clone()).unwrap();
     let runs = model.runs.swap(0, Ordering::Relaxed);
-    let again = reference_after(made.plain.as_ref(), &plan, &mut model.clone()).unwrap();
+    let again = reference_after(made.plain.clone(), &plan, &mut model.clone()).unwrap();
     assert_eq!(again, made);
     assert_eq!(model.runs.load(Ordering::Relaxed), runs - 1);
 }

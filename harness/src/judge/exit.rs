@@ -84,7 +84,7 @@ pub(super) fn is_exit(exit: &Exit, status: Status) -> bool {
 #[derive(Debug)]
 struct Undisturbed {
     ending: Ending,
-    reference: Run,
+    reference: Arc<Run>,
 }
 
 impl Expectation for Undisturbed {

@@ -29,7 +29,7 @@ struct NoIdling {
     /// The reference run ended only when clients came.
     roused: bool,
     /// Who is typed at may ask back, which this run was not.
-    reference: Option<Run>,
+    reference: Option<Arc<Run>>,
 }
 
 impl Expectation for NoIdling {

@@ -121,17 +121,17 @@ impl Allowed {
 struct Leaves {
     how: LeftHow,
     allowed: Allowed,
-    reference: Option<Run>,
+    reference: Option<Arc<Run>>,
 }
 
-fn held(how: LeftHow, allowed: Allowed, reference: Option<&Run>) -> Held {
+fn held(how: LeftHow, allowed: Allowed, reference: Option<&Arc<Run>>) -> Held {
     Arc::new(Leaves { how, allowed, reference: reference.cloned() })
 }
 
 impl Expectation for Leaves {
     fn breach(&self, run: &Run) -> Option<String> {
         // Where a person has brought about another end, another moment is looked at.
-        let elsewhere = |other: &Run| answers_more(run, other) && !run.outcome.ends_like(&other.outcome);
+        let elsewhere = |other: &Arc<Run>| answers_more(run, other) && !run.outcome.ends_like(&other.outcome);
         if self.reference.as_ref().is_some_and(elsewhere) {
             return None;
         }

@@ -28,8 +28,8 @@ pub(super) const KIND: Kind = Kind {
 /// Output that is longer is not looked into.
 const LONGEST: usize = 1 << 16;
 
-fn of(reference: &Run) -> Option<Held> {
-    reference.schedule.steps.is_empty().then(|| Arc::new(As(Box::new(reference.clone()))) as _)
+fn of(reference: &Arc<Run>) -> Option<Held> {
+    reference.schedule.steps.is_empty().then(|| Arc::new(As(Arc::clone(reference))) as _)
 }
 
 /// One of the two outputs.
@@ -37,7 +37,7 @@ type Which = fn(&Outcome) -> &Output;
 
 /// As the reference run, which nothing disturbed.
 #[derive(Debug)]
-struct As(Box<Run>);
+struct As(Arc<Run>);
 
 impl Expectation for As {
     fn breach(&self, run: &Run) -> Option<String> {

@@ -21,7 +21,7 @@ pub(super) const KIND: Kind = Kind {
 #[derive(Debug)]
 struct NotStopped {
     /// Who is typed at may be asked to stop, which this run was not.
-    reference: Option<Run>,
+    reference: Option<Arc<Run>>,
 }
 
 impl Expectation for NotStopped {

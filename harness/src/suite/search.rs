@@ -394,7 +394,7 @@ where
     charted.plan.code.follow = follow;
     // Whoever keeps all traces has those of all runs.
     let known = job.shown.undisturbed(&job.settings).filter(|_| !job.keep.all);
-    let reference = reference(&charted.plan, known.as_ref(), factory)?;
+    let reference = reference(&charted.plan, known, factory)?;
     let expectations = expectations(&job.against, &reference)?;
     if let (true, Some(note)) = (asks_for_files(&job.against), job.settings.learnt.notes().into_iter().next())
     {
@@ -493,7 +493,7 @@ where
 
 /// Makes the reference run in a thread of its own: a supervisor pins its thread, and the workers that are started later
 /// must not inherit that, since their programs would see fewer CPUs than the reference run did.
-fn reference<S, F>(plan: &Plan, known: Option<&Run>, factory: &F) -> Result<Reference, ExploreError>
+fn reference<S, F>(plan: &Plan, known: Option<Run>, factory: &F) -> Result<Reference, ExploreError>
 where
     S: Supervise,
     F: Fn(usize) -> Result<S, RunError> + Sync,

@@ -33,15 +33,16 @@ impl Turns<'_> {
         let mut moving = false;
         let mut preempting = None;
         loop {
-            if preempting.is_none() && matches!(patience, Patience::For(_)) && self.one_computes() {
-                preempting = sched::Preempting::begin();
+            let preempts = matches!(patience, Patience::For(_)) && self.one_computes();
+            if preempts != preempting.is_some() {
+                preempting = if preempts { sched::Preempting::begin() } else { None };
             }
             // A held thread that runs for a moment will not tell when it is through, and it may be waiting for this CPU.
             if moving || self.awaited() {
                 match self.listen(patience)? {
                     Heard::News => {
                         // Maybe of the one that was seen to run: there is nothing to wait for before the next look.
-                        (moving, preempting) = (false, None);
+                        moving = false;
                         patience = self.first_patience();
                         continue;
                     }
@@ -86,10 +87,14 @@ impl Turns<'_> {
         }
     }
 
-    /// True if one thread runs, and nobody else is on the way.
+    /// True if one thread runs, nobody else is on the way, and no breakpoint waits for it, which would wake the supervisor before the
+    /// thread has stopped.
     fn one_computes(&self) -> bool {
         let runs = |id: &ThreadId| matches!(self.tree.thread(*id).state, State::Running);
-        self.going.guard.is_none() && self.tree.birth.is_none() && self.tree.live().filter(runs).count() == 1
+        self.going.guard.is_none()
+            && self.tree.birth.is_none()
+            && self.waiting_breakpoints().next().is_none()
+            && self.tree.live().filter(runs).count() == 1
     }
 
     /// True while something is known to be on its way.

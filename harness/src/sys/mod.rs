@@ -2,6 +2,7 @@
 //!
 //! Nothing here decides anything: each function does one thing and reports the error number when it fails.
 
+pub mod allocator;
 pub mod cell;
 pub mod descriptors;
 pub mod filter;

@@ -15,6 +15,11 @@ impl Threads {
     pub(super) fn is_none(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// True if it is known at once that both are the same list: one is a copy of the other.
+    pub fn is_copy_of(&self, other: &Threads) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl Default for Threads {
