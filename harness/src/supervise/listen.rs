@@ -8,6 +8,7 @@ use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
 use crate::sys::procfs;
 use crate::sys::timer::{self, CpuClock};
+use crate::trace::Status;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
@@ -135,6 +136,8 @@ impl Turns<'_> {
                         let process = self.tree.process_mut(process);
                         process.reaped_by_init = true;
                         process.exit_code = Some(status);
+                    } else if self.tree.threads.is_empty() {
+                        self.course.ended_unseen = Some(Status::from_wait(status));
                     }
                 }
                 Message::Gone => return Err(RunError::Fault("the run's init has ended".to_owned())),
@@ -147,9 +150,17 @@ impl Turns<'_> {
     }
 
     /// Nothing of the program has been seen yet. An error if nothing ever will: a static program need not make any call, and then it
-    /// computes; and where it does not, something else is wrong.
+    /// computes, or crashes; and where it does not, something else is wrong.
     fn unseen(&self, wait: &mut UnderWay) -> Result<(), RunError> {
         let file = || self.settings.launch.file.display().to_string();
+        let no_call = |reason| RunError::Start {
+            file: file(),
+            stage: "waiting for its first system call".to_owned(),
+            reason,
+        };
+        if let Some(status) = self.course.ended_unseen {
+            return Err(no_call(format!("it ended before that: {status}")));
+        }
         let overdue = self.is_overdue(wait)?;
         let started = procfs::children(self.cell.init());
         let started = started.map_err(|error| {
@@ -158,11 +169,7 @@ impl Turns<'_> {
         // It may be gone by now.
         let used = started.first().and_then(|pid| timer::cpu_time(*pid, CpuClock::Exact).ok());
         if used.is_some_and(|used| used > SILENCE) {
-            return Err(RunError::Start {
-                file: file(),
-                stage: "waiting for its first system call".to_owned(),
-                reason: format!("none came within {} seconds of CPU time", SILENCE.as_secs()),
-            });
+            return Err(no_call(format!("none came within {} seconds of CPU time", SILENCE.as_secs())));
         }
         if overdue {
             let state = match started.first() {

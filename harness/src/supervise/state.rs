@@ -30,7 +30,7 @@ use crate::sys::cell::Cell;
 use crate::sys::procfs::Status as ProcStatus;
 use crate::sys::stage::CellError;
 use crate::sys::tick::Tick;
-use crate::trace::What;
+use crate::trace::{Status, What};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -168,6 +168,8 @@ pub(super) struct Course {
     pub(super) first_ended_at: Option<Instant>,
     /// What could not be done of starting the program, from the init.
     pub(super) failed_start: Option<CellError>,
+    /// It ended, in this way, before anything of it was seen.
+    pub(super) ended_unseen: Option<Status>,
 }
 
 impl<'a> Turns<'a> {
@@ -217,6 +219,7 @@ impl<'a> Turns<'a> {
                 first_expiry: None,
                 first_ended_at: None,
                 failed_start: None,
+                ended_unseen: None,
             },
             random_calls: 0,
         }

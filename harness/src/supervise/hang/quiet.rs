@@ -1,7 +1,7 @@
 //! When nobody is held: letting time pass, or saying why nothing will ever happen again.
 //!
-//! Every thread is seen asleep in the same call twice, without having run in between, or once if it is alone; then `snapshot` finds out what each
-//! waits for, and `proof` says what follows.
+//! Every thread is seen asleep in the same call twice, without having run in between; then `snapshot` finds out what each waits for, and
+//! `proof` says what follows. Of a thread that is alone the second time is the last look, before anything is claimed.
 
 use crate::supervise::RunError;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
