@@ -232,7 +232,7 @@ impl Expectations {
 
     /// What a scenario expects, where the reference run went like this.
     pub fn of_scenario(expect: &Expect, reference: &Run) -> Result<Expectations, BadPattern> {
-        let reference = Arc::new(reference.clone());
+        let reference = Arc::new(reference.without_points());
         Expectations::new(|kind| (kind.of_scenario)(expect, &reference))
     }
 
@@ -244,7 +244,7 @@ impl Expectations {
     pub fn against(reference: &Run, how: &Comparison) -> Result<Expectations, BadPattern> {
         let compared = |kind: &Kind| !how.fatal || kind.broken == Broken::Orphans;
         // Several keep it, and it may be long.
-        let reference = Arc::new(reference.clone());
+        let reference = Arc::new(reference.without_points());
         let against = |kind: &Kind| (kind.against)(&reference, how);
         Expectations::new(|kind| if compared(kind) { against(kind) } else { Ok(None) })
     }

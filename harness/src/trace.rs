@@ -123,6 +123,25 @@ pub struct Run {
     pub verdict_after: std::time::Duration,
 }
 
+impl Run {
+    /// The same without the points that it reached, of which nothing follows but what else can be tried.
+    pub fn without_points(&self) -> Run {
+        Run {
+            schedule: self.schedule.clone(),
+            events: self.events.clone(),
+            outcome: self.outcome.clone(),
+            reached: Vec::new(),
+            lapses: self.lapses.clone(),
+            first_quiet: self.first_quiet.clone(),
+            unreached: self.unreached.clone(),
+            merged: self.merged.clone(),
+            shares_memory: self.shares_memory,
+            taint: self.taint.clone(),
+            verdict_after: self.verdict_after,
+        }
+    }
+}
+
 /// A point at which a process had the default action again of signals that it had caught before, and would end by them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

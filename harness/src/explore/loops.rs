@@ -35,14 +35,14 @@ pub struct Loop {
     /// False if it could not be seen what they returned.
     pub results: bool,
     /// The points of each time round.
-    rounds: Vec<Vec<Point>>,
+    rounds: Vec<Box<[Point]>>,
 }
 
 impl Loop {
     /// One of which nothing is known but this.
     #[cfg(test)]
     pub(crate) fn new(from: Point, to: Point, calls: Vec<Syscall>, times: usize) -> Loop {
-        Loop { from, to, calls, results: true, rounds: vec![Vec::new(); times] }
+        Loop { from, to, calls, results: true, rounds: vec![Box::default(); times] }
     }
 
     /// How often it went round.
