@@ -38,7 +38,7 @@ mod target;
 mod watch;
 mod world;
 
-use crate::sys::allocator;
+use crate::supervise;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use config::Configured;
@@ -78,7 +78,7 @@ enum Verb {
 
 /// Does what the command line says, and tells how that ended.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    allocator::give_back_large();
+    supervise::give_back_large();
     panic::watched(|| obey(words))
 }
 

@@ -67,6 +67,8 @@ mod window;
 use crate::program::{Launch, Limits};
 use crate::schedule::{Label, Schedule, ThreadName};
 use crate::signal::{Signal, SignalSet};
+/// For a process that does nothing but make runs.
+pub use crate::sys::allocator::give_back_large;
 use crate::sys::cell::Cell;
 use crate::sys::sched;
 use crate::sys::stage::{Blame, CellError, Stage, remedy_of_lack};
