@@ -121,7 +121,7 @@ impl Turns<'_> {
         let (one, other) = (self.tree.thread(id), self.tree.thread(released));
         if released != id {
             let together = self.memory_of(one.process) == self.memory_of(other.process);
-            if together && matches!(other.state, State::Running) {
+            if together && other.runs() {
                 self.going.overtaken_by = Some(id);
             }
         } else if let Some(by) = self.going.overtaken_by.take() {

@@ -2,7 +2,7 @@
 
 use super::{RunError, unmade};
 use crate::supervise::books::seat::Seat;
-use crate::supervise::books::tree::{Process, State, Thread};
+use crate::supervise::books::tree::{Process, Thread};
 use crate::supervise::patience::{Heard, NEWS, Patience, SILENCE, UnderWay};
 use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
@@ -95,13 +95,10 @@ impl Turns<'_> {
 
     /// Processes that were let end, which their descriptors tell.
     fn dying(&self) -> impl Iterator<Item = &Process> {
-        let ends = |thread: &&Thread| {
-            matches!(thread.state, State::Running)
-                && thread.released.map(i64::from) == Some(libc::SYS_exit_group)
-        };
+        let ends = |thread: &&Thread| thread.released.map(i64::from) == Some(libc::SYS_exit_group);
         let guarded = self.going.guard.iter().map(|guard| guard.dying);
         let ending =
-            self.tree.live().map(|id| self.tree.thread(id)).filter(ends).map(|thread| thread.process);
+            self.tree.running().map(|id| self.tree.thread(id)).filter(ends).map(|thread| thread.process);
         guarded.chain(ending).map(|process| self.tree.process(process))
     }
 

@@ -2,8 +2,8 @@
 
 use super::RunError;
 use crate::signal::Signal;
-use crate::supervise::books::ids::{ProcessId, ThreadId};
-use crate::supervise::books::tree::{Process, State};
+use crate::supervise::books::ids::ProcessId;
+use crate::supervise::books::tree::Process;
 use crate::supervise::patience::UnderWay;
 use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
@@ -93,8 +93,7 @@ impl Turns<'_> {
 
     /// Who computes would have the CPU for a slice before the init has it.
     fn end_who_runs(&self) {
-        let runs = |id: &ThreadId| matches!(self.tree.thread(*id).state, State::Running);
-        for id in self.tree.live().filter(runs) {
+        for id in self.tree.running() {
             // Whom this does not end, the init does.
             let _ = pidfd::kill(self.tree.process_of(id).pid, Signal::KILL.number());
         }

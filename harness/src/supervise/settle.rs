@@ -90,29 +90,24 @@ impl Turns<'_> {
     /// True if one thread runs, nobody else is on the way, and no breakpoint waits for it, which would wake the supervisor before the
     /// thread has stopped.
     fn one_computes(&self) -> bool {
-        let runs = |id: &ThreadId| matches!(self.tree.thread(*id).state, State::Running);
         self.going.guard.is_none()
             && self.tree.birth.is_none()
             && self.waiting_breakpoints().next().is_none()
-            && self.tree.live().filter(runs).count() == 1
+            && self.tree.running().count() == 1
     }
 
     /// True while something is known to be on its way.
     fn awaited(&self) -> bool {
-        let running = |thread: &Thread| matches!(thread.state, State::Running);
-        self.going.guard.is_some()
-            || self.tree.birth.is_some()
-            || self.tree.live().any(|id| running(self.tree.thread(id)))
+        self.going.guard.is_some() || self.tree.birth.is_some() || self.tree.running().next().is_some()
     }
 
     /// How to wait for the threads that run, at first.
     fn first_patience(&self) -> Patience {
-        let untold = |thread: &Thread| matches!(thread.state, State::Running) && thread.untold;
         // Under guard the end itself is heard; a look in between would only push the dying thread off its CPU.
         let guarded = self.going.guard.is_some();
         if self.code.parking
             || !self.awaited()
-            || (!guarded && self.tree.live().any(|id| untold(self.tree.thread(id))))
+            || (!guarded && self.tree.running().any(|id| self.tree.thread(id).untold))
         {
             Patience::FIRST_LOOK
         } else if !guarded && self.settings.learnt.goes_round() {
@@ -126,14 +121,12 @@ impl Turns<'_> {
 
     /// True if whoever runs comes to a call next, unless it crashes, and nothing else that is listened to has anything to say.
     fn is_told_by_calls(&self) -> bool {
-        let comes_back = |thread: &Thread| {
-            !matches!(thread.state, State::Running)
-                || thread.released.is_none_or(|call| calls::numbered(call).comes_back())
-        };
+        let comes_back =
+            |thread: &Thread| thread.released.is_none_or(|call| calls::numbered(call).comes_back());
         self.seat.is_none()
             && self.settings.clients.is_empty()
             && self.waiting_breakpoints().next().is_none()
-            && self.tree.live().all(|id| comes_back(self.tree.thread(id)))
+            && self.tree.running().all(|id| comes_back(self.tree.thread(id)))
     }
 
     /// Looks at every thread that might have changed by itself: see NOTE \[Stale\].
@@ -405,7 +398,7 @@ impl Turns<'_> {
     /// Looks whether something has ended the wait of a thread; true if it runs now.
     fn look_at_waiting(&mut self, id: ThreadId, dirty: bool) -> Result<bool, RunError> {
         let process = self.tree.thread(id).process;
-        let runs = |other| matches!(self.tree.thread(other).state, State::Running);
+        let runs = |other| self.tree.thread(other).runs();
         // A sibling may be about to take the very signal; beside one that is parked it would stop.
         if self.tree.threads_of(process).any(runs) || self.is_parked_in(process) {
             return Ok(false);

@@ -149,6 +149,11 @@ impl Process {
 }
 
 impl Thread {
+    /// It was let go, and is in none of the other states again.
+    pub(in crate::supervise) fn runs(&self) -> bool {
+        matches!(self.state, State::Running)
+    }
+
     /// A signal may have come for it, or is about to.
     pub(in crate::supervise) fn may_be_signalled(&mut self) {
         (self.dirty, self.stale) = (true, true);
@@ -233,7 +238,12 @@ impl Tree {
         self.live.iter().copied()
     }
 
-    /// How many there are.
+    /// Those of them that run.
+    pub(in crate::supervise) fn running(&self) -> impl Iterator<Item = ThreadId> + '_ {
+        self.live().filter(|id| self.thread(*id).runs())
+    }
+
+    /// How many have not ended.
     pub(in crate::supervise) fn live_threads(&self) -> usize {
         self.live.len()
     }

@@ -284,12 +284,7 @@ impl<'a> Turns<'a> {
 
     /// Breakpoints whose time may come.
     pub(in crate::supervise) fn waiting_breakpoints(&self) -> impl Iterator<Item = &Breakpoint> {
-        let running = self
-            .tree
-            .live()
-            .map(|id| self.tree.thread(id))
-            .filter(|thread| matches!(thread.state, State::Running));
-        let ambushes = running.flat_map(|thread| &thread.ambushes);
+        let ambushes = self.tree.running().flat_map(|id| &self.tree.thread(id).ambushes);
         let waits = |ambush: &&Ambush| !ambush.sprung && !matches!(ambush.aim, Some(Aim::Nothing(_)));
         ambushes.filter(waits).map(|ambush| &ambush.breakpoint)
     }

@@ -55,8 +55,7 @@ const TRIES: u32 = 8;
 impl Turns<'_> {
     /// A thread has computed for so long, and all others are held or asleep: what is known of it if it goes round.
     pub(in crate::supervise) fn goes_round(&mut self, id: ThreadId, computed: Duration) -> Option<GoesRound> {
-        let runs = |other: &ThreadId| matches!(self.tree.thread(*other).state, State::Running);
-        let undisturbed = !self.tree.live().any(|other| other != id && runs(&other))
+        let undisturbed = !self.tree.running().any(|other| other != id)
             && self.kernel.cpu_timers.is_empty()
             && !self.kernel.asynchronous;
         let (_, since) = self.tree.thread(id).cpu_at_release?;

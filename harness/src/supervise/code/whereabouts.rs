@@ -111,8 +111,8 @@ impl Turns<'_> {
         if !self.observe.is_where() || over {
             return;
         }
-        let runs = |id: &ThreadId| matches!(self.tree.thread(*id).state, State::Running);
-        let (running, settled): (Vec<_>, Vec<_>) = self.tree.live().partition(runs);
+        let (running, settled): (Vec<_>, Vec<_>) =
+            self.tree.live().partition(|id| self.tree.thread(*id).runs());
         // Whoever is told that a process has stopped must have been looked at before.
         settled.iter().for_each(|id| self.look_where(*id));
         for id in &running {
