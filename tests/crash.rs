@@ -76,7 +76,7 @@ impl Seen {
             breaks: Vec::new(),
             search: None,
             schedule: Schedule::empty(),
-            events: self.run.events.clone(),
+            events: self.run.events.to_vec(),
             outcome: self.run.outcome.clone(),
             places: self.places.clone(),
             seen: Default::default(),

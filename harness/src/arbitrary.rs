@@ -428,7 +428,7 @@ prop_compose! {
 
 prop_compose! {
     pub(crate) fn run()(schedule in schedule(), events in vec(event(), 0..6), outcome in outcome().boxed()) -> Run {
-        Run { schedule, events, outcome, reached: Vec::new(), lapses: Vec::new(), first_quiet: Vec::new(), unreached: Vec::new(), merged: Vec::new(), shares_memory: false, taint: None, verdict_after: Default::default() }
+        Run { schedule, events: events.into(), outcome, reached: Vec::new(), lapses: Vec::new(), first_quiet: Vec::new(), unreached: Vec::new(), merged: Vec::new(), shares_memory: false, taint: None, verdict_after: Default::default() }
     }
 }
 
@@ -511,6 +511,6 @@ prop_compose! {
         let [sigrace, kernel, arch, digest] = words;
         let Run { schedule, events, outcome, .. } = run;
         let reference = reference.and_then(|(run, places, seen)| ReferenceRun::of(&run, places, seen));
-        Trace { sigrace, kernel, arch, launch, digest, seed, limits, world, shared, always, breaks, search, schedule, events, outcome, places, seen, reference }
+        Trace { sigrace, kernel, arch, launch, digest, seed, limits, world, shared, always, breaks, search, schedule, events: events.to_vec(), outcome, places, seen, reference }
     }
 }

@@ -8,6 +8,7 @@ mod answered;
 mod asleep;
 mod crash;
 mod effects;
+mod events;
 mod interrupted;
 mod moment;
 mod output;
@@ -23,6 +24,7 @@ pub use alike::{Essence, difference, first_difference};
 pub use asleep::Meeting;
 pub use crash::{Crash, crashes, last_call};
 pub use effects::tells;
+pub use events::Events;
 pub use interrupted::{Interrupter, Interruption, interrupted};
 pub use output::Output;
 pub use places::{Frame, InlinedCall, Line, Moment, Whereabouts};
@@ -100,7 +102,7 @@ pub struct Run {
     /// What was asked for.
     pub schedule: Schedule,
     /// What happened, in order.
-    pub events: Vec<Event>,
+    pub events: Events,
     /// How it ended.
     pub outcome: Outcome,
     /// The points that the run reached, in order, with what could have been done at each: what the next runs are planned from.

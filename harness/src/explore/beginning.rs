@@ -18,12 +18,12 @@
 use super::crew::{Tried, attempt_by};
 use super::error::ExploreError;
 use super::receivers::from_outside;
-use super::watching::Watching;
+use super::watching::{as_if, is_there};
 use crate::program::Limits;
 use crate::schedule::{Point, Schedule, Site, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::{Observe, Observed, Receiver, RunError, Start, Supervise, WantsTerminal};
-use crate::trace::{ClientEnd, End, Event, Run, Status, What};
+use crate::trace::{ClientEnd, End, Event, Reached, Run, Status, What};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,10 +55,8 @@ pub enum Why {
 /// What an undisturbed run shows of what is worth exploring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// The run, as it is where no signal is watched.
+    /// The run, in which signals were watched.
     run: Arc<Run>,
-    /// The same as it was.
-    watching: Arc<Watching>,
     /// What else was seen in it.
     observed: Observed,
     /// The script for which it was started.
@@ -79,14 +77,24 @@ const MANY: f64 = 2000.0;
 const VERY_MANY: usize = 10_000;
 
 impl Look {
-    /// The run, as it is where no signal is watched.
+    /// The run. Which points it reached, and what could be done there, is told of what is watched: see [`Look::run_watching`].
     pub fn run(&self) -> &Run {
         &self.run
     }
 
+    /// How many points it has where no signal is watched.
+    pub fn points(&self) -> usize {
+        self.unwatched().count()
+    }
+
+    /// These points, in order.
+    fn unwatched(&self) -> impl Iterator<Item = &Reached> {
+        self.run.reached.iter().filter(|reached| is_there(reached, SignalSet::EMPTY))
+    }
+
     /// The run, as it is where these signals are watched, if it was watched for all of them.
     pub fn run_watching(&self, signals: SignalSet) -> Run {
-        self.watching.as_if(&self.run, signals)
+        as_if(&self.run, signals)
     }
 
     /// What else was seen in it.
@@ -127,16 +135,15 @@ impl Look {
     /// How far other runs are to be followed on the program's clock ([`Limits::FOLLOWED`]), if this one came to no end but that of
     /// its clock, was cut short by another limit when it had gone on for long on that, or did very much until it ended then.
     pub fn followed(&self) -> Option<Duration> {
-        let took = self.run.outcome.took.whole;
+        let (took, points) = (self.run.outcome.took.whole, self.points());
         let [farthest, .., nearest] = Limits::FOLLOWED;
         let lets_time_pass = match self.run.outcome.end {
             End::Stalled(_) => true,
             End::TimedOut | End::Spinning(_) => took > farthest,
             End::Ended(_) | End::Hang(_) | End::Idle(_) | End::Stopped => {
-                took > farthest && self.run.reached.len() > VERY_MANY
+                took > farthest && points > VERY_MANY
             }
         };
-        let points = self.run.reached.len();
         // Who comes to an end behind that many was hurried to it: what it does in a second is not known.
         let hurried = points as u64 > LOOK_POINTS && matches!(self.run.outcome.end, End::Ended(_));
         let within = |far: &Duration| points as f64 * far.as_secs_f64() <= MANY * took.as_secs_f64();
@@ -172,7 +179,9 @@ impl Look {
 
     /// Where a search begins in which these signals are sent; none if it is where the program does.
     pub fn begins(&self, send: &[Signal]) -> Option<Beginning> {
-        beginning(&self.run, &self.observed.start, self.script.as_deref(), send)
+        let beginning = beginning(&self.run, &self.observed.start, self.script.as_deref(), send);
+        let first = self.unwatched().next();
+        beginning.filter(|beginning| first.is_none_or(|first| first.point != beginning.point))
     }
 }
 
@@ -181,13 +190,11 @@ pub fn look<S: Supervise + ?Sized>(supervisor: &mut S, script: Option<&Path>) ->
     let observe = Observe::Signals(script.map(Path::to_owned));
     let look = || supervisor.observe(&Schedule::empty(), &observe);
     let (Tried { run, .. }, observed) = attempt_by(look).map_err(ExploreError::run("looking for signals"))?;
-    let watching = Arc::new(Watching::of(&run));
-    let run = Arc::new(watching.as_if(&run, SignalSet::EMPTY));
-    Ok(Look { run, watching, observed, script: script.map(Path::to_owned) })
+    Ok(Look { run: Arc::new(run), observed, script: script.map(Path::to_owned) })
 }
 
 /// Where a search begins in which these signals are sent, of a program that was started for `script`, if for any. `run` is
-/// its undisturbed run. None if that is the program's start.
+/// its undisturbed run. None if nothing says that it begins later than the program.
 fn beginning(run: &Run, start: &Start, script: Option<&Path>, send: &[Signal]) -> Option<Beginning> {
     let root = ThreadName::root();
     let made = |event: &Event| event.what.made().is_some();
@@ -218,7 +225,7 @@ fn beginning(run: &Run, start: &Start, script: Option<&Path>, send: &[Signal]) -
         Some((index, Beginning { point: point.clone(), why: Why::Opens(script.to_owned()) }))
     });
     let later = [opens, runs].into_iter().flatten().max_by_key(|(index, _)| *index);
-    later.map(|(_, beginning)| beginning).filter(|beginning| passed(run, &beginning.point) != Some(0))
+    later.map(|(_, beginning)| beginning)
 }
 
 /// Where the first process comes to in this event, if it comes to a point.

@@ -275,7 +275,7 @@ impl Exhaustive {
                 Some(plain) => self.expand(space, &child, plain, None),
                 None => {
                     let turn = Turn::new(child.size(), child.withheld.len(), false, Late::No);
-                    batches.entry(turn).or_default().push(Way::Withhold(act.clone()));
+                    batches.entry(turn).or_default().push(Way::Withhold(Box::new(act.clone())));
                 }
             }
         }

@@ -238,7 +238,7 @@ mod tests {
             })
         };
         run.reached = events.iter().filter_map(reached).collect();
-        run.events = events;
+        run.events = events.into();
         run
     }
 

@@ -120,6 +120,11 @@ impl Loops {
     pub(super) fn inner(&self) -> impl Iterator<Item = &Point> {
         self.inner.iter()
     }
+
+    /// Forgets those, which may be many, where the space knows them by their numbers.
+    pub(super) fn forget_points(&mut self) {
+        self.inner = HashSet::new();
+    }
 }
 
 /// The loops of a run and its children, seen in another that goes like it. None where nobody can look.

@@ -218,7 +218,7 @@ impl Supervise for Model {
             shares_memory: false,
             verdict_after: Default::default(),
             schedule: schedule.clone(),
-            events,
+            events: events.into(),
             outcome,
             reached,
             first_quiet: self.quiet.clone(),

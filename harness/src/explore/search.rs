@@ -119,9 +119,10 @@ where
 
 impl Searching {
     /// Before its first run.
-    pub fn new(plan: &Plan, reference: Reference) -> Searching {
-        let reference = Arc::new(reference);
+    pub fn new(plan: &Plan, mut reference: Reference) -> Searching {
         let space = Arc::new(Space::new(plan, &reference));
+        reference.loops.forget_points();
+        let reference = Arc::new(reference);
         Searching {
             planners: planners(plan, &space, &reference),
             report: Report::new(plan, &reference),

@@ -44,7 +44,7 @@ pub(super) struct Space {
     /// Actions that could be done somewhere.
     doings: IndexSet<Action>,
     /// Every step that could be taken, in the order of discovery: the numbers of its point and its action.
-    steps: IndexSet<(usize, usize)>,
+    steps: IndexSet<(u32, u32)>,
     /// How many of them, the first ones, need no other one before them.
     first: usize,
     to: ThreadName,
@@ -72,6 +72,11 @@ fn family(thread: &ThreadName, others: &[ThreadName]) -> bool {
         others.iter().partition(|other| other.descends_from(thread));
     let processes: HashSet<ThreadName> = own.into_iter().map(ThreadName::process).collect();
     processes.len() > 1 && !strangers.is_empty()
+}
+
+/// The numbers of a point and of an action, as they are kept: there are many.
+fn numbers(point: usize, action: usize) -> Option<(u32, u32)> {
+    Some((point.try_into().ok()?, action.try_into().ok()?))
 }
 
 /// How simple a schedule is; less is simpler. See NOTE \[Shrink order\] in `tree`.
@@ -127,7 +132,10 @@ impl Space {
         asked
             .filter_map(|index| {
                 let (place, action) = self.steps.get_index(index)?;
-                Some((index, self.steps.get_index_of(&(*places.get(place)?, *action))?))
+                Some((
+                    index,
+                    self.steps.get_index_of(&numbers(*places.get(&(*place as usize))?, *action as usize)?)?,
+                ))
             })
             .collect()
     }
@@ -139,7 +147,7 @@ impl Space {
 
     /// The number of a step; none if no run has shown it.
     fn index(&self, point: &Point, action: &Action) -> Option<usize> {
-        self.steps.get_index_of(&(self.number(point)?, self.doings.get_index_of(action)?))
+        self.steps.get_index_of(&numbers(self.number(point)?, self.doings.get_index_of(action)?)?)
     }
 
     /// Takes in the points that a run reached, and what else it has shown: not much if it is tainted.
@@ -170,7 +178,7 @@ impl Space {
                 for action in self.actions(reached, &sent).into_iter().filter(&wanted) {
                     let (action, _) = self.doings.insert_full(action);
                     if self.steps.len() < MOST_STEPS {
-                        self.steps.insert((point, action));
+                        self.steps.extend(numbers(point, action));
                     }
                 }
             }
@@ -374,12 +382,12 @@ impl Space {
 
     /// How early its point is.
     pub(super) fn place(&self, index: usize) -> Option<usize> {
-        self.steps.get_index(index).map(|(point, _)| *point)
+        self.steps.get_index(index).map(|(point, _)| *point as usize)
     }
 
     /// Its action.
     pub(super) fn action(&self, index: usize) -> Option<&Action> {
-        self.doings.get_index(self.steps.get_index(index)?.1)
+        self.doings.get_index(self.steps.get_index(index)?.1 as usize)
     }
 
     /// The steps that need no other one before them, each made when it is asked for.

@@ -610,7 +610,7 @@ fn recording(run: &Run) -> Trace {
         breaks: vec![],
         search: None,
         schedule: run.schedule.clone(),
-        events: run.events.clone(),
+        events: run.events.to_vec(),
         outcome: run.outcome.clone(),
         places: vec![],
         seen: Default::default(),

@@ -8,37 +8,29 @@ use crate::schedule::Site;
 use crate::signal::SignalSet;
 use crate::trace::{Lapse, Reached, Run};
 
-/// What a run tells of the signals that were watched in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Watching {
-    reached: Vec<Reached>,
-    lapses: Vec<Lapse>,
+/// True if this is a point as well where only these are watched, of those that were; no person was at a terminal.
+pub(super) fn is_there(reached: &Reached, watched: SignalSet) -> bool {
+    let Reached { point, others, receivable, fires, .. } = reached;
+    match point.site {
+        Site::Entering(_) => *fires || !others.is_empty() || !receivable.intersection(watched).is_empty(),
+        Site::Quiet => !watched.is_empty(),
+        Site::Before(_) | Site::In(_) | Site::After(_) | Site::At(_) | Site::Probe(_) => true,
+    }
 }
 
-impl Watching {
-    /// What this run tells, in which no person was at a terminal.
-    pub(super) fn of(run: &Run) -> Watching {
-        Watching { reached: run.reached.clone(), lapses: run.lapses.clone() }
-    }
-
-    /// The same run, as it is where these are watched, which were all watched in it.
-    pub(super) fn as_if(&self, run: &Run, watched: SignalSet) -> Run {
-        let reached = self.reached.iter().filter_map(|reached| {
-            let receivable = reached.receivable.intersection(watched);
-            let Reached { others, fires, .. } = reached;
-            let is_there = match reached.point.site {
-                Site::Entering(_) => *fires || !others.is_empty() || !receivable.is_empty(),
-                Site::Quiet => !watched.is_empty(),
-                Site::Before(_) | Site::In(_) | Site::After(_) | Site::At(_) | Site::Probe(_) => true,
-            };
-            is_there.then(|| Reached { receivable, ..reached.clone() })
-        });
-        let lapses = self.lapses.iter().map(|lapse| Lapse {
-            signals: lapse.signals.intersection(watched),
-            over: lapse.over.intersection(watched),
-            ..lapse.clone()
-        });
-        let lapses = lapses.filter(|lapse| !lapse.signals.is_empty()).collect();
-        Run { reached: reached.collect(), lapses, ..run.clone() }
-    }
+/// The same run, as it is where these are watched, which were all watched in it.
+pub(super) fn as_if(run: &Run, watched: SignalSet) -> Run {
+    let there = run.reached.iter().filter(|reached| is_there(reached, watched));
+    let mut reached = Vec::with_capacity(there.clone().count());
+    reached.extend(there.map(|reached| {
+        let receivable = reached.receivable.intersection(watched);
+        Reached { receivable, ..reached.clone() }
+    }));
+    let lapses = run.lapses.iter().map(|lapse| Lapse {
+        signals: lapse.signals.intersection(watched),
+        over: lapse.over.intersection(watched),
+        ..lapse.clone()
+    });
+    let lapses = lapses.filter(|lapse| !lapse.signals.is_empty()).collect();
+    Run { reached, lapses, ..run.without_points() }
 }

@@ -34,7 +34,7 @@ pub(super) fn run(end: End) -> Run {
     };
     Run {
         schedule: Schedule::empty(),
-        events: Vec::new(),
+        events: Default::default(),
         outcome,
         reached: Vec::new(),
         first_quiet: Vec::new(),
@@ -225,10 +225,10 @@ fn a_run_may_not_end_much_later_than_the_reference_run_after_the_last_signal() {
 #[test]
 fn a_crash_of_any_process_is_broken_unless_it_was_asked_for() {
     let mut child = ended(0);
-    child.events = vec![killed("p0.1", "SIGTERM")];
+    child.events = vec![killed("p0.1", "SIGTERM")].into();
     let expect = against(&ended(0), Comparison::default());
     assert_eq!(broken(&expect, &child), []);
-    child.events.push(killed("p0.1", "SIGABRT"));
+    child.events.to_mut().push(killed("p0.1", "SIGABRT"));
     assert_eq!(broken(&expect, &child), [Broken::Crash]);
     assert_eq!(explain(&expect, Broken::Crash, &child), "p0.1 was killed by SIGABRT");
 
@@ -237,7 +237,7 @@ fn a_crash_of_any_process_is_broken_unless_it_was_asked_for() {
     assert_eq!(broken(&expect, &child), [], "the outside sent it");
 
     let mut first = run(End::Ended(Status::Killed(signal("SIGSEGV"))));
-    first.events = vec![killed("p0", "SIGSEGV")];
+    first.events = vec![killed("p0", "SIGSEGV")].into();
     assert_eq!(broken(&expect, &first), [Broken::Crash], "and not another exit as well");
     assert_eq!(broken(&scenario("(exit: Signal(SIGSEGV))"), &first), []);
 }
@@ -366,7 +366,11 @@ fn exited(code: i32) -> End {
 
 /// The same after this was done at the terminal.
 fn after(action: Action, mut run: Run) -> Run {
-    run.events.push(Event { thread: name("p0"), what: What::Step(action), others: Default::default() });
+    run.events.to_mut().push(Event {
+        thread: name("p0"),
+        what: What::Step(action),
+        others: Default::default(),
+    });
     run
 }
 

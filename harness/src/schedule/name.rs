@@ -13,7 +13,7 @@ pub struct ThreadName {
     /// 0 for the program's, else which client, counted from 1.
     root: u32,
     /// Which child each ancestor was of its parent, counted from 1; empty for `p0` and `c1`.
-    lineage: Vec<u32>,
+    lineage: Box<[u32]>,
     /// Counted from 1, which is the process's first thread.
     thread: u32,
 }
@@ -26,7 +26,7 @@ impl ThreadName {
 
     /// The first process of the `nth` client, `c1`, counted from 1.
     pub fn client(nth: u32) -> ThreadName {
-        ThreadName { root: nth, lineage: Vec::new(), thread: 1 }
+        ThreadName { root: nth, lineage: Box::default(), thread: 1 }
     }
 
     /// Which client it is of, counted from 1; none if it is the program's.
@@ -36,8 +36,7 @@ impl ThreadName {
 
     /// The first thread of this process's `nth` child.
     pub fn child(&self, nth: u32) -> ThreadName {
-        let mut lineage = self.lineage.clone();
-        lineage.push(nth);
+        let lineage = self.lineage.iter().copied().chain([nth]).collect();
         ThreadName { root: self.root, lineage, thread: 1 }
     }
 
@@ -71,7 +70,7 @@ impl ThreadName {
     /// The process that started this one; none for `p0` and for clients.
     pub fn parent(&self) -> Option<ThreadName> {
         let (_, lineage) = self.lineage.split_last()?;
-        Some(ThreadName { root: self.root, lineage: lineage.to_vec(), thread: 1 })
+        Some(ThreadName { root: self.root, lineage: lineage.into(), thread: 1 })
     }
 }
 

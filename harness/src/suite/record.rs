@@ -70,7 +70,7 @@ impl Recorder {
             breaks: breaks.to_vec(),
             search,
             schedule: run.schedule.clone(),
-            events: run.events.clone(),
+            events: run.events.to_vec(),
             outcome: run.outcome.clone(),
             places: Vec::new(),
             seen: Seen::default(),

@@ -49,10 +49,11 @@ impl Turns<'_> {
             steps.filter(|(_, taken)| !**taken).map(|(step, _)| step.clone()).collect();
         let lapses = std::mem::take(&mut self.journal.lapses);
         let mut reached = std::mem::take(&mut self.journal.reached);
+        reached.shrink_to_fit();
         lapse::open(&lapses, &mut reached);
         let run = Run {
             schedule: self.schedule.clone(),
-            events: std::mem::take(&mut self.journal.events),
+            events: std::mem::take(&mut self.journal.events).into(),
             outcome,
             reached,
             lapses,

@@ -352,7 +352,7 @@ mod tests {
             prop_assert_eq!(first_difference(&run, &run), None);
             let mut more = run.clone();
             let end = What::End(Status::Unseen);
-            more.events.push(Event { thread: "p0.9.9".parse().unwrap(), what: end, others: Default::default() });
+            more.events.to_mut().push(Event { thread: "p0.9.9".parse().unwrap(), what: end, others: Default::default() });
             let difference = difference(&run.events, &more.events, false);
             prop_assert_eq!(difference, Some(run.events.len()));
         }

@@ -37,7 +37,7 @@ impl ReferenceRun {
         let written: usize = outputs.map(|output| output.bytes().len()).sum();
         (events.len() <= MOST_EVENTS && written <= MOST_OUTPUT).then(|| ReferenceRun {
             schedule: schedule.clone(),
-            events: events.clone(),
+            events: events.to_vec(),
             outcome: outcome.clone(),
             places,
             seen,

@@ -118,7 +118,7 @@ impl Args {
         if looking.limits.points > LOOK_POINTS && !self.target.has_limit_of_clock() {
             let limits = Limits { points: LOOK_POINTS, ..looking.limits.clone() };
             let look = suite::look(&Settings { limits, ..looking.clone() }, slots)?;
-            let is_whole = (look.run().reached.len() as u64) < LOOK_POINTS;
+            let is_whole = (look.points() as u64) < LOOK_POINTS;
             if is_whole || look.followed().is_some() {
                 return Ok(look);
             }

@@ -12,7 +12,7 @@ pub(super) enum Way {
     /// By a step at the point of this number: each of these actions, in the order of [`Points::all`](super::super::points::Points::all).
     Steps(u32, Range<u32>),
     /// Without this, which the outside does at home.
-    Withhold(Action),
+    Withhold(Box<Action>),
 }
 
 /// Adds a step to the ways, which mostly end with its like.

@@ -56,7 +56,7 @@ impl Supervise for Threads {
         let (none, text) = (Vec::new(), || Output::Text(String::new()));
         Ok(Run {
             schedule: schedule.clone(),
-            events,
+            events: events.into(),
             outcome: Outcome {
                 end: exited(0),
                 stdout: text(),
