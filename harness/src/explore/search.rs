@@ -37,6 +37,10 @@ const ROUND: u64 = 16;
 const ROUND_TO_FIRST: u64 = 4;
 /// And where other searches have their turn between two.
 const ROUND_IN_TURN: u64 = 2;
+/// The runs of a round are kept until all have been made. Where they are long they are fewer, so that they have no more events than
+/// these, some 200 bytes each with its point; but no fewer than so many.
+const MOST_EVENTS_OF_ROUND: usize = 200_000;
+const FEWEST_OF_ROUND: u64 = 4;
 /// More findings than this nobody reads.
 const MOST_FINDINGS: usize = 32;
 /// So many distinct outcomes are kept.
@@ -144,6 +148,12 @@ impl Searching {
     /// What its runs are compared with.
     pub fn reference(&self) -> &Reference {
         &self.reference
+    }
+
+    /// Schedules in a round.
+    fn round(&self) -> u64 {
+        let fit = MOST_EVENTS_OF_ROUND / self.reference.run.events.len().max(1);
+        u64::try_from(fit).unwrap_or(u64::MAX).clamp(FEWEST_OF_ROUND, ROUND)
     }
 
     /// How many runs the strategies have made.
@@ -300,7 +310,7 @@ impl Search<'_, '_> {
                 let most = match self.plan.stop {
                     _ if self.plan.in_turns => ROUND_IN_TURN,
                     Stop::FirstFinding => ROUND_TO_FIRST,
-                    Stop::Never | Stop::KnownFound => ROUND,
+                    Stop::Never | Stop::KnownFound => self.state.round(),
                 };
                 let size = usize::try_from(left.clamp(1, most)).unwrap_or(1);
                 let round = planner.round(&self.state.space, &tried, size)?;

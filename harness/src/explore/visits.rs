@@ -11,7 +11,7 @@
 use crate::schedule::{Point, Site, Syscall, ThreadName};
 use crate::signal::SignalSet;
 use crate::supervise::Called;
-use crate::trace::{Acts, Event, Reached, Run, What};
+use crate::trace::{Acts, Event, Reached, Run, Threads, What};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use syscalls::Sysno;
@@ -55,7 +55,8 @@ enum Kin {
 #[derive(PartialEq, Eq, Hash)]
 struct Here {
     site: Site,
-    others: Vec<Kin>,
+    /// What kin the others are that could run, by the number of that list.
+    others: usize,
     receivable: SignalSet,
     fires: bool,
     acts: Acts,
@@ -127,6 +128,7 @@ pub(super) fn visits(run: &Run, calls: Option<&[Called]>) -> Visits {
         generations.entry(thread.generation()).or_default().push(thread);
     }
     let (mut kinds, mut natures) = (Numbers(HashMap::new()), Numbers(HashMap::new()));
+    let mut kins = Kins { lists: Numbers(HashMap::new()), last: None };
     let (mut all, mut unknown) = (Visits::default(), usize::MAX);
     // What others descend from comes after them.
     for threads in generations.into_values().rev() {
@@ -146,7 +148,7 @@ pub(super) fn visits(run: &Run, calls: Option<&[Called]>) -> Visits {
                     call: *call,
                     place,
                     result,
-                    here: reached.iter().map(|reached| here(reached, &all.alike)).collect(),
+                    here: reached.iter().map(|reached| kins.here(reached, &all.alike)).collect(),
                     happened: first
                         .and_then(|first| happened.get(first))
                         .into_iter()
@@ -167,7 +169,7 @@ pub(super) fn visits(run: &Run, calls: Option<&[Called]>) -> Visits {
                     points: reached.iter().map(|reached| reached.point.clone()).collect(),
                 });
             }
-            let births = course.birth.iter().map(|reached| here(reached, &all.alike)).collect();
+            let births = course.birth.iter().map(|reached| kins.here(reached, &all.alike)).collect();
             let own = (births, made.iter().map(|visit| visit.kind).collect());
             found.entry(thread.process()).or_default().push(own);
             all.threads.insert(thread.clone(), made);
@@ -197,10 +199,25 @@ pub(super) fn is_open(reached: &Reached) -> bool {
     !others.is_empty() || !receivable.is_empty() || *fires || *acts != Acts::NOTHING
 }
 
-fn here(reached: &Reached, alike: &BTreeMap<ThreadName, usize>) -> Here {
-    let Reached { point, others, receivable, fires, acts, looks: _ } = reached;
-    let others = others.iter().map(|other| kin(&point.thread, other, alike)).collect();
-    Here { site: point.site, others, receivable: *receivable, fires: *fires, acts: *acts }
+/// What kin threads are to one, by lists: many points of a thread have one in common, and it may be long.
+struct Kins<'a> {
+    lists: Numbers<Vec<Kin>>,
+    /// The list that was looked up last, whose it was, and its number.
+    last: Option<(&'a ThreadName, &'a Threads, usize)>,
+}
+
+impl<'a> Kins<'a> {
+    /// What could be done at this point. What others are alike does not change while one thread's points are looked at.
+    fn here(&mut self, reached: &'a Reached, alike: &BTreeMap<ThreadName, usize>) -> Here {
+        let Reached { point: Point { thread, site, .. }, others, receivable, fires, acts, looks: _ } =
+            reached;
+        let known = self.last.filter(|(of, list, _)| *of == thread && list.is_copy_of(others));
+        let number = known
+            .map(|(_, _, number)| number)
+            .unwrap_or_else(|| self.lists.of(others.iter().map(|other| kin(thread, other, alike)).collect()));
+        self.last = Some((thread, others, number));
+        Here { site: *site, others: number, receivable: *receivable, fires: *fires, acts: *acts }
+    }
 }
 
 fn kin(thread: &ThreadName, other: &ThreadName, alike: &BTreeMap<ThreadName, usize>) -> Kin {

@@ -3,19 +3,34 @@
 use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 /// A thread's name, the same in every run: `p0` is the first process, `p0.1` its first child, `p0/2` a second thread; `c1` is
 /// the first client, which is none of the program's, and `c1.1` its first child.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ThreadName {
     /// 0 for the program's, else which client, counted from 1.
     root: u32,
+    /// Counted from 1, which is the process's first thread. Names that differ mostly do so in this, so it is compared first.
+    thread: u32,
     /// Which child each ancestor was of its parent, counted from 1; empty for `p0` and `c1`.
     lineage: Box<[u32]>,
-    /// Counted from 1, which is the process's first thread.
-    thread: u32,
+}
+
+/// Processes in the order of their making, as far as they are kin, each with its threads.
+impl Ord for ThreadName {
+    fn cmp(&self, other: &ThreadName) -> Ordering {
+        let by_root = self.root.cmp(&other.root);
+        by_root.then_with(|| self.lineage.cmp(&other.lineage)).then_with(|| self.thread.cmp(&other.thread))
+    }
+}
+
+impl PartialOrd for ThreadName {
+    fn partial_cmp(&self, other: &ThreadName) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl ThreadName {

@@ -3,28 +3,51 @@
 use crate::schedule::ThreadName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
 /// Threads by name, in the order of their making. In files it is a list of names; copying it copies nothing.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Threads(Arc<[ThreadName]>);
+#[derive(Clone, Default)]
+pub struct Threads(Option<Arc<Listed>>);
+
+/// A list that is not empty.
+struct Listed {
+    /// Of the names: every event has a list, which is looked up and compared much more often than it is made.
+    hash: u64,
+    names: Box<[ThreadName]>,
+}
 
 impl Threads {
     /// True if there are none.
     pub(super) fn is_none(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// True if it is known at once that both are the same list: one is a copy of the other.
     pub fn is_copy_of(&self, other: &Threads) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
+    fn hash_of_names(&self) -> u64 {
+        self.0.as_ref().map_or(0, |listed| listed.hash)
     }
 }
 
-impl Default for Threads {
-    fn default() -> Threads {
-        Threads(Arc::new([]))
+impl PartialEq for Threads {
+    fn eq(&self, other: &Threads) -> bool {
+        self.is_copy_of(other) || self.hash_of_names() == other.hash_of_names() && **self == **other
+    }
+}
+
+impl Eq for Threads {}
+
+impl Hash for Threads {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash_of_names());
     }
 }
 
@@ -32,19 +55,24 @@ impl Deref for Threads {
     type Target = [ThreadName];
 
     fn deref(&self) -> &[ThreadName] {
-        &self.0
+        self.0.as_ref().map_or(&[], |listed| &listed.names)
     }
 }
 
 impl FromIterator<ThreadName> for Threads {
     fn from_iter<I: IntoIterator<Item = ThreadName>>(names: I) -> Threads {
-        Threads(names.into_iter().collect())
+        Threads::from(Vec::from_iter(names))
     }
 }
 
 impl From<Vec<ThreadName>> for Threads {
     fn from(names: Vec<ThreadName>) -> Threads {
-        Threads(names.into())
+        if names.is_empty() {
+            return Threads::default();
+        }
+        let mut hasher = DefaultHasher::new();
+        names.hash(&mut hasher);
+        Threads(Some(Arc::new(Listed { hash: hasher.finish(), names: names.into() })))
     }
 }
 
@@ -53,7 +81,7 @@ impl<'a> IntoIterator for &'a Threads {
     type IntoIter = std::slice::Iter<'a, ThreadName>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.iter()
     }
 }
 

@@ -111,16 +111,18 @@ impl Branches {
         let (mut reached, mut opened) = (Vec::new(), Vec::new());
         let mut homes = Vec::new();
         for here in &run.reached {
+            let Some(place) = space.number(&here.point) else { continue };
+            let at_home = sent.iter().filter(|step| step.point() == here.point);
+            homes.extend(at_home.map(|step| (step.action.clone(), reached.len())));
+            // No step is put there, and there may be very many.
+            if space.is_inner(place) {
+                continue;
+            }
             let Some(number) = self.points.number(space, here) else { continue };
-            let inner = self.points.place(number).is_some_and(|place| space.is_inner(place));
-            if self.points.place(number).is_some_and(|place| place >= self.baseline) {
+            if place >= self.baseline {
                 opened.push(reached.len());
             }
-            let here = sent.iter().filter(|step| step.point() == here.point);
-            homes.extend(here.map(|step| (step.action.clone(), reached.len())));
-            if !inner {
-                reached.push(number);
-            }
+            reached.push(number);
         }
         self.reached += reached.len();
         let branch = Branch { steps, reached, opened, homes };
