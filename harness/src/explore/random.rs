@@ -49,21 +49,9 @@ impl Random {
     /// The steps that make schedules of one step that were not tried: those that come first, or at the inner visits of loops. Of those
     /// that others of them may yet show to go like they do it is said whether there are any; they are given when there are no others.
     fn singles(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool, inner: bool) -> (Vec<usize>, bool) {
-        let untried = |one: &Schedule| !tried(one) && space.owns(one);
-        let shown = |step: &Step| {
-            let asked = before(step).is_none_or(|before| space.allows(&before.at));
-            if asked { space.one_shown(step) } else { Some(false) }
-        };
-        let (mut ready, mut open) = (Vec::new(), Vec::new());
-        for index in space.first().filter(|index| space.is_at_inner(*index) == inner) {
-            let Some(step) = space.step(index).filter(|step| untried(&space.one(step))) else { continue };
-            match shown(&step) {
-                Some(true) => {}
-                Some(false) => ready.push(index),
-                None => open.push(index),
-            }
-        }
-        if ready.is_empty() { (open, false) } else { (ready, !open.is_empty()) }
+        let (ready, open): (Vec<_>, Vec<_>) = left(space, tried, inner).partition(|(_, ready)| *ready);
+        let numbers = |left: Vec<(usize, bool)>| left.into_iter().map(|(index, _)| index).collect();
+        if ready.is_empty() { (numbers(open), false) } else { (numbers(ready), !open.is_empty()) }
     }
 
     /// One of these steps, of the first class that there is: classes, not odds, so many runs try so many steps.
@@ -87,6 +75,29 @@ impl Random {
         let drawn = pick(&mut self.runner, &of_it).map_err(planning)?;
         Ok(drawn.and_then(|index| space.step(*index)).map(|step| space.one(&step)))
     }
+}
+
+/// The steps that make schedules of one step that were not tried and are not known to go like others: those that come first, or at
+/// the inner visits of loops. With each, false if another one may yet show that it does.
+fn left<'a>(
+    space: &'a Space,
+    tried: &'a dyn Fn(&Schedule) -> bool,
+    inner: bool,
+) -> impl Iterator<Item = (usize, bool)> + 'a {
+    let untried = |one: &Schedule| !tried(one) && space.owns(one);
+    let shown = |step: &Step| {
+        let asked = before(step).is_none_or(|before| space.allows(&before.at));
+        if asked { space.one_shown(step) } else { Some(false) }
+    };
+    let indices = space.first().filter(move |index| space.is_at_inner(*index) == inner);
+    indices.filter_map(move |index| {
+        let step = space.step(index).filter(|step| untried(&space.one(step)))?;
+        match shown(&step) {
+            Some(true) => None,
+            Some(false) => Some((index, true)),
+            None => Some((index, false)),
+        }
+    })
 }
 
 /// True where most races are: just before a call that may wait, in it, after a fork, and where the program says so.
@@ -123,7 +134,7 @@ impl Planner for Random {
     }
 
     fn is_past_one_step(&self, space: &Space, tried: &dyn Fn(&Schedule) -> bool) -> bool {
-        self.singles(space, tried, false).0.is_empty()
+        left(space, tried, false).next().is_none()
     }
 
     fn round(

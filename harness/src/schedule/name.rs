@@ -5,18 +5,36 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 /// A thread's name, the same in every run: `p0` is the first process, `p0.1` its first child, `p0/2` a second thread; `c1` is
 /// the first client, which is none of the program's, and `c1.1` its first child.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Eq)]
 pub struct ThreadName {
     /// 0 for the program's, else which client, counted from 1.
     root: u32,
-    /// Counted from 1, which is the process's first thread. Names that differ mostly do so in this, so it is compared first.
+    /// Counted from 1, which is the process's first thread.
     thread: u32,
     /// Which child each ancestor was of its parent, counted from 1; empty for `p0` and `c1`.
     lineage: Box<[u32]>,
+}
+
+// By hand, since names are compared and looked up very often: mostly they differ in the thread, and a lineage is too short for a
+// comparison of memory, or has nothing.
+impl PartialEq for ThreadName {
+    fn eq(&self, other: &ThreadName) -> bool {
+        (self.thread, self.root, self.lineage.len()) == (other.thread, other.root, other.lineage.len())
+            && self.lineage.iter().eq(other.lineage.iter())
+    }
+}
+
+impl Hash for ThreadName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.root) << 32 | u64::from(self.thread));
+        state.write_usize(self.lineage.len());
+        self.lineage.iter().for_each(|nth| state.write_u32(*nth));
+    }
 }
 
 /// Processes in the order of their making, as far as they are kin, each with its threads.
