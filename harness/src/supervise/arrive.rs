@@ -106,8 +106,9 @@ impl Turns<'_> {
         };
         let thread = self.tree.thread(id);
         let fault = |error| RunError::Fault(format!("looking at {}: {error}", thread.name));
-        // Only where a thread is being made its number can be one that was another's.
-        if self.tree.birth.is_some() && thread.door.doing().map_err(fault)? == Doing::Ended {
+        // Only where a thread is being made its number can be one that was another's; who makes it has its own for as long.
+        let made = self.tree.birth.is_some_and(|birth| birth.maker != id);
+        if made && thread.door.doing().map_err(fault)? == Doing::Ended {
             return Ok(None);
         }
         Ok(Some(id))
@@ -174,7 +175,9 @@ impl Turns<'_> {
         if failed {
             self.tree.birth = None;
         } else if let Some(birth) = maker {
-            self.tree.birth = Some(Birth { happened: true, ..birth });
+            self.tree.birth = Some(Birth { happened: true, returned: Some(notification.number), ..birth });
+        } else if newborn.is_none() {
+            self.tree.numbered_by(id, notification.number);
         }
         // Two sides in one memory need it both: the second puts it back.
         let one_memory = |birth: Birth| matches!(birth.kind, BirthKind::Thread | BirthKind::Shared);

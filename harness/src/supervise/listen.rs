@@ -1,8 +1,8 @@
 //! Waiting for what the kernel, the init and the program tell.
 
 use super::{RunError, unmade};
+use crate::supervise::books::ids::ProcessId;
 use crate::supervise::books::seat::Seat;
-use crate::supervise::books::tree::{Process, Thread};
 use crate::supervise::patience::{Heard, NEWS, Patience, SILENCE, UnderWay};
 use crate::supervise::state::Turns;
 use crate::sys::cell::Message;
@@ -12,7 +12,7 @@ use crate::trace::Status;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 impl Turns<'_> {
     /// Waits until a notification, a message or output is there, or a breakpoint's time or a process's end has come.
@@ -25,7 +25,7 @@ impl Turns<'_> {
         fds.extend(self.clients.outputs());
         fds.extend(self.seat.as_ref().and_then(Seat::heard));
         let told = fds.len();
-        fds.extend(self.dying().filter_map(|process| Some(process.pidfd.as_ref()?.as_fd())));
+        fds.extend(self.dying());
         let dying = fds.len();
         fds.extend(self.waiting_breakpoints().map(|breakpoint| breakpoint.as_fd()));
         let springing = fds.len();
@@ -93,13 +93,19 @@ impl Turns<'_> {
         given(self.cell.giving_way.give_way(NEWS))
     }
 
-    /// Processes that were let end, which their descriptors tell.
-    fn dying(&self) -> impl Iterator<Item = &Process> {
-        let ends = |thread: &&Thread| thread.released.map(i64::from) == Some(libc::SYS_exit_group);
-        let guarded = self.going.guard.iter().map(|guard| guard.dying);
-        let ending =
-            self.tree.running().map(|id| self.tree.thread(id)).filter(ends).map(|thread| thread.process);
-        guarded.chain(ending).map(|process| self.tree.process(process))
+    /// Descriptors of processes and threads that were let end, which tell of it.
+    fn dying(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let end = |process: ProcessId| self.tree.process(process).pidfd.as_ref().map(AsFd::as_fd);
+        let guarded = self.going.guard.iter().filter_map(move |guard| end(guard.dying));
+        let ending = self.tree.running().filter_map(move |id| {
+            let thread = self.tree.thread(id);
+            match thread.released.map(i64::from) {
+                Some(libc::SYS_exit_group) => end(thread.process),
+                Some(libc::SYS_exit) if !thread.untold => thread.door.end(),
+                _ => None,
+            }
+        });
+        guarded.chain(ending)
     }
 
     /// Reads what the program has written.

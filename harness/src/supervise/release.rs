@@ -186,6 +186,9 @@ impl Turns<'_> {
                 };
                 if alone(self) {
                     self.about_to_end(id, held.args()[0])?;
+                } else if id != self.tree.leader(process) {
+                    let thread = self.tree.thread_mut(id);
+                    thread.untold = !thread.door.hears_its_end();
                 }
             }
             Sysno::execve | Sysno::execveat => {
@@ -346,7 +349,7 @@ impl Turns<'_> {
             let why = "the process has no room for what is needed there (vdso(7))";
             self.event(id, What::NotHeld(Site::After(Making::Fork), why.to_owned()));
         }
-        self.tree.birth = Some(Birth { maker: id, kind, plant, happened: false });
+        self.tree.birth = Some(Birth { maker: id, kind, plant, happened: false, returned: None });
         let thread = self.tree.thread_mut(id);
         // Else it is back at once, and held at the plant.
         thread.vforks = has(libc::CLONE_VFORK);

@@ -200,6 +200,11 @@ impl Turns<'_> {
     /// The kernel shows the call only of a thread that is off its CPU and in no queue for it, and lets the asker wait for that.
     fn found(&self, id: ThreadId) -> Result<Now, RunError> {
         let thread = self.tree.thread(id);
+        // Whose end is told need not be looked for.
+        let exits = thread.released.map(i64::from) == Some(libc::SYS_exit) && !thread.untold;
+        if exits && thread.door.has_told_its_end() {
+            return Ok(Now::Settled(Found::Ended));
+        }
         let doing = self.doing(id)?;
         match (doing, &thread.state) {
             (Doing::Stopped, State::Stopped) => return Ok(Now::Same),

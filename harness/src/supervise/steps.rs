@@ -196,8 +196,10 @@ impl Turns<'_> {
     /// Who goes next, and what the schedule has done there.
     pub(super) fn pick(&mut self) -> Result<Picked, RunError> {
         let back = self.picker.held_back_for_children();
-        let held = self.tree.held().filter(|id| !self.waits_for_parked(*id));
-        let held: Vec<Waiting> = held.map(|id| self.tree.waiting(id, back)).collect();
+        let able = self.tree.held().filter(|id| !self.waits_for_parked(*id));
+        // These lists are made at each point, and may be long.
+        let mut held: Vec<Waiting> = Vec::with_capacity(self.tree.live_threads());
+        held.extend(able.map(|id| self.tree.waiting(id, back)));
         let Some(choice) = self.picker.choose(&held, self.settings.limits.turn) else {
             return Ok(Picked::Nobody);
         };
@@ -219,8 +221,8 @@ impl Turns<'_> {
             return Ok(Picked::One(thread));
         }
         let (point, told) = self.point_of(thread);
-        let others: Vec<ThreadId> =
-            held.iter().map(|other| other.id).filter(|other| *other != thread).collect();
+        let mut others = Vec::with_capacity(held.len());
+        others.extend(held.iter().map(|other| other.id).filter(|other| *other != thread));
         if !told {
             let Reception { receivable, lapsed } = self.reception(thread)?;
             let (fires, acts) = (self.could_fire(thread)?, self.meaningful_acts(thread)?);

@@ -71,7 +71,7 @@ impl PidFd {
         Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) }.into())
     }
 
-    /// True if the whole process has ended.
+    /// True if it has ended: of a first thread the whole process.
     pub fn has_ended(&self) -> Result<bool, Errno> {
         let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, PollTimeout::ZERO) {

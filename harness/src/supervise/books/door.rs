@@ -9,6 +9,7 @@ use crate::sys::procfs::{self, Doing, Inside, Position, Status, ThreadFiles};
 use nix::errno::Errno;
 use std::cell::OnceCell;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// What leads to one thread. Everything but its number is opened when first needed.
 #[derive(Debug)]
@@ -118,17 +119,36 @@ impl Door {
         self.text = OnceCell::new();
     }
 
-    /// A duplicate of one of its descriptors.
-    pub(in crate::supervise) fn duplicate(&self, fd: i32) -> Result<Duplicate, Errno> {
-        let descriptor = match self.descriptor.get() {
-            Some(descriptor) => descriptor,
-            None if self.is_closed() => return Err(Errno::ESRCH),
+    /// What stands for it.
+    fn pidfd(&self) -> Result<&PidFd, Errno> {
+        match self.descriptor.get() {
+            Some(descriptor) => Ok(descriptor),
+            None if self.is_closed() => Err(Errno::ESRCH),
             None => {
                 let opened = PidFd::of_thread(self.tid)?;
-                self.descriptor.get_or_init(|| opened)
+                Ok(self.descriptor.get_or_init(|| opened))
             }
-        };
-        descriptor.duplicate(fd)
+        }
+    }
+
+    /// A duplicate of one of its descriptors.
+    pub(in crate::supervise) fn duplicate(&self, fd: i32) -> Result<Duplicate, Errno> {
+        self.pidfd()?.duplicate(fd)
+    }
+
+    /// True if the end of a thread that is not the first of its process will be told: not by older kernels.
+    pub(in crate::supervise) fn hears_its_end(&self) -> bool {
+        self.pidfd().is_ok()
+    }
+
+    /// True if its end has been told.
+    pub(in crate::supervise) fn has_told_its_end(&self) -> bool {
+        self.descriptor.get().is_some_and(|descriptor| descriptor.has_ended() == Ok(true))
+    }
+
+    /// Polls readable once it has ended, if that is told.
+    pub(in crate::supervise) fn end(&self) -> Option<BorrowedFd<'_>> {
+        self.descriptor.get().map(AsFd::as_fd)
     }
 
     /// What one of its descriptors is (`procfs::descriptor`).

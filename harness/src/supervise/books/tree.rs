@@ -46,8 +46,10 @@ pub(in crate::supervise) struct Thread {
     pub(in crate::supervise) name: ThreadName,
     pub(in crate::supervise) process: ProcessId,
     pub(in crate::supervise) state: State,
-    /// Its number in the run's own namespace.
+    /// Its number in its own namespace, as its maker knows it.
     pub(in crate::supervise) own_tid: i32,
+    /// A thread that it has made, which has come to a point before the call had returned that one's number.
+    made: Option<ThreadId>,
     /// How often it has been at each kind of place.
     pub(in crate::supervise) visits: HashMap<Site, u32>,
     /// When it was last found settled: smaller is longer ago.
@@ -169,6 +171,8 @@ pub(in crate::supervise) struct Birth {
     pub(in crate::supervise) plant: Option<Plant>,
     /// The maker is back from its call, and it had succeeded.
     pub(in crate::supervise) happened: bool,
+    /// What it has returned, if it is held right behind it.
+    pub(in crate::supervise) returned: Option<i32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -358,13 +362,21 @@ impl Tree {
             let name = process.name.thread(process.threads);
             let door = find(&name, tid)?;
             let scheduling = self.thread(birth.maker).scheduling.inherited();
-            let status = door.status();
-            let status = status.map_err(|error| {
-                RunError::failed(format!("reading the status of new thread {name}"), error)
-            })?;
-            // It may have been ended as soon as it was made.
-            let own_tid = status.map_or(0, |status| status.own_tid);
-            return Ok(self.add_thread(name, maker, (door, own_tid), scheduling));
+            let own_tid = match birth {
+                Birth { returned: Some(number), .. } => number,
+                // The maker's call returns it: see `numbered_by`.
+                Birth { plant: Some(_), .. } => 0,
+                Birth { plant: None, .. } => {
+                    let status = door.status().map_err(|error| {
+                        RunError::failed(format!("reading the status of new thread {name}"), error)
+                    })?;
+                    // It may have been ended as soon as it was made.
+                    status.map_or(0, |status| status.own_tid)
+                }
+            };
+            let id = self.add_thread(name, maker, (door, own_tid), scheduling);
+            self.thread_mut(birth.maker).made = Some(id).filter(|_| own_tid == 0);
+            return Ok(id);
         }
         let parent = self.process_mut(maker);
         parent.children += 1;
@@ -485,6 +497,7 @@ impl Tree {
             process,
             state: State::Running,
             own_tid,
+            made: None,
             visits: HashMap::new(),
             since: 0,
             demoted: false,
@@ -507,6 +520,13 @@ impl Tree {
             registers: None,
         });
         id
+    }
+
+    /// This thread's call that makes others has returned: the number of the thread that it made, if that came to a point before.
+    pub(in crate::supervise) fn numbered_by(&mut self, maker: ThreadId, returned: i32) {
+        if let Some(made) = self.thread_mut(maker).made.take() {
+            self.thread_mut(made).own_tid = returned;
+        }
     }
 
     /// The thread is no more: its number may come to mean another.

@@ -271,10 +271,11 @@ impl Call {
         }
     }
 
-    /// True if its thread mostly goes on to its next call at once, and this ends nobody and fills no pipe.
+    /// True if its thread mostly goes on to its next call at once, and this ends nobody and fills no pipe. Whom it makes comes to a call
+    /// as well.
     pub(super) fn comes_back(&self) -> bool {
-        matches!(self.sleep, Sleep::Never | Sleep::Opening | Sleep::Lingering)
-            && self.wakes <= Wakes::Descriptors
+        let own = matches!(self.sleep, Sleep::Never | Sleep::Opening | Sleep::Lingering);
+        own && self.wakes <= Wakes::Descriptors || self.sleep == Sleep::Offspring
     }
 
     /// True if it does something that its caller takes note of only when it is back: it makes, closes, moves or takes
