@@ -187,7 +187,11 @@ impl Turns<'_> {
             return Ok(());
         }
         let owner = self.memory_of(self.tree.thread(id).process);
-        self.unplant(owner, id, planted)
+        // Whose door to the memory is open already: it has planted it.
+        let alive = |maker: &ThreadId| !matches!(self.tree.thread(*maker).state, State::Ended);
+        let planter = newborn.filter(|birth| one_memory(*birth)).map(|birth| birth.maker).filter(alive);
+        let by = planter.unwrap_or(id);
+        self.unplant(owner, by, planted)
     }
 
     /// Puts back what was planted in the memory of `owner`, which this thread shares.
