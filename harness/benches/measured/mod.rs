@@ -79,7 +79,8 @@ fn own_time() -> Result<f64, Failure> {
     Ok(Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?).as_secs_f64())
 }
 
-fn time_of_children() -> Result<f64, Failure> {
+/// The CPU time of all that was waited for, in seconds, user and system together.
+pub fn time_of_children() -> Result<f64, Failure> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let parts = [usage.user_time(), usage.system_time()];
     Ok(parts.map(|part| part.tv_sec() as f64 + part.tv_usec() as f64 / 1e6).iter().sum())
