@@ -4,7 +4,8 @@
 //! - the memory that `sigrace explore --runs 1` takes of a program of 50 threads with 1,000 calls each, and of one thread with one call;
 //! - the CPU time of supervised runs (user and system, of this process, the init and the programs) as times that of the program
 //!   alone, in turn: of 200 children, of 200 threads with 5 calls each, and of `make -j4` with 20 targets, where make is installed;
-//! - and the user time of this process for runs of 20,000, 40,000 and 80,000 calls beside a thread that sleeps, which is to be linear.
+//! - and the user time of this process for runs of 20,000, 40,000 and 80,000 calls beside a thread that sleeps, which is to be linear,
+//!   and the CPU time of each call.
 
 mod measured;
 
@@ -42,11 +43,16 @@ fn measure(cpu: usize) -> Result<(), Failure> {
     } else {
         println!("crowd: make -j4: make is not installed");
     }
-    for calls in ["20000", "40000", "80000"] {
-        let mut runs = Measured::new(&[&program, "calls", calls], folder.path(), World::default(), cpu, 1)?;
+    for calls in [20_000, 40_000, 80_000] {
+        let words = [&*program, "calls", &calls.to_string()];
+        let mut runs = Measured::new(&words, folder.path(), World::default(), cpu, 0)?;
         let before = own_user_time()?;
         runs.several(3)?;
-        println!("crowd: {calls} calls: {:.2} s of user time a run (n 3)", (own_user_time()? - before) / 3.0);
+        let user = (own_user_time()? - before) / 3.0;
+        let each = runs.end()? / f64::from(calls) * 1e6;
+        println!(
+            "crowd: {calls} calls: {user:.2} s of user time a run; {each:.1} us of CPU time a call (n 3)"
+        );
     }
     Ok(())
 }

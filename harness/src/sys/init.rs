@@ -150,6 +150,9 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
     // SAFETY: throughout, pointers come from `orders`, from literals with a zero byte, or from locals that live through
     // the call.
     unsafe {
+        // Whatever else has that number in the creator, of which this is a copy, would be gone.
+        let [asked, given] = orders.giving_way;
+        let kept = out_of([orders.stdout, orders.stderr, asked, given], CONTROL)?;
         if orders.control != CONTROL as c_int {
             check(Stage::Descriptors, call(libc::SYS_dup2, orders.control as usize, CONTROL, 0, 0, 0))?;
         }
@@ -172,7 +175,7 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
         if let Some(settings) = &orders.network {
             network::make(settings)?;
         }
-        descriptors(orders, base.unwrap_or_default())?;
+        descriptors(kept, base.unwrap_or_default())?;
         let covered = match base {
             Ok(base) => Numbered::all(&orders.covers, base.is_some()),
             Err((_, errno)) => Numbered { errno, ..Numbered::NONE },
@@ -206,20 +209,35 @@ fn set_up(orders: &Orders) -> Result<(), (Stage, i32)> {
     }
 }
 
-/// Keeps what is needed at fixed numbers and closes the rest, which belongs to the creator or to its other threads.
-unsafe fn descriptors(orders: &Orders, base: Option<usize>) -> Result<(), (Stage, i32)> {
+/// A descriptor at another number, behind those that are filled.
+fn away(fd: usize) -> Result<usize, (Stage, i32)> {
+    let (request, from) = (libc::F_DUPFD_CLOEXEC as usize, FIRST_FREE);
+    // SAFETY: only numbers.
+    check(Stage::Descriptors, unsafe { call(libc::SYS_fcntl, fd, request, from, 0, 0) })
+}
+
+/// These descriptors, but none of them at this number, which is about to become another's.
+fn out_of(fds: [c_int; 4], number: usize) -> Result<[usize; 4], (Stage, i32)> {
+    let mut kept = fds.map(|fd| fd as usize);
+    for fd in kept.iter_mut().filter(|fd| **fd == number) {
+        *fd = away(*fd)?;
+    }
+    Ok(kept)
+}
+
+/// Keeps what is needed at fixed numbers and closes the rest, which belongs to the creator or to its other threads: the program's
+/// outputs, the counters of turns, and what leads to covered folders.
+unsafe fn descriptors(
+    [stdout, stderr, asked, given]: [usize; 4],
+    base: Option<usize>,
+) -> Result<(), (Stage, i32)> {
     let stage = Stage::Descriptors;
     let cloexec = libc::O_CLOEXEC as usize;
     // SAFETY: only numbers, literals with a zero byte, and `mask`, which lives through the call.
     unsafe {
         // First out of the way of the numbers to fill, then into them.
-        let away = |fd: i32| {
-            let (request, from) = (libc::F_DUPFD_CLOEXEC as usize, FIRST_FREE);
-            check(stage, call(libc::SYS_fcntl, fd as usize, request, from, 0, 0))
-        };
-        let (stdout, stderr, control) = (away(orders.stdout)?, away(orders.stderr)?, away(CONTROL as i32)?);
-        let base = base.map(|base| away(base as i32)).transpose()?;
-        let [asked, given] = orders.giving_way;
+        let (stdout, stderr, control) = (away(stdout)?, away(stderr)?, away(CONTROL)?);
+        let base = base.map(away).transpose()?;
         let (asked, given) = (away(asked)?, away(given)?);
         let kept = [
             Some((asked, GIVING_WAY[0])),
@@ -520,3 +538,6 @@ fn started(root: &Root, orders: &Orders, outputs: [usize; 2], first: bool) {
         report(Kind::Failed, stage, errno);
     }
 }
+
+#[cfg(test)]
+mod tests;
