@@ -439,7 +439,8 @@ where
     S: crate::supervise::Supervise,
     F: Fn(usize) -> Result<S, RunError> + Sync,
 {
-    if job.checks.is_empty() {
+    let none = base.steps.is_empty() && job.shown.has_no_handler(&job.settings);
+    if none || job.checks.is_empty() {
         return Ok(Checked::default());
     }
     let doing = |source| ExploreError::Run { doing: "checking the handlers".to_owned(), source };

@@ -37,9 +37,17 @@ impl Shown {
 
     /// The run without any step, if under these settings it is no other.
     pub(super) fn undisturbed(&self, settings: &Settings) -> Option<Run> {
-        let watched: SignalSet = settings.watch.iter().copied().collect();
-        let known = watched.without(watched_at_first(settings)).is_empty() && !settings.always;
-        self.undisturbed.as_ref().filter(|_| known).map(|look| look.run_watching(watched))
+        self.look(settings).map(|look| look.run_watching(settings.watched()))
+    }
+
+    /// True if it is known that in that run nobody ever had a handler.
+    pub(super) fn has_no_handler(&self, settings: &Settings) -> bool {
+        self.look(settings).is_some_and(|look| look.observed().installed.is_empty())
+    }
+
+    fn look(&self, settings: &Settings) -> Option<&Look> {
+        let known = settings.watched().without(watched_at_first(settings)).is_empty() && !settings.always;
+        self.undisturbed.as_ref().filter(|_| known)
     }
 
     /// The handlers that a process has: what is known of them, or what `look` finds out.

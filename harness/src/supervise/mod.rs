@@ -129,7 +129,7 @@ pub struct Settings {
 
 impl Settings {
     /// The signals that are watched, as a set.
-    fn watched(&self) -> SignalSet {
+    pub fn watched(&self) -> SignalSet {
         self.watch.iter().copied().collect()
     }
 

@@ -375,7 +375,8 @@ impl Tree {
                 }
             };
             let id = self.add_thread(name, maker, (door, own_tid), scheduling);
-            self.thread_mut(birth.maker).made = Some(id).filter(|_| own_tid == 0);
+            let comes_first = birth.plant.is_some() && birth.returned.is_none();
+            self.thread_mut(birth.maker).made = comes_first.then_some(id);
             return Ok(id);
         }
         let parent = self.process_mut(maker);
