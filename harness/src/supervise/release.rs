@@ -147,6 +147,7 @@ impl Turns<'_> {
             self.clock.call(look);
             // Who only looks does not sleep.
             self.tree.thread_mut(id).untold &= !look;
+            self.note_sleep_to_come(id, call);
             self.date()?;
             self.note_opening(id, call, &held.args());
             self.note_sharing(id, call, &held.args());
@@ -257,6 +258,13 @@ impl Turns<'_> {
     pub(super) fn uncontrolled_timer(&mut self, id: ThreadId, what: &str) {
         let name = &self.tree.thread(id).name;
         self.doubts.taint(format!("{name} arms {what}, which fires when it likes"));
+    }
+
+    /// The call is one that mostly does not sleep: if this visit of it was seen to, nothing is waited for before the first look.
+    fn note_sleep_to_come(&mut self, id: ThreadId, call: Syscall) {
+        let thread = self.tree.thread(id);
+        let sleeps = !thread.untold && self.settings.learnt.has_slept(|| thread.before(call));
+        self.tree.thread_mut(id).untold |= sleeps;
     }
 
     /// Ends the wait of a thread whose call was not let happen.

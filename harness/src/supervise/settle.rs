@@ -259,6 +259,9 @@ impl Turns<'_> {
             match found {
                 Found::Asleep(inside) => {
                     let call = Syscall(inside.number as u32);
+                    if !calls::of(call).is_wait() {
+                        self.settings.learnt.slept(self.tree.thread(id).before(call));
+                    }
                     let thread = self.tree.thread_mut(id);
                     thread.state = State::Asleep(inside);
                     // It has looked for what it waits for, or done a part of what it is to do, and goes on with it. Whether it was

@@ -1,6 +1,6 @@
 //! The books of a run: its processes and threads, and what each thread is doing as far as the supervisor knows.
 
-use crate::schedule::{Label, Site, ThreadName};
+use crate::schedule::{Label, Point, Site, Syscall, ThreadName};
 use crate::signal::SignalSet;
 use crate::supervise::RunError;
 use crate::supervise::books::door::Door;
@@ -151,6 +151,12 @@ impl Process {
 }
 
 impl Thread {
+    /// The point before this call, as often as the thread has come there.
+    pub(in crate::supervise) fn before(&self, call: Syscall) -> Point {
+        let site = Site::Before(call);
+        Point { thread: self.name.clone(), site, nth: self.visits.get(&site).copied().unwrap_or_default() }
+    }
+
     /// It was let go, and is in none of the other states again.
     pub(in crate::supervise) fn runs(&self) -> bool {
         matches!(self.state, State::Running)

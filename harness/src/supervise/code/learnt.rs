@@ -1,14 +1,19 @@
 //! What runs show of a program that later runs, of any supervisor of the search, need not find out again.
 
 use crate::code::Memory;
+use crate::schedule::Point;
 use crate::supervise::code::loader::Loader;
 use crate::supervise::code::loaders;
 use crate::supervise::code::places::Places;
 use crate::supervise::code::ticks::Ticks;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+/// So many are remembered.
+const MOST_SLEPT: usize = 10_000;
 
 /// It makes runs faster, and changes nothing of what they report.
 #[derive(Debug, Default)]
@@ -18,6 +23,8 @@ pub struct Learnt {
     shared: Mutex<Vec<(PathBuf, String)>>,
     numbers: AtomicBool,
     goes_round: AtomicBool,
+    /// Calls in which threads slept that mostly do not, each by its point.
+    slept: RwLock<HashSet<Point>>,
     /// Where in its file a program's code is.
     pub(in crate::supervise) places: Places,
     /// Where a program of Go reads the processor's counter.
@@ -76,6 +83,20 @@ impl Learnt {
     /// True if that has been found.
     pub(in crate::supervise) fn goes_round(&self) -> bool {
         self.goes_round.load(Ordering::Relaxed)
+    }
+
+    /// A thread was found asleep in this visit of a call, in which it mostly does not sleep.
+    pub(in crate::supervise) fn slept(&self, visit: Point) {
+        let known = || self.slept.read().unwrap_or_else(PoisonError::into_inner);
+        if known().len() < MOST_SLEPT && !known().contains(&visit) {
+            self.slept.write().unwrap_or_else(PoisonError::into_inner).insert(visit);
+        }
+    }
+
+    /// True if it was in this one, by its visit. Nothing will tell of it then, if it is again.
+    pub(in crate::supervise) fn has_slept(&self, visit: impl FnOnce() -> Point) -> bool {
+        let known = self.slept.read().unwrap_or_else(PoisonError::into_inner);
+        !known.is_empty() && known.contains(&visit())
     }
 
     /// Takes in which folders should have been the runs' own, and are the machine's.
