@@ -87,9 +87,9 @@ impl Learnt {
 
     /// A thread was found asleep in this visit of a call, in which it mostly does not sleep.
     pub(in crate::supervise) fn slept(&self, visit: Point) {
-        let known = || self.slept.read().unwrap_or_else(PoisonError::into_inner);
-        if known().len() < MOST_SLEPT && !known().contains(&visit) {
-            self.slept.write().unwrap_or_else(PoisonError::into_inner).insert(visit);
+        let mut known = self.slept.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST_SLEPT {
+            known.insert(visit);
         }
     }
 
