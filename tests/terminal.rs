@@ -36,7 +36,7 @@ fn run(supervisor: &mut Supervisor, steps: &[Step]) -> Run {
 /// Two runs of one schedule that went alike.
 #[track_caller]
 fn assert_same(one: &Run, other: &Run) {
-    let differ = one.events.iter().zip(&other.events).position(|(one, other)| one != other);
+    let differ = one.events.iter().zip(other.events.iter()).position(|(one, other)| one != other);
     let around = |run: &Run| {
         run.events.iter().skip(differ.unwrap_or(0).saturating_sub(2)).take(4).cloned().collect::<Vec<_>>()
     };

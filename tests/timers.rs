@@ -45,7 +45,7 @@ fn steady(argv: &[&str]) {
         assert_eq!(run.outcome.end, End::Ended(Status::Exited(0)), "the end of {argv:?}");
         assert_eq!(run.taint, None, "{argv:?}");
         let first = first.get_or_insert_with(|| run.clone());
-        let different = first.events.iter().zip(&run.events).find(|(one, other)| one != other);
+        let different = first.events.iter().zip(run.events.iter()).find(|(one, other)| one != other);
         assert_eq!(different, None, "{argv:?}");
         assert_eq!(first.events.len(), run.events.len(), "{argv:?}");
     }

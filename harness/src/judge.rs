@@ -255,7 +255,7 @@ impl Expectations {
 fn answers_more(run: &Run, reference: &Run) -> bool {
     let acts = |run: &Run| -> Vec<Action> {
         let mut actions = Vec::new();
-        for event in &run.events {
+        for event in run.events.iter() {
             if let What::Step(action @ (Action::Type(_) | Action::HangUp)) = &event.what {
                 actions.push(action.clone());
             }

@@ -8,7 +8,6 @@ mod answered;
 mod asleep;
 mod crash;
 mod effects;
-mod events;
 mod interrupted;
 mod moment;
 mod output;
@@ -24,7 +23,6 @@ pub use alike::{Essence, difference, first_difference};
 pub use asleep::Meeting;
 pub use crash::{Crash, crashes, last_call};
 pub use effects::tells;
-pub use events::Events;
 pub use interrupted::{Interrupter, Interruption, interrupted};
 pub use output::Output;
 pub use places::{Frame, InlinedCall, Line, Moment, Whereabouts};
@@ -41,6 +39,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One run, told in full: what a person keeps, and what `replay` follows.
@@ -101,8 +100,8 @@ pub struct Trace {
 pub struct Run {
     /// What was asked for.
     pub schedule: Schedule,
-    /// What happened, in order.
-    pub events: Events,
+    /// What happened, in order: often very much, which every copy of the run shares.
+    pub events: Arc<Vec<Event>>,
     /// How it ended.
     pub outcome: Outcome,
     /// The points that the run reached, in order, with what could have been done at each: what the next runs are planned from.

@@ -145,6 +145,7 @@ mod tests {
     use crate::schedule::Schedule;
     use crate::supervise::Supervise;
     use crate::trace::Threads;
+    use std::sync::Arc;
 
     fn run(events: &[(&str, &str)]) -> Run {
         let event = |(thread, what): &(&str, &str)| Event {
@@ -152,7 +153,7 @@ mod tests {
             what: ron::from_str(what).unwrap(),
             others: Threads::default(),
         };
-        let events = events.iter().map(event).collect();
+        let events = Arc::new(events.iter().map(event).collect());
         let empty = Model::new(Vec::new(), |_| exited(0)).run(&Schedule::empty()).unwrap();
         Run { events, ..empty }
     }

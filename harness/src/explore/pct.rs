@@ -135,7 +135,7 @@ impl Pct {
         let mut changed = vec![false; sample.changes.len()];
         let mut sent: Vec<Action> = Vec::new();
         let mut moment = 1;
-        for event in &run.events {
+        for event in run.events.iter() {
             let thread = &event.thread;
             if let What::Step(action) = &event.what
                 && action.is_from_outside()

@@ -60,7 +60,7 @@ mod tests {
             others: Default::default(),
         };
         let mut run = run(End::Ended(Status::Exited(0)));
-        run.events = events.iter().map(event).collect();
+        run.events = Arc::new(events.iter().map(event).collect());
         run.outcome.unwaited = unwaited.iter().map(|name| name.parse().unwrap()).collect();
         run
     }

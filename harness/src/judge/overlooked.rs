@@ -108,7 +108,11 @@ mod tests {
             Sleeper { thread: thread.clone(), call, caught: Default::default(), why: String::new() };
         let schedule = format!("[(at: {at}, in: \"p0\", action: Send(SIGHUP))]");
         let schedule: Schedule = ron::from_str(&schedule).unwrap();
-        Run { schedule, events: events.iter().map(event).collect(), ..run(End::Idle(vec![sleeper])) }
+        Run {
+            schedule,
+            events: Arc::new(events.iter().map(event).collect()),
+            ..run(End::Idle(vec![sleeper]))
+        }
     }
 
     const SENT: &str = "Step(Send(SIGHUP))";

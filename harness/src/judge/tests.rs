@@ -228,7 +228,7 @@ fn a_crash_of_any_process_is_broken_unless_it_was_asked_for() {
     child.events = vec![killed("p0.1", "SIGTERM")].into();
     let expect = against(&ended(0), Comparison::default());
     assert_eq!(broken(&expect, &child), []);
-    child.events.to_mut().push(killed("p0.1", "SIGABRT"));
+    Arc::make_mut(&mut child.events).push(killed("p0.1", "SIGABRT"));
     assert_eq!(broken(&expect, &child), [Broken::Crash]);
     assert_eq!(explain(&expect, Broken::Crash, &child), "p0.1 was killed by SIGABRT");
 
@@ -366,7 +366,7 @@ fn exited(code: i32) -> End {
 
 /// The same after this was done at the terminal.
 fn after(action: Action, mut run: Run) -> Run {
-    run.events.to_mut().push(Event {
+    Arc::make_mut(&mut run.events).push(Event {
         thread: name("p0"),
         what: What::Step(action),
         others: Default::default(),

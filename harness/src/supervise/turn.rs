@@ -48,12 +48,15 @@ impl Turns<'_> {
         let unreached: Vec<Step> =
             steps.filter(|(_, taken)| !**taken).map(|(step, _)| step.clone()).collect();
         let lapses = std::mem::take(&mut self.journal.lapses);
+        let mut events = std::mem::take(&mut self.journal.events);
         let mut reached = std::mem::take(&mut self.journal.reached);
+        // They are kept.
+        events.shrink_to_fit();
         reached.shrink_to_fit();
         lapse::open(&lapses, &mut reached);
         let run = Run {
             schedule: self.schedule.clone(),
-            events: std::mem::take(&mut self.journal.events).into(),
+            events: events.into(),
             outcome,
             reached,
             lapses,

@@ -273,6 +273,7 @@ mod tests {
     use super::*;
     use crate::arbitrary;
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     /// `p0.1 read` goes on before a call, `p0 ~poll` falls asleep in one, `p0 !` ends.
     fn events(text: &str) -> Vec<Event> {
@@ -352,7 +353,7 @@ mod tests {
             prop_assert_eq!(first_difference(&run, &run), None);
             let mut more = run.clone();
             let end = What::End(Status::Unseen);
-            more.events.to_mut().push(Event { thread: "p0.9.9".parse().unwrap(), what: end, others: Default::default() });
+            Arc::make_mut(&mut more.events).push(Event { thread: "p0.9.9".parse().unwrap(), what: end, others: Default::default() });
             let difference = difference(&run.events, &more.events, false);
             prop_assert_eq!(difference, Some(run.events.len()));
         }

@@ -7,6 +7,7 @@ use crate::schedule::{Schedule, Site, Step};
 use crate::supervise::{Called, Observed};
 use crate::trace::{Event, Reached, What};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn groups(items: &str) -> Vec<(usize, usize, usize)> {
     let items: Vec<char> = items.chars().collect();
@@ -198,7 +199,7 @@ fn visits_differ_by_place_by_result_and_by_what_happens_meanwhile() {
     let at = signalled.events.iter().position(is_there).unwrap() + 1;
     let thread = ThreadName::root();
     let event = Event { thread, what: What::Signal("CHLD".parse().unwrap()), others: Default::default() };
-    signalled.events.to_mut().insert(at, event);
+    Arc::make_mut(&mut signalled.events).insert(at, event);
     assert_eq!(told(&signalled, &|_, _| ()), [(1, 99), (101, 400)]);
     // What nothing is known of is in no loop.
     let known: Vec<Called> = calls(&|_, _| ()).into_iter().filter(|called| called.point.nth != 9).collect();

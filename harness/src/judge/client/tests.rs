@@ -2,6 +2,7 @@ use super::super::tests::{against, killed, name, run, scenario, sends, signal, s
 use super::super::{Comparison, Expectations, broken, explain};
 use crate::schedule::{Action, Site};
 use crate::trace::{Broken, ClientEnd, End, Event, Output, Run, Status, What};
+use std::sync::Arc;
 use syscalls::Sysno;
 
 /// A run of a server: `c1` a client's first moment, `c1=0` its end with this exit code, `c1=0:hello` what it was told, `c1?` one
@@ -19,7 +20,11 @@ fn served(course: &str) -> Run {
             _ if word.ends_with('.') => (name(who), What::Go(Site::Before(Sysno::close.into()), 1)),
             _ => (name(who), status.map_or(What::Continue, What::End)),
         };
-        run.events.to_mut().push(Event { thread: thread.clone(), what, others: Default::default() });
+        Arc::make_mut(&mut run.events).push(Event {
+            thread: thread.clone(),
+            what,
+            others: Default::default(),
+        });
         if let Some(status) = status.filter(|_| who == "p0") {
             run.outcome.end = End::Ended(status);
         } else if status.is_some() || word.ends_with('?') {
@@ -93,7 +98,7 @@ fn a_client_is_not_compared_where_the_signal_ends_a_program_that_has_not_served(
     let died = |course: &str| {
         let mut run = served(course);
         let at = run.events.iter().position(|event| event.thread == name("c2")).unwrap_or(1);
-        run.events.to_mut().insert(at, killed("p0", "SIGTERM"));
+        Arc::make_mut(&mut run.events).insert(at, killed("p0", "SIGTERM"));
         run.outcome.end = End::Ended(Status::Killed(signal("SIGTERM")));
         run
     };
@@ -130,9 +135,9 @@ fn a_scenario_says_in_which_ways_clients_may_end() {
 #[test]
 fn how_a_client_crashes_is_its_own_matter() {
     let mut run = served("c1 c1=0");
-    run.events.to_mut().push(killed("c1.1", "SIGSEGV"));
+    Arc::make_mut(&mut run.events).push(killed("c1.1", "SIGSEGV"));
     assert_eq!(broken(&scenario("(idle: true)"), &run), []);
-    run.events.to_mut().push(killed("p0.1", "SIGSEGV"));
+    Arc::make_mut(&mut run.events).push(killed("p0.1", "SIGSEGV"));
     assert_eq!(broken(&scenario("(idle: true)"), &run), [Broken::Crash]);
 }
 

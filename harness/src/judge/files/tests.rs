@@ -88,7 +88,7 @@ fn whoever_had_no_chance_to_tidy_up_is_not_blamed() {
     killed.outcome.end = End::Ended(status);
     killed.events = vec![event(What::End(status))].into();
     assert_eq!(breaks(&reference, &killed), []);
-    killed.events.to_mut().insert(0, event(What::Go(Site::Before("tgkill".parse().unwrap()), 1)));
+    Arc::make_mut(&mut killed.events).insert(0, event(What::Go(Site::Before("tgkill".parse().unwrap()), 1)));
     assert_eq!(breaks(&reference, &killed), [Broken::Files]);
     // Somebody is still at work; or stays, as in the reference run.
     let mut working = left.clone();
@@ -112,7 +112,7 @@ fn whoever_had_no_chance_to_tidy_up_is_not_blamed() {
     let mut after = left.clone();
     after.outcome.remains.changes[0].before_signal = false;
     assert_eq!(breaks(&reference, &after), [Broken::Files], "no signal was sent");
-    after.events.to_mut().insert(0, event(What::Step(Action::Send("SIGTERM".parse().unwrap()))));
+    Arc::make_mut(&mut after.events).insert(0, event(What::Step(Action::Send("SIGTERM".parse().unwrap()))));
     assert_eq!(breaks(&reference, &after), []);
     // It did not end.
     let mut idle = left;
