@@ -9,7 +9,7 @@
 
 mod measured;
 
-use measured::{Failure, Measured, median, time_of_children};
+use measured::{Failure, Measured, median, seconds, time_of_children};
 use nix::sys::resource::{UsageWho, getrusage};
 use sigrace::world::World;
 use std::fmt::Write as _;
@@ -112,6 +112,5 @@ fn makefile() -> Result<String, std::fmt::Error> {
 }
 
 fn own_user_time() -> Result<f64, Failure> {
-    let time = getrusage(UsageWho::RUSAGE_SELF)?.user_time();
-    Ok(time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6)
+    Ok(seconds(getrusage(UsageWho::RUSAGE_SELF)?.user_time()))
 }

@@ -1,6 +1,7 @@
 //! Runs of a program by one supervisor, and what they take.
 
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_gettime};
 use sigrace::schedule::Schedule;
 use sigrace::slots::Slots;
@@ -82,8 +83,12 @@ fn own_time() -> Result<f64, Failure> {
 /// The CPU time of all that was waited for, in seconds, user and system together.
 pub fn time_of_children() -> Result<f64, Failure> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-    let parts = [usage.user_time(), usage.system_time()];
-    Ok(parts.map(|part| part.tv_sec() as f64 + part.tv_usec() as f64 / 1e6).iter().sum())
+    Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
+}
+
+/// A time of getrusage(2) in seconds.
+pub fn seconds(time: TimeVal) -> f64 {
+    time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6
 }
 
 /// The middle one.

@@ -9,9 +9,9 @@
 //! 4. A failing schedule is shrunk (`ScheduleTree` holds the order), run again several times, and grouped with its
 //!    like. [`Report`] says what came of it; [`Report::against`] compares with what a scenario knows.
 //!
-//! NOTE \[Rounds\] Planning goes in rounds whose size follows from the reference run. A round is planned only from what completed earlier rounds
-//! have shown, and its results are taken in the order of their index. So the same seed plans the same schedules and
-//! makes the same report with any number of workers. Only a time budget and an interrupt are exempt.
+//! NOTE \[Rounds\] Planning goes in rounds whose size follows from the plan and the reference run. A round is planned only from
+//! what completed earlier rounds have shown, and its results are taken in the order of their index. So the same seed plans the
+//! same schedules and makes the same report with any number of workers. Only a time budget and an interrupt are exempt.
 
 #![warn(clippy::wildcard_enum_match_arm)]
 

@@ -132,10 +132,8 @@ impl Space {
         asked
             .filter_map(|index| {
                 let (place, action) = self.steps.get_index(index)?;
-                Some((
-                    index,
-                    self.steps.get_index_of(&numbers(*places.get(&(*place as usize))?, *action as usize)?)?,
-                ))
+                let earlier = numbers(*places.get(&(*place as usize))?, *action as usize)?;
+                Some((index, self.steps.get_index_of(&earlier)?))
             })
             .collect()
     }

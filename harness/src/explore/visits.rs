@@ -212,9 +212,10 @@ impl<'a> Kins<'a> {
         let Reached { point: Point { thread, site, .. }, others, receivable, fires, acts, looks: _ } =
             reached;
         let known = self.last.filter(|(of, list, _)| *of == thread && list.is_copy_of(others));
-        let number = known
-            .map(|(_, _, number)| number)
-            .unwrap_or_else(|| self.lists.of(others.iter().map(|other| kin(thread, other, alike)).collect()));
+        let number = match known {
+            Some((_, _, number)) => number,
+            None => self.lists.of(others.iter().map(|other| kin(thread, other, alike)).collect()),
+        };
         self.last = Some((thread, others, number));
         Here { site: *site, others: number, receivable: *receivable, fires: *fires, acts: *acts }
     }

@@ -14,7 +14,7 @@ use crate::schedule::{Point, Site, Syscall};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::calls;
 use crate::supervise::state::Turns;
 use crate::trace::{Acts, Reached, Threads};

@@ -15,7 +15,7 @@ use crate::schedule::Action;
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::state::Turns;
 use crate::supervise::time::deadline::Deadline;
 use crate::supervise::time::due::Time;

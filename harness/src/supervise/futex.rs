@@ -15,7 +15,7 @@ use crate::supervise::books::futexes::{Key, Operation, PRIVATE, Waiter, is_own};
 use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::news::News;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::calls::{self, Sleep};
 use crate::supervise::state::Turns;
 use crate::supervise::time::timeout;
@@ -173,7 +173,7 @@ impl Turns<'_> {
         let thread = self.tree.thread_mut(id);
         match std::mem::replace(&mut thread.state, State::Running) {
             State::Waiting(held, wait) => {
-                let nth = thread.visits.get(&Site::In(wait.call)).copied().unwrap_or(0);
+                let nth = thread.times_at(&Site::In(wait.call));
                 thread.state = State::Held(held.woken(wait.call, nth));
                 (thread.told_asleep, thread.since) = (false, since);
             }

@@ -9,7 +9,7 @@
 use super::RunError;
 use crate::signal::{DefaultAction, Signal};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::state::Turns;
 use crate::sys::procfs::Status as ProcStatus;
 

@@ -10,7 +10,7 @@ use crate::schedule::ThreadName;
 use crate::signal::{DefaultAction, Signal};
 use crate::supervise::books::held::Held;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::patience::UnderWay;
 use crate::supervise::state::Turns;
 use crate::supervise::time::wait::WaitEnd;

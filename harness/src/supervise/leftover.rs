@@ -6,7 +6,7 @@
 
 use crate::schedule::ThreadName;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::hang::proof::{Waker, waker_of};
 use crate::supervise::state::Turns;
 use crate::trace::{LeftHow, Leftover};

@@ -101,7 +101,7 @@ impl Turns<'_> {
             let thread = self.tree.thread(id);
             match thread.released.map(i64::from) {
                 Some(libc::SYS_exit_group) => end(thread.process),
-                Some(libc::SYS_exit) if !thread.untold => thread.door.end(),
+                _ if thread.tells_its_end() => thread.door.end(),
                 _ => None,
             }
         });

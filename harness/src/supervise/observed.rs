@@ -6,7 +6,7 @@ use super::{RunError, WantsTerminal};
 use crate::schedule::Syscall;
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::calls::{self, Changes, Sleep};
 use crate::supervise::state::Turns;
 

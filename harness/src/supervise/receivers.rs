@@ -5,7 +5,7 @@ use super::{Observe, RunError};
 use crate::schedule::{Syscall, ThreadName};
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::sys::procfs::Status as ProcStatus;
 use syscalls::Sysno;
 

@@ -10,7 +10,7 @@ use crate::schedule::Syscall;
 use crate::signal::Signal;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::news::News;
-use crate::supervise::books::tree::{State, Thread};
+use crate::supervise::books::thread::{State, Thread};
 use crate::supervise::calls::{self, Wakes};
 use crate::supervise::patience::{Heard, Patience, UnderWay};
 use crate::supervise::state::Turns;
@@ -201,8 +201,7 @@ impl Turns<'_> {
     fn found(&self, id: ThreadId) -> Result<Now, RunError> {
         let thread = self.tree.thread(id);
         // Whose end is told need not be looked for.
-        let exits = thread.released.map(i64::from) == Some(libc::SYS_exit) && !thread.untold;
-        if exits && thread.door.has_told_its_end() {
+        if thread.tells_its_end() && thread.door.has_told_its_end() {
             return Ok(Now::Settled(Found::Ended));
         }
         let doing = self.doing(id)?;

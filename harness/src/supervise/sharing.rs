@@ -4,7 +4,7 @@
 use crate::schedule::Syscall;
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::state::Turns;
 use crate::sys::procfs;
 use syscalls::Sysno;

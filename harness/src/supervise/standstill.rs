@@ -13,7 +13,7 @@ use crate::schedule::{Point, Step, ThreadName};
 use crate::signal::SignalSet;
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::calls::Wakes;
 use crate::supervise::deliver;
 use crate::supervise::state::Turns;

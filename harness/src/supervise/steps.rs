@@ -7,7 +7,8 @@ use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::pick::Waiting;
-use crate::supervise::books::tree::{Process, State};
+use crate::supervise::books::thread::State;
+use crate::supervise::books::tree::Process;
 use crate::supervise::deliver;
 use crate::supervise::lapse::Reception;
 use crate::supervise::state::Turns;
@@ -174,8 +175,8 @@ impl Turns<'_> {
                 continue;
             };
             if processes.insert(name.clone()) {
-                let visits = self.tree.thread(leader).visits.get(&Site::Quiet).copied().unwrap_or_default();
-                let point = Point { thread: name, site: Site::Quiet, nth: visits + 1 };
+                let nth = self.tree.thread(leader).times_at(&Site::Quiet) + 1;
+                let point = Point { thread: name, site: Site::Quiet, nth };
                 quiet.push((thread, leader, point));
             }
         }

@@ -18,7 +18,7 @@
 use super::RunError;
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::patience::UnderWay;
 use crate::supervise::state::Turns;
 use crate::supervise::time::wait::{Kind, Wait};

@@ -14,4 +14,5 @@ pub(super) mod pick;
 pub(super) mod plant;
 pub(super) mod ports;
 pub(super) mod seat;
+pub(super) mod thread;
 pub(super) mod tree;

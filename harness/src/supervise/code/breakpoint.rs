@@ -20,7 +20,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::code::ambush::{Aim, Ambush, Counter, MOST, unavailable};
 use crate::supervise::code::obstacle::Obstacle;
 use crate::supervise::code::seen::Seen;

@@ -5,7 +5,7 @@ use crate::schedule::{Point, Site};
 use crate::supervise::Observe;
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::code::called::Where;
 use crate::supervise::state::Turns;
 use syscalls::Sysno;

@@ -13,7 +13,7 @@ use crate::code::{Modules, Registers, unwind, unwind_nowhere};
 use crate::signal::Signal;
 use crate::supervise::Observe;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::code::lookout::{Seen, known};
 use crate::supervise::code::watched::{Copied, Watch};
 use crate::supervise::code::whereabouts::MOST_EVENTS;

@@ -6,7 +6,7 @@ use crate::signal::Signal;
 use crate::supervise::books::door::Door;
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::code::ambush::{Ambush, MOST, unavailable};
 use crate::supervise::code::lookout::known;
 use crate::supervise::code::seen::{Installed, RETURN, Visit, Watch, Word};

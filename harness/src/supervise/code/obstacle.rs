@@ -3,7 +3,7 @@
 use crate::signal::{Signal, SignalSet};
 use crate::supervise::RunError;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::code::dispositions::Handlers;
 use crate::supervise::state::Turns;
 use crate::sys::procfs::Status as ProcStatus;

@@ -17,7 +17,7 @@ use crate::supervise::RunError;
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::code::ambush::{Ambush, MOST};
 use crate::supervise::code::suspect::{GoesRound, Stage, Suspect, is_same, states};
 use crate::supervise::state::Turns;
@@ -149,7 +149,7 @@ impl Turns<'_> {
         }
         // Without breakpoints it computes on.
         let Ok(breakpoint) = Breakpoint::on_code(thread.door.tid(), round.address, 1) else { return Ok(()) };
-        let nth = thread.visits.get(&Site::At(round.place)).map_or(1, |visits| visits + 1);
+        let nth = thread.times_at(&Site::At(round.place)) + 1;
         let ambush = Ambush { nth, of_round: true, ..Ambush::new(round.place, round.address, breakpoint) };
         let process = thread.process;
         self.tree.thread_mut(id).ambushes.push(ambush);

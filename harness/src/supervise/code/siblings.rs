@@ -16,7 +16,7 @@ use crate::signal::SignalSet;
 use crate::supervise::RunError;
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::{ProcessId, ThreadId};
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::code::beside::Again;
 use crate::supervise::state::Turns;
 use crate::sys::notify::Notification;

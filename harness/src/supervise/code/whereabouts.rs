@@ -8,7 +8,7 @@ use crate::code::{self, Modules, Registers, StackEnd, unwind};
 use crate::signal::Signal;
 use crate::supervise::books::held::Place;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::code::lookout::{Lookout, Seen, images, known};
 use crate::supervise::state::Turns;
 use crate::sys::procfs::{self, Doing};

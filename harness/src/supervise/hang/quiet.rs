@@ -5,7 +5,7 @@
 
 use crate::supervise::RunError;
 use crate::supervise::books::ids::{ProcessId, ThreadId};
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::calls::Wakes;
 use crate::supervise::hang::proof::{Proof, prove, sleepers};
 use crate::supervise::patience::Patience;

@@ -6,7 +6,7 @@ use crate::supervise::RunError;
 use crate::supervise::books::door::Door;
 use crate::supervise::books::futexes::PRIVATE;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::{State, Thread};
+use crate::supervise::books::thread::{State, Thread};
 use crate::supervise::calls::{self, Ends, Sleep};
 use crate::supervise::hang::proof::{Kind, Sleeping, Snapshot, Source};
 use crate::supervise::state::Turns;

@@ -2,7 +2,7 @@
 
 use crate::supervise::RunError;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::calls::{self, Sleep};
 use crate::supervise::hang::proof::{Kind, Source};
 use crate::supervise::patience::Patience;

@@ -7,7 +7,7 @@ use crate::schedule::Syscall;
 use crate::supervise::RunError;
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::code::ticks::COUNTER;
 use crate::supervise::state::Turns;
 use crate::sys::notify::Notification;

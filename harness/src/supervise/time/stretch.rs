@@ -18,7 +18,7 @@ use crate::supervise::RunError;
 use crate::supervise::books::held::{Held, Place};
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
-use crate::supervise::books::tree::State;
+use crate::supervise::books::thread::State;
 use crate::supervise::calls::{self, Ends, Sleep, Unit};
 use crate::supervise::deliver;
 use crate::supervise::state::Turns;
