@@ -10,9 +10,12 @@ pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// How many places a character takes. One that is shown takes none only if it combines with the one before it.
+/// Has the character before it shown as a picture, which takes two places (Unicode Technical Standard 51, "emoji presentation").
+const AS_PICTURE: char = '\u{fe0f}';
+
+/// How many places a character takes at most. One that is shown takes none only if it combines with the one before it.
 pub(super) fn width_of(c: char) -> usize {
-    c.width().unwrap_or_default()
+    if c == AS_PICTURE { 1 } else { c.width().unwrap_or_default() }
 }
 
 /// The text, and blanks up to this width. Not by a format, which panics where a width is above 65535.
@@ -76,6 +79,7 @@ mod tests {
         assert_eq!(padded("e\u{301}", 3), "e\u{301}  ");
         assert_eq!(short("日本語", 6), "日本語");
         assert_eq!(short("日本語", 5), "日本…");
+        assert_eq!(short("0\u{fe0f}0\u{fe0f}", 3), "0\u{fe0f}…");
         assert_eq!(short("abc", 2), "a…");
         assert_eq!(short("abc", 0), "…");
     }
