@@ -6,8 +6,8 @@
 //! search has told all of its places: it has tried every single step, and had no more to tell than it did.
 
 use super::confirmed::{Confirmed, identity};
+use super::done::{Accepted, Done};
 use super::identity::{Identity, Place, Subject};
-use super::search::{Accepted, Done};
 use crate::explore::Finding;
 use crate::scenario::Known;
 

@@ -1,8 +1,8 @@
 //! A confirmed finding, for the JSON report.
 
 use super::arrival::{Arrival, arrivals};
+use super::done::Done;
 use super::identity::Identity;
-use super::search::Done;
 use crate::explore::Finding;
 use crate::judge;
 use crate::schedule::Schedule;

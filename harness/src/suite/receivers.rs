@@ -1,8 +1,8 @@
 //! What a run that nothing disturbs shows of what is worth exploring: which processes have something to do with which signals,
 //! and where the program's start is over.
 
+use super::done::SearchError;
 use super::script::script;
-use super::search::SearchError;
 use super::shown::watched_at_first;
 use super::worker;
 use crate::explore::{self, ExploreError, Look, Plan};

@@ -1,155 +1,25 @@
 //! One search, from its settings to its report and its traces.
 
-use super::identity::Subject;
+use super::done::{Accepted, Done, SearchError};
+use super::job::{Against, Job};
 use super::kept_runs::Keeping;
 use super::library::{self, ChartError, Charted};
-use super::record::{DigestError, Keep, KeepAll, Recorder};
-use super::shown::Shown;
+use super::record::{KeepAll, Recorder};
 use super::{budget, worker};
-use crate::checks::{self, Asked, Checked, Rule};
-use crate::code::CodeError;
-use crate::compile;
+use crate::checks::{self, Asked, Checked};
 use crate::explore::{
-    self, Cut, Doing, ExploreError, Finding, Looked, Plan, Progress, Reference, Report, Searching, Standing,
-    Until, Verdict, Went,
+    self, Cut, Doing, ExploreError, Finding, Looked, Plan, Progress, Reference, Searching, Standing, Until,
+    Went,
 };
-use crate::judge::files::made;
-use crate::judge::{self, BadPattern, Expectations};
-use crate::scenario::Expect;
-use crate::schedule::{Label, Schedule};
+use crate::judge::{self, Expectations};
+use crate::schedule::Schedule;
 use crate::show::Extent;
-use crate::slots::{Seats, SlotError, Slots, Waited};
-use crate::store::FileError;
-use crate::supervise::{self, Observe, RunError, Settings, Supervise};
-use crate::trace::{Broken, End, ReferenceRun, Run, Trace};
-use crate::world::World;
+use crate::slots::{Seats, Slots, Waited};
+use crate::supervise::{Observe, RunError, Settings, Supervise};
+use crate::trace::{Broken, ReferenceRun, Run};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// What runs are compared with.
-#[derive(Clone, Debug)]
-pub enum Against {
-    /// What a scenario expects.
-    Scenario(Expect),
-    /// The reference run.
-    Reference(judge::Comparison),
-    /// Only these expectations of the first, those that a trace broke: what else breaks is another matter.
-    Only(Vec<Broken>, Box<Against>),
-}
-
-/// Everything that one search needs.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The scenario's name, or the program's.
-    pub name: String,
-    /// How the program runs.
-    pub settings: Settings,
-    /// How to look. `jobs` is the most workers to use: one for each CPU.
-    pub plan: Plan,
-    /// What must hold.
-    pub against: Against,
-    /// The rules for handlers that are checked.
-    pub checks: Vec<Rule>,
-    /// What is written down.
-    pub keep: Keep,
-    /// What is known before.
-    pub shown: Arc<Shown>,
-}
-
-/// What came of a search.
-#[derive(Debug)]
-pub struct Done {
-    /// The report.
-    pub report: Report,
-    /// The digest of the program.
-    pub digest: String,
-    /// The program's file.
-    pub file: PathBuf,
-    /// The program's command line, as one types it.
-    pub command: String,
-    /// SHA-256 of the program's arguments and of what the search was asked to do: the same for all parts of one search.
-    pub asked: String,
-    /// The functions of libraries that were swept, and the places of the program that were looked into without being asked for.
-    pub swept: Vec<Label>,
-    /// What was expected.
-    pub expectations: Expectations,
-    /// What the checks of handlers came to, if any were asked for.
-    pub checked: Checked,
-    /// What a person should know of the world in which the runs took place.
-    pub notes: Vec<String>,
-    /// Each finding's trace, in the order of the findings, and its file or why there is none.
-    pub traces: Vec<(Trace, Result<PathBuf, FileError>)>,
-    /// What is searched, as it is called in every build.
-    pub subject: Subject,
-    /// What a baseline has accepted of it.
-    pub accepted: Accepted,
-    /// The findings that another search of the same program has found before, by their index, and what that one is called.
-    pub known: BTreeMap<usize, String>,
-}
-
-/// What a baseline has accepted of a search: findings and warnings by their index, each with the file that has it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Accepted {
-    /// Findings that are accepted.
-    pub findings: BTreeMap<usize, String>,
-    /// Findings that are known, but also show where they were not known to.
-    pub but_for: BTreeMap<usize, String>,
-    /// Warnings of handlers.
-    pub warnings: BTreeMap<usize, String>,
-}
-
-/// Why a search came to no end.
-#[derive(Debug, thiserror::Error)]
-pub enum SearchError {
-    /// No CPU.
-    #[error(transparent)]
-    Slot(#[from] SlotError),
-    /// What is to be swept is not there.
-    #[error(transparent)]
-    Code(#[from] CodeError),
-    /// The program cannot be read.
-    #[error(transparent)]
-    Digest(#[from] DigestError),
-    /// An expectation is none.
-    #[error(transparent)]
-    Regex(#[from] BadPattern),
-    /// The search itself failed.
-    #[error(transparent)]
-    Explore(#[from] ExploreError),
-    /// The time of the search was used up before there was anything to compare with.
-    #[error("the time was used up before the reference run was over; next: the same with a longer --time")]
-    OutOfTime,
-}
-
-impl SearchError {
-    /// The verdict of a scenario that ended with this error; none if it says nothing about program or host.
-    pub fn verdict(&self) -> Option<Verdict> {
-        match self {
-            SearchError::Explore(
-                ExploreError::NeverQuiet(_)
-                | ExploreError::Uncontrolled(_)
-                | ExploreError::NoReceiver { .. }
-                | ExploreError::NeverBegins(_),
-            ) => Some(Verdict::Unreached),
-            SearchError::Explore(error) => error.verdict(),
-            SearchError::OutOfTime => Some(Verdict::Unreached),
-            SearchError::Slot(_) | SearchError::Code(_) | SearchError::Digest(_) | SearchError::Regex(_) => {
-                None
-            }
-        }
-    }
-
-    /// True if the user asked to stop.
-    pub fn is_interrupt(&self) -> bool {
-        matches!(
-            self,
-            SearchError::Slot(SlotError::Interrupted)
-                | SearchError::Explore(ExploreError::Run { source: RunError::Interrupted, .. })
-        )
-    }
-}
 
 /// A search that was left.
 pub struct Halfway {
@@ -328,7 +198,7 @@ fn advanced(
         }
     };
     let digest = recorder.digest().to_owned();
-    let (file, asked) = (job.settings.launch.file.clone(), asked(job));
+    let (file, asked) = (job.settings.launch.file.clone(), job.asked());
     let command = shell_words::join(&job.settings.launch.argv);
     let notes = job.settings.learnt.notes();
     let (swept, traces) = (charted.roots, Vec::new());
@@ -343,7 +213,7 @@ fn advanced(
         checked,
         notes,
         traces,
-        subject: subject(job),
+        subject: job.subject(),
         accepted: Accepted::default(),
         known: BTreeMap::new(),
     };
@@ -395,8 +265,8 @@ where
     // Whoever keeps all traces has those of all runs.
     let known = job.shown.undisturbed(&job.settings).filter(|_| !job.keep.all);
     let reference = reference(&charted.plan, known, factory)?;
-    let expectations = expectations(&job.against, &reference)?;
-    if let (true, Some(note)) = (asks_for_files(&job.against), job.settings.learnt.notes().into_iter().next())
+    let expectations = job.against.expectations(&reference)?;
+    if let (true, Some(note)) = (job.against.asks_for_files(), job.settings.learnt.notes().into_iter().next())
     {
         let doing = "comparing what runs leave".to_owned();
         return Err(ExploreError::Run { doing, source: RunError::Unsupported(note) }.into());
@@ -405,32 +275,6 @@ where
     let more = follow.is_some() && reference.executed.more;
     let state = Box::new(Searching::new(&charted.plan, reference));
     Ok(Halfway { charted, recorder, expectations, base, more, state })
-}
-
-/// What is searched.
-fn subject(job: &Job) -> Subject {
-    fn is_scenario(against: &Against) -> bool {
-        match against {
-            Against::Scenario(_) => true,
-            Against::Reference(_) => false,
-            Against::Only(_, whole) => is_scenario(whole),
-        }
-    }
-    match is_scenario(&job.against) {
-        true => Subject::scenario(&job.name),
-        false => Subject::program(job.settings.launch.argv.first().map_or("", String::as_str), &job.plan),
-    }
-}
-
-/// What a search is: all that it was asked to do, but for the part, and the number of workers, which changes nothing.
-fn asked(job: &Job) -> String {
-    let plan = Plan { jobs: 0, part: None, ..job.plan.clone() };
-    let Settings { launch, limits, world, .. } = &job.settings;
-    // Parts of a search may begin at different times.
-    let world = World { start: None, ..world.clone() };
-    let words =
-        format!("{:?} {:?} {limits:?} {world:?} {plan:?} {:?}", launch.argv, launch.stdin, job.against);
-    compile::digest_of([words.as_bytes()])
 }
 
 /// Checks the handlers, in a thread of its own as well. On a host that does not allow it, that is what is said.
@@ -507,52 +351,7 @@ where
     worker::apart("of the reference run", make).map_err(doing).flatten()
 }
 
-/// True if a scenario wants to know what runs leave, which nobody knows of the machine's files.
-fn asks_for_files(against: &Against) -> bool {
-    match against {
-        Against::Scenario(expect) => expect.files.is_some(),
-        Against::Reference(_) => false,
-        Against::Only(_, whole) => asks_for_files(whole),
-    }
-}
-
-fn expectations(against: &Against, reference: &Reference) -> Result<Expectations, BadPattern> {
-    match against {
-        Against::Scenario(expect) => Expectations::of_scenario(expect, &reference.run),
-        Against::Reference(how) => {
-            // What is there while it still waits it may need for as long.
-            let plain = Some(&reference.plain().outcome).filter(|plain| matches!(plain.end, End::Ended(_)));
-            let left = plain.into_iter().flat_map(|plain| made(&plain.remains));
-            let products = left.map(|(change, _)| change.name.clone()).collect();
-            let heard = how.heard || judge::waits_again(reference.plain(), &reference.run);
-            Expectations::against(
-                &reference.run,
-                &judge::Comparison { products, heard, gaps: reference.gaps, ..how.clone() },
-            )
-        }
-        Against::Only(_, whole) => expectations(whole, reference),
-    }
-}
-
 /// All that a finding breaks, the most telling first.
 fn breaks(finding: &Finding) -> Vec<Broken> {
     std::iter::once(finding.breaks).chain(finding.also.iter().copied()).collect()
-}
-
-/// The settings of a search that may be ended from outside.
-pub fn settings(
-    launch: crate::program::Launch,
-    (limits, world): (crate::program::Limits, World),
-    plan: &Plan,
-    cancel: &Arc<AtomicBool>,
-) -> Settings {
-    Settings {
-        limits,
-        world: supervise::begun(world),
-        seed: plan.seed,
-        always: plan.always,
-        watch: plan.signals(),
-        cancel: Arc::clone(cancel),
-        ..Settings::of(launch)
-    }
 }

@@ -1,6 +1,6 @@
 //! What came of a search, for people.
 
-use super::search::Done;
+use super::done::Done;
 use crate::checks::Checked;
 use crate::explore::{self, Beginning, Cut, Reference, Report, Undone, Verdict, Why};
 use crate::judge;

@@ -1,9 +1,11 @@
 //! A scenario as a trial: what it asks for is looked for, and what was found is compared with what it knows.
 
 use super::accepted::Baseline;
+use super::done::{Done, SearchError};
 use super::files::Case;
+use super::job::{Against, Job, settings};
 use super::record::Keep;
-use super::search::{Against, Done, Job, SearchError, search, settings};
+use super::search::search;
 use super::sweep::code;
 use crate::checks::Warning;
 use crate::explore::{self, Beginning, Code, Cut, Plan, Progress, Verdict, Why};
