@@ -21,6 +21,7 @@ mod parts;
 mod receivers;
 mod record;
 pub mod report;
+mod reported;
 mod script;
 mod search;
 mod select;

@@ -7,23 +7,16 @@
 
 use super::RunError;
 use crate::schedule::Syscall;
-use crate::signal::Signal;
-use crate::supervise::books::ids::{ProcessId, ThreadId};
+use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::news::News;
 use crate::supervise::books::thread::{State, Thread};
 use crate::supervise::calls::{self, Wakes};
 use crate::supervise::patience::{Heard, Patience, UnderWay};
 use crate::supervise::state::Turns;
-use crate::supervise::time::deadline::Deadline;
-use crate::supervise::time::due::Due;
 use crate::supervise::time::wait::WaitEnd;
 use crate::sys::procfs::{self, Doing, Inside};
 use crate::sys::sched;
-use crate::trace::{End, Status, What};
-use std::time::{Duration, Instant};
-
-/// A thread that has computed for so long without a call lets a due deadline come.
-const COMPUTES: Duration = Duration::from_millis(100);
+use crate::trace::{End, What};
 
 impl Turns<'_> {
     /// Returns when all threads are settled; an end if the run is over because one never will.
@@ -304,104 +297,6 @@ impl Turns<'_> {
         Ok(())
     }
 
-    fn signal_parent(&mut self, process: ProcessId) {
-        if let Some(parent) = self.tree.process(process).parent {
-            self.signalled(parent);
-        }
-    }
-
-    fn thread_ended(&mut self, id: ThreadId) -> Result<(), RunError> {
-        let process = self.tree.thread(id).process;
-        // Its files are closed, its locks and its memory are given back; and an end may leave a stopped process group without
-        // anybody to continue it, which the kernel then does (SIGHUP and SIGCONT, _exit(2)).
-        let stopped = self.tree.live().any(|id| matches!(self.tree.thread(id).state, State::Stopped));
-        self.tree.may_wake(if stopped { Wakes::Anybody } else { Wakes::AllButSignals });
-        self.wake_after_end(process);
-        if self.tree.live_thread_of(process).is_some() {
-            // One less that would notice a stop.
-            self.tree.process_mut(process).handlers.changed = true;
-            return Ok(());
-        }
-        let root = self.tree.process(process).parent.is_none();
-        if root {
-            // The init is its parent, and tells how it ended.
-            let mut wait = UnderWay::new();
-            while !self.tree.process(process).reaped_by_init {
-                self.listen(Patience::ForNews)?;
-                if self.is_overdue(&mut wait)? {
-                    let name = &self.tree.process(process).name;
-                    return Err(RunError::Fault(format!("the init did not tell how {name} ended")));
-                }
-            }
-        }
-        if process == ProcessId(0) {
-            self.course.first_ended = Some(self.clock.now);
-            self.course.first_ended_at = Some(Instant::now());
-            self.session_ended();
-        }
-        let ended = self.tree.process(process);
-        // The init has told of its own children. Another is known in one way until it is waited for, and then in the
-        // other: that may happen between two questions.
-        let told = ended.exit_code.filter(|_| root);
-        let waited_for = || ended.pidfd.as_ref()?.exit_status();
-        let wait = match told.or_else(waited_for) {
-            Some(wait) => Some(wait),
-            None => procfs::zombie_status(ended.pid)
-                .map_err(|error| RunError::Fault(format!("reading how {} ended: {error}", ended.name)))?,
-        };
-        let wait = wait.or_else(waited_for).or(ended.exit_code);
-        let status = wait.map_or(Status::Unseen, Status::from_wait);
-        self.note_crash(process, status);
-        self.check_cpu_timers(process, Some(status));
-        let ended = self.tree.process_mut(process);
-        ended.status = Some(status);
-        ended.pidfd = None;
-        self.clock.timers.retain(|timer| timer.process != process);
-        let brought = self.who_ended(process, status).unwrap_or(id);
-        self.journal.news.push((brought, News::Told(What::End(status))));
-        self.signal_parent(process);
-        // Its children may be sent a signal for it (PR_SET_PDEATHSIG, orphaned process groups).
-        let children: Vec<ProcessId> = self.tree.children_of(process).collect();
-        children.into_iter().for_each(|child| self.signalled(child));
-        Ok(())
-    }
-
-    /// The thread that has ended all of its process: which of them was gone last is the scheduler's choice. None if they went one
-    /// by one.
-    fn who_ended(&self, process: ProcessId, status: Status) -> Option<ThreadId> {
-        let of_it = |id: &ThreadId| self.tree.thread(*id).process == process;
-        let released = |id: ThreadId| self.tree.thread(id).released.map(i64::from);
-        let exits = |id: &ThreadId| released(*id) == Some(libc::SYS_exit_group);
-        match status {
-            Status::Killed(_) => {
-                self.going.released.filter(of_it).or_else(|| Some(self.tree.leader(process)))
-            }
-            Status::Exited(_) | Status::Unseen => {
-                (0..self.tree.threads.len()).map(ThreadId).filter(of_it).find(exits)
-            }
-        }
-    }
-
-    /// The dying process is dead. Had its exit left the CPU on the way, and has a thread that it woke run by now, then the
-    /// SIGCHLD may have hit that thread at a place that nobody chose.
-    pub(super) fn check_guard(&mut self) -> Result<(), RunError> {
-        let Some(guard) = self.going.guard.take() else { return Ok(()) };
-        let (by, before) = guard.by;
-        if self.times_run(by)? <= before.saturating_add(1) {
-            return Ok(());
-        }
-        for (woken, before) in guard.watched {
-            if self.times_run(woken)? != before {
-                let (name, child) = (&self.tree.thread(woken).name, &self.tree.process(guard.dying).name);
-                let signal = Signal::CHLD;
-                self.doubts.taint(format!(
-                    "{name} was woken by the exit of {child} and may have run before {signal} was sent"
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// Looks whether something has ended the wait of a thread; true if it runs now.
     fn look_at_waiting(&mut self, id: ThreadId, dirty: bool) -> Result<bool, RunError> {
         let process = self.tree.thread(id).process;
@@ -439,86 +334,6 @@ impl Turns<'_> {
         }
         self.tree.thread_mut(taker).may_be_signalled();
         Ok(true)
-    }
-
-    /// The limits that end a run whose threads do not settle; and time, which goes on for a thread that computes.
-    fn limits(&mut self, running: Option<ThreadId>) -> Result<Option<End>, RunError> {
-        if self.course.started.elapsed() > self.settings.limits.time {
-            return Ok(Some(End::TimedOut));
-        }
-        let Some(id) = running else { return Ok(None) };
-        let since = self.computed(id)?;
-        if let Some(round) = self.goes_round(id, since)
-            && let Some(end) = self.wait_in_round(id, round)?
-        {
-            return Ok(Some(end));
-        }
-        if since >= COMPUTES && !self.may_go_round(id) && self.lets_due_deadline_come(id, since)? {
-            return Ok(None);
-        }
-        if since < self.settings.limits.cpu {
-            return Ok(None);
-        }
-        if self.tree.held().next().is_some() {
-            // Others could have run, and might have ended the computation: this says nothing about the program.
-            let name = &self.tree.thread(id).name;
-            self.doubts
-                .taint(format!("{name} computes without a call, and cannot be held for others to run, for which it may be waiting"));
-        }
-        if self.earliest().is_some() {
-            // So may what is yet to come.
-            return Ok(None);
-        }
-        let name = &self.tree.thread(id).name;
-        Ok(Some(End::Spinning(format!(
-            "{name} used {:.1} s of CPU time without a call",
-            since.as_secs_f64()
-        ))))
-    }
-
-    /// CPU time that a running thread has used since it was first seen running after its release.
-    pub(super) fn computed(&mut self, id: ThreadId) -> Result<Duration, RunError> {
-        let thread = self.tree.thread_mut(id);
-        let used = match thread.door.ran() {
-            Ok((used, _)) => used,
-            // Ended a moment ago.
-            Err(error) if procfs::gone(&error) => return Ok(Duration::ZERO),
-            Err(error) => {
-                return Err(RunError::Fault(format!("reading what {} used: {error}", thread.name)));
-            }
-        };
-        let (before, _) = *thread.cpu_at_release.get_or_insert((used, Instant::now()));
-        Ok(Duration::from_nanos(used.saturating_sub(before)))
-    }
-
-    /// A thread computes on, so time goes on as well: lets a deadline come that has come by then. True if one came.
-    ///
-    /// The supervisor has the CPU, so the thread is somewhere between two instructions, or about to be notified.
-    fn lets_due_deadline_come(&mut self, id: ThreadId, computed: Duration) -> Result<bool, RunError> {
-        let Some((deadline, due)) = self.earliest() else { return Ok(false) };
-        if !self.clock.has_come(deadline, computed) || self.listen(Patience::Not)? != Heard::Nothing {
-            return Ok(false);
-        }
-        self.run_out_beside(id, (deadline, due))?;
-        Ok(true)
-    }
-
-    /// Lets a deadline come while a thread computes.
-    pub(super) fn run_out_beside(
-        &mut self,
-        id: ThreadId,
-        (deadline, due): (Deadline, Due),
-    ) -> Result<(), RunError> {
-        let computes = self.memory_of(self.tree.thread(id).process);
-        let beside = self
-            .due_threads(due)
-            .into_iter()
-            .any(|other| other != id && self.memory_of(self.tree.thread(other).process) == computes);
-        if beside {
-            let name = &self.tree.thread(id).name;
-            self.doubts.taint(format!("a time ran out beside {name}, which computes without a call"));
-        }
-        self.run_out(deadline, due)
     }
 }
 
