@@ -338,7 +338,7 @@ pub(super) fn search(
         let job = Job {
             name: job_name,
             settings: Settings { watch: plan.signals(), always: plan.always, ..settings.clone() },
-            against: Against::Reference(args.comparison(section, &plan, &sections, &settings.world)),
+            against: Against::Reference(args.comparison(section, &plan, &sections, &settings)),
             plan,
             checks,
             keep: keep.clone(),

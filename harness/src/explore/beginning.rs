@@ -156,7 +156,7 @@ impl Look {
     pub fn receivers(&self, passed: bool) -> Vec<Receiver> {
         let mut receivers = self.observed.receivers.clone();
         for one in receivers.iter_mut().filter(|_| passed) {
-            let Receiver { process, signals } = one;
+            let Receiver { process, signals, .. } = one;
             *signals = signals.iter().filter(|signal| !self.is_launchers(process, *signal)).collect();
         }
         receivers.retain(|one| !one.signals.is_empty());

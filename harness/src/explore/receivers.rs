@@ -41,12 +41,13 @@ pub fn sendable(receivers: &[Receiver]) -> Sendable {
     let named = |names: &[&str]| -> SignalSet { names.iter().filter_map(|name| name.parse().ok()).collect() };
     let outside = (1..=64).filter_map(Signal::from_number).filter(|signal| from_outside(*signal)).collect();
     let mut chosen = Sendable::default();
-    for Receiver { process, signals } in receivers {
+    for Receiver { process, signals, from_within } in receivers {
         let standard = signals.iter().filter(|signal| signal.number() < 32).count();
         let faults = signals.intersection(named(&FAULTS)) == named(&FAULTS);
         let runtime = faults || standard >= EVERYTHING;
-        let from_outside = signals.intersection(outside);
-        chosen.natural = chosen.natural.union(signals.without(outside));
+        // What one process of the run tells another, nobody else has to tell it.
+        let from_outside = signals.intersection(outside).without(*from_within);
+        chosen.natural = chosen.natural.union(signals.without(from_outside));
         let wanted = if runtime { named(&USUAL) } else { outside };
         let left = from_outside.without(wanted);
         if !left.is_empty() {
@@ -68,7 +69,7 @@ mod tests {
 
     fn receiver(process: &str, signals: &[&str]) -> Receiver {
         let signals = signals.iter().map(|name| name.parse::<Signal>().unwrap()).collect();
-        Receiver { process: process.parse().unwrap(), signals }
+        Receiver { process: process.parse().unwrap(), signals, from_within: SignalSet::EMPTY }
     }
 
     fn told(list: &[(Signal, ThreadName)]) -> Vec<String> {
@@ -90,9 +91,18 @@ mod tests {
     }
 
     #[test]
+    fn what_processes_tell_each_other_comes_by_itself() {
+        let from_within = receiver("p0.1", &["USR1"]).signals;
+        let child = Receiver { from_within, ..receiver("p0.1", &["USR1", "TERM"]) };
+        let Sendable { send, natural, .. } = sendable(&[receiver("p0", &["USR1"]), child]);
+        assert_eq!(told(&send), ["SIGUSR1 to p0", "SIGTERM to p0.1"]);
+        assert_eq!(natural, from_within);
+    }
+
+    #[test]
     fn a_runtime_that_catches_everything_is_sent_the_usual_ones() {
         let all = (1..=64).filter_map(Signal::from_number).filter(|signal| *signal != Signal::KILL).collect();
-        let go = Receiver { process: ThreadName::root(), signals: all };
+        let go = Receiver { process: ThreadName::root(), signals: all, from_within: SignalSet::EMPTY };
         let Sendable { send, runtime, .. } = sendable(&[go]);
         assert_eq!(told(&send), ["SIGHUP to p0", "SIGINT to p0", "SIGUSR1 to p0", "SIGTERM to p0"]);
         let [(process, left)] = runtime.as_slice() else { panic!("{runtime:?}") };

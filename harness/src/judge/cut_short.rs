@@ -1,7 +1,7 @@
 //! Nothing is left undone because a signal cuts a call short: no wait for a child is given up after EINTR (signal(7), wait(2)), and what
 //! was to be written is written to its end after a short count (write(2), pipe(7)).
 //!
-//! This is said of one run, the undisturbed one too, of any signal: one that is sent, a child's SIGCHLD, or a timer's. Whether something
+//! This is said of one run, the undisturbed one too, of any signal: one that is sent, a child's SIGCHLD, a timer's, or another process's. Whether something
 //! was cut short shows what the call returned, and whether that is why something is left undone, where the signal comes just before
 //! the same call: a search counts the run only if both are so (`explore::cut_short`).
 
@@ -31,7 +31,8 @@ struct Done;
 
 impl Expectation for Done {
     fn breach(&self, run: &Run) -> Option<String> {
-        let (Interruption { by, point, .. }, undone) = run.left_undone().into_iter().next()?;
+        let (one, undone) = run.left_undone().into_iter().next()?;
+        let (Interruption { point, .. }, by) = (&one, one.cause());
         Some(match undone {
             Undone::Children(children) => format!(
                 "expected {} to be waited for, as where {by} comes just before the call; {point} fails with EINTR when it comes there, \
@@ -84,6 +85,19 @@ mod tests {
         assert!(why.starts_with("expected p0.2 to be waited for, as where another child's SIGCHLD"), "{why}");
         let why = told(&[FIRED, ("p0", "Go(Before(wait4), 2)")], &["p0.2", "p0.2.1"]).unwrap();
         assert!(why.starts_with("expected p0.2 to be waited for, as where the timer's signal"), "{why}");
+        // Whoever has sent a signal meanwhile may have sent it there.
+        let kills = ("p0.1", "Go(Before(kill), 1)");
+        for (events, from) in [
+            (&[kills, WRITES][..], "a signal from p0.1 "),
+            (&[kills, ENDED, WRITES], "a signal from p0.1 "),
+            (&[("p0.2", "Go(Before(tgkill), 1)"), ENDED, WRITES], "a signal from another process "),
+            (&[kills, FIRED, WRITES], "the timer's signal "),
+        ] {
+            let why = told(events, &["p0.2"]).unwrap();
+            assert!(why.contains(&format!("as where {from}comes just before the call")), "{why}");
+        }
+        // Before it slept.
+        assert_eq!(Done.breach(&ended(&[&[kills], &MADE[..], &[WRITES]].concat(), &["p0.2"])), None);
         // Nobody is left, nothing came, or it came to somebody else; it signals somebody; the child was made later.
         assert_eq!(told(&[ENDED, WRITES], &[]), None);
         assert_eq!(told(&[WRITES], &["p0.2"]), None);

@@ -10,7 +10,7 @@ use super::{BadPattern, Expectation, Kind, Scope};
 use crate::scenario::ExpectedFiles;
 use crate::schedule::{Action, Site, ThreadName};
 use crate::trace::{
-    Broken, Change, Changing, End, LeftHow, Object, Outcome, Remains, Run, Status, What, shape,
+    Broken, Change, Changing, End, Event, LeftHow, Object, Outcome, Remains, Run, Status, What, shape,
 };
 use glob::{MatchOptions, Pattern};
 use std::collections::BTreeSet;
@@ -36,7 +36,8 @@ pub(super) const KIND: Kind = Kind {
         // Whose terminal is gone may keep what its user has not stored yet, as editors do.
         let hung_up = reference.schedule.steps.iter().any(|step| step.action == Action::HangUp);
         let ended = matches!(reference.outcome.end, End::Ended(_));
-        let compared = ended && !hung_up && reference.outcome.remains.more == 0;
+        let passed_on = how.interpreted && is_passed_on(reference);
+        let compared = ended && !hung_up && !passed_on && reference.outcome.remains.more == 0;
         Ok(compared.then(|| Arc::new(AsReference::new(reference, &how.products)) as _))
     },
 };
@@ -244,6 +245,35 @@ fn killed(run: &Run) -> BTreeSet<ThreadName> {
     };
     let ended = run.events.iter().filter(|event| matches!(event.what, What::End(Status::Killed(_))));
     ended.map(|event| event.thread.process()).filter(|process| !by_itself(process)).collect()
+}
+
+/// True if the first process ended by a signal that it was sent and did nothing about but to send it to itself once more.
+fn is_passed_on(run: &Run) -> bool {
+    let End::Ended(Status::Killed(signal)) = run.outcome.end else { return false };
+    let sent = run.schedule.steps.iter().any(|step| step.action == Action::Send(signal));
+    let acts = |what: &What| {
+        let call = match what.visit() {
+            Some((Site::Before(call), _)) => call.sysno(),
+            _ => None,
+        };
+        let tidies = matches!(
+            call,
+            Some(
+                Sysno::unlink
+                    | Sysno::unlinkat
+                    | Sysno::rmdir
+                    | Sysno::rename
+                    | Sysno::renameat
+                    | Sysno::renameat2
+                    | Sysno::truncate
+                    | Sysno::ftruncate
+            )
+        );
+        tidies || what.made().is_some()
+    };
+    let own = |event: &&Event| event.thread.process() == ThreadName::root();
+    let mut after = run.events.iter().filter(own).skip_while(|event| event.what != What::Signal(signal));
+    sent && !after.any(|event| acts(&event.what))
 }
 
 /// What a scenario expects so that it finds what this search has found: the reference run's files may be left, and those

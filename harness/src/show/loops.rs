@@ -19,14 +19,17 @@ pub fn loops(coverage: &Coverage) -> String {
         threads.push(one);
         *steps += taken.len();
     }
-    let mut kinds: Vec<Threads<'_>> = kinds.into_values().collect();
-    kinds.sort_by_key(|(alike, _)| std::cmp::Reverse(alike.iter().map(|one| one.times()).sum::<usize>()));
+    // Where steps were taken at all visits there is nothing to tell.
+    let times = |alike: &[&Loop]| alike.iter().map(|one| one.times()).sum::<usize>();
+    let mut kinds: Vec<Threads<'_>> =
+        kinds.into_values().filter(|(alike, steps)| *steps < times(alike)).collect();
+    kinds.sort_by_key(|(alike, _)| std::cmp::Reverse(times(alike)));
     let mut text: String = kinds.iter().take(MOST).filter_map(told).collect();
     let more: usize = kinds.iter().skip(MOST).map(|(alike, _)| alike.len()).sum();
     if more > 0 {
         text += &format!("and {} more in which it is so\n", count(more as u64, "loop"));
     }
-    for (one, taken) in &coverage.children {
+    for (one, taken) in coverage.children.iter().filter(|(one, taken)| taken.len() < one.count()) {
         text += &siblings(one, taken.len());
     }
     text

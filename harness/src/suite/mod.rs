@@ -42,7 +42,7 @@ pub use libtest::{SuiteError, trace_directory, trials};
 pub use merge::{Together, merge};
 pub use receivers::{ends_others, look, worth_doing};
 pub use record::{DigestError, Keep};
-pub use script::script;
+pub use script::{is_interpreted, script};
 pub use search::{Halfway, Reached, go_on, one_step, search};
 pub use select::{DEFAULT_FOLDER, Selection};
 pub use shown::Shown;

@@ -5,6 +5,7 @@
 //! executes it, by its path or by `env NAME`. An argument that is merely a file says nothing: a server reads its
 //! configuration as well.
 
+use crate::explore::is_shell;
 use crate::program::Launch;
 use crate::store;
 use std::io::Read;
@@ -24,6 +25,11 @@ pub fn script(launch: &Launch) -> Option<PathBuf> {
     let same = interpreter.canonicalize().ok()? == launch.file.canonicalize().ok()?;
     // As it is told: without a `.` in between.
     same.then(|| file.components().collect())
+}
+
+/// True if what runs is a script, or a shell with what it was given to do.
+pub fn is_interpreted(launch: &Launch) -> bool {
+    script(launch).is_some() || launch.file.canonicalize().is_ok_and(|file| is_shell(&file))
 }
 
 /// What follows `#!` in the first line of a regular file, if it begins so.

@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+/// So many distinct outcomes are told of, those that came first.
+const MOST_OUTCOMES: usize = 24;
+
 impl Done {
     /// What came of it: the search in a few lines, then each finding, which ends with the command that continues.
     pub fn text(&self, name: &str, elapsed: Duration, page: Page) -> String {
@@ -40,11 +43,17 @@ impl Done {
             let runs = outcomes.iter().map(|seen| seen.runs).sum();
             text += &format!("distinct outcomes of {}, the reference run included:\n", count(runs, "run"));
             let all: Vec<_> = outcomes.iter().map(|seen| &seen.outcome).collect();
-            for (seen, words) in outcomes.iter().zip(show::told_apart(&all)) {
+            for (seen, words) in outcomes.iter().zip(show::told_apart(&all)).take(MOST_OUTCOMES) {
                 text += &format!("  {:>6} x {words}, first by {}\n", seen.runs, seen.example);
             }
+            let more = outcomes.get(MOST_OUTCOMES..).unwrap_or_default();
+            if !more.is_empty() {
+                let runs: u64 = more.iter().map(|seen| seen.runs).sum();
+                text += &format!("  {runs:>6} x {} more (--format json)\n", more.len());
+            }
         }
-        if self.report.coverage.steps == 0 {
+        // Of runs that prove nothing no step counts as taken, however many were.
+        if self.report.coverage.steps == 0 && self.report.unstable.is_empty() {
             text += "no step was taken in any run, so nothing was tested: no other thread could run at any point, and no signal\n\
                  was to be sent (--send) that the program catches or blocks\n";
         }

@@ -49,7 +49,9 @@ impl Turns<'_> {
             // Who computes sees the clocks go on, which are real, however much of the CPU it gets.
             let since =
                 self.tree.thread(id).cpu_at_release.map_or(Duration::ZERO, |(_, since)| since.elapsed());
-            self.clock.computed(computed, since);
+            if !self.tree.is_aside(id) {
+                self.clock.computed(computed, since);
+            }
         }
         self.note_struck(id)?;
         self.note_result(id);

@@ -1,7 +1,15 @@
 //! A thread that computes without a call: time goes on for it, and ends it if nothing else does.
+//!
+//! NOTE \[Aside\] While others could go on, it must not keep them: a parent that ends a child which computes for too long is one
+//! of them. Where it could be, it is held at an instruction (NOTE \[Goes round\] in `code::round`). Else, if it is alone in memory that
+//! nobody else has, it is set aside: it computes on, and the others go on, as if it were settled. Neither can tell, since whatever it does to others it
+//! does by a call, and comes to that when none of the others can go on any more: whenever it has really come there, it is
+//! held unseen up to then. Of several that are set aside the first is taken back first.
 
 use super::RunError;
 use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::thread::State;
+use crate::supervise::code::round::shares_memory;
 use crate::supervise::patience::{Heard, Patience};
 use crate::supervise::state::Turns;
 use crate::supervise::time::deadline::Deadline;
@@ -26,6 +34,10 @@ impl Turns<'_> {
         {
             return Ok(Some(end));
         }
+        if since >= COMPUTES && self.can_be_set_aside(id) {
+            self.tree.set_aside(id);
+            return Ok(None);
+        }
         if since >= COMPUTES && !self.may_go_round(id) && self.lets_due_deadline_come(id, since)? {
             return Ok(None);
         }
@@ -47,6 +59,21 @@ impl Turns<'_> {
             "{name} used {:.1} s of CPU time without a call",
             since.as_secs_f64()
         ))))
+    }
+
+    /// See NOTE \[Aside\].
+    fn can_be_set_aside(&self, id: ThreadId) -> bool {
+        let process = self.tree.thread(id).process;
+        let waits = |other: ThreadId| matches!(self.tree.thread(other).state, State::Held(_));
+        let alone = |other: ThreadId| {
+            other == id || self.memory_of(self.tree.thread(other).process) != self.memory_of(process)
+        };
+        !self.may_go_round(id)
+            && self.going.guard.is_none()
+            && self.tree.birth.is_none()
+            && self.tree.live().any(waits)
+            && self.tree.live().all(alone)
+            && !shares_memory(self.tree.process(process).pid)
     }
 
     /// CPU time that a running thread has used since it was first seen running after its release.

@@ -2,8 +2,9 @@
 //! the program how it is being run.
 
 use super::RunError;
+use crate::supervise::books::door::Door;
 use crate::supervise::books::held::Held;
-use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::calls::{self, Changes};
 use crate::supervise::state::Turns;
 use crate::supervise::time::changed::Told;
@@ -26,7 +27,7 @@ impl Turns<'_> {
     ) -> Result<Option<Held>, RunError> {
         let args = held.args();
         let answer: Result<i64, Errno> = match call {
-            Sysno::getrandom if args[2] & !7 == 0 => self.random(id, args[0], args[1]),
+            Sysno::getrandom if draws(args[2]) => self.random(id, args[0], args[1]),
             Sysno::read | Sysno::pread64 if self.kernel.random_opened && self.is_random(id, args[0]) => {
                 self.random(id, args[1], args[2])
             }
@@ -108,8 +109,7 @@ impl Turns<'_> {
         self.random_calls += 1;
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(RANDOM_AT_ONCE)];
         self.generator(self.random_calls).fill_bytes(&mut bytes);
-        self.tree.thread(id).door.write(address, &bytes)?;
-        Ok(bytes.len() as i64)
+        write_as_far(&self.tree.thread(id).door, address, &bytes).map(|written| written as i64)
     }
 
     fn alarm(&mut self, id: ThreadId, seconds: u64) -> i64 {
@@ -136,19 +136,54 @@ impl Turns<'_> {
         } else {
             (timeval(args[1])?, timeval(args[1].wrapping_add(16))?)
         };
-        if args[2] != 0 {
-            self.get_interval_timer(id, args[2])?;
-        }
+        let old = self.interval_timer(process);
         self.clock.set_timer(process, value, interval);
-        Ok(0)
+        // The new one is armed before the old one is told, and stays so if that fails (`setitimer` of kernel/time/itimer.c).
+        match args[2] {
+            0 => Ok(0),
+            address => self.tree.thread(id).door.write(address, &old).map(|()| 0),
+        }
     }
 
     fn get_interval_timer(&self, id: ThreadId, address: u64) -> Result<i64, Errno> {
-        let timer = self.clock.timer(self.tree.thread(id).process);
+        let thread = self.tree.thread(id);
+        thread.door.write(address, &self.interval_timer(thread.process)).map(|()| 0)
+    }
+
+    /// ITIMER_REAL of this process, as a struct itimerval.
+    fn interval_timer(&self, process: ProcessId) -> Vec<u8> {
+        let timer = self.clock.timer(process);
         let (interval, left) =
             timer.map_or_else(Default::default, |timer| (timer.interval, self.clock.left(timer.deadline)));
         let words = [interval, left].map(|time| [time.as_secs(), u64::from(time.subsec_micros())]).concat();
-        let bytes: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();
-        self.tree.thread(id).door.write(address, &bytes).map(|()| 0)
+        words.into_iter().flat_map(u64::to_le_bytes).collect()
     }
+}
+
+/// False if the kernel refuses these flags of getrandom(2): unknown ones, and the two together that contradict each other
+/// (drivers/char/random.c).
+fn draws(flags: u64) -> bool {
+    let flags = flags as u32;
+    let contradiction = libc::GRND_RANDOM | libc::GRND_INSECURE;
+    flags & !(contradiction | libc::GRND_NONBLOCK) == 0 && flags & contradiction != contradiction
+}
+
+/// Writes up to where the memory ends, and says how many bytes that were: so does the kernel where it brings bytes that are as good
+/// as others (`get_random_bytes_user` of drivers/char/random.c). If there are none it is an error.
+fn write_as_far(door: &Door, address: u64, bytes: &[u8]) -> Result<usize, Errno> {
+    const PAGE: u64 = 4096;
+    match door.write(address, bytes) {
+        Err(Errno::EFAULT) => {}
+        done => return done.map(|()| bytes.len()),
+    }
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        let at = address.wrapping_add(written as u64);
+        let part = rest.len().min((PAGE - at % PAGE) as usize);
+        if door.write(at, &rest[..part]).is_err() {
+            break;
+        }
+        written += part;
+    }
+    if written == 0 { Err(Errno::EFAULT) } else { Ok(written) }
 }

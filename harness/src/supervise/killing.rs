@@ -56,6 +56,9 @@ impl Turns<'_> {
                 self.check_choice(target, signal)?;
             }
             self.signalled(target);
+            if target != caller {
+                self.note_from_within(target, signal);
+            }
             let effect = if target == caller { None } else { self.effect_on(id, target, thread, signal)? };
             match effect {
                 Some(effect) => {
@@ -69,10 +72,30 @@ impl Turns<'_> {
             }
         }
         self.note_woken_before(signal, &ended, &others)?;
+        let held = match self.has_siblings(id) && !ended.is_empty() {
+            true => self.let_woken_settle(id, held)?,
+            false => Some(held),
+        };
+        let Some(held) = held else { return Ok(()) };
         // Whoever was ended may have been reaped by now: then the call would not find it.
         let listener = self.cell.listener();
         let answer = if all_done { held.succeed(listener, 0) } else { held.proceed(listener) };
         self.answered(id, answer)
+    }
+
+    /// True if others use the memory of the thread's process.
+    fn has_siblings(&self, id: ThreadId) -> bool {
+        let memory = |id: ThreadId| self.memory_of(self.tree.thread(id).process);
+        self.tree.live().any(|other| other != id && memory(other) == memory(id))
+    }
+
+    /// The end of another process may have woken siblings of the thread whose call brought it about, that wait for it or read what it
+    /// wrote to: they come to their points while that one is held still. None if it has ended meanwhile.
+    fn let_woken_settle(&mut self, id: ThreadId, held: Held) -> Result<Option<Held>, RunError> {
+        self.tree.thread_mut(id).state = State::Held(held);
+        // A limit that has been reached meanwhile still is when all settle next.
+        let _ = self.settle()?;
+        Ok(self.take_held(id))
     }
 
     /// The kernel sends a signal to all of a group before any of them goes on. Here those have ended that end by it, and a parent that
@@ -152,13 +175,18 @@ impl Turns<'_> {
             let process = self.tree.with_own_pid(number).filter(|id| !self.tree.process(*id).ended());
             process.map(|process| Addressed::Processes(vec![process]))
         };
+        if self.is_refused(id, call, args) {
+            return Ok(None);
+        }
         let (signal, addressed) = match call {
             Sysno::kill if number(0) > 0 => (number(1), process(number(0))),
             Sysno::kill => (number(1), Some(Addressed::Processes(self.group(id, number(0))?))),
             Sysno::rt_sigqueueinfo => (number(1), process(number(0))),
             Sysno::tkill => (number(1), self.numbered(number(0))?.map(Addressed::Thread)),
             Sysno::tgkill | Sysno::rt_tgsigqueueinfo => {
-                (number(2), self.numbered(number(1))?.map(Addressed::Thread))
+                // A number may have come to be that of another process's thread.
+                let of_it = |thread: &ThreadId| self.tree.process_of(*thread).own_pid == number(0);
+                (number(2), self.numbered(number(1))?.filter(of_it).map(Addressed::Thread))
             }
             // Which process a descriptor stands for is in its fdinfo (proc_pid_fdinfo(5)); flags may choose a thread or a group.
             Sysno::pidfd_send_signal if args[3] == 0 => {
@@ -172,6 +200,25 @@ impl Turns<'_> {
             _ => return Ok(None),
         };
         Ok(Signal::from_number(signal).zip(addressed))
+    }
+
+    /// True if the kernel refuses the call for what it says of the signal: what cannot be read, names another signal, or, of a signal to
+    /// another process, says that kill(2) or the kernel has sent it (rt_sigqueueinfo(2), pidfd_send_signal(2)).
+    fn is_refused(&self, id: ThreadId, call: Sysno, args: &[u64; 6]) -> bool {
+        /// As long as the kernel reads it (`SI_MAX_SIZE`).
+        const LENGTH: usize = 128;
+        const SI_TKILL: i32 = -6;
+        let (signal, info, named) = match call {
+            Sysno::rt_sigqueueinfo => (args[1], args[2], false),
+            Sysno::rt_tgsigqueueinfo => (args[2], args[3], false),
+            Sysno::pidfd_send_signal if args[2] != 0 => (args[1], args[2], true),
+            _ => return false,
+        };
+        let Ok(read) = self.tree.thread(id).door.read_bytes(info, LENGTH) else { return true };
+        let word = |at: usize| read.get(at..at + 4)?.try_into().ok().map(i32::from_ne_bytes);
+        let (Some(number), Some(code)) = (word(0), word(8)) else { return true };
+        // To itself a process may say anything; what a signal to itself does is not looked at here.
+        named && number != signal as i32 || code >= 0 || code == SI_TKILL
     }
 
     /// The live processes that kill(2) means with a number that is not positive; all but the caller for -1.
@@ -234,7 +281,9 @@ impl Turns<'_> {
                 !matches!(signal.default_action(), DefaultAction::Terminate)
             }
             State::Asleep(_) => self.tree.thread(*id).vforks,
-            State::Running | State::Stopped | State::Ended => true,
+            // It computes (NOTE \[Aside\] in `computing`).
+            State::Running => !self.tree.is_aside(*id),
+            State::Stopped | State::Ended => true,
         };
         if stopped || threads.iter().any(unable) {
             return Ok(None);
@@ -271,6 +320,7 @@ impl Turns<'_> {
     /// Sends the signal, and waits until what it does has been done and the parent has been told.
     fn bring_about(&mut self, target: ProcessId, signal: Signal, effect: Effect) -> Result<(), RunError> {
         let Some(first) = self.tree.live_thread_of(target) else { return Ok(()) };
+        self.tree.no_more_aside(first);
         if effect == Effect::Ends {
             self.guard_exit(first, target)?;
         }

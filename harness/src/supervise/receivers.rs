@@ -4,7 +4,7 @@ use super::state::Turns;
 use super::{Observe, RunError};
 use crate::schedule::{Syscall, ThreadName};
 use crate::signal::{Signal, SignalSet};
-use crate::supervise::books::ids::ThreadId;
+use crate::supervise::books::ids::{ProcessId, ThreadId};
 use crate::supervise::books::thread::State;
 use crate::sys::procfs::Status as ProcStatus;
 use syscalls::Sysno;
@@ -17,6 +17,8 @@ pub struct Receiver {
     pub process: ThreadName,
     /// Which signals.
     pub signals: SignalSet,
+    /// Those that other processes of the run have sent it: they come by themselves.
+    pub from_within: SignalSet,
 }
 
 impl Turns<'_> {
@@ -38,6 +40,15 @@ impl Turns<'_> {
                 self.note_installed(id, signal, handler);
                 self.note_handled(id, SignalSet::only(signal));
             }
+        }
+    }
+
+    /// Another process of the run sends this one a signal.
+    pub(super) fn note_from_within(&mut self, to: ProcessId, signal: Signal) {
+        if matches!(self.observe, Observe::Signals(_)) {
+            let process = self.tree.process(to).name.clone();
+            let known = self.journal.from_within.entry(process).or_insert(SignalSet::EMPTY);
+            *known = known.union(SignalSet::only(signal));
         }
     }
 

@@ -11,6 +11,7 @@ use crate::supervise::books::tree::{Birth, BirthKind};
 use crate::supervise::calls::{self, Wakes};
 use crate::supervise::deliver;
 use crate::supervise::state::Turns;
+use crate::supervise::time::left::Rest;
 use crate::supervise::time::wait::{Kind, Wait, WaitEnd};
 use crate::trace::What;
 use nix::errno::Errno;
@@ -252,8 +253,12 @@ impl Turns<'_> {
 
     pub(super) fn unsupported_program(&mut self, id: ThreadId, what: &str) {
         let process = self.tree.process_of(id);
-        let program = &process.program;
-        self.doubts.unsupported(format!("{} ({program}) {what}", process.name));
+        // What it is just becoming is not known by then.
+        let program = match process.program.as_str() {
+            "" => String::new(),
+            program => format!(" ({program})"),
+        };
+        self.doubts.unsupported(format!("{}{program} {what}", process.name));
     }
 
     pub(super) fn uncontrolled_timer(&mut self, id: ThreadId, what: &str) {
@@ -284,11 +289,18 @@ impl Turns<'_> {
                 }
             }
             (WaitEnd::Ready, _) => {
+                let most = match self.write_rest(id, &wait) {
+                    Rest::Written(left) => left,
+                    Rest::Untouched | Rest::Unwritable => wait.duration,
+                };
                 // Somebody else may take what is there before it does.
-                self.kernel_timer(id, wait.duration, true);
+                self.kernel_timer(id, most, true);
                 held.proceed(listener)
             }
-            (WaitEnd::Signal, Kind::Descriptors { .. } | Kind::Signals { .. }) => held.proceed(listener),
+            (WaitEnd::Signal, Kind::Descriptors { .. } | Kind::Signals { .. }) => {
+                self.write_rest(id, &wait);
+                held.proceed(listener)
+            }
             (WaitEnd::Signal, Kind::Sleep { remaining }) => {
                 let left = wait.deadline.map_or(Duration::ZERO, |deadline| self.clock.left(deadline));
                 let words = [left.as_secs(), u64::from(left.subsec_nanos())].map(u64::to_le_bytes).concat();
@@ -305,10 +317,16 @@ impl Turns<'_> {
                 }
                 held.proceed(listener)
             }
+            (WaitEnd::Stop, _) if wait.ends_by_stop() => held.fail(listener, Errno::EINTR),
             (WaitEnd::Stop, _) => {
-                let resume = wait.deadline.map(|deadline| (held.ip(), held.args(), deadline));
-                self.tree.thread_mut(id).resume = resume;
-                held.restart(listener)
+                let rest = self.write_rest(id, &wait);
+                // What has its rest written goes on with that, however long the stop is; others end when they were to.
+                let resume = wait.deadline.filter(|_| rest == Rest::Untouched);
+                self.tree.thread_mut(id).resume = resume.map(|deadline| (held.ip(), held.args(), deadline));
+                match rest {
+                    Rest::Unwritable => held.fail(listener, Errno::EINTR),
+                    Rest::Untouched | Rest::Written(_) => held.restart(listener),
+                }
             }
         };
         self.answered(id, answer)

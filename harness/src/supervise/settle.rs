@@ -58,6 +58,9 @@ impl Turns<'_> {
             let settled = look.running.is_none() && !new && !self.birth_pending()?;
             self.commit(look.found)?;
             if settled && self.going.guard.is_none() {
+                if self.tree.take_back() {
+                    continue;
+                }
                 // Whom a signal wakes, it wakes as it is sent.
                 for id in look.unchanged {
                     let thread = self.tree.thread_mut(id);
@@ -86,12 +89,12 @@ impl Turns<'_> {
         self.going.guard.is_none()
             && self.tree.birth.is_none()
             && self.waiting_breakpoints().next().is_none()
-            && self.tree.running().count() == 1
+            && self.tree.awaited().count() == 1
     }
 
     /// True while something is known to be on its way.
     fn awaited(&self) -> bool {
-        self.going.guard.is_some() || self.tree.birth.is_some() || self.tree.running().next().is_some()
+        self.going.guard.is_some() || self.tree.birth.is_some() || self.tree.awaited().next().is_some()
     }
 
     /// How to wait for the threads that run, at first.
@@ -100,7 +103,7 @@ impl Turns<'_> {
         let guarded = self.going.guard.is_some();
         if self.code.parking
             || !self.awaited()
-            || (!guarded && self.tree.running().any(|id| self.tree.thread(id).untold))
+            || (!guarded && self.tree.awaited().any(|id| self.tree.thread(id).untold))
         {
             Patience::FIRST_LOOK
         } else if !guarded && self.settings.learnt.goes_round() {
@@ -119,7 +122,7 @@ impl Turns<'_> {
         self.seat.is_none()
             && self.settings.clients.is_empty()
             && self.waiting_breakpoints().next().is_none()
-            && self.tree.running().all(|id| comes_back(self.tree.thread(id)))
+            && self.tree.awaited().all(|id| comes_back(self.tree.thread(id)))
     }
 
     /// Looks at every thread that might have changed by itself: see NOTE \[Stale\].
@@ -154,6 +157,7 @@ impl Turns<'_> {
                         }
                         look.found.push((id, found));
                     }
+                    Now::Runs if self.tree.is_aside(id) => {}
                     Now::Runs => {
                         let told = self.tree.thread(id).told_asleep;
                         self.woke(id);
@@ -285,6 +289,11 @@ impl Turns<'_> {
                     }
                 }
                 Found::Ended => {
+                    if self.tree.is_aside(id) {
+                        let name = &self.tree.thread(id).name;
+                        let why = format!("{name} ended beside others while it computed without a call");
+                        self.doubts.taint(why);
+                    }
                     if self.tree.thread(id).released.map(i64::from) != Some(libc::SYS_exit) {
                         // It did not end alone.
                         self.signalled(self.tree.thread(id).process);

@@ -14,7 +14,8 @@ use syscalls::Sysno;
 /// What the first process does as it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Start {
-    /// The call by which it first opens the file that was named.
+    /// The call by which it first opens the file that was named; if it opens that several times, with nothing else in between, the last
+    /// of these: CPython looks first whether a script is an archive (`zipimport`).
     pub opened: Option<Point>,
     /// The signals for which it installs handlers, and how many events there were before it first did.
     pub handled: BTreeMap<Signal, usize>,
@@ -31,6 +32,8 @@ pub struct Start {
     caught: SignalSet,
     /// It has changed its working directory, so that a relative path is another file now.
     moved: bool,
+    /// It has opened the file that was named, and then something else.
+    went_on: bool,
 }
 
 impl Turns<'_> {
@@ -43,7 +46,7 @@ impl Turns<'_> {
             return;
         }
         self.note_launching(id, call);
-        if self.journal.start.opened.is_some() {
+        if self.journal.start.went_on {
             return;
         }
         let Some(file) = file else { return };
@@ -66,6 +69,8 @@ impl Turns<'_> {
         {
             let (thread, site) = (thread.name.clone(), Site::Before(call));
             self.journal.start.opened = Some(Point { thread, site, nth });
+        } else {
+            self.journal.start.went_on = self.journal.start.opened.is_some();
         }
     }
 

@@ -1,9 +1,9 @@
 //! What a run leaves undone after a call that a signal may have cut short.
 
+use super::interrupted::{Sender, signals};
 use super::{Interrupter, Interruption, Run};
 use crate::schedule::{Site, Syscall, ThreadName};
 use crate::signal::Signal;
-use std::fmt;
 use syscalls::Sysno;
 
 /// What may be left undone.
@@ -18,13 +18,17 @@ pub enum Undone {
 /// So many are looked at.
 const MOST: usize = 64;
 
-impl fmt::Display for Interrupter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Interrupter::Sent => "the signal",
-            Interrupter::Child => "another child's SIGCHLD",
-            Interrupter::Timer => "the timer's signal",
-        })
+impl Interruption {
+    /// What may have come there, in a few words.
+    pub fn cause(&self) -> String {
+        match (self.by, &self.sender) {
+            (Interrupter::Sent, _) => "the signal".to_owned(),
+            (Interrupter::Timer, _) => "the timer's signal".to_owned(),
+            (Interrupter::Child, None) => "another child's SIGCHLD".to_owned(),
+            // It may have ended since: then its SIGCHLD is from it as well.
+            (Interrupter::Child, Some(Sender::Thread(thread))) => format!("a signal from {thread}"),
+            (Interrupter::Child, Some(Sender::Another)) => "a signal from another process".to_owned(),
+        }
     }
 }
 
@@ -66,12 +70,6 @@ impl Run {
             step.action.signal().is_some_and(|signal| ends.contains(&signal))
         })
     }
-}
-
-/// True for a call that sends a signal to processes.
-fn signals(call: Syscall) -> bool {
-    use Sysno as S;
-    matches!(call.sysno(), Some(S::kill | S::tkill | S::tgkill | S::rt_sigqueueinfo | S::pidfd_send_signal))
 }
 
 /// True for a call that waits for children.

@@ -10,9 +10,10 @@ use crate::judge::{Comparison, LATE, Typed};
 use crate::scenario::{Explore, Strategy};
 use crate::schedule::Action;
 use crate::signal::SignalSet;
+use crate::suite;
 use crate::suite::How;
+use crate::supervise::Settings;
 use crate::trace::Acts;
-use crate::world::World;
 use std::time::Duration;
 
 /// What a person types who does this: nothing, keys that cause signals by default, or text as well.
@@ -93,16 +94,17 @@ impl Args {
         section: &Section,
         plan: &Plan,
         sections: &Sections,
-        world: &World,
+        settings: &Settings,
     ) -> Comparison {
         // Who says that nothing is sent, and how every run ends, waits for no signal.
         let alone = self.send.contains(&Sent::Nothing) && self.exit.is_some();
-        let hasty = world.clients.iter().filter(|client| !client.reads_all());
+        let hasty = settings.world.clients.iter().filter(|client| !client.reads_all());
         Comparison {
             sends: plan.asks_for_an_end(),
             exits: self.exits.unwrap_or_default(),
             heard: sections.heard && plan.acts().is_empty() && !alone,
             fatal: section.fatal,
+            interpreted: !plan.always && suite::is_interpreted(&settings.launch),
             hasty: hasty.map(ToString::to_string).collect(),
             visitors: sections.given.visitors > 0,
             typed: typed(&section.person),

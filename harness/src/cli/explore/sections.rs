@@ -3,7 +3,7 @@
 use super::looks::Given;
 use super::{Args, Begin, Sent};
 use crate::cli::exit::{Exit, Stop};
-use crate::explore::{Beginning, Look, Reference, Sendable, Why, is_shell, sendable, with_others};
+use crate::explore::{Beginning, Look, Reference, Sendable, Why, sendable, with_others};
 use crate::judge;
 use crate::schedule::{Action, Receiver, ThreadName};
 use crate::show::{listed, signals};
@@ -125,9 +125,7 @@ impl Args {
         if !signals.is_empty() {
             let each = vec![Section { send: signals, to: self.send_to.clone(), ..Section::default() }];
             // A launcher other than a shell is alone, catches nothing and is sent nothing, so that in it no step could be taken anyway.
-            let shell = settings.launch.file.canonicalize().is_ok_and(|file| is_shell(&file));
-            let script = suite::script(&settings.launch).is_some();
-            let looks = self.always || self.target.world().tty || script || shell;
+            let looks = self.always || self.target.world().tty || suite::is_interpreted(&settings.launch);
             let looks = looks && self.from.is_none();
             let free = !self.target.has_limit_of_clock();
             if !looks && !free {
@@ -309,7 +307,8 @@ impl Sections {
 
     /// True if a person is told of this search: not of one that could do nothing, beside others.
     pub(super) fn is_told(&self, done: &Done) -> bool {
-        !self.several() || done.report.coverage.steps > 0 || !done.report.findings.is_empty()
+        let told = !done.report.findings.is_empty() || !done.report.unstable.is_empty();
+        !self.several() || done.report.coverage.steps > 0 || told
     }
 }
 

@@ -23,6 +23,8 @@ pub(in crate::supervise) struct Journal {
     pub(in crate::supervise) first_quiet: Vec<Point>,
     /// The signals that each process has something to do with, as far as the run is looked at for that.
     pub(in crate::supervise) receivers: BTreeMap<ThreadName, SignalSet>,
+    /// Signals that other processes of the run send these.
+    pub(in crate::supervise) from_within: BTreeMap<ThreadName, SignalSet>,
     /// Where the program waits to be connected to, as far as the run is looked at for that.
     pub(in crate::supervise) listens: Vec<String>,
     /// What it wants of a terminal that it does not have, as far as the run is looked at for that.
@@ -74,7 +76,13 @@ impl Journal {
     /// The processes that have something to do with signals, by name.
     pub(in crate::supervise) fn receivers(&mut self) -> Vec<Receiver> {
         let receivers = std::mem::take(&mut self.receivers).into_iter();
-        receivers.map(|(process, signals)| Receiver { process, signals }).collect()
+        let within = std::mem::take(&mut self.from_within);
+        receivers
+            .map(|(process, signals)| {
+                let from_within = within.get(&process).copied().unwrap_or(SignalSet::EMPTY);
+                Receiver { process, signals, from_within }
+            })
+            .collect()
     }
 
     /// A later moment than all before.

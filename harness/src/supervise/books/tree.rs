@@ -15,7 +15,7 @@ use crate::sys::pidfd::PidFd;
 use crate::sys::sched;
 use crate::trace::Status;
 use nix::errno::Errno;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 #[derive(Debug)]
@@ -117,6 +117,8 @@ pub(in crate::supervise) struct Tree {
     pub(in crate::supervise) processes: Vec<Process>,
     /// Those that have not ended: a run may make many thousands of threads, one after the other.
     live: Vec<ThreadId>,
+    /// Those that compute beside the others, in the order in which they were set aside: NOTE \[Aside\] in `computing`.
+    aside: VecDeque<ThreadId>,
     by_tid: HashMap<i32, ThreadId>,
     /// So many processes there may be before it is looked for those that are gone.
     most_open: usize,
@@ -160,6 +162,40 @@ impl Tree {
     /// Those of them that run.
     pub(in crate::supervise) fn running(&self) -> impl Iterator<Item = ThreadId> + '_ {
         self.live().filter(|id| self.thread(*id).runs())
+    }
+
+    /// Those that run and are waited for.
+    pub(in crate::supervise) fn awaited(&self) -> impl Iterator<Item = ThreadId> + '_ {
+        self.running().filter(|id| !self.is_aside(*id))
+    }
+
+    /// True if the thread computes beside the others.
+    pub(in crate::supervise) fn is_aside(&self, id: ThreadId) -> bool {
+        self.aside.contains(&id)
+    }
+
+    /// The thread computes beside the others from now on.
+    pub(in crate::supervise) fn set_aside(&mut self, id: ThreadId) {
+        self.aside.push_back(id);
+    }
+
+    /// The thread does so no more.
+    pub(in crate::supervise) fn no_more_aside(&mut self, id: ThreadId) {
+        self.aside.retain(|other| *other != id);
+    }
+
+    /// If no other waits to go on, takes back whom has been set aside for longest. False if there is none.
+    pub(in crate::supervise) fn take_back(&mut self) -> bool {
+        let waits = |id: ThreadId| matches!(self.thread(id).state, State::Held(_)) && !self.is_aside(id);
+        if self.aside.is_empty() || self.live().any(waits) {
+            return false;
+        }
+        while let Some(id) = self.aside.pop_front() {
+            if !matches!(self.thread(id).state, State::Ended) {
+                return true;
+            }
+        }
+        false
     }
 
     /// How many have not ended.
@@ -222,7 +258,7 @@ impl Tree {
 
     /// Threads that are held at a point and could be let go, in order of their making.
     pub(in crate::supervise) fn held(&self) -> impl Iterator<Item = ThreadId> + '_ {
-        self.live().filter(|id| self.is_held(*id))
+        self.live().filter(|id| self.is_held(*id) && !self.is_aside(*id))
     }
 
     /// A held thread as one of those to choose from, while this one is held back for its process's children, if one is.

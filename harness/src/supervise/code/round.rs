@@ -204,7 +204,7 @@ impl Turns<'_> {
 
 /// True if something is mapped for others as well, which they may change, or the kernel does (MAP_SHARED, mmap(2)), or if that is not
 /// known.
-fn shares_memory(pid: i32) -> bool {
+pub(in crate::supervise) fn shares_memory(pid: i32) -> bool {
     let shared = |line: &str| line.split(' ').nth(1).is_some_and(|rights| rights.ends_with('s'));
     procfs::maps(pid).map_or(true, |maps| maps.lines().any(shared))
 }

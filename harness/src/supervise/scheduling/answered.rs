@@ -6,6 +6,7 @@ use crate::supervise::scheduling::believed::{Rights, Wanted};
 use crate::supervise::state::Turns;
 use crate::sys::sched;
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
 use syscalls::Sysno;
 
 type Answer = Result<i64, Errno>;
@@ -78,10 +79,13 @@ impl Turns<'_> {
         target: ThreadId,
         wanted: &Wanted,
     ) -> Result<Answer, RunError> {
-        let Some(status) = self.proc_status(id)? else { return Ok(Err(Errno::ESRCH)) };
-        let rights =
-            Rights { privileged: sched::may_nice(status.capabilities), priority: sched::priority_limit() };
+        let Some((privileged, owner)) = self.rights_over(id, target)? else { return Ok(Err(Errno::ESRCH)) };
         let tid = self.tree.thread(target).door.tid();
+        let nice = match sched::nice(tid) {
+            Ok(nice) => nice.min(lowest_nice()),
+            Err(errno) => return Ok(Err(errno)),
+        };
+        let rights = Rights { privileged, priority: sched::priority_limit(), nice, owner };
         let changed = self.tree.thread_mut(target).scheduling.change(wanted, rights);
         Ok(changed.and_then(|()| match wanted.nice {
             // How the run's one CPU is shared does not matter: one thread goes at a time.
@@ -91,6 +95,18 @@ impl Turns<'_> {
                 .map_err(|errno| if errno == Errno::EACCES { Errno::EPERM } else { errno }),
             _ => Ok(0),
         }))
+    }
+
+    /// What this thread may do to that one: whether it is privileged, and whether they have one owner. None if one is gone.
+    fn rights_over(&self, id: ThreadId, target: ThreadId) -> Result<Option<(bool, bool)>, RunError> {
+        let Some(status) = self.proc_status(id)? else { return Ok(None) };
+        let privileged = sched::may_nice(status.capabilities);
+        if privileged || target == id {
+            return Ok(Some((privileged, true)));
+        }
+        let Some(other) = self.proc_status(target)? else { return Ok(None) };
+        let ([_, effective, ..], [real, others, ..]) = (status.users, other.users);
+        Ok(Some((false, [real, others].contains(&effective))))
     }
 
     fn get_affinity(&self, id: ThreadId, target: ThreadId, args: &[u64; 6]) -> Answer {
@@ -110,6 +126,11 @@ impl Turns<'_> {
             Ok(wanted) => wanted,
             Err(errno) => return Ok(Err(errno)),
         };
+        match self.rights_over(id, target)? {
+            Some((false, false)) => return Ok(Err(Errno::EPERM)),
+            Some(_) => {}
+            None => return Ok(Err(Errno::ESRCH)),
+        }
         wanted.resize(self.affinity.len(), 0);
         wanted.iter_mut().zip(self.affinity).for_each(|(wanted, allowed)| *wanted &= allowed);
         if wanted.iter().all(|byte| *byte == 0) {
@@ -118,4 +139,10 @@ impl Turns<'_> {
         self.tree.thread_mut(target).scheduling.affinity = Some(wanted);
         Ok(Ok(0))
     }
+}
+
+/// How low a nice value may be without privileges: RLIMIT_NICE counts down from 20 (getrlimit(2)).
+fn lowest_nice() -> i32 {
+    let limit = getrlimit(Resource::RLIMIT_NICE).map_or(0, |(soft, _)| soft);
+    20 - limit.min(40) as i32
 }

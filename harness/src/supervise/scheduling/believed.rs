@@ -40,6 +40,10 @@ pub(in crate::supervise) struct Rights {
     pub(in crate::supervise) privileged: bool,
     /// RLIMIT_RTPRIO (getrlimit(2)).
     pub(in crate::supervise) priority: u64,
+    /// How low a nice value may be that it sets: as it is, or what RLIMIT_NICE allows (getrlimit(2)).
+    pub(in crate::supervise) nice: i32,
+    /// The other's user, real or effective, is its own effective one (`check_same_owner` of kernel/sched/syscalls.c).
+    pub(in crate::supervise) owner: bool,
 }
 
 /// A change that is asked for.
@@ -131,7 +135,10 @@ impl Scheduling {
                 || (priority > self.priority && u64::from(priority) > rights.priority));
         let out_of_idle = self.policy == libc::SCHED_IDLE && policy != libc::SCHED_IDLE;
         let unreset = self.reset_on_fork && !wanted.reset_on_fork;
-        if !rights.privileged && (beyond_limit || policy == DEADLINE || out_of_idle || unreset) {
+        let ordinary = [libc::SCHED_OTHER, libc::SCHED_BATCH].contains(&policy);
+        let too_nice = ordinary && wanted.nice.is_some_and(|nice| nice < rights.nice);
+        let refused = beyond_limit || policy == DEADLINE || out_of_idle || unreset || too_nice;
+        if !rights.privileged && (refused || !rights.owner) {
             return Err(Errno::EPERM);
         }
         (self.policy, self.priority, self.reset_on_fork) = (policy, priority, wanted.reset_on_fork);
@@ -205,8 +212,8 @@ impl Wanted {
 mod tests {
     use super::*;
 
-    const ROOT: Rights = Rights { privileged: true, priority: 0 };
-    const USER: Rights = Rights { privileged: false, priority: 0 };
+    const USER: Rights = Rights { privileged: false, priority: 0, nice: 0, owner: true };
+    const ROOT: Rights = Rights { privileged: true, owner: false, ..USER };
 
     fn set(now: &mut Scheduling, policy: i32, priority: u32, rights: Rights) -> Result<(), Errno> {
         let wanted = Wanted::policy(Some(policy), priority.to_le_bytes(), now);
@@ -238,6 +245,21 @@ mod tests {
         assert_eq!(set(&mut now, libc::SCHED_OTHER, 0, USER), Err(Errno::EPERM));
         let kept = Wanted::policy(None, 77u32.to_le_bytes(), &now);
         assert_eq!(now.change(&kept, ROOT), Err(Errno::EINVAL));
+    }
+
+    #[test]
+    fn of_others_and_upwards_only_the_privileged_set_it() {
+        let other = Rights { owner: false, ..USER };
+        let mut now = Scheduling::new(0);
+        assert_eq!(set(&mut now, libc::SCHED_OTHER, 0, other), Err(Errno::EPERM));
+        assert_eq!(set(&mut now, libc::SCHED_BATCH, 0, other), Err(Errno::EPERM));
+        assert_eq!(set(&mut now, libc::SCHED_BATCH, 1, other), Err(Errno::EINVAL));
+        assert_eq!(set(&mut now, libc::SCHED_BATCH, 0, ROOT), Ok(()));
+        let mut nicer = Wanted::policy(Some(libc::SCHED_OTHER), [0; 4], &now);
+        nicer.nice = Some(-1);
+        assert_eq!(now.change(&nicer, USER), Err(Errno::EPERM));
+        assert_eq!(now.change(&nicer, Rights { nice: -1, ..USER }), Ok(()));
+        assert_eq!(now.change(&nicer, ROOT), Ok(()));
     }
 
     #[test]

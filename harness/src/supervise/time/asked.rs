@@ -40,7 +40,7 @@ impl Turns<'_> {
         // A sibling that it has woken runs as soon as it waits for the answer: it goes on when that has come to its point.
         let memory = self.memory_of(self.tree.thread(id).process);
         let beside = |other| other != id && self.memory_of(self.tree.thread(other).process) == memory;
-        if self.tree.live().any(beside) {
+        if self.tree.is_aside(id) || self.tree.live().any(beside) {
             held.glances = true;
             self.tree.thread_mut(id).state = State::Held(held);
             return Ok(true);
@@ -52,7 +52,7 @@ impl Turns<'_> {
     pub(in crate::supervise) fn answer_glances(&mut self) -> Result<bool, RunError> {
         let glances =
             |id: &ThreadId| matches!(&self.tree.thread(*id).state, State::Held(held) if held.glances);
-        let glances = |id: &ThreadId| glances(id) && !self.waits_for_parked(*id);
+        let glances = |id: &ThreadId| glances(id) && !self.waits_for_parked(*id) && !self.tree.is_aside(*id);
         let Some(id) = self.tree.live().find(glances) else { return Ok(false) };
         let Some(held) = self.take_held(id) else { return Ok(false) };
         let Some(sysno) = Syscall(held.number() as u32).sysno() else { return Ok(false) };

@@ -89,7 +89,8 @@ impl Clock {
         self.set += 1;
         let logical = self.now.saturating_add(nanos).min(NEVER);
         self.expect(logical);
-        Deadline { logical, order: self.set, real }
+        let behind = u64::try_from(timeout.behind.as_nanos()).unwrap_or(u64::MAX);
+        Deadline { logical, order: self.set, real, behind }
     }
 
     /// There is a deadline at this time.

@@ -9,6 +9,7 @@ pub(super) mod dates;
 pub(super) mod deadline;
 pub(super) mod due;
 pub(super) mod face;
+pub(super) mod left;
 pub(super) mod slept;
 pub(super) mod stretch;
 pub(super) mod timeout;

@@ -83,6 +83,8 @@ impl Turns<'_> {
             return Ok(None);
         }
         let row = calls::of(call);
+        // What is no epoll set is refused at once: only if it is seen asleep has it slept.
+        let refused = matches!(row.sleep, Sleep::Epoll(_));
         let by_the_kernel = match row.ends {
             // A message queue that is not to block: it does not sleep.
             Ends::At(_, calls::Clock::Realtime) => false,
@@ -94,7 +96,7 @@ impl Turns<'_> {
             Ends::After(..) | Ends::ClockNanosleep => true,
         };
         if by_the_kernel {
-            self.kernel_timer(id, timeout.duration, false);
+            self.kernel_timer(id, timeout.duration, refused);
         }
         Ok(Some(held))
     }

@@ -13,6 +13,8 @@ pub(in crate::supervise) struct Timeout {
     pub(in crate::supervise) duration: Duration,
     /// The program worked it out from a clock, so it differs a little from run to run.
     computed: bool,
+    /// How long before its end the moment was that it stands for (`Deadline::behind`).
+    pub(in crate::supervise) behind: Duration,
 }
 
 /// How late a program may be for a time that it worked out.
@@ -22,7 +24,7 @@ impl Timeout {
     fn relative(duration: Duration, face: Face) -> Timeout {
         // People do not write nanoseconds; what is worked out from virtual time is the same in every run.
         let computed = !face.is_virtual() && !duration.subsec_nanos().is_multiple_of(1000);
-        Timeout { duration, computed }
+        Timeout { duration, computed, behind: Duration::ZERO }
     }
 
     /// Until `moment` of this clock of the run; none for clocks of CPU time. A moment that has just passed was ahead when the
@@ -30,14 +32,18 @@ impl Timeout {
     /// every moment that has passed is so, since the kernel, which has another time, could not say that it has.
     pub(in crate::supervise) fn until(moment: Duration, id: i32, face: Face) -> Option<Timeout> {
         let now = face.reading(id)?;
-        let passed = now >= moment && (face.is_virtual() || now - moment < LATE);
+        let late = now.saturating_sub(moment);
+        let passed = now >= moment && (face.is_virtual() || late < LATE);
         let duration = if passed { Duration::from_nanos(1) } else { moment.saturating_sub(now) };
-        Some(Timeout { duration, computed: !face.is_virtual() })
+        // How late it is by the machine's time may be load alone.
+        let counts = !late.is_zero() && (face.is_virtual() || late >= LATE);
+        let behind = if counts { late + duration } else { Duration::ZERO };
+        Some(Timeout { duration, computed: !face.is_virtual(), behind })
     }
 
     /// As the program has it, whatever it was worked out from.
     pub(in crate::supervise) fn exactly(duration: Duration) -> Timeout {
-        Timeout { duration, computed: false }
+        Timeout { duration, computed: false, behind: Duration::ZERO }
     }
 
     /// How far away the end is on the logical clock. A computed time is rounded up to two digits: what is left of a tenth
@@ -65,9 +71,13 @@ pub(in crate::supervise) fn timespec(door: &Door, address: u64) -> Option<Durati
     i64::try_from(seconds).ok().map(|seconds| Duration::new(seconds.unsigned_abs(), nanos))
 }
 
+/// Two words of memory as the struct timeval of select(2), which may have more microseconds than a second has; none where there is
+/// none, or where the kernel will refuse it.
 fn timeval(door: &Door, address: u64) -> Option<Duration> {
     let (seconds, micros) = words(door, address)?;
-    Some(Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros)))
+    let (seconds, micros) = (i64::try_from(seconds).ok()?, i64::try_from(micros).ok()?);
+    let seconds = Duration::from_secs(seconds.unsigned_abs());
+    Some(seconds.saturating_add(Duration::from_micros(micros.unsigned_abs())))
 }
 
 /// The futex operations that may sleep for a time (futex(2)).
@@ -204,7 +214,7 @@ mod tests {
         assert_eq!(logical(123_456_000), 123_456_000);
         assert_eq!(logical(7), 7);
         assert_eq!(logical(0), 0);
-        let computed = |duration| Timeout { duration, computed: true }.logical();
+        let computed = |duration| Timeout { duration, computed: true, behind: Duration::ZERO }.logical();
         assert_eq!(computed(Duration::from_micros(99_987)), Duration::from_millis(100));
         assert_eq!(computed(Duration::ZERO), Duration::ZERO);
         assert!(computed(Duration::MAX) >= Duration::from_nanos(u64::MAX - 1));
@@ -218,6 +228,10 @@ mod tests {
         assert_eq!(until(now), Some(Duration::from_nanos(1)));
         assert_eq!(until(Duration::ZERO), Some(Duration::ZERO));
         assert!(until(now + 9 * LATE) > Some(LATE));
+        let behind = |moment| Timeout::until(moment, id, face).map(|timeout| timeout.behind);
+        assert_eq!(behind(now + LATE), Some(Duration::ZERO));
+        assert_eq!(behind(face.reading(id).unwrap() - LATE / 2), Some(Duration::ZERO));
+        assert!(behind(now - 2 * LATE) >= Some(2 * LATE));
         assert!(Timeout::until(LATE, libc::CLOCK_THREAD_CPUTIME_ID, face).is_none());
     }
 
@@ -230,6 +244,10 @@ mod tests {
         let logical = |moment| Timeout::until(moment, id, face).map(|timeout| timeout.logical());
         assert_eq!(logical(face.reading(id).unwrap() + odd), Some(odd));
         assert_eq!(logical(Duration::ZERO), Some(Duration::from_nanos(1)));
+        let now = face.reading(id).unwrap();
+        let behind = |moment| Timeout::until(moment, id, face).map(|timeout| timeout.behind);
+        assert_eq!(behind(now - odd), Some(odd + Duration::from_nanos(1)));
+        assert_eq!(behind(now), Some(Duration::ZERO));
         assert_eq!(Timeout::relative(odd, face).logical(), odd);
     }
 

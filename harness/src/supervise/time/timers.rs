@@ -258,6 +258,10 @@ impl Turns<'_> {
         for timer in &self.clock.descriptors {
             let Some(expired) = timer.expired else { continue };
             let count = missed(self.clock.now, expired, timer.interval).saturating_add(1);
+            // Once is what it was made to expire.
+            if count == 1 {
+                continue;
+            }
             let known = timer::expirations(timer.fd.as_fd()).unwrap_or(count);
             if known != 0 && known < count && timer::expire(timer.fd.as_fd(), count).is_err() {
                 let name = &self.tree.process(timer.process).name;
@@ -299,10 +303,13 @@ impl Turns<'_> {
         let timer = &mut self.clock.descriptors[index];
         timer.expired = timer.deadline.take();
         let process = timer.process;
-        if let Err(errno) = timer::expire(timer.fd.as_fd(), 1) {
+        let expired = timer::expire(timer.fd.as_fd(), 1);
+        if let Err(errno) = expired {
             let name = &self.tree.process(process).name;
             self.doubts.taint(format!("a timerfd of {name} cannot be made to expire: {errno}"));
         }
+        // One whose start has passed has expired more than once by now.
+        self.count_expirations();
         let leader = self.tree.leader(process);
         self.event(leader, What::Expire(Syscall(Sysno::timerfd_settime as u32)));
     }

@@ -4,8 +4,9 @@ use crate::schedule::Syscall;
 use crate::signal::SignalSet;
 use crate::supervise::books::door::Door;
 use crate::supervise::books::futexes::Waiter;
-use crate::supervise::calls::{self, Sleep};
+use crate::supervise::calls::{self, Ends, Sleep, Unit};
 use crate::supervise::time::deadline::Deadline;
+use crate::supervise::time::left;
 use crate::supervise::time::timeout::{self, Timeout};
 use crate::sys::pidfd::Duplicate;
 use crate::sys::socket;
@@ -15,6 +16,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 use syscalls::Sysno;
+
+/// As many events may be waited for at once (EP_MAX_EVENTS of fs/eventpoll.c), each of twelve bytes.
+const EVENTS: i32 = i32::MAX / 12;
 
 /// A sleep that is held.
 #[derive(Debug)]
@@ -31,10 +35,12 @@ pub(in crate::supervise) enum Kind {
     /// nanosleep, clock_nanosleep: where the time that was left goes when a signal ends it, if anywhere.
     Sleep { remaining: Option<u64> },
     /// The poll and select families, message queues, and sockets with a timeout: descriptors that end it (duplicates of
-    /// the program's), the mask that holds meanwhile; memory to clear and the error, if any, when the time runs out.
+    /// the program's), the mask that holds meanwhile; where the kernel writes how much time is left, if it does; memory to
+    /// clear and the error, if any, when the time runs out.
     Descriptors {
         ends: Vec<(Duplicate, PollFlags)>,
         mask: Option<SignalSet>,
+        left: Option<(u64, Unit)>,
         clear: Vec<(u64, usize)>,
         late: Option<Errno>,
     },
@@ -77,19 +83,20 @@ impl Kind {
             Sleep::Poll => {
                 let clear = (0..args[1]).map(|n| (args[0].wrapping_add(8 * n + 6), 2));
                 let ends = timeout::polled(door, args)?;
-                descriptors(door, ends, mask(door, call, args)?, clear.collect())
+                descriptors(door, call, args, ends, clear.collect())
             }
             Sleep::Select => {
                 let length = timeout::set_size(args)?;
                 let sets =
                     args[1..4].iter().filter(|address| **address != 0).map(|address| (*address, length));
-                // Linux tells how much time was left, here none.
-                let clear = sets.chain([(args[4], 16)]).collect();
-                descriptors(door, timeout::selected(door, args)?, mask(door, call, args)?, clear)
+                descriptors(door, call, args, timeout::selected(door, args)?, sets.collect())
             }
+            // Of what is none the kernel tells at once (`ep_check_params` of fs/eventpoll.c).
+            Sleep::Epoll(_) if !(1..=EVENTS).contains(&(args[2] as i32)) => None,
             Sleep::Epoll(fd) => {
-                let ends = vec![(args[fd] as i32, PollFlags::POLLIN)];
-                descriptors(door, ends, mask(door, call, args)?, Vec::new())
+                let set = door.duplicate(args[fd] as i32).ok().filter(is_epoll)?;
+                let (ends, mask) = (vec![(set, PollFlags::POLLIN)], mask(door, call, args)?);
+                Some(Kind::Descriptors { ends, mask, left: None, clear: Vec::new(), late: None })
             }
             Sleep::Awaited => Some(Kind::Signals { set: SignalSet(door.read_word(args[0]).ok()?) }),
             Sleep::Read(fd) => one(door, args[fd], PollFlags::POLLIN, late(call)),
@@ -135,13 +142,28 @@ impl Wait {
         !fds.is_empty() && poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
+    /// True if it fails with EINTR when its process has been stopped and goes on, without any handler (signal(7), "Interruption of
+    /// system calls and library functions by stop signals"). Others are made again.
+    pub(in crate::supervise) fn ends_by_stop(&self) -> bool {
+        match (&self.kind, calls::of(self.call).sleep) {
+            (Kind::Signals { .. }, _) | (Kind::Descriptors { .. }, Sleep::Epoll(_)) => true,
+            // A socket with a timeout, but no message queue.
+            (Kind::Descriptors { late, .. }, _) => *late == Some(Errno::EAGAIN),
+            (Kind::Sleep { .. } | Kind::Futex(_), _) => false,
+        }
+    }
+
     /// What the call returns when its time has run out. Writes what the kernel would write.
     pub(in crate::supervise) fn run_out(&self, door: &Door) -> Result<i64, Errno> {
         match &self.kind {
             Kind::Sleep { .. } => Ok(0),
             Kind::Signals { .. } => Err(Errno::EAGAIN),
             Kind::Futex(_) => Err(Errno::ETIMEDOUT),
-            Kind::Descriptors { clear, late, .. } => {
+            Kind::Descriptors { left, clear, late, .. } => {
+                if let Some((address, unit)) = left {
+                    // If that fails the call does not: a timeout may stand where nobody can write.
+                    let _ = left::write(door, *address, *unit, Duration::ZERO);
+                }
                 for (address, length) in clear {
                     door.write(*address, &vec![0; *length])?;
                 }
@@ -171,21 +193,30 @@ fn mask(door: &Door, call: Syscall, args: &[u64; 6]) -> Option<Option<SignalSet>
     }
 }
 
+/// A call that sleeps until one of these descriptors is ready; none if it is not to sleep.
 fn descriptors(
     door: &Door,
+    call: Syscall,
+    args: &[u64; 6],
     fds: Vec<(i32, PollFlags)>,
-    mask: Option<SignalSet>,
     clear: Vec<(u64, usize)>,
 ) -> Option<Kind> {
     // A bad descriptor ends the call at once: it is let happen.
     let ends = fds.into_iter().map(|(fd, events)| Some((door.duplicate(fd).ok()?, events)));
-    Some(Kind::Descriptors { ends: ends.collect::<Option<_>>()?, mask, clear, late: None })
+    let (ends, mask) = (ends.collect::<Option<_>>()?, mask(door, call, args)?);
+    // A number of milliseconds is nowhere that the kernel could write to.
+    let left = match calls::of(call).ends {
+        Ends::After(at, unit @ (Unit::Timespec | Unit::Timeval)) => Some((args[at], unit)),
+        _ => None,
+    };
+    Some(Kind::Descriptors { ends, mask, left, clear, late: None })
 }
 
 /// A call that sleeps until its one descriptor is ready; none if it is not to sleep.
 fn one(door: &Door, fd: u64, events: PollFlags, late: Errno) -> Option<Kind> {
     let fd = door.duplicate(fd as i32).ok().filter(may_block)?;
-    Some(Kind::Descriptors { ends: vec![(fd, events)], mask: None, clear: Vec::new(), late: Some(late) })
+    let ends = vec![(fd, events)];
+    Some(Kind::Descriptors { ends, mask: None, left: None, clear: Vec::new(), late: Some(late) })
 }
 
 /// True for an epoll(7) set, whatever is in it.
