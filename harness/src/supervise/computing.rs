@@ -68,7 +68,8 @@ impl Turns<'_> {
         let alone = |other: ThreadId| {
             other == id || self.memory_of(self.tree.thread(other).process) != self.memory_of(process)
         };
-        !self.may_go_round(id)
+        // Whether it is set aside must not hang on how soon a look at it succeeds.
+        self.computes_on(id)
             && self.going.guard.is_none()
             && self.tree.birth.is_none()
             && self.tree.live().any(waits)

@@ -23,6 +23,7 @@ pub struct Learnt {
     shared: Mutex<Vec<(PathBuf, String)>>,
     numbers: AtomicBool,
     goes_round: AtomicBool,
+    computes_on: AtomicBool,
     /// Calls in which threads slept that mostly do not, each by its point.
     slept: RwLock<HashSet<Point>>,
     /// Where in its file a program's code is.
@@ -83,6 +84,16 @@ impl Learnt {
     /// True if that has been found.
     pub(in crate::supervise) fn goes_round(&self) -> bool {
         self.goes_round.load(Ordering::Relaxed)
+    }
+
+    /// Of a thread that computes it could not be found that it goes round: nor will it be of others, if that was never found.
+    pub(in crate::supervise) fn one_computes_on(&self) {
+        self.computes_on.store(true, Ordering::Relaxed);
+    }
+
+    /// True if threads compute on, as far as is known, and none goes round.
+    pub(in crate::supervise) fn computes_on(&self) -> bool {
+        self.computes_on.load(Ordering::Relaxed) && !self.goes_round()
     }
 
     /// A thread was found asleep in this visit of a call, in which it mostly does not sleep.

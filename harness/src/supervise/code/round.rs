@@ -99,10 +99,12 @@ impl Turns<'_> {
                 (if same { Stage::Given } else { again() }, proven)
             }
         };
-        self.code.suspect = Some(Suspect { from: computed, vain, stage, ..suspect });
         if proven.is_some() {
             self.settings.learnt.one_goes_round();
+        } else if matches!(stage, Stage::Given) {
+            self.settings.learnt.one_computes_on();
         }
+        self.code.suspect = Some(Suspect { from: computed, vain, stage, ..suspect });
         proven
     }
 
@@ -110,6 +112,16 @@ impl Turns<'_> {
     pub(in crate::supervise) fn may_go_round(&self, id: ThreadId) -> bool {
         let looks = |suspect: &Suspect| suspect.thread == id && matches!(suspect.stage, Stage::Stays { .. });
         self.code.suspect.as_ref().is_some_and(looks)
+    }
+
+    /// It was looked at in vain whether this thread goes round, or it cannot be; or that is known of the program.
+    pub(in crate::supervise) fn computes_on(&self, id: ThreadId) -> bool {
+        match &self.code.suspect {
+            Some(suspect) if suspect.thread == id && !matches!(suspect.stage, Stage::Given) => {
+                matches!(suspect.stage, Stage::Where(_)) && self.settings.learnt.computes_on()
+            }
+            Some(_) | None => true,
+        }
     }
 
     /// What follows for a thread that goes round: see NOTE \[Goes round\]. An end, if it does so for ever.
