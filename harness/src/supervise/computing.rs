@@ -9,7 +9,6 @@
 use super::RunError;
 use crate::supervise::books::ids::ThreadId;
 use crate::supervise::books::thread::State;
-use crate::supervise::code::round::shares_memory;
 use crate::supervise::patience::{Heard, Patience};
 use crate::supervise::state::Turns;
 use crate::supervise::time::deadline::Deadline;
@@ -74,7 +73,7 @@ impl Turns<'_> {
             && self.tree.birth.is_none()
             && self.tree.live().any(waits)
             && self.tree.live().all(alone)
-            && !shares_memory(self.tree.process(process).pid)
+            && !procfs::shares_memory(self.tree.process(process).pid)
     }
 
     /// CPU time that a running thread has used since it was first seen running after its release.

@@ -237,6 +237,13 @@ pub fn maps(pid: i32) -> io::Result<String> {
     fs::read(format!("/proc/{pid}/maps")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// True if something is mapped for others as well, which they may change, or the kernel does (MAP_SHARED, mmap(2)), or if that is not
+/// known.
+pub fn shares_memory(pid: i32) -> bool {
+    let shared = |line: &str| line.split(' ').nth(1).is_some_and(|rights| rights.ends_with('s'));
+    maps(pid).map_or(true, |maps| maps.lines().any(shared))
+}
+
 /// How much a thread's process has in its memory, in pages: the first number of `statm` (proc_pid_statm(5)).
 pub fn memory_size(tid: i32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{tid}/statm"))?;

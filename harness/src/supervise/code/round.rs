@@ -142,7 +142,7 @@ impl Turns<'_> {
             self.code.suspect = None;
             return self.run_out_beside(id, earliest).map(|()| None);
         }
-        let alone = self.tree.live_threads() == 1 && !shares_memory(self.tree.process_of(id).pid);
+        let alone = self.tree.live_threads() == 1 && !procfs::shares_memory(self.tree.process_of(id).pid);
         Ok(alone.then(|| {
             End::Spinning(format!(
                 "{} goes round in a loop of {} instructions that changes nothing, always in the same state",
@@ -212,11 +212,4 @@ impl Turns<'_> {
         let samples = Samples::of(thread.door.tid(), every).ok()?;
         Some(Stage::Stays { samples, round, bias, exits, place: Label::new(&place.to_string()) })
     }
-}
-
-/// True if something is mapped for others as well, which they may change, or the kernel does (MAP_SHARED, mmap(2)), or if that is not
-/// known.
-pub(in crate::supervise) fn shares_memory(pid: i32) -> bool {
-    let shared = |line: &str| line.split(' ').nth(1).is_some_and(|rights| rights.ends_with('s'));
-    procfs::maps(pid).map_or(true, |maps| maps.lines().any(shared))
 }

@@ -6,13 +6,11 @@
 //! what is made again after a signal goes on from there, as without control: a process may be stopped for as long as
 //! it likes. What the kernel itself takes off is the moment that the call still takes.
 
-use crate::supervise::books::door::Door;
 use crate::supervise::books::ids::ThreadId;
-use crate::supervise::calls::Unit;
 use crate::supervise::state::Turns;
 use crate::supervise::time::deadline::Deadline;
+use crate::supervise::time::timeout;
 use crate::supervise::time::wait::{Kind, Wait};
-use nix::errno::Errno;
 use std::time::Duration;
 
 /// What has become of the timeout of a call whose wait is over.
@@ -32,24 +30,9 @@ impl Turns<'_> {
         let Kind::Descriptors { left: Some((address, unit)), .. } = wait.kind else { return Rest::Untouched };
         let Some(deadline) = wait.deadline.filter(Deadline::comes) else { return Rest::Untouched };
         let left = self.clock.left(deadline);
-        match write(&self.tree.thread(id).door, address, unit, left) {
+        match timeout::write(&self.tree.thread(id).door, address, unit, left) {
             Ok(()) => Rest::Written(left),
             Err(_) => Rest::Unwritable,
         }
     }
-}
-
-/// Writes a time as a call has it.
-pub(in crate::supervise) fn write(
-    door: &Door,
-    address: u64,
-    unit: Unit,
-    time: Duration,
-) -> Result<(), Errno> {
-    let part = match unit {
-        Unit::Timespec => time.subsec_nanos(),
-        Unit::Timeval => time.subsec_micros(),
-        Unit::Millis => return Ok(()),
-    };
-    door.write(address, &[time.as_secs(), part.into()].map(u64::to_le_bytes).concat())
 }

@@ -4,6 +4,7 @@ use crate::schedule::Syscall;
 use crate::supervise::books::door::Door;
 use crate::supervise::calls::{self, Clock, Ends, Unit};
 use crate::supervise::time::face::Face;
+use nix::errno::Errno;
 use nix::poll::PollFlags;
 use std::time::Duration;
 
@@ -198,6 +199,21 @@ pub(in crate::supervise) fn selected(door: &Door, args: &[u64; 6]) -> Option<Vec
         ends.extend(set.map(|fd| (fd as i32, events)));
     }
     Some(ends)
+}
+
+/// Writes a time as a call has it.
+pub(in crate::supervise) fn write(
+    door: &Door,
+    address: u64,
+    unit: Unit,
+    time: Duration,
+) -> Result<(), Errno> {
+    let part = match unit {
+        Unit::Timespec => time.subsec_nanos(),
+        Unit::Timeval => time.subsec_micros(),
+        Unit::Millis => return Ok(()),
+    };
+    door.write(address, &[time.as_secs(), part.into()].map(u64::to_le_bytes).concat())
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use crate::supervise::books::door::Door;
 use crate::supervise::books::futexes::Waiter;
 use crate::supervise::calls::{self, Ends, Sleep, Unit};
 use crate::supervise::time::deadline::Deadline;
-use crate::supervise::time::left;
 use crate::supervise::time::timeout::{self, Timeout};
 use crate::sys::pidfd::Duplicate;
 use crate::sys::socket;
@@ -162,7 +161,7 @@ impl Wait {
             Kind::Descriptors { left, clear, late, .. } => {
                 if let Some((address, unit)) = left {
                     // If that fails the call does not: a timeout may stand where nobody can write.
-                    let _ = left::write(door, *address, *unit, Duration::ZERO);
+                    let _ = timeout::write(door, *address, *unit, Duration::ZERO);
                 }
                 for (address, length) in clear {
                     door.write(*address, &vec![0; *length])?;
