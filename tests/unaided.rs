@@ -535,13 +535,15 @@ fn what_would_test_nothing_is_not_written_down() {
 #[test]
 fn what_the_program_leaves_in_any_case_is_no_rest_where_it_is_interrupted() {
     let folder = tempfile::tempdir().unwrap();
-    let explore = |script: &str| {
-        let words = ["explore", "--seed", "1", "--send", "INT", "--runs", "60", "--no-handler-checks"];
-        script::sigrace(folder.path(), &[&words[..], &["--", "sh", "-c", script]].concat())
+    let explore = |asked: &[&str], script: &str| {
+        let words = ["explore", "--seed", "1", "--runs", "60", "--no-handler-checks"];
+        script::sigrace(folder.path(), &[&words[..], asked, &["--", "sh", "-c", script]].concat())
     };
-    ends(&explore("sleep 1; date >product"), 0);
+    ends(&explore(&["--send", "INT"], "sleep 1; date >product"), 0);
+    // The shell does nothing about the signal but to end by it.
+    ends(&explore(&[], "sleep 1; date >rest; rm rest"), 0);
     // This is gone when nobody interrupts it.
-    let rest = explore("sleep 1; date >rest; rm rest");
+    let rest = explore(&["--send", "INT"], "sleep 1; date >rest; rm rest");
     ends(&rest, 100);
     assert!(stdout(&rest).contains("other files are left than should be"), "{}", stdout(&rest));
 }

@@ -170,7 +170,7 @@ pub struct Comparison {
     pub heard: bool,
     /// True if the signal ends the first process, which does nothing about it: then only who is left behind is compared.
     pub fatal: bool,
-    /// True if the program is a script, whose interpreter may catch a signal for itself, only to end by it: then nothing was done about
+    /// True if the program is a script, and nobody has asked for what is sent: its interpreter may catch a signal for itself, only to end by it: then nothing was done about
     /// it, as where nobody catches it.
     pub interpreted: bool,
     /// Clients that do not read all that they are sent, as they are told: what they wrote is not compared.

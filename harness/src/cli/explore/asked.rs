@@ -104,7 +104,7 @@ impl Args {
             exits: self.exits.unwrap_or_default(),
             heard: sections.heard && plan.acts().is_empty() && !alone,
             fatal: section.fatal,
-            interpreted: !plan.always && suite::is_interpreted(&settings.launch),
+            interpreted: self.send.is_empty() && !plan.always && suite::is_interpreted(&settings.launch),
             hasty: hasty.map(ToString::to_string).collect(),
             visitors: sections.given.visitors > 0,
             typed: typed(&section.person),
